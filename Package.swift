@@ -1,0 +1,141 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Language settings every Swift target shares.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+let nio: [Target.Dependency] = [
+    product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOConcurrencyHelpers", "swift-nio"),
+]
+let protobuf = product("SwiftProtobuf", "swift-protobuf")
+let logging = product("Logging", "swift-log")
+let crypto = product("Crypto", "swift-crypto")
+let arguments = product("ArgumentParser", "swift-argument-parser")
+
+/// A service: a library that holds the domain, and an executable of a few lines in its `Main` folder.
+func service(_ name: String, executable: String, dependencies: [Target.Dependency] = [], resources: [Resource] = [])
+    -> [Target]
+{
+    [
+        .target(
+            name: name,
+            dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto] + dependencies,
+            path: "Services/\(name)", exclude: ["Main"], resources: resources, swiftSettings: strict),
+        .executableTarget(
+            name: executable, dependencies: [.target(name: name), "ServiceKit"], path: "Services/\(name)/Main",
+            swiftSettings: strict),
+    ]
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = [])
+    -> Target
+{
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+        resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "cdt",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Shared", targets: ["Shared"]),
+        .library(name: "RPC", targets: ["RPC"]),
+        .executable(name: "cdt", targets: ["cdt"]),
+        .executable(name: "registry", targets: ["registry"]),
+        .executable(name: "activity-reporting", targets: ["activity-reporting"]),
+        .executable(name: "funding-policy", targets: ["funding-policy"]),
+        .executable(name: "notification", targets: ["notification"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["JSON", "CommandLineArguments"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(
+            name: "CNghttp2", path: "Shared/CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", path: "Shared/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Shared/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CCurl", path: "Shared/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "CProtobufC", path: "Shared/CProtobufC", pkgConfig: "libprotobuf-c",
+            providers: [.apt(["libprotobuf-c-dev"])]),
+
+        // The wire.
+        .target(
+            name: "HTTP2",
+            dependencies: ["CNghttp2", product("NIOSSL", "swift-nio-ssl"), product("DequeModule", "swift-collections")]
+                + nio,
+            path: "Shared/HTTP2", swiftSettings: strict),
+        .target(name: "RPC", dependencies: ["HTTP2", "CZlib", protobuf, logging] + nio, path: "Shared/RPC", swiftSettings: strict),
+
+        // The contract.
+        .target(name: "Shared", dependencies: ["RPC", protobuf], path: "Shared/Shared", swiftSettings: strict),
+        .target(
+            name: "CMessages", dependencies: ["CProtobufC"], path: "Shared/CMessages", publicHeadersPath: ".",
+            cSettings: [.headerSearchPath(".")]),
+        .executableTarget(
+            name: "protoc-gen-cdt-swift",
+            dependencies: [product("SwiftProtobufPluginLibrary", "swift-protobuf"), protobuf],
+            path: "Shared/StubGenerator", swiftSettings: strict),
+
+        // What every service stands on.
+        .target(name: "Storage", dependencies: ["CSQLite", logging, product("NIOConcurrencyHelpers", "swift-nio")], path: "Shared/Storage", swiftSettings: strict),
+        .target(
+            name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging], path: "Shared/ChangeFeed",
+            swiftSettings: strict),
+        .target(
+            name: "ServiceKit",
+            dependencies: [
+                "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto,
+                product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+                product("Configuration", "swift-configuration"),
+                product("ServiceLifecycle", "swift-service-lifecycle"),
+            ] + nio,
+            path: "Shared/ServiceKit", swiftSettings: strict),
+    ]
+        // The services.
+        + service("Registry", executable: "registry")
+        + service("ActivityReporting", executable: "activity-reporting")
+        + service("FundingPolicy", executable: "funding-policy")
+        + service("Notification", executable: "notification", dependencies: ["CCurl"])
+        + [
+            .target(
+                name: "CommandLine", dependencies: ["Shared", "RPC", protobuf, arguments, crypto],
+                path: "Services/CommandLine", exclude: ["Main"], swiftSettings: strict),
+            .executableTarget(
+                name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
+                swiftSettings: strict),
+
+            tests("HTTP2", ["HTTP2"]),
+            tests("RPC", ["RPC", "HTTP2"]),
+            tests("Shared", ["Shared", "CMessages", "CProtobufC", protobuf]),
+            tests("Storage", ["Storage"]),
+            tests("ChangeFeed", ["ChangeFeed"]),
+            tests("ServiceKit", ["ServiceKit"]),
+            tests("Registry", ["Registry"]),
+            tests("ActivityReporting", ["ActivityReporting"]),
+            tests("FundingPolicy", ["FundingPolicy"]),
+            tests("Notification", ["Notification"]),
+            tests("CommandLine", ["CommandLine"]),
+            tests("Interop", ["Shared", "RPC", "ServiceKit"]),
+            tests("Suite", ["Shared", "RPC"]),
+        ]
+)

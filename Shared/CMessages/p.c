@@ -1,0 +1,1 @@
+int cdt_placeholder;

@@ -1,0 +1,1 @@
+extern int cdt_placeholder;
