@@ -1,0 +1,135 @@
+import HTTP2
+
+/// Who is calling, as the authorisation interceptor found out.
+public struct Identity: Sendable, Hashable {
+    /// A grant: verbs on the subtree of a unit.
+    public struct Grant: Sendable, Hashable {
+        /// Verbs, for example `registry.read`; `*` is every verb.
+        public let verbs: Set<String>
+        /// Unit the grant covers with its subtree, `units/{id}`; empty: the whole nation.
+        public let unit: String
+
+        /// Creates a grant.
+        public init(verbs: Set<String>, unit: String) {
+            self.verbs = verbs
+            self.unit = unit
+        }
+    }
+
+    /// Stable name of the caller.
+    public let subject: String
+    /// What the caller may do, and where.
+    public let grants: [Grant]
+
+    /// Creates an identity.
+    public init(subject: String, grants: [Grant]) {
+        self.subject = subject
+        self.grants = grants
+    }
+}
+
+/// What a handler and the interceptors know of a call. A value: an interceptor passes a changed copy on.
+public struct ServerContext: Sendable {
+    /// The method called.
+    public let method: MethodDescriptor
+    /// Position of the method in the router; metrics use it.
+    package let methodIndex: Int
+    /// Address of the client, for example `127.0.0.1:41234`.
+    public var peer: String { call.peer }
+    /// When the client stops waiting; nil: never.
+    public let deadline: Deadline?
+    /// Who is calling; nil until authorised.
+    public var identity: Identity?
+    /// W3C trace context of this call's span; nil until the tracing interceptor has set it.
+    public var trace: TraceContext?
+
+    let call: ServerCall
+
+    init(method: MethodDescriptor, methodIndex: Int, deadline: Deadline?, call: ServerCall) {
+        self.method = method
+        self.methodIndex = methodIndex
+        self.deadline = deadline
+        self.call = call
+    }
+
+    /// Metadata the client sent, without the headers that belong to HTTP/2 and gRPC. Built anew on each use.
+    public var metadata: Metadata { MetadataCoding.decode(call.requestHeaders) }
+
+    /// The first value of one request header, without building all metadata. `name` must be lower-case.
+    public func header(_ name: StaticString) -> String? { call.requestHeaders.first(name) }
+
+    /// Whether the call has ended early: cancelled, past its deadline, or disconnected. The task is cancelled as well.
+    public var isCancelled: Bool { Task.isCancelled }
+
+    /// Sets metadata to be sent before the first message. Ignored once the first message is on its way.
+    public func setInitialMetadata(_ metadata: Metadata) { call.setInitialMetadata(metadata) }
+
+    /// Adds metadata to be sent with the status.
+    public func addTrailingMetadata(_ metadata: Metadata) { call.addTrailingMetadata(metadata) }
+
+    /// Compresses the messages sent from now on, where the client accepts gzip.
+    public func setCompression(_ enabled: Bool) { call.setCompression(enabled) }
+
+    /// Messages and bytes so far, for logs and metrics.
+    public var counters: CallCounters { call.counters }
+}
+
+/// Messages and bytes of a call; bytes are message bytes before compression.
+public struct CallCounters: Sendable, Hashable {
+    public var messagesReceived = 0
+    public var messagesSent = 0
+    public var bytesReceived = 0
+    public var bytesSent = 0
+}
+
+/// Position in a distributed trace (W3C Trace Context).
+public struct TraceContext: Sendable, Hashable {
+    /// 32 lower-case hexadecimal digits.
+    public let traceID: String
+    /// 16 lower-case hexadecimal digits.
+    public let spanID: String
+    /// Whether the trace is recorded.
+    public let sampled: Bool
+    /// `tracestate`, passed on untouched.
+    public let state: String?
+
+    /// Creates a context.
+    public init(traceID: String, spanID: String, sampled: Bool, state: String? = nil) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.sampled = sampled
+        self.state = state
+    }
+
+    /// The `traceparent` header.
+    public var traceparent: String { "00-\(traceID)-\(spanID)-\(sampled ? "01" : "00")" }
+
+    /// The trace context of the call being handled; clients send it on.
+    @TaskLocal public static var current: TraceContext?
+}
+
+/// A point in time after which nobody waits for the answer.
+public struct Deadline: Sendable, Hashable {
+    /// The instant, on the monotonic clock.
+    public let instant: ContinuousClock.Instant
+
+    /// A deadline at an instant.
+    public init(_ instant: ContinuousClock.Instant) { self.instant = instant }
+
+    /// A deadline some time from now.
+    public static func after(_ duration: Duration) -> Deadline { Deadline(.now + duration) }
+
+    /// What is left; negative when passed.
+    public var remaining: Duration { instant - .now }
+
+    /// The deadline of the call being handled; outgoing calls never outlive it.
+    @TaskLocal public static var current: Deadline?
+}
+
+/// Around every handler: sees the call start, may change the context, refuse it, and sees how it ended.
+public protocol ServerInterceptor: Sendable {
+    /// Calls `next` once, or throws. What it throws is the outcome of the call.
+    func intercept(
+        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
+    ) async throws
+}

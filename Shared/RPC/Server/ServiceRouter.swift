@@ -1,0 +1,111 @@
+import HTTP2
+
+/// A service that knows how to register its methods; generated service protocols refine it.
+public protocol RegistrableService: Sendable {
+    /// Adds every method to the router.
+    func register(in router: inout ServiceRouter)
+}
+
+/// Maps `:path` to handlers.
+///
+/// Generated code registers closures over concrete message types, so that decoding and encoding are specialised there.
+public struct ServiceRouter: Sendable {
+    package struct Route: Sendable {
+        package let method: MethodDescriptor
+        /// Position among all routes: metrics keep their counters in arrays by it.
+        package let index: Int
+        let run: @Sendable (ServerCall, ServerContext) async throws -> Void
+    }
+
+    package private(set) var routes: [Route] = []
+    private var byHash: [UInt64: [Int]] = [:]
+
+    /// An empty router.
+    public init() {}
+
+    /// Registered methods, in order of registration.
+    public var methods: [MethodDescriptor] { routes.map(\.method) }
+
+    /// Registers a unary method.
+    public mutating func unary<Request, Response>(
+        _ method: MethodDescriptor,
+        decode: @escaping @Sendable ([UInt8]) throws -> Request,
+        encode: @escaping @Sendable (Response) throws -> [UInt8],
+        handler: @escaping @Sendable (Request, ServerContext) async throws -> Response
+    ) {
+        add(method) { call, context in
+            let request = try call.decodeSingleRequest(decode)
+            let response = try await handler(request, context)
+            try call.stageSingleResponse(encode(response))
+        }
+    }
+
+    /// Registers a server-streaming method.
+    public mutating func serverStreaming<Request, Response>(
+        _ method: MethodDescriptor,
+        decode: @escaping @Sendable ([UInt8]) throws -> Request,
+        encode: @escaping @Sendable (Response) throws -> [UInt8],
+        handler: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws -> Void
+    ) {
+        add(method) { call, context in
+            let request = try call.decodeSingleRequest(decode)
+            try await handler(request, ResponseWriter(call: call, encode: encode), context)
+        }
+    }
+
+    /// Registers a client-streaming method.
+    public mutating func clientStreaming<Request, Response>(
+        _ method: MethodDescriptor,
+        decode: @escaping @Sendable ([UInt8]) throws -> Request,
+        encode: @escaping @Sendable (Response) throws -> [UInt8],
+        handler: @escaping @Sendable (RequestStream<Request>, ServerContext) async throws -> Response
+    ) {
+        add(method) { call, context in
+            let response = try await handler(RequestStream(call: call, decode: decode), context)
+            try call.stageSingleResponse(encode(response))
+        }
+    }
+
+    /// Registers a bidirectional-streaming method.
+    public mutating func bidirectionalStreaming<Request, Response>(
+        _ method: MethodDescriptor,
+        decode: @escaping @Sendable ([UInt8]) throws -> Request,
+        encode: @escaping @Sendable (Response) throws -> [UInt8],
+        handler:
+            @escaping @Sendable (RequestStream<Request>, ResponseWriter<Response>, ServerContext) async throws -> Void
+    ) {
+        add(method) { call, context in
+            try await handler(
+                RequestStream(call: call, decode: decode), ResponseWriter(call: call, encode: encode), context)
+        }
+    }
+
+    private mutating func add(
+        _ method: MethodDescriptor, run: @escaping @Sendable (ServerCall, ServerContext) async throws -> Void
+    ) {
+        let hash = PathHash.of(Array(method.path.utf8))
+        precondition(
+            !(byHash[hash] ?? []).contains { routes[$0].method.path == method.path },
+            "\(method.path) is registered twice")
+        byHash[hash, default: []].append(routes.count)
+        routes.append(Route(method: method, index: routes.count, run: run))
+    }
+
+    /// The route of a path: exact and case-sensitive (rule 22 of the wire list).
+    package func route(path: UnsafeBufferPointer<UInt8>) -> Route? {
+        guard let candidates = byHash[PathHash.of(path)] else { return nil }
+        for candidate in candidates where path.elementsEqual(routes[candidate].method.path.utf8) {
+            return routes[candidate]
+        }
+        return nil
+    }
+}
+
+/// FNV-1a over the bytes of a path: no `String` is made to find a route.
+enum PathHash {
+    static func of(_ bytes: some Collection<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+}
