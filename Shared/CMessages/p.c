@@ -1,1 +1,0 @@
-int cdt_placeholder;
