@@ -126,7 +126,13 @@ let package = Package(
 
             tests("HTTP2", ["HTTP2"]),
             tests("RPC", ["RPC", "HTTP2"]),
-            tests("Shared", ["Shared", "CMessages", "CProtobufC", protobuf]),
+            tests(
+                "Shared",
+                [
+                    "Shared", "CMessages", "CProtobufC", protobuf,
+                    // Built, not linked: the test that generated code is fresh runs them.
+                    "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
+                ]),
             tests("Storage", ["Storage"]),
             tests("ChangeFeed", ["ChangeFeed"]),
             tests("ServiceKit", ["ServiceKit"]),
@@ -135,7 +141,7 @@ let package = Package(
             tests("FundingPolicy", ["FundingPolicy"]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine"]),
-            tests("Interop", ["Shared", "RPC", "ServiceKit"]),
+            tests("Interop", ["Shared", "RPC", "ServiceKit", protobuf]),
             tests("Suite", ["Shared", "RPC"]),
         ]
 )
