@@ -6,9 +6,13 @@ public enum ContractDescriptors {
     ///
     /// Decoded on each use: keep what you take from it.
     public static var serialized: [UInt8] {
-        EncodedDescriptors.base64.withUTF8Buffer { text in
-            // The generator writes valid base64, and a test decodes it.
-            [UInt8](Data(base64Encoded: Data(text)) ?? Data())
+        // Serialized messages of one type merge by concatenation (protobuf's encoding guide, "Last One Wins"), and sets
+        // of files merge into one set.
+        EncodedDescriptors.all.flatMap { encoded in
+            encoded.withUTF8Buffer { text in
+                // The generator writes valid base64; a test decodes all of it.
+                [UInt8](Data(base64Encoded: Data(text)) ?? Data())
+            }
         }
     }
 }

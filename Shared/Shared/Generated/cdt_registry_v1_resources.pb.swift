@@ -146,6 +146,57 @@ public nonisolated enum Cdt_Registry_V1_TeamStatus: SwiftProtobuf.Enum, Swift.Ca
 
 }
 
+/// What a team calls itself.
+public nonisolated enum Cdt_Registry_V1_TeamNameVariant: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: read as DIGITAL_TECHNOLOGY.
+  case unspecified // = 0
+
+  /// Tổ công nghệ số cộng đồng.
+  case digitalTechnology // = 1
+
+  /// Tổ chuyển đổi số cộng đồng.
+  case digitalTransformation // = 2
+
+  /// Tổ công nghệ số cộng đồng và Đề án 06.
+  case digitalTechnologyAndProject06 // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .digitalTechnology
+    case 2: self = .digitalTransformation
+    case 3: self = .digitalTechnologyAndProject06
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .digitalTechnology: return 1
+    case .digitalTransformation: return 2
+    case .digitalTechnologyAndProject06: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Registry_V1_TeamNameVariant] = [
+    .unspecified,
+    .digitalTechnology,
+    .digitalTransformation,
+    .digitalTechnologyAndProject06,
+  ]
+
+}
+
 /// Sex, as in the person's papers.
 public nonisolated enum Cdt_Registry_V1_Sex: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -520,6 +571,12 @@ public nonisolated struct Cdt_Registry_V1_Team: @unchecked Sendable {
   /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
 
+  /// What it calls itself.
+  public var nameVariant: Cdt_Registry_V1_TeamNameVariant {
+    get {_storage._nameVariant}
+    set {_uniqueStorage()._nameVariant = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -619,6 +676,9 @@ public nonisolated struct Cdt_Registry_V1_Membership: Sendable {
   /// Version tag.
   public var etag: String = String()
 
+  /// True when it was recorded by mistake and never counted.
+  public var void: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -634,6 +694,10 @@ nonisolated extension Cdt_Registry_V1_UnitLevel: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Cdt_Registry_V1_TeamStatus: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TEAM_STATUS_UNSPECIFIED\0\u{1}TEAM_STATUS_PLANNED\0\u{1}TEAM_STATUS_ACTIVE\0\u{1}TEAM_STATUS_SUSPENDED\0\u{1}TEAM_STATUS_MERGED\0\u{1}TEAM_STATUS_DISSOLVED\0")
+}
+
+nonisolated extension Cdt_Registry_V1_TeamNameVariant: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TEAM_NAME_VARIANT_UNSPECIFIED\0\u{1}TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY\0\u{1}TEAM_NAME_VARIANT_DIGITAL_TRANSFORMATION\0\u{1}TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY_AND_PROJECT_06\0")
 }
 
 nonisolated extension Cdt_Registry_V1_Sex: SwiftProtobuf._ProtoNameProviding {
@@ -845,7 +909,7 @@ nonisolated extension Cdt_Registry_V1_TeamPlacement: SwiftProtobuf.Message, Swif
 
 nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Team"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}level\0\u{1}unit\0\u{3}display_name\0\u{1}status\0\u{3}status_history\0\u{1}placements\0\u{1}decision\0\u{1}flags\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}level\0\u{1}unit\0\u{3}display_name\0\u{1}status\0\u{3}status_history\0\u{1}placements\0\u{1}decision\0\u{1}flags\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0\u{3}name_variant\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -862,6 +926,7 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
     var _etag: String = String()
     var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _nameVariant: Cdt_Registry_V1_TeamNameVariant = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -886,6 +951,7 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
       _etag = source._etag
       _createTime = source._createTime
       _updateTime = source._updateTime
+      _nameVariant = source._nameVariant
     }
   }
 
@@ -918,6 +984,7 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
         case 12: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 15: try { try decoder.decodeSingularEnumField(value: &_storage._nameVariant) }()
         default: break
         }
       }
@@ -972,6 +1039,9 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
       try { if let v = _storage._updateTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       } }()
+      if _storage._nameVariant != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._nameVariant, fieldNumber: 15)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -995,6 +1065,7 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._etag != rhs_storage._etag {return false}
         if _storage._createTime != rhs_storage._createTime {return false}
         if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._nameVariant != rhs_storage._nameVariant {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1106,7 +1177,7 @@ nonisolated extension Cdt_Registry_V1_Person: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Cdt_Registry_V1_Membership: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Membership"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}person\0\u{1}team\0\u{1}role\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}person\0\u{1}team\0\u{1}role\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0\u{1}void\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1124,6 +1195,7 @@ nonisolated extension Cdt_Registry_V1_Membership: SwiftProtobuf.Message, SwiftPr
       case 8: try { try decoder.decodeSingularStringField(value: &self.sourceSystem) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.externalID) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.void) }()
       default: break
       }
     }
@@ -1160,6 +1232,9 @@ nonisolated extension Cdt_Registry_V1_Membership: SwiftProtobuf.Message, SwiftPr
     if !self.etag.isEmpty {
       try visitor.visitSingularStringField(value: self.etag, fieldNumber: 10)
     }
+    if self.void != false {
+      try visitor.visitSingularBoolField(value: self.void, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1174,6 +1249,7 @@ nonisolated extension Cdt_Registry_V1_Membership: SwiftProtobuf.Message, SwiftPr
     if lhs.sourceSystem != rhs.sourceSystem {return false}
     if lhs.externalID != rhs.externalID {return false}
     if lhs.etag != rhs.etag {return false}
+    if lhs.void != rhs.void {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

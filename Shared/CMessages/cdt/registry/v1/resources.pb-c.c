@@ -669,7 +669,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__team_placement__descriptor =
   (ProtobufCMessageInit) cdt__registry__v1__team_placement__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__team__field_descriptors[14] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__team__field_descriptors[15] =
 {
   {
     "name",
@@ -839,6 +839,18 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__team__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "name_variant",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Team, name_variant),
+    &cdt__registry__v1__team_name_variant__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__team__field_indices_by_name[] = {
   12,   /* field[12] = create_time */
@@ -849,6 +861,7 @@ static const unsigned cdt__registry__v1__team__field_indices_by_name[] = {
   8,   /* field[8] = flags */
   1,   /* field[1] = level */
   0,   /* field[0] = name */
+  14,   /* field[14] = name_variant */
   6,   /* field[6] = placements */
   9,   /* field[9] = source_system */
   4,   /* field[4] = status */
@@ -859,7 +872,7 @@ static const unsigned cdt__registry__v1__team__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__registry__v1__team__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__team__descriptor =
 {
@@ -869,7 +882,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__team__descriptor =
   "Cdt__Registry__V1__Team",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__Team),
-  14,
+  15,
   cdt__registry__v1__team__field_descriptors,
   cdt__registry__v1__team__field_indices_by_name,
   1,  cdt__registry__v1__team__number_ranges,
@@ -1096,7 +1109,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__person__descriptor =
   (ProtobufCMessageInit) cdt__registry__v1__person__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__membership__field_descriptors[10] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__membership__field_descriptors[11] =
 {
   {
     "name",
@@ -1218,6 +1231,18 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__membership__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "void",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Membership, void_),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__membership__field_indices_by_name[] = {
   9,   /* field[9] = etag */
@@ -1230,11 +1255,12 @@ static const unsigned cdt__registry__v1__membership__field_indices_by_name[] = {
   7,   /* field[7] = source_system */
   2,   /* field[2] = team */
   5,   /* field[5] = to */
+  10,   /* field[10] = void */
 };
 static const ProtobufCIntRange cdt__registry__v1__membership__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__membership__descriptor =
 {
@@ -1244,7 +1270,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__membership__descriptor =
   "Cdt__Registry__V1__Membership",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__Membership),
-  10,
+  11,
   cdt__registry__v1__membership__field_descriptors,
   cdt__registry__v1__membership__field_indices_by_name,
   1,  cdt__registry__v1__membership__number_ranges,
@@ -1321,6 +1347,38 @@ const ProtobufCEnumDescriptor cdt__registry__v1__team_status__descriptor =
   cdt__registry__v1__team_status__enum_values_by_name,
   1,
   cdt__registry__v1__team_status__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__registry__v1__team_name_variant__enum_values_by_number[4] =
+{
+  { "TEAM_NAME_VARIANT_UNSPECIFIED", "CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_UNSPECIFIED", 0 },
+  { "TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY", "CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY", 1 },
+  { "TEAM_NAME_VARIANT_DIGITAL_TRANSFORMATION", "CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TRANSFORMATION", 2 },
+  { "TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY_AND_PROJECT_06", "CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY_AND_PROJECT_06", 3 },
+};
+static const ProtobufCIntRange cdt__registry__v1__team_name_variant__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__registry__v1__team_name_variant__enum_values_by_name[4] =
+{
+  { "TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY", 1 },
+  { "TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY_AND_PROJECT_06", 3 },
+  { "TEAM_NAME_VARIANT_DIGITAL_TRANSFORMATION", 2 },
+  { "TEAM_NAME_VARIANT_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__registry__v1__team_name_variant__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.registry.v1.TeamNameVariant",
+  "TeamNameVariant",
+  "Cdt__Registry__V1__TeamNameVariant",
+  "cdt.registry.v1",
+  4,
+  cdt__registry__v1__team_name_variant__enum_values_by_number,
+  4,
+  cdt__registry__v1__team_name_variant__enum_values_by_name,
+  1,
+  cdt__registry__v1__team_name_variant__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__registry__v1__sex__enum_values_by_number[3] =

@@ -89,6 +89,28 @@ typedef enum _Cdt__Registry__V1__TeamStatus {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__REGISTRY__V1__TEAM_STATUS)
 } Cdt__Registry__V1__TeamStatus;
 /*
+ * What a team calls itself.
+ */
+typedef enum _Cdt__Registry__V1__TeamNameVariant {
+  /*
+   * Not given: read as DIGITAL_TECHNOLOGY.
+   */
+  CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_UNSPECIFIED = 0,
+  /*
+   * Tổ công nghệ số cộng đồng.
+   */
+  CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY = 1,
+  /*
+   * Tổ chuyển đổi số cộng đồng.
+   */
+  CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TRANSFORMATION = 2,
+  /*
+   * Tổ công nghệ số cộng đồng và Đề án 06.
+   */
+  CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_DIGITAL_TECHNOLOGY_AND_PROJECT_06 = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__REGISTRY__V1__TEAM_NAME_VARIANT)
+} Cdt__Registry__V1__TeamNameVariant;
+/*
  * Sex, as in the person's papers.
  */
 typedef enum _Cdt__Registry__V1__Sex {
@@ -360,10 +382,14 @@ struct  Cdt__Registry__V1__Team
    * When it was last changed.
    */
   Google__Protobuf__Timestamp *update_time;
+  /*
+   * What it calls itself.
+   */
+  Cdt__Registry__V1__TeamNameVariant name_variant;
 };
 #define CDT__REGISTRY__V1__TEAM__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__team__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__TEAM_STATUS__TEAM_STATUS_UNSPECIFIED, 0,NULL, 0,NULL, NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL }
+    , (char *)protobuf_c_empty_string, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__TEAM_STATUS__TEAM_STATUS_UNSPECIFIED, 0,NULL, 0,NULL, NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, CDT__REGISTRY__V1__TEAM_NAME_VARIANT__TEAM_NAME_VARIANT_UNSPECIFIED }
 
 
 /*
@@ -487,10 +513,14 @@ struct  Cdt__Registry__V1__Membership
    * Version tag.
    */
   char *etag;
+  /*
+   * True when it was recorded by mistake and never counted.
+   */
+  protobuf_c_boolean void_;
 };
 #define CDT__REGISTRY__V1__MEMBERSHIP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__membership__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__MEMBER_ROLE__MEMBER_ROLE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__MEMBER_ROLE__MEMBER_ROLE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /* Cdt__Registry__V1__UnitPlacement methods */
@@ -657,6 +687,7 @@ typedef void (*Cdt__Registry__V1__Membership_Closure)
 
 extern const ProtobufCEnumDescriptor    cdt__registry__v1__unit_level__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__registry__v1__team_status__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__registry__v1__team_name_variant__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__registry__v1__sex__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__registry__v1__occupation__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__registry__v1__member_role__descriptor;
