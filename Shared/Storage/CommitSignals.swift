@@ -1,0 +1,49 @@
+import Synchronization
+
+/// Wakes those who wait for commits on a channel. In this process; on PostgreSQL it will be NOTIFY and LISTEN.
+final class CommitSignals: Sendable {
+    private struct State {
+        var listeners: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
+        var next = 0
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+
+    func fire(_ channels: Set<String>) {
+        guard !channels.isEmpty else { return }
+        let listeners = state.withLock { state in channels.flatMap { state.listeners[$0, default: [:]].values } }
+        for listener in listeners { listener.yield() }
+    }
+
+    func listen(_ channel: String) -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let id: Int? = state.withLock { state in
+            guard !state.isClosed else { return nil }
+            state.next += 1
+            state.listeners[channel, default: [:]][state.next] = continuation
+            return state.next
+        }
+        guard let id else {
+            continuation.finish()
+            return stream
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLock { state in
+                state.listeners[channel]?[id] = nil
+                if state.listeners[channel]?.isEmpty == true { state.listeners[channel] = nil }
+            }
+        }
+        return stream
+    }
+
+    /// Ends all streams.
+    func close() {
+        let listeners = state.withLock { state in
+            state.isClosed = true
+            defer { state.listeners = [:] }
+            return state.listeners.values.flatMap(\.values)
+        }
+        for listener in listeners { listener.finish() }
+    }
+}

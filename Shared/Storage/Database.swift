@@ -1,0 +1,179 @@
+import Foundation
+import Synchronization
+
+/// A service's database.
+///
+/// Three ways in, chosen by the store at each call:
+/// - `read`: short reads by key, on the caller's thread, never waiting for writers;
+/// - `readPooled`: lists, aggregates and exports, on a bounded pool of threads;
+/// - `write`: a transaction that is answered once it is durable, grouped with those of concurrent callers.
+package final class Database: Sendable {
+    private let engine: any Engine
+    private let pool: ConnectionPool
+    private let readers: ReaderThreads
+    private let writer: any WriteCoordinator
+    private let signals: CommitSignals
+    private let hasClosed = Atomic<Bool>(false)
+
+    package var dialect: Dialect { engine.dialect }
+
+    /// Opens or makes the database and brings its schema up to date.
+    package static func open(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) async throws
+        -> Database
+    {
+        try await withCheckedThrowingContinuation { continuation in
+            // Opening may wait for another process's migration; that must not hold up an event loop.
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try Database(configuration, migrations: migrations) })
+            }
+        }
+    }
+
+    /// As above, for a database of a single component.
+    package static func open(_ configuration: DatabaseConfiguration, migrations: [Migration]) async throws -> Database {
+        try await open(configuration, migrations: [MigrationSet("main", migrations)])
+    }
+
+    private init(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) throws {
+        let limits = configuration.limits
+        engine = try SQLiteEngine(location: configuration.location, limits: limits)
+        let migrator = try engine.connect(.migrator)
+        do {
+            try Migrator(sets: migrations).migrate(migrator, now: Date())
+        } catch {
+            migrator.close()
+            engine.dispose()
+            throw error
+        }
+        migrator.close()
+        pool = ConnectionPool(engine: engine, kept: limits.keptReadConnections)
+        readers = ReaderThreads(name: "storage-reader", threads: limits.readerThreads, queue: limits.waitingReads)
+        signals = CommitSignals()
+        writer = GroupCommitWriter(connection: try engine.connect(.writer), limits: limits, signals: signals)
+    }
+
+    deinit {
+        // Not closed: let the threads finish what waits and end.
+        writer.stop()
+        readers.stop()
+        signals.close()
+    }
+
+    /// A short read on the caller's thread, in one consistent view. For point lookups and the like: it may run on an
+    /// event loop, so it must take microseconds.
+    package func read<T>(_ body: (ReadTransaction) throws -> T) throws -> T {
+        try Self.read(from: pool, cancellation: nil, body)
+    }
+
+    private static func read<T>(
+        from pool: ConnectionPool, cancellation: CancellationFlag?, _ body: (ReadTransaction) throws -> T
+    ) throws -> T {
+        let connection = try pool.checkOut()
+        defer { pool.checkIn(connection) }
+        if let cancellation, !cancellation.started(on: connection) { throw CancellationError() }
+        defer { cancellation?.finished() }
+        try connection.beginRead()
+        defer { connection.rollback() }
+        let transaction = ReadTransaction(connection, cancellation: cancellation)
+        defer { transaction.end() }
+        return try body(transaction)
+    }
+
+    /// A read on one of a bounded number of threads, in one consistent view. Cancelling the task stops it.
+    nonisolated(nonsending)
+        package func readPooled<T: Sendable>(_ body: @escaping @Sendable (ReadTransaction) throws -> T) async throws
+        -> T
+    {
+        let flag = CancellationFlag()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
+                do {
+                    try readers.submit { [pool] in
+                        continuation.resume(with: Result { try Self.read(from: pool, cancellation: flag, body) })
+                    }
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        } onCancel: {
+            flag.set()
+        }
+    }
+
+    /// A write. Returns once it is durable; throws what `body` throws, and then nothing of it is kept.
+    ///
+    /// `body` may run more than once and must be pure but for the transaction; see `WriteTransaction`. A task cancelled
+    /// while it waits gets `CancellationError` and has written nothing; once begun, the write is finished and answered.
+    @discardableResult
+    nonisolated(nonsending)
+        package func write<T: Sendable>(_ body: @escaping @Sendable (WriteTransaction) throws -> T) async throws -> T
+    {
+        let flag = CancellationFlag()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
+                let request = WriteRequest(
+                    attempt: { transaction in
+                        let value = try body(transaction)
+                        return { continuation.resume(returning: value) }
+                    },
+                    fail: { continuation.resume(throwing: $0) },
+                    cancellation: flag, submitted: monotonicNanoseconds())
+                do {
+                    try writer.submit(request)
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        } onCancel: {
+            flag.set()
+        }
+    }
+
+    /// An element after commits that called `notify` with the channel; several commits may give one element. Ends when
+    /// the database closes.
+    package func commits(on channel: String) -> AsyncStream<Void> { signals.listen(channel) }
+
+    /// Commits what waits, moves the log into the database and closes it. Later calls throw `StorageError.closed`.
+    package func close() async {
+        guard !hasClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        signals.close()
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { [engine, pool, readers, writer] in
+                readers.stop()
+                readers.join()
+                // Readers first: the last checkpoint then finds none in its way.
+                pool.close()
+                writer.stop()
+                writer.join()
+                engine.dispose()
+                continuation.resume()
+            }
+        }
+    }
+
+    package var statistics: DatabaseStatistics {
+        var result = DatabaseStatistics()
+        let writes = writer.statistics
+        result.commits = writes.commits
+        result.writes = writes.writes
+        result.failedWrites = writes.failures
+        result.largestGroup = writes.largestGroup
+        result.regroupedWrites = writes.regrouped
+        result.refusedWrites = writes.refused
+        result.waitingWrites = writes.waiting
+        result.writeWait = .nanoseconds(writes.waitNanoseconds)
+        result.commitTime = .nanoseconds(writes.commitNanoseconds)
+        let pooled = readers.statistics
+        let reads = pool.counts
+        result.reads = reads.reads
+        result.pooledReads = pooled.jobs
+        result.refusedReads = pooled.refused
+        result.waitingReads = pooled.waiting
+        result.readWait = .nanoseconds(pooled.waitNanoseconds)
+        result.readConnections = reads.open
+        result.statementsPrepared = reads.statements.prepared + writes.statements.prepared
+        result.statementsReused = reads.statements.reused + writes.statements.reused
+        result.statementsEvicted = reads.statements.evicted + writes.statements.evicted
+        return result
+    }
+}

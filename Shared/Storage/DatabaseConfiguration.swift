@@ -1,0 +1,59 @@
+import Foundation
+
+/// Where a database is and how much it may use.
+package struct DatabaseConfiguration: Sendable {
+    package enum Location: Sendable, Hashable {
+        /// A file; it and its directory are made when they are missing.
+        case sqlite(path: String)
+        /// A file in a new temporary directory, which closing removes. For tests and tools.
+        case temporary
+    }
+
+    package var location: Location
+    package var limits: Limits
+
+    package init(location: Location, limits: Limits = Limits()) {
+        self.location = location
+        self.limits = limits
+    }
+
+    package static func sqlite(path: String, limits: Limits = Limits()) -> DatabaseConfiguration {
+        DatabaseConfiguration(location: .sqlite(path: path), limits: limits)
+    }
+
+    package static func temporary(limits: Limits = Limits()) -> DatabaseConfiguration {
+        DatabaseConfiguration(location: .temporary, limits: limits)
+    }
+
+    /// Every bound of the storage layer, with its default.
+    package struct Limits: Sendable {
+        /// Prepared statements kept for each connection; the least recently used one goes first.
+        package var keptStatements = 128
+        /// Idle connections kept for short reads. More are opened while more threads read at once.
+        package var keptReadConnections = 8
+        /// Threads for long reads.
+        package var readerThreads = max(2, ProcessInfo.processInfo.activeProcessorCount)
+        /// Long reads that may wait for a thread before further ones are refused.
+        package var waitingReads = 1_024
+        /// Writes that may wait before further ones are refused.
+        package var waitingWrites = 16_384
+        /// Writes that share one commit at most.
+        package var groupSize = 512
+        /// No further write joins a group that has run for so long; the ones waiting come next.
+        package var groupTime: Duration = .milliseconds(25)
+        /// How long a connection waits for a lock another process holds.
+        package var busyTimeout: Duration = .seconds(5)
+        /// Page cache of the writing connection, in KiB.
+        package var writeCacheKiB = 16_384
+        /// Page cache of each reading connection, in KiB.
+        package var readCacheKiB = 4_096
+        /// Pages in the write-ahead log after which a commit moves them into the database (4 KiB each).
+        package var checkpointPages = 4_000
+        /// The write-ahead log is cut back to this size after a checkpoint, in bytes.
+        package var logBytes = 64 << 20
+        /// The database may not grow beyond so many pages; 0: no limit but the disk.
+        package var databasePages = 0
+
+        package init() {}
+    }
+}

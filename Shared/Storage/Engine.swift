@@ -1,0 +1,84 @@
+// The seam between the SQL layer and an engine. Everything above it (transactions, pools, grouping, migrations) speaks
+// only these protocols; SQLite is behind them today, PostgreSQL through libpq has its place beside it.
+
+/// The dialect of the engine behind a transaction, for the few statements that cannot be written in the common subset.
+package enum Dialect: Sendable {
+    case sqlite
+    case postgres
+}
+
+/// Opens connections to one database.
+protocol Engine: Sendable {
+    var dialect: Dialect { get }
+    func connect(_ role: ConnectionRole) throws -> any EngineConnection
+    /// Called once, when all connections are closed.
+    func dispose()
+}
+
+enum ConnectionRole: Sendable {
+    case reader
+    case writer
+    /// Foreign keys are not enforced statement by statement; the migrator checks them at the end.
+    case migrator
+}
+
+/// A connection; used by one thread at a time.
+protocol EngineConnection: AnyObject, Sendable {
+    var dialect: Dialect { get }
+    var statistics: StatementStatistics { get }
+    /// False after the engine itself has rolled back, as SQLite does when the disk is full.
+    var isInTransaction: Bool { get }
+
+    /// A statement ready to be bound, from the cache if it is there and not in use.
+    func checkOut(_ sql: String) throws -> any EngineStatement
+    /// Resets the statement and keeps it.
+    func checkIn(_ statement: any EngineStatement)
+
+    func beginRead() throws
+    func beginWrite() throws
+    func commit() throws
+    /// Ends the transaction, if there is one, without keeping anything.
+    func rollback()
+    func savepoint() throws
+    func releaseSavepoint() throws
+    func rollbackToSavepoint() throws
+
+    /// Runs several statements that return nothing.
+    func run(script: String) throws
+    /// What a migrator must know before it commits: broken references, as text; nil if there are none.
+    func brokenReference() throws -> String?
+    /// Makes the log part of the database and cuts it, as far as readers allow.
+    func checkpoint()
+    /// Stops what the connection is doing. The only call allowed from another thread.
+    func interrupt()
+    func close()
+}
+
+/// A prepared statement; used by one thread at a time.
+protocol EngineStatement: AnyObject {
+    var sql: String { get }
+    /// Rises whenever the current row is left, so that a row kept too long is noticed.
+    var generation: UInt64 { get }
+    var columnCount: Int { get }
+
+    func bind(_ values: [SQLValue]) throws
+    /// True: a row is there. False: done.
+    func step() throws -> Bool
+    /// Rows the statement has inserted, updated or deleted, when it is done.
+    var changes: Int { get }
+
+    func columnName(_ index: Int) -> String
+    func type(_ index: Int) -> SQLType
+    func integer(_ index: Int) -> Int64
+    func real(_ index: Int) -> Double
+    /// Nil if the bytes are not UTF-8.
+    func text(_ index: Int) -> String?
+    func blob(_ index: Int) -> [UInt8]
+}
+
+/// How well the statement cache does.
+struct StatementStatistics: Sendable {
+    var prepared = 0
+    var reused = 0
+    var evicted = 0
+}

@@ -1,0 +1,38 @@
+/// One step of a schema, in the common SQL subset: `?` placeholders do not occur, dates are TEXT, money is BIGINT,
+/// bytes are BLOB (PostgreSQL's engine will read BYTEA), and ids are given by the program, never by the database.
+package struct Migration: Sendable, Hashable {
+    /// 1, 2, 3 … within its set.
+    package var version: Int
+    package var name: String
+    /// One or more statements. Never changed once released: its checksum is kept in the database.
+    package var sql: String
+
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// FNV-1a; it guards against mistakes, not against malice.
+    var checksum: String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in sql.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// The schema of one component. A database is opened with the sets of all its components, for example
+/// `[Outbox.migrations, TeamStore.migrations]`.
+package struct MigrationSet: Sendable, Hashable {
+    /// Name in the database; never changed once released.
+    package var component: String
+    package var migrations: [Migration]
+
+    package init(_ component: String, _ migrations: [Migration]) {
+        self.component = component
+        self.migrations = migrations
+    }
+
+    var newest: Int { migrations.last?.version ?? 0 }
+}

@@ -1,0 +1,55 @@
+import CSQLite
+import Foundation
+
+/// SQLite in the process: one file, a write-ahead log, every commit on the disk before it is answered.
+final class SQLiteEngine: Engine {
+    let dialect = Dialect.sqlite
+    private let path: String
+    private let limits: DatabaseConfiguration.Limits
+    /// Removed when the database closes; only for temporary ones.
+    private let temporaryDirectory: URL?
+
+    /// Settings of the library, made once before the first connection.
+    private static let configured: Int32 = {
+        let result = cdt_sqlite3_configure()
+        // SQLITE_MISUSE: somebody has used the library before. Then it keeps its statistics, and only speed is lost.
+        return result == SQLITE_MISUSE ? SQLITE_OK : result
+    }()
+
+    init(location: DatabaseConfiguration.Location, limits: DatabaseConfiguration.Limits) throws {
+        self.limits = limits
+        guard Self.configured == SQLITE_OK else {
+            throw StorageError.unavailable("SQLite could not be set up (\(Self.configured))")
+        }
+        switch location {
+        case .sqlite(let path):
+            self.path = path
+            temporaryDirectory = nil
+            try Self.makeDirectory(of: path)
+        case .temporary:
+            let directory = FileManager.default.temporaryDirectory
+                .appendingPathComponent("cdt-\(UUID().uuidString.lowercased())", isDirectory: true)
+            path = directory.appendingPathComponent("temporary.sqlite").path
+            temporaryDirectory = directory
+            try Self.makeDirectory(of: path)
+        }
+    }
+
+    private static func makeDirectory(of path: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        } catch {
+            throw StorageError.unavailable("the directory \(directory.path) cannot be made: \(error)")
+        }
+    }
+
+    func connect(_ role: ConnectionRole) throws -> any EngineConnection {
+        try SQLiteConnection(path: path, role: role, limits: limits)
+    }
+
+    func dispose() {
+        // Nothing depends on it: the system clears its temporary directory in any case.
+        if let temporaryDirectory { try? FileManager.default.removeItem(at: temporaryDirectory) }
+    }
+}

@@ -1,0 +1,122 @@
+import CSQLite
+
+/// A statement compiled by SQLite.
+final class SQLiteStatement: EngineStatement {
+    let sql: String
+    private(set) var generation: UInt64 = 0
+    let columnCount: Int
+    private let handle: OpaquePointer
+    private let database: OpaquePointer
+    private let parameterCount: Int
+
+    init(sql: String, database: OpaquePointer) throws {
+        self.sql = sql
+        self.database = database
+        var sql = sql
+        handle = try sql.withUTF8 { text in
+            try text.withMemoryRebound(to: CChar.self) { text in
+                var statement: OpaquePointer?
+                var tail: UnsafePointer<CChar>?
+                // PERSISTENT: most statements are kept, so they should not use the small lookaside memory.
+                let result = sqlite3_prepare_v3(
+                    database, text.baseAddress, Int32(text.count), UInt32(SQLITE_PREPARE_PERSISTENT), &statement, &tail)
+                guard result == SQLITE_OK else {
+                    throw SQLiteErrors.error(
+                        code: result, handle: database,
+                        context: String(decoding: UnsafeRawBufferPointer(text), as: UTF8.self))
+                }
+                guard let statement else { throw StorageError.misuse("a statement is empty") }
+                if let tail, let start = text.baseAddress {
+                    let rest = text[(tail - start)...]
+                    let blanks: Set<CChar> = [32, 9, 10, 13, 59]  // space, tab, newlines, semicolon
+                    if rest.contains(where: { !blanks.contains($0) }) {
+                        sqlite3_finalize(statement)
+                        throw StorageError.misuse(
+                            "one statement at a time: \(String(decoding: UnsafeRawBufferPointer(text), as: UTF8.self))")
+                    }
+                }
+                return statement
+            }
+        }
+        columnCount = Int(sqlite3_column_count(handle))
+        parameterCount = Int(sqlite3_bind_parameter_count(handle))
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    func bind(_ values: [SQLValue]) throws {
+        guard values.count == parameterCount else {
+            throw StorageError.misuse(
+                "the statement has \(parameterCount) placeholders and was given \(values.count) values: \(sql)")
+        }
+        var index: Int32 = 0
+        for value in values {
+            index += 1
+            let result: Int32
+            switch value {
+            case .null: result = sqlite3_bind_null(handle, index)
+            case .integer(let integer): result = sqlite3_bind_int64(handle, index, integer)
+            case .real(let real): result = sqlite3_bind_double(handle, index, real)
+            case .text(var text):
+                result = text.withUTF8 { bytes in
+                    bytes.withMemoryRebound(to: CChar.self) {
+                        cdt_sqlite3_bind_text(handle, index, $0.baseAddress, UInt64($0.count))
+                    }
+                }
+            case .blob(let blob):
+                result = blob.withUnsafeBytes {
+                    cdt_sqlite3_bind_blob(handle, index, $0.baseAddress, UInt64($0.count))
+                }
+            }
+            guard result == SQLITE_OK else {
+                throw SQLiteErrors.error(code: result, handle: database, context: "placeholder \(index) of \(sql)")
+            }
+        }
+    }
+
+    func step() throws -> Bool {
+        generation &+= 1
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        case let code: throw SQLiteErrors.error(code: code, handle: database, context: sql)
+        }
+    }
+
+    var changes: Int { Int(sqlite3_changes64(database)) }
+
+    func reset() {
+        generation &+= 1
+        sqlite3_reset(handle)
+        // Values bound may be large, and they may be personal data: they do not stay.
+        if parameterCount > 0 { sqlite3_clear_bindings(handle) }
+    }
+
+    func columnName(_ index: Int) -> String {
+        sqlite3_column_name(handle, Int32(index)).map { String(cString: $0) } ?? "?"
+    }
+
+    func type(_ index: Int) -> SQLType {
+        switch sqlite3_column_type(handle, Int32(index)) {
+        case SQLITE_INTEGER: .integer
+        case SQLITE_FLOAT: .real
+        case SQLITE_TEXT: .text
+        case SQLITE_BLOB: .blob
+        default: .null
+        }
+    }
+
+    func integer(_ index: Int) -> Int64 { sqlite3_column_int64(handle, Int32(index)) }
+    func real(_ index: Int) -> Double { sqlite3_column_double(handle, Int32(index)) }
+
+    func text(_ index: Int) -> String? {
+        guard let start = sqlite3_column_text(handle, Int32(index)) else { return nil }
+        let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, Int32(index))))
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    func blob(_ index: Int) -> [UInt8] {
+        guard let start = sqlite3_column_blob(handle, Int32(index)) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, Int32(index)))))
+    }
+}
