@@ -33,4 +33,8 @@
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 
+/* Descriptor of a message by its full name, for example "cdt.feed.v1.Event"; NULL: not in the contract.
+ * What a google.protobuf.Any holds is unpacked with it: its type_url ends in "/" and the full name. */
+const ProtobufCMessageDescriptor *cdt_message_descriptor(const char *full_name);
+
 #endif
