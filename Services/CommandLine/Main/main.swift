@@ -1,1 +1,3 @@
-print("placeholder")
+import CommandLine
+
+await Cdt.runProcess()
