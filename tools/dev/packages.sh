@@ -1,0 +1,61 @@
+# What the suite needs from Debian, and how it is installed. Sourced by ./dev.
+
+build_packages=(
+    libnghttp2-dev        # HTTP/2 framing (Shared/HTTP2)
+    libsqlite3-dev        # the embedded database (Shared/Storage)
+    zlib1g-dev            # gzip of messages (Shared/RPC)
+    libcurl4-openssl-dev  # SMTP and HTTPS out (Services/Notification)
+    libprotobuf-c-dev     # messages for C (Shared/CMessages)
+    pkg-config            # finds the five above
+    python3-venv          # .local/venv: the mail catcher of ./dev run, the Python client and buf of the tests
+)
+generate_packages=(
+    protobuf-compiler     # protoc
+    protobuf-c-compiler   # protoc-c
+)
+test_packages=(
+    "${generate_packages[@]}"  # a test remakes the generated code and compares
+    ruby-grpc             # the official Ruby client calls the services
+    nghttp2-client        # h2load, nghttp: an independent HTTP/2 client
+    nghttp2-server        # nghttpd: an independent HTTP/2 server
+    curl                  # an independent HTTP/2 client over TLS
+    sqlite3               # looks into databases from outside
+)
+
+# Installs the named Debian packages that are missing, without a question.
+install_packages() {
+    command -v dpkg-query >/dev/null || {
+        echo "dev: not a Debian system; make sure these are installed under their names here: $*" >&2
+        return 0
+    }
+    local package missing=()
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        as_root=(sudo -n)
+        sudo -n true 2>/dev/null || {
+            echo "dev: these packages are missing, and there is no right to install them; run:" >&2
+            echo "  apt-get install ${missing[*]}" >&2
+            return 2
+        }
+    fi
+    mkdir -p .local
+    local log=$PWD/.local/apt-get.log apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+    echo "Installing ${missing[*]} (log: .local/apt-get.log)" >&2
+    if ! { "${as_root[@]}" "${apt[@]}" update &&
+        "${as_root[@]}" "${apt[@]}" install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+        tail -20 "$log" >&2
+        echo "dev: apt-get failed; the whole log is .local/apt-get.log" >&2
+        return 2
+    fi
+}
+
+# Makes .local/venv when it is absent or not as tools/python-requirements.txt wants it.
+python_environment() {
+    [ -x .local/venv/bin/python ] || echo "Making .local/venv with the Python packages of tools/python-requirements.txt" >&2
+    tools/python-env >/dev/null
+}
