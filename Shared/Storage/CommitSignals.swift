@@ -16,7 +16,8 @@ final class CommitSignals: Sendable {
         for listener in listeners { listener.yield() }
     }
 
-    func listen(_ channel: String) -> AsyncStream<Void> {
+    func listen(_ channel: String, every interval: Duration) -> AsyncStream<Void> {
+        // One element waits at most: it says that there is something to look at, not how much.
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let id: Int? = state.withLock { state in
             guard !state.isClosed else { return nil }
@@ -28,7 +29,14 @@ final class CommitSignals: Sendable {
             continuation.finish()
             return stream
         }
+        let ticker = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: interval)
+                continuation.yield()
+            }
+        }
         continuation.onTermination = { [weak self] _ in
+            ticker.cancel()
             self?.state.withLock { state in
                 state.listeners[channel]?[id] = nil
                 if state.listeners[channel]?.isEmpty == true { state.listeners[channel] = nil }

@@ -129,9 +129,11 @@ package final class Database: Sendable {
         }
     }
 
-    /// An element after commits that called `notify` with the channel; several commits may give one element. Ends when
-    /// the database closes.
-    package func commits(on channel: String) -> AsyncStream<Void> { signals.listen(channel) }
+    /// An element after commits that called `notify` with the channel, and at least one in each interval. Several
+    /// commits may give one element. Ends when the database closes.
+    package func commits(on channel: String, every interval: Duration) -> AsyncStream<Void> {
+        signals.listen(channel, every: interval)
+    }
 
     /// Commits what waits, moves the log into the database and closes it. Later calls throw `StorageError.closed`.
     package func close() async {

@@ -36,6 +36,13 @@ package class ReadTransaction {
         }
     }
 
+    /// Calls `row` for each row until it returns false.
+    package func scan(_ sql: String, _ bindings: [SQLValue] = [], while row: (Row) throws -> Bool) throws {
+        try withStatement(sql, bindings) { statement in
+            while try step(statement), try row(Row(statement)) {}
+        }
+    }
+
     /// The single integer of a single row, as of `SELECT count(*)`.
     package func count(_ sql: String, _ bindings: [SQLValue] = []) throws -> Int {
         guard let value = try queryOne(sql, bindings, { try $0.int($0.count - 1) }) else {

@@ -1,0 +1,86 @@
+import Storage
+
+/// How far a consumer has come, in the consumer's own database.
+struct ConsumerPosition: Sendable {
+    let name: String
+    let topic: String
+
+    struct Stored: Sendable {
+        var cursor: String
+        var asOf: Int64?
+        var newestEvent: Int64?
+    }
+
+    static let migrations = MigrationSet(
+        "feed-consumer",
+        [
+            Migration(
+                version: 1, name: "positions and versions",
+                sql: """
+                    CREATE TABLE feed_consumers (
+                        id BIGINT NOT NULL PRIMARY KEY,
+                        name TEXT NOT NULL UNIQUE,
+                        topic TEXT NOT NULL,
+                        cursor TEXT NOT NULL,
+                        as_of BIGINT,
+                        newest_event BIGINT
+                    );
+                    CREATE TABLE feed_versions (
+                        consumer BIGINT NOT NULL REFERENCES feed_consumers (id),
+                        aggregate TEXT NOT NULL,
+                        version BIGINT NOT NULL,
+                        PRIMARY KEY (consumer, aggregate)
+                    ) WITHOUT ROWID;
+                    """)
+        ])
+
+    func load(in tx: ReadTransaction) throws -> Stored? {
+        try tx.queryOne(
+            "SELECT cursor, as_of, newest_event FROM feed_consumers WHERE name = ? AND topic = ?",
+            [.text(name), .text(topic)]
+        ) { Stored(cursor: try $0.text(0), asOf: try $0.int64OrNull(1), newestEvent: try $0.int64OrNull(2)) }
+    }
+
+    /// The consumer's number; it is recorded when it is new.
+    func id(in tx: WriteTransaction) throws -> Int64 {
+        let found = try tx.queryOne("SELECT id, topic FROM feed_consumers WHERE name = ?", [.text(name)]) {
+            (try $0.int64(0), try $0.text(1))
+        }
+        if let (id, followed) = found {
+            guard followed == topic else {
+                throw StorageError.misuse("the consumer \(name) follows \(followed) and cannot follow \(topic)")
+            }
+            return id
+        }
+        let id = Int64(try tx.count("SELECT coalesce(max(id), 0) + 1 FROM feed_consumers"))
+        try tx.execute(
+            "INSERT INTO feed_consumers (id, name, topic, cursor) VALUES (?, ?, ?, '')",
+            [.integer(id), .text(name), .text(topic)])
+        return id
+    }
+
+    /// Records the event's version; false if it or a later one has been applied.
+    func isNew(_ event: FeedEvent, for consumer: Int64, in tx: WriteTransaction) throws -> Bool {
+        try tx.execute(
+            """
+            INSERT INTO feed_versions (consumer, aggregate, version) VALUES (?, ?, ?)
+            ON CONFLICT (consumer, aggregate) DO UPDATE SET version = excluded.version
+            WHERE excluded.version > feed_versions.version
+            """, [.integer(consumer), .text(event.aggregate), .integer(event.version)]) > 0
+    }
+
+    func store(cursor: String, asOf: Int64?, newestEvent: Int64?, for consumer: Int64, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            UPDATE feed_consumers
+            SET cursor = ?, as_of = coalesce(?, as_of), newest_event = coalesce(?, newest_event) WHERE id = ?
+            """, [.text(cursor), SQLValue(asOf), SQLValue(newestEvent), .integer(consumer)])
+    }
+
+    func clear(for consumer: Int64, in tx: WriteTransaction) throws {
+        try tx.execute("DELETE FROM feed_versions WHERE consumer = ?", [.integer(consumer)])
+        try tx.execute(
+            "UPDATE feed_consumers SET cursor = '', as_of = NULL, newest_event = NULL WHERE id = ?",
+            [.integer(consumer)])
+    }
+}

@@ -1,0 +1,237 @@
+import Logging
+import RPC
+import Shared
+import Storage
+import SwiftProtobuf
+import Synchronization
+
+/// Applies another service's events to this service's database: at least once on the wire, exactly once in effect.
+///
+/// The cursor is stored in the same transaction as the effects of the events, so a crash between the two cannot happen;
+/// and a version of an aggregate that has been passed is ignored.
+package final class FeedConsumer: Sendable {
+    /// Every bound of a consumer, with its default.
+    package struct Options: Sendable {
+        /// Events in one transaction at most; 0: the server's choice.
+        package var maxBatch: Int32 = 0
+        package var backoff = Backoff()
+        /// A stream that is silent for so long is given up; heartbeats come every 10 seconds at most.
+        package var silence: Duration = .seconds(30)
+        /// How often `as_of` is stored while nothing else is.
+        package var storeInterval: Duration = .seconds(10)
+
+        package init() {}
+    }
+
+    /// Counters for metrics.
+    package struct Statistics: Sendable {
+        package var applied = 0
+        package var ignored = 0
+        package var batches = 0
+        package var connections = 0
+        package var failures = 0
+    }
+
+    private struct State {
+        var cursor: String
+        var freshness: FeedFreshness
+        var storedAsOf: Int64?
+        var lastHeard = ContinuousClock.now
+        var statistics = Statistics()
+    }
+
+    package let name: String
+    package let topic: String
+    private let source: any FeedSource
+    private let database: Database
+    private let options: Options
+    private let logger: Logger
+    private let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void
+    private let reset: @Sendable (WriteTransaction) throws -> Void
+    private let position: ConsumerPosition
+    private let state: Mutex<State>
+
+    /// What every consumer's database needs.
+    package static var migrations: MigrationSet { ConsumerPosition.migrations }
+
+    /// A consumer that goes on where the one of the same name left off.
+    ///
+    /// - Parameters:
+    ///   - name: Unique in the database, never changed.
+    ///   - apply: Puts one event into the database. It may run more than once before it is committed. If it throws, the
+    ///     batch is undone and tried again later: nothing is skipped.
+    ///   - reset: Removes everything `apply` has made, before the topic is read again from the start, because the
+    ///     source's history no longer reaches back to the stored cursor.
+    package init(
+        name: String, source: any FeedSource, topic: String, database: Database, options: Options = Options(),
+        logger: Logger, reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
+        apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
+    ) throws {
+        self.name = name
+        self.topic = topic
+        self.source = source
+        self.database = database
+        self.options = options
+        self.logger = logger
+        self.apply = apply
+        self.reset = reset
+        position = ConsumerPosition(name: name, topic: topic)
+        let stored = try database.read { [position] in try position.load(in: $0) }
+        state = Mutex(
+            State(
+                cursor: stored?.cursor ?? "",
+                freshness: FeedFreshness(
+                    asOf: stored?.asOf, isConnected: false, isCaughtUp: false, problem: nil,
+                    newestEvent: stored?.newestEvent),
+                storedAsOf: stored?.asOf))
+    }
+
+    /// As above, with another service's feed by RPC.
+    package convenience init(
+        name: String, client: Cdt_Feed_V1_FeedService.Client, topic: String, database: Database,
+        options: Options = Options(), logger: Logger,
+        reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
+        apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
+    ) throws {
+        try self.init(
+            name: name, source: RemoteFeed(client), topic: topic, database: database, options: options, logger: logger,
+            reset: reset, apply: apply)
+    }
+
+    /// How old what has been applied is. Survives a restart.
+    package var freshness: FeedFreshness { state.withLock { $0.freshness } }
+    package var statistics: Statistics { state.withLock { $0.statistics } }
+
+    /// Follows until the task is cancelled, connecting again for ever.
+    package func run() async {
+        var backoff = options.backoff
+        while !Task.isCancelled {
+            let before = statistics.batches
+            do {
+                try await followOnce()
+                disconnected(because: "the stream has ended")
+            } catch is CancellationError where Task.isCancelled {
+                break
+            } catch {
+                await handle(error)
+            }
+            if statistics.batches > before { backoff.reset() }
+            try? await Task.sleep(for: backoff.next())  // throws when cancelled, which the loop sees
+        }
+        disconnected(because: nil)
+    }
+
+    private func handle(_ error: any Error) async {
+        disconnected(because: "\(error)")
+        if let error = error as? RPCError, error.code == .outOfRange || FeedError.reason(of: error) == "CURSOR_EXPIRED"
+        {
+            logger.warning(
+                "the feed's history no longer reaches the stored cursor; reading it again from the start",
+                metadata: ["consumer": "\(name)", "topic": "\(topic)"])
+            do {
+                try await startAgain()
+            } catch {
+                disconnected(because: "\(error)")
+                logger.error(
+                    "the consumer could not start again", metadata: ["consumer": "\(name)", "error": "\(error)"])
+            }
+            return
+        }
+        logger.info("feed interrupted", metadata: ["consumer": "\(name)", "topic": "\(topic)", "error": "\(error)"])
+    }
+
+    private func disconnected(because problem: String?) {
+        state.withLock {
+            $0.freshness.isConnected = false
+            $0.freshness.isCaughtUp = false
+            $0.freshness.problem = problem
+            if problem != nil { $0.statistics.failures += 1 }
+        }
+    }
+
+    /// One stream, from the stored cursor to its end.
+    private func followOnce() async throws {
+        let request = Cdt_Feed_V1_FollowRequest.with {
+            $0.topic = topic
+            $0.cursor = state.withLock { $0.cursor }
+            $0.maxBatch = options.maxBatch
+        }
+        state.withLock {
+            $0.lastHeard = .now
+            $0.statistics.connections += 1
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in try await source.follow(request) { try await receive($0) } }
+            group.addTask { [self] in try await watch() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Throws when nothing has been heard for too long. A broken connection is not always told.
+    private func watch() async throws {
+        while true {
+            try await Task.sleep(for: options.silence / 4)
+            let silence = ContinuousClock.now - state.withLock { $0.lastHeard }
+            guard silence < options.silence else {
+                throw RPCError(code: .unavailable, message: "the feed has been silent for \(silence)")
+            }
+        }
+    }
+
+    private func receive(_ response: Cdt_Feed_V1_FollowResponse) async throws {
+        let asOf = response.hasAsOf ? response.asOf.microseconds : nil
+        let (cursor, storedAsOf) = state.withLock { state in
+            state.lastHeard = .now
+            state.freshness.isConnected = true
+            return (state.cursor, state.storedAsOf)
+        }
+        let events = response.events.map(FeedEvent.init)
+        var counts = (applied: 0, ignored: 0)
+        let isDue = (asOf ?? 0) - (storedAsOf ?? 0) >= options.storeInterval.microseconds
+        if !events.isEmpty || response.cursor != cursor || isDue {
+            counts = try await store(events, cursor: response.cursor, asOf: asOf)
+        }
+        state.withLock { state in
+            state.lastHeard = .now
+            state.cursor = response.cursor
+            state.freshness.isCaughtUp = response.caughtUp
+            state.freshness.problem = nil
+            if let asOf {
+                state.freshness.asOf = max(asOf, state.freshness.asOf ?? asOf)
+                if isDue || !events.isEmpty { state.storedAsOf = asOf }
+            }
+            if let newest = events.last?.recordedAt { state.freshness.newestEvent = newest }
+            state.statistics.batches += 1
+            state.statistics.applied += counts.applied
+            state.statistics.ignored += counts.ignored
+        }
+    }
+
+    private func store(_ events: [FeedEvent], cursor: String, asOf: Int64?) async throws -> (applied: Int, ignored: Int)
+    {
+        try await database.write { [position, apply] tx in
+            let consumer = try position.id(in: tx)
+            var applied = 0
+            for event in events where try position.isNew(event, for: consumer, in: tx) {
+                try apply(event, tx)
+                applied += 1
+            }
+            try position.store(
+                cursor: cursor, asOf: asOf, newestEvent: events.last?.recordedAt, for: consumer, in: tx)
+            return (applied, events.count - applied)
+        }
+    }
+
+    private func startAgain() async throws {
+        try await database.write { [position, reset] tx in
+            try reset(tx)
+            try position.clear(for: try position.id(in: tx), in: tx)
+        }
+        state.withLock {
+            $0.cursor = ""
+            $0.freshness.asOf = nil
+            $0.storedAsOf = nil
+        }
+    }
+}

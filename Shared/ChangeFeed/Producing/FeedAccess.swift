@@ -1,0 +1,41 @@
+import RPC
+
+/// What one reader may see of a topic.
+package struct FeedFilter: Sendable {
+    package enum Visibility: Sendable {
+        case full
+        /// The reader learns only that the aggregate is gone, because it may have seen it before.
+        case tombstone
+        /// The reader learns nothing.
+        case hidden
+    }
+
+    let visibility: @Sendable (FeedEvent) throws -> Visibility
+
+    package init(_ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility) { self.visibility = visibility }
+
+    package static let everything = FeedFilter { _ in .full }
+
+    func apply(_ events: [FeedEvent]) throws -> [FeedEvent] {
+        try events.compactMap { event in
+            switch try visibility(event) {
+            case .full: event
+            case .tombstone: event.asTombstone
+            case .hidden: nil
+            }
+        }
+    }
+}
+
+/// Decides who may read which topic. Asked once for each stream, before anything is read.
+package struct FeedAccess: Sendable {
+    let filter: @Sendable (_ topic: String, _ context: ServerContext) throws -> FeedFilter
+
+    /// `filter` throws an `RPCError` (PERMISSION_DENIED) for a topic the caller may not read.
+    package init(_ filter: @escaping @Sendable (_ topic: String, _ context: ServerContext) throws -> FeedFilter) {
+        self.filter = filter
+    }
+
+    /// Everybody who may call the service at all reads all topics.
+    package static let everyone = FeedAccess { _, _ in .everything }
+}
