@@ -124,12 +124,14 @@ let package = Package(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),
 
+            // Child processes and scratch folders for tests.
+            .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
             tests("HTTP2", ["HTTP2"]),
             tests("RPC", ["RPC", "HTTP2"]),
             tests(
                 "Shared",
                 [
-                    "Shared", "CMessages", "CProtobufC", protobuf,
+                    "Shared", "RPC", "CMessages", "CProtobufC", "TestSupport", protobuf,
                     // Built, not linked: the test that generated code is fresh runs them.
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ]),
@@ -141,7 +143,7 @@ let package = Package(
             tests("FundingPolicy", ["FundingPolicy"]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine"]),
-            tests("Interop", ["Shared", "RPC", "ServiceKit", protobuf]),
+            tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf]),
             tests("Suite", ["Shared", "RPC"]),
         ]
 )
