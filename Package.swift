@@ -97,7 +97,7 @@ let package = Package(
             path: "Shared/StubGenerator", swiftSettings: strict),
 
         // What every service stands on.
-        .target(name: "Storage", dependencies: ["CSQLite", logging, product("NIOConcurrencyHelpers", "swift-nio")], path: "Shared/Storage", swiftSettings: strict),
+        .target(name: "Storage", dependencies: ["CSQLite"], path: "Shared/Storage", swiftSettings: strict),
         .target(
             name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging], path: "Shared/ChangeFeed",
             swiftSettings: strict),
@@ -135,7 +135,7 @@ let package = Package(
                     // Built, not linked: the test that generated code is fresh runs them.
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ]),
-            tests("Storage", ["Storage"]),
+            tests("Storage", ["Storage", "CSQLite"]),
             tests("ChangeFeed", ["ChangeFeed"]),
             tests("ServiceKit", ["ServiceKit"]),
             tests("Registry", ["Registry"]),

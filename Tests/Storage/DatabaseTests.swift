@@ -3,46 +3,11 @@ import Testing
 
 @testable import Storage
 
-let notes = Migration(
-    version: 1, name: "notes",
-    sql: """
-        CREATE TABLE notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL, UNIQUE (body));
-        CREATE TABLE tags (note BIGINT NOT NULL REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED, tag TEXT NOT NULL
-            CHECK (tag <> ''));
-        """)
-
-func withDatabase<T>(
-    _ limits: DatabaseConfiguration.Limits = .init(), migrations: [Migration] = [notes],
-    _ body: (Database) async throws -> T
-) async throws -> T {
-    let database = try await Database.open(.temporary(limits: limits), migrations: migrations)
-    do {
-        let result = try await body(database)
-        await database.close()
-        return result
-    } catch {
-        await database.close()
-        throw error
-    }
-}
-
-extension Database {
-    func add(_ id: Int, _ body: String) async throws {
-        try await write {
-            try $0.execute("INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue(body)])
-        }
-    }
-
-    func bodies() throws -> [String] {
-        try read { try $0.query("SELECT body FROM notes ORDER BY id") { try $0.text(0) } }
-    }
-}
-
 @Suite struct DatabaseTests {
     @Test func whatIsWrittenIsRead() async throws {
         try await withDatabase { database in
             try await database.add(1, "một")
-            #expect(try database.bodies() == ["một"])
+            #expect(try database.ids() == [1])
             let pooled = try await database.readPooled { try $0.count("SELECT count(*) FROM notes") }
             #expect(pooled == 1)
         }
@@ -54,6 +19,134 @@ extension Database {
                 try tx.queryOne("INSERT INTO notes (id, body) VALUES (7, 'x') RETURNING id") { try $0.int(0) }
             }
             #expect(id == 7)
+            let changed = try await database.write { try $0.execute("UPDATE notes SET size = 1") }
+            #expect(changed == 1)
+        }
+    }
+
+    @Test func readersDoNotSeeWhatIsNotCommitted() async throws {
+        try await withDatabase { database in
+            let seenInside = try await database.write { tx in
+                try tx.execute("INSERT INTO notes (id, body) VALUES (1, 'a')")
+                return (try tx.count("SELECT count(*) FROM notes"), try database.ids().count)
+            }
+            #expect(seenInside == (1, 0))
+            #expect(try database.ids() == [1])
+        }
+    }
+
+    @Test func aReadKeepsOneViewWhileOthersCommit() async throws {
+        try await withDatabase { database in
+            try await database.add(1, "a")
+            let entered = Gate()
+            let committed = Gate()
+            let reading = Task {
+                try await database.readPooled { tx in
+                    let before = try tx.count("SELECT count(*) FROM notes")
+                    entered.open()
+                    committed.wait()
+                    return (before, try tx.count("SELECT count(*) FROM notes"))
+                }
+            }
+            await Task.detached { entered.wait() }.value
+            try await database.add(2, "b")
+            committed.open()
+            #expect(try await reading.value == (1, 1))
+            #expect(try database.ids() == [1, 2])
+        }
+    }
+
+    @Test func readersCannotWrite() async throws {
+        try await withDatabase { database in
+            #expect(throws: (any Error).self) {
+                try database.read { try $0.query("DELETE FROM notes RETURNING id") { try $0.int(0) } }
+            }
+        }
+    }
+
+    @Test func closingKeepsEverythingAndEndsTheDatabase() async throws {
+        try await withDirectory { directory in
+            let path = directory.appendingPathComponent("a/b/store.sqlite").path
+            let database = try await Database.open(.sqlite(path: path), migrations: [notes])
+            async let first: Void = database.add(1, "a")
+            async let second: Void = database.add(2, "b")
+            _ = try await (first, second)
+            await database.close()
+            await database.close()
+            #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
+            #expect(throws: StorageError.closed) { try database.ids() }
+            await #expect(throws: StorageError.closed) { try await database.add(3, "c") }
+            await #expect(throws: StorageError.closed) { try await database.readPooled { _ in } }
+
+            let again = try await Database.open(.sqlite(path: path), migrations: [notes])
+            #expect(try again.ids() == [1, 2])
+            await again.close()
+        }
+    }
+
+    @Test func aCancelledReadStopsItsStatement() async throws {
+        try await withDatabase { database in
+            let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+            let task = Task { try await database.readPooled { try $0.count(endless) } }
+            try await eventually { database.statistics.pooledReads == 1 }
+            try await Task.sleep(for: .milliseconds(20))
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+            // The connection is as good as before.
+            #expect(try database.ids() == [])
+        }
+    }
+
+    @Test func tooManyWaitingReadsAreRefused() async throws {
+        var limits = DatabaseConfiguration.Limits()
+        limits.readerThreads = 1
+        limits.waitingReads = 2
+        try await withDatabase(limits) { database in
+            let gate = Gate()
+            let entered = Gate()
+            let running = Task {
+                try await database.readPooled { _ in
+                    entered.open()
+                    gate.wait()
+                }
+            }
+            await Task.detached { entered.wait() }.value
+            let waiting = (0..<2).map { _ in Task { try await database.readPooled { _ in } } }
+            try await eventually { database.statistics.waitingReads == 2 }
+            await #expect(throws: StorageError.overloaded("2 reads are waiting; the limit is 2")) {
+                try await database.readPooled { _ in }
+            }
+            gate.open()
+            try await running.value
+            for task in waiting { try await task.value }
+            #expect(database.statistics.refusedReads == 1)
+        }
+    }
+
+    @Test func commitsWakeListenersOfTheirChannelOnly() async throws {
+        try await withDatabase { database in
+            var mine = database.commits(on: "mine", every: .seconds(3_600)).makeAsyncIterator()
+            let other = Counter()
+            let listening = Task {
+                for await _ in database.commits(on: "other", every: .seconds(3_600)) { other.add() }
+            }
+            try await database.write { $0.notify("mine") }
+            await #expect(mine.next() != nil)
+            #expect(other.value == 0)
+            await database.close()
+            await #expect(mine.next() == nil)
+            await listening.value
+        }
+    }
+
+    @Test func listenersHearOnceInEachInterval() async throws {
+        try await withDatabase { database in
+            var ticks = 0
+            for await _ in database.commits(on: "silent", every: .milliseconds(2)) {
+                ticks += 1
+                if ticks == 3 { break }
+            }
+            #expect(ticks == 3)
         }
     }
 }

@@ -1,9 +1,13 @@
 import CSQLite
+import Foundation
 
 /// SQLite's result codes as `StorageError`.
 enum SQLiteErrors {
     static func error(code: Int32, handle: OpaquePointer, context: String) -> any Error {
         let message = String(cString: sqlite3_errmsg(handle))
+        if code & 0xff == SQLITE_IOERR, [ENOSPC, EDQUOT].contains(sqlite3_system_errno(handle)) {
+            return StorageError.full(message)
+        }
         return error(code: code, message: message, context: context)
     }
 

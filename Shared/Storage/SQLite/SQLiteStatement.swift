@@ -56,7 +56,10 @@ final class SQLiteStatement: EngineStatement {
             switch value {
             case .null: result = sqlite3_bind_null(handle, index)
             case .integer(let integer): result = sqlite3_bind_int64(handle, index, integer)
-            case .real(let real): result = sqlite3_bind_double(handle, index, real)
+            case .real(let real):
+                // SQLite would store NULL in its place, PostgreSQL would not.
+                guard !real.isNaN else { throw StorageError.misuse("placeholder \(index) is not a number: \(sql)") }
+                result = sqlite3_bind_double(handle, index, real)
             case .text(var text):
                 result = text.withUTF8 { bytes in
                     bytes.withMemoryRebound(to: CChar.self) {
