@@ -68,25 +68,25 @@ package struct Instant: Sendable, Hashable, Comparable {
 extension Instant: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2025-07-01T00:00:00.000Z`.
     package var description: String {
+        var out: [UInt8] = []
+        out.reserveCapacity(24)
+        append(to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    func append(to out: inout [UInt8]) {
         let day = LocalDate(dayNumber: Int32(seconds.flooredQuotient(86_400)))
-        let (year, month, dayOfMonth) = day.components
         let inDay = Int(milliseconds - Int64(day.dayNumber) * 86_400_000)
-        var out = Decimals(capacity: 24)
-        out.write(year, digits: 4)
-        out.write("-")
-        out.write(month, digits: 2)
-        out.write("-")
-        out.write(dayOfMonth, digits: 2)
-        out.write("T")
-        out.write(inDay / 3_600_000, digits: 2)
-        out.write(":")
-        out.write(inDay / 60_000 % 60, digits: 2)
-        out.write(":")
-        out.write(inDay / 1000 % 60, digits: 2)
-        out.write(".")
-        out.write(inDay % 1000, digits: 3)
-        out.write("Z")
-        return out.text
+        day.append(to: &out)
+        out.append(UInt8(ascii: "T"))
+        Decimals.append(inDay / 3_600_000, digits: 2, to: &out)
+        out.append(UInt8(ascii: ":"))
+        Decimals.append(inDay / 60_000 % 60, digits: 2, to: &out)
+        out.append(UInt8(ascii: ":"))
+        Decimals.append(inDay / 1000 % 60, digits: 2, to: &out)
+        out.append(UInt8(ascii: "."))
+        Decimals.append(inDay % 1000, digits: 3, to: &out)
+        out.append(UInt8(ascii: "Z"))
     }
 }
 

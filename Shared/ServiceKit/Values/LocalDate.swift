@@ -108,13 +108,18 @@ extension LocalDate: CustomStringConvertible, LosslessStringConvertible {
 
     /// `YYYY-MM-DD`.
     package var description: String {
+        var out: [UInt8] = []
+        out.reserveCapacity(10)
+        append(to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    func append(to out: inout [UInt8]) {
         let (year, month, day) = components
-        var out = Decimals(capacity: 10)
-        out.write(year, digits: 4)
-        out.write("-")
-        out.write(month, digits: 2)
-        out.write("-")
-        out.write(day, digits: 2)
-        return out.text
+        Decimals.append(year, digits: 4, to: &out)
+        out.append(UInt8(ascii: "-"))
+        Decimals.append(month, digits: 2, to: &out)
+        out.append(UInt8(ascii: "-"))
+        Decimals.append(day, digits: 2, to: &out)
     }
 }

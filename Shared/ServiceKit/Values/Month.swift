@@ -68,10 +68,10 @@ extension Month: CustomStringConvertible, LosslessStringConvertible {
 
     /// `YYYY-MM`.
     package var description: String {
-        var out = Decimals(capacity: 7)
-        out.write(year, digits: 4)
-        out.write("-")
-        out.write(month, digits: 2)
-        return out.text
+        var out: [UInt8] = []
+        Decimals.append(year, digits: 4, to: &out)
+        out.append(UInt8(ascii: "-"))
+        Decimals.append(month, digits: 2, to: &out)
+        return String(decoding: out, as: UTF8.self)
     }
 }

@@ -1,0 +1,75 @@
+/// One JSON object on one line, built as bytes.
+package struct JSONLine: Sendable {
+    package private(set) var bytes: [UInt8] = []
+
+    package init() { bytes.reserveCapacity(384) }
+
+    /// Every line begins with when and how serious.
+    package init(time: Instant, level: String) {
+        self.init()
+        key("time")
+        bytes.append(UInt8(ascii: "\""))
+        time.append(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        add("level", level)
+    }
+
+    package mutating func add(_ name: String, _ value: String) {
+        key(name)
+        JSONLine.append(quoted: value, to: &bytes)
+    }
+
+    package mutating func add(_ name: String, _ value: Int) {
+        key(name)
+        bytes.append(contentsOf: String(value).utf8)
+    }
+
+    /// Milliseconds with three decimals: exact to the microsecond.
+    package mutating func add(_ name: String, milliseconds duration: Duration) {
+        key(name)
+        let (seconds, attoseconds) = duration.components
+        let microseconds = max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+        bytes.append(contentsOf: String(microseconds / 1000).utf8)
+        bytes.append(UInt8(ascii: "."))
+        Decimals.append(Int(microseconds % 1000), digits: 3, to: &bytes)
+    }
+
+    /// A value that is JSON already.
+    mutating func add(_ name: String, json: [UInt8]) {
+        key(name)
+        bytes.append(contentsOf: json)
+    }
+
+    /// The whole line, with the line feed.
+    package consuming func finish() -> [UInt8] {
+        if bytes.isEmpty { bytes.append(UInt8(ascii: "{")) }
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
+    }
+
+    private mutating func key(_ name: String) {
+        bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        JSONLine.append(quoted: name, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    static func append(quoted text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                out.append(UInt8(ascii: "\\"))
+                out.append(byte)
+            case UInt8(ascii: "\n"): out.append(contentsOf: "\\n".utf8)
+            case 0..<0x20, 0x7F:
+                out.append(contentsOf: "\\u00".utf8)
+                for digit in [byte >> 4, byte & 0xF] {
+                    out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+                }
+            default: out.append(byte)
+            }
+        }
+        out.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,69 @@
+import Logging
+
+/// swift-log onto `LogWriter`: one JSON object per line, metadata as fields beside `message`.
+package struct JSONLogHandler: LogHandler {
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+    let label: String
+    let writer: LogWriter
+    let clock: Clock
+
+    package init(
+        label: String, writer: LogWriter, level: Logger.Level = .info, clock: Clock = .system,
+        metadataProvider: Logger.MetadataProvider? = nil
+    ) {
+        self.label = label
+        self.writer = writer
+        self.logLevel = level
+        self.clock = clock
+        self.metadataProvider = metadataProvider
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var line = JSONLine(time: clock.now, level: event.level.rawValue)
+        line.add("logger", label)
+        line.add("message", event.message.description)
+        var fields = metadataProvider?.get() ?? [:]
+        fields.merge(metadata) { $1 }
+        if let own = event.metadata { fields.merge(own) { $1 } }
+        if let error = event.error { fields["error"] = "\(error)" }
+        for (name, value) in fields.sorted(by: { $0.key < $1.key }) where !JSONLogHandler.taken.contains(name) {
+            line.add(name, json: JSONLogHandler.json(value))
+        }
+        writer.append(line.finish())
+    }
+
+    /// Names the line itself uses; a JSON object must not hold one twice.
+    private static let taken: Set<String> = ["time", "level", "logger", "message"]
+
+    private static func json(_ value: Logger.Metadata.Value) -> [UInt8] {
+        var out: [UInt8] = []
+        switch value {
+        case .string(let text): JSONLine.append(quoted: text, to: &out)
+        case .stringConvertible(let value): JSONLine.append(quoted: value.description, to: &out)
+        case .array(let values):
+            out = [UInt8(ascii: "[")]
+            for (i, value) in values.enumerated() {
+                if i > 0 { out.append(UInt8(ascii: ",")) }
+                out.append(contentsOf: json(value))
+            }
+            out.append(UInt8(ascii: "]"))
+        case .dictionary(let fields):
+            out = [UInt8(ascii: "{")]
+            for (i, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
+                if i > 0 { out.append(UInt8(ascii: ",")) }
+                JSONLine.append(quoted: field.key, to: &out)
+                out.append(UInt8(ascii: ":"))
+                out.append(contentsOf: json(field.value))
+            }
+            out.append(UInt8(ascii: "}"))
+        }
+        return out
+    }
+}
