@@ -137,7 +137,7 @@ let package = Package(
                 ]),
             tests("Storage", ["Storage", "CSQLite"]),
             tests("ChangeFeed", ["ChangeFeed"]),
-            tests("ServiceKit", ["ServiceKit"]),
+            tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", protobuf, logging, crypto]),
             tests("Registry", ["Registry"]),
             tests("ActivityReporting", ["ActivityReporting"]),
             tests("FundingPolicy", ["FundingPolicy"]),

@@ -1,0 +1,87 @@
+import RPC
+
+/// Counts calls under the names that dashboards for gRPC expect (go-grpc-prometheus): started, handled by code, time,
+/// messages. Only registered methods are labels, all present at zero from the start, so that a rate has a first value.
+package struct MetricsInterceptor: ServerInterceptor {
+    private struct Cells: Sendable {
+        let started: Number
+        let handled: [Number]
+        let seconds: Histogram
+        let received: Number
+        let sent: Number
+    }
+
+    /// By the method's position in the router.
+    private let cells: [Cells]
+    private let inFlight: Number
+
+    package init(metrics: MetricsRegistry, methods: [MethodDescriptor]) {
+        let labels = ["grpc_type", "grpc_service", "grpc_method"]
+        let started = metrics.counter(
+            "grpc_server_started_total", help: "Calls started on the server.", labels: labels)
+        let handled = metrics.counter(
+            "grpc_server_handled_total", help: "Calls completed on the server, whatever their outcome.",
+            labels: labels + ["grpc_code"])
+        let seconds = metrics.histogram(
+            "grpc_server_handling_seconds", help: "Time until the server had completed a call.", labels: labels)
+        let received = metrics.counter(
+            "grpc_server_msg_received_total", help: "Messages received by the server.", labels: labels)
+        let sent = metrics.counter("grpc_server_msg_sent_total", help: "Messages sent by the server.", labels: labels)
+        inFlight = metrics.gauge("grpc_server_in_flight", help: "Calls running now.").with()
+        cells = methods.map { method in
+            let values = [method.kind.metricName, method.service, method.method]
+            return Cells(
+                started: started.with(values),
+                handled: StatusCode.allCases.map { handled.with(values + [MetricsInterceptor.label(of: $0)]) },
+                seconds: seconds.with(values), received: received.with(values), sent: sent.with(values))
+        }
+    }
+
+    package func intercept(
+        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
+    ) async throws {
+        guard cells.indices.contains(context.methodIndex) else { return try await next(context) }
+        let cells = cells[context.methodIndex]
+        let start = ContinuousClock.now
+        cells.started.add()
+        inFlight.add()
+        var code = StatusCode.ok
+        defer {
+            inFlight.subtract()
+            cells.handled[code.rawValue].add()
+            cells.seconds.observe(start.duration(to: .now))
+            let counters = context.counters
+            cells.received.add(counters.messagesReceived)
+            cells.sent.add(context.method.kind.serverStreams ? counters.messagesSent : code == .ok ? 1 : 0)
+        }
+        do {
+            try await next(context)
+        } catch {
+            code = (error as? RPCError)?.code ?? .unknown
+            throw error
+        }
+    }
+
+    /// Go's spelling, which the dashboards filter by: `NotFound`, `DeadlineExceeded`, `OK`.
+    static func label(of code: StatusCode) -> String {
+        switch code {
+        case .ok: "OK"
+        case .cancelled: "Canceled"
+        case .unknown: "Unknown"
+        case .invalidArgument: "InvalidArgument"
+        case .deadlineExceeded: "DeadlineExceeded"
+        case .notFound: "NotFound"
+        case .alreadyExists: "AlreadyExists"
+        case .permissionDenied: "PermissionDenied"
+        case .resourceExhausted: "ResourceExhausted"
+        case .failedPrecondition: "FailedPrecondition"
+        case .aborted: "Aborted"
+        case .outOfRange: "OutOfRange"
+        case .unimplemented: "Unimplemented"
+        case .internal: "Internal"
+        case .unavailable: "Unavailable"
+        case .dataLoss: "DataLoss"
+        case .unauthenticated: "Unauthenticated"
+        }
+    }
+}
