@@ -81,10 +81,13 @@ let package = Package(
         // The wire.
         .target(
             name: "HTTP2",
-            dependencies: ["CNghttp2", product("NIOSSL", "swift-nio-ssl"), product("DequeModule", "swift-collections")]
+            dependencies: [
+                "CNghttp2", product("NIOSSL", "swift-nio-ssl"), product("NIOTLS", "swift-nio"),
+                product("DequeModule", "swift-collections"),
+            ]
                 + nio,
             path: "Shared/HTTP2", swiftSettings: strict),
-        .target(name: "RPC", dependencies: ["HTTP2", "CZlib", protobuf, logging] + nio, path: "Shared/RPC", swiftSettings: strict),
+        .target(name: "RPC", dependencies: ["HTTP2", "CZlib", product("DequeModule", "swift-collections")] + nio, path: "Shared/RPC", swiftSettings: strict),
 
         // The contract.
         .target(name: "Shared", dependencies: ["RPC", protobuf], path: "Shared/Shared", swiftSettings: strict),

@@ -44,7 +44,7 @@ public struct ServerStreamingCall<Response: Sendable>: Sendable {
     /// Metadata the server sent first; waits for it.
     public var initialMetadata: Metadata { get async throws { try await responses.call.initialMetadata() } }
     /// Metadata the server sent with the status; empty until the stream has ended.
-    public var trailingMetadata: Metadata { responses.call.trailingMetadata }
+    public var trailingMetadata: Metadata { get async { await responses.call.trailingMetadata } }
     /// Ends the call.
     public func cancel() { responses.call.cancel() }
 }
@@ -63,7 +63,7 @@ public struct ClientStreamingCall<Request: Sendable, Response: Sendable>: Sendab
     /// Metadata the server sent first; waits for it.
     public var initialMetadata: Metadata { get async throws { try await requests.call.initialMetadata() } }
     /// Metadata the server sent with the status; empty until the call has ended.
-    public var trailingMetadata: Metadata { requests.call.trailingMetadata }
+    public var trailingMetadata: Metadata { get async { await requests.call.trailingMetadata } }
     /// Ends the call.
     public func cancel() { requests.call.cancel() }
 }
@@ -77,7 +77,7 @@ public struct BidirectionalCall<Request: Sendable, Response: Sendable>: Sendable
     /// Metadata the server sent first; waits for it.
     public var initialMetadata: Metadata { get async throws { try await responses.call.initialMetadata() } }
     /// Metadata the server sent with the status; empty until the call has ended.
-    public var trailingMetadata: Metadata { responses.call.trailingMetadata }
+    public var trailingMetadata: Metadata { get async { await responses.call.trailingMetadata } }
     /// Ends the call.
     public func cancel() { responses.call.cancel() }
 }

@@ -1,22 +1,198 @@
-/// Connections to one service.
-public final class RPCClient: Sendable {
+import HTTP2
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Calls one service at one or several addresses: round-robin over those that answer, reconnecting with backoff, retrying
+/// what failed UNAVAILABLE.
+///
+/// Unchecked Sendable: the constants are immutable; `subchannels`, `waiting`, `turn` and `throttle` are confined to `loop`.
+public final class RPCClient: @unchecked Sendable {
     /// Where a server listens.
     public struct Target: Sendable, Hashable {
         /// Host name or address.
         public let host: String
         /// TCP port.
         public let port: Int
+
         /// A target.
         public init(host: String, port: Int) {
             self.host = host
             self.port = port
         }
+
+        /// Reads `host:port` or `[v6 address]:port`; nil when it is neither.
+        public init?(_ text: String) {
+            guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+                (1...65535).contains(port)
+            else { return nil }
+            var host = String(text[..<colon])
+            if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+            guard !host.isEmpty else { return nil }
+            self.init(host: host, port: port)
+        }
     }
 
-    /// A client of one or several addresses of the same service.
-    public init(targets: [Target]) {}
+    /// How a client behaves.
+    public struct Options: Sendable {
+        /// TLS; nil: plaintext.
+        public var tls: TLS?
+        /// Deadline of calls that name none; nil: none.
+        public var defaultTimeout: Duration?
+        /// Metadata sent with every call, for example `authorization`.
+        public var metadata: Metadata
+        /// When failed attempts are made again.
+        public var retryPolicy: RetryPolicy
+        /// Waits between attempts to connect.
+        public var connectBackoff: Backoff
+        /// Bounds of the wire; `limits.keepalive` is how long a silent connection may stay unasked.
+        public var limits: Limits
 
+        /// Describes a client.
+        public init(
+            tls: TLS? = nil, defaultTimeout: Duration? = nil, metadata: Metadata = [:],
+            retryPolicy: RetryPolicy = RetryPolicy(),
+            connectBackoff: Backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(20)),
+            limits: Limits = Limits()
+        ) {
+            self.tls = tls
+            self.defaultTimeout = defaultTimeout
+            self.metadata = metadata
+            self.retryPolicy = retryPolicy
+            self.connectBackoff = connectBackoff
+            self.limits = limits
+        }
+    }
+
+    let limits: Limits
+    let scheme: String
+    let authority: String
+    let metadata: Metadata
+    private let options: Options
+    private let loop: any EventLoop
+
+    private var subchannels: [Subchannel] = []
+    private var waiting: [Int: (waitForReady: Bool, body: (Result<HTTP2Connection, RPCError>) -> Void)] = [:]
+    private var nextWaiting = 0
+    private var turn = 0
+    private var isClosed = false
+    var throttle = RetryThrottle()
+
+    /// A client of a service at these addresses. Nothing is connected before the first call.
+    /// Throws when the TLS files cannot be read.
+    public init(targets: [Target], options: Options = Options()) throws {
+        precondition(!targets.isEmpty, "a client needs an address")
+        self.options = options
+        limits = options.limits
+        metadata = options.metadata
+        scheme = options.tls == nil ? "http" : "https"
+        authority = options.tls?.serverName ?? "\(targets[0].host):\(targets[0].port)"
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+        let executor = LoopExecutor(loop: loop)
+        let context = try options.tls?.clientContext()
+        subchannels = targets.map { target in
+            Subchannel(
+                target: target, client: self, loop: loop, executor: executor,
+                tls: context.map { ($0, options.tls?.serverName ?? target.host) }, backoff: options.connectBackoff)
+        }
+    }
+
+    deinit {
+        // Nobody holds a call of ours any more: whatever is open is idle.
+        let (loop, subchannels) = (loop, subchannels)
+        loop.assumeIsolatedUnsafeUncheckedExecute { for subchannel in subchannels { _ = subchannel.shutdown(grace: .zero) } }
+    }
+
+    /// A client of a plaintext service at one address.
+    public convenience init(host: String, port: Int) throws {
+        try self.init(targets: [Target(host: host, port: port)])
+    }
+
+    /// Starts a call. `request`: the whole request, or nil for a stream of them.
     func start(_ method: MethodDescriptor, options: CallOptions, request: [UInt8]?) async throws -> ClientCall {
-        ClientCall()
+        let call = ClientCall(
+            client: self, loop: loop, method: method, options: options, deadline: deadline(options),
+            retryPolicy: self.options.retryPolicy, request: request)
+        call.begin()
+        return call
     }
+
+    /// The earliest of the call's timeout and the deadline of the call being handled.
+    private func deadline(_ options: CallOptions) -> Deadline? {
+        let own = (options.timeout ?? self.options.defaultTimeout).map { Deadline.after($0) }
+        guard let inherited = Deadline.current else { return own }
+        guard let own else { return inherited }
+        return own.instant < inherited.instant ? own : inherited
+    }
+
+    /// Lets calls under way finish for up to `grace`, then closes every connection. Calls made later fail.
+    public func close(grace: Duration = .seconds(5)) async {
+        let (seconds, attoseconds) = grace.components
+        let amount = TimeAmount.nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        try? await loop.flatSubmit {
+            self.isClosed = true
+            let waiting = self.waiting.values
+            self.waiting = [:]
+            for waiter in waiting { waiter.body(.failure(Self.closed)) }
+            return EventLoopFuture.andAllComplete(self.subchannels.map { $0.shutdown(grace: amount) }, on: self.loop)
+        }.get()
+    }
+
+    private static let closed = RPCError(code: .unavailable, message: "The client is closed.")
+
+    // MARK: Connections, on the loop
+
+    /// Calls back with a connection: at once when one is ready, else when one is, or fails.
+    func withConnection(waitForReady: Bool, _ body: @escaping (Result<HTTP2Connection, RPCError>) -> Void) {
+        if isClosed { return body(.failure(Self.closed)) }
+        if let connection = pick() { return body(.success(connection)) }
+        for subchannel in subchannels { subchannel.connectIfNeeded() }
+        if let connection = pick() { return body(.success(connection)) }
+        if !waitForReady, let error = commonFailure() { return body(.failure(error)) }
+        waiting[nextWaiting] = (waitForReady, body)
+        nextWaiting += 1
+    }
+
+    private func pick() -> HTTP2Connection? {
+        for offset in 0..<subchannels.count {
+            let index = (turn + offset) % subchannels.count
+            if subchannels[index].connectivity.state == .ready, let connection = subchannels[index].connection {
+                turn = index + 1
+                return connection
+            }
+        }
+        return nil
+    }
+
+    /// The last error when every address has failed.
+    private func commonFailure() -> RPCError? {
+        var last: RPCError?
+        for subchannel in subchannels {
+            guard case .failed = subchannel.connectivity.state else { return nil }
+            last = subchannel.connectivity.lastError
+        }
+        return last
+    }
+
+    func subchannelReady() {
+        let ready = waiting.sorted { $0.key < $1.key }
+        waiting = [:]
+        for (_, waiter) in ready { withConnection(waitForReady: waiter.waitForReady, waiter.body) }
+    }
+
+    func subchannelFailed(_ error: RPCError) {
+        guard let common = commonFailure() else { return }
+        let failing = waiting.filter { !$0.value.waitForReady }.sorted { $0.key < $1.key }
+        for (key, waiter) in failing {
+            waiting[key] = nil
+            waiter.body(.failure(common))
+        }
+    }
+
+    func subchannelMayRetry(_ subchannel: Subchannel) {
+        // Only where somebody waits: an idle client makes no connections.
+        if !waiting.isEmpty { subchannel.connectIfNeeded() }
+    }
+
+    func subchannelLeft(_ subchannel: Subchannel) { if !waiting.isEmpty { subchannel.connectIfNeeded() } }
 }

@@ -1,16 +1,288 @@
 import HTTP2
+import NIOCore
 
-/// One call on the server's side.
-final class ServerCall: Sendable {
-    let peer: String = ""
-    var requestHeaders: HeaderBlock { HeaderBlock() }
-    var counters: CallCounters { CallCounters() }
-    func setInitialMetadata(_ metadata: Metadata) {}
-    func addTrailingMetadata(_ metadata: Metadata) {}
-    func setCompression(_ enabled: Bool) {}
-    func decodeSingleRequest<T>(_ decode: ([UInt8]) throws -> T) throws -> T { try decode([]) }
-    func decoding<T>(_ bytes: [UInt8], by decode: ([UInt8]) throws -> T) throws -> T { try decode(bytes) }
-    func stageSingleResponse(_ bytes: [UInt8]) throws {}
-    func nextRequest() async throws -> [UInt8]? { nil }
-    func write(_ bytes: [UInt8]) async throws {}
+/// One call on the server's side: between its stream and its handler.
+///
+/// Unchecked Sendable: `requestHeaders`, `peer` and the other constants are immutable; all else is confined to the
+/// connection's event loop, where the handler's task runs too. Every entry checks, and hops when it must.
+final class ServerCall: StreamDelegate, @unchecked Sendable {
+    let requestHeaders: HeaderBlock
+    let connection: HTTP2Connection
+    var peer: String { connection.peer }
+
+    private let stream: HTTP2Stream
+    private let route: ServiceRouter.Route
+    private let chain: @Sendable (ServerContext) async throws -> Void
+    private let deadline: Deadline?
+    private let clientAcceptsGzip: Bool
+    private var state: ServerCallState
+    private(set) var loopCounters = CallCounters()
+    private var compresses = false
+    private var encodingAnnounced = false
+    private var initialMetadata = Metadata()
+    private var trailingMetadata = Metadata()
+    private var stagedResponse: [UInt8]?
+    private var task: Task<Void, Never>?
+    private var reader: CheckedContinuation<[UInt8]?, any Error>?
+    private var writer: CheckedContinuation<Void, any Error>?
+    /// Why the call ended early; what waiting and later reads and writes throw.
+    private var ended: RPCError?
+
+    init(
+        request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
+        chain: @escaping @Sendable (ServerContext) async throws -> Void
+    ) {
+        requestHeaders = headers
+        self.connection = connection
+        self.stream = stream
+        self.chain = chain
+        route = request.route
+        clientAcceptsGzip = request.acceptsGzip
+        state = ServerCallState(
+            kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
+            decompresses: request.isGzip)
+        deadline = request.timeout.map { Deadline.after($0) }
+        if let timeout = request.timeout {
+            let (seconds, attoseconds) = timeout.components
+            let nanoseconds = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
+            if !nanoseconds.overflow {
+                stream.deadline = .now() + .nanoseconds(nanoseconds.partialValue + attoseconds / 1_000_000_000)
+            }
+        }
+    }
+
+    func accepted() { apply(state.accepted()) }
+
+    // MARK: From the stream
+
+    func received(headers: HeaderBlock, oversized: Bool) {}
+    func received(trailers: HeaderBlock) {}
+
+    func received(data: [UInt8]) {
+        var credit = 0
+        let action = state.received(data, credit: &credit)
+        stream.consume(credit)
+        apply(action)
+    }
+
+    func receivedEnd() { apply(state.receivedEnd()) }
+
+    func outboundDrained() {
+        writer?.resume()
+        writer = nil
+    }
+
+    func deadlineExceeded() {
+        let error = RPCError(code: .deadlineExceeded, message: "The deadline of the call has passed.")
+        end(early: error)
+        // Half-sent replies are cut off, others get the status (PROTOCOL-HTTP2, "Deadline").
+        if stream.queuedBytes > 0 {
+            if state.finish() { stream.reset(.cancel) }
+        } else {
+            finish(error)
+        }
+    }
+
+    func closed(_ end: StreamEnd) {
+        guard state.finish() else { return }
+        self.end(early: RPCError(code: .cancelled, message: "The client has cancelled the call or is gone."))
+    }
+
+    private func end(early error: RPCError) {
+        guard ended == nil else { return }
+        ended = error
+        task?.cancel()
+        reader?.resume(throwing: error)
+        reader = nil
+        writer?.resume(throwing: error)
+        writer = nil
+    }
+
+    private func apply(_ action: ServerCallState.InboundAction) {
+        switch action {
+        case .nothing: break
+        case .start: start()
+        case .wake:
+            guard let waiting = reader, let next = nextAvailable() else { return }
+            reader = nil
+            waiting.resume(with: next)
+        case .fail(let error):
+            end(early: error)
+            finish(error)
+        }
+    }
+
+    // MARK: The handler
+
+    private func start() {
+        connection.runningHandlers += 1
+        let context = ServerContext(
+            method: route.method, methodIndex: route.index, deadline: deadline, call: self)
+        // Starts here and now, and resumes on this loop: no hop for a handler that does not wait.
+        let task = Task.immediate(executorPreference: connection.executor) { await self.run(context) }
+        if ended != nil { task.cancel() }
+        self.task = task
+    }
+
+    private func run(_ context: ServerContext) async {
+        do {
+            if let deadline {
+                try await Deadline.$current.withValue(deadline) { try await chain(context) }
+            } else {
+                try await chain(context)
+            }
+            onLoop { $0.finish(nil) }
+        } catch {
+            let status = Self.status(of: error)
+            onLoop { $0.finish(status) }
+        }
+        onLoop {
+            $0.connection.runningHandlers -= 1
+            $0.task = nil
+        }
+    }
+
+    /// What a thrown error is told to the client as, where no interceptor has said it better.
+    static func status(of error: any Error) -> RPCError {
+        if let error = error as? RPCError { return error }
+        if error is CancellationError { return RPCError(code: .cancelled, message: "The call was cancelled.") }
+        return RPCError(code: .unknown, message: "The server failed in an unexpected way.")
+    }
+
+    /// Calls the route's handler; the innermost link of the chain.
+    static func runHandler(_ context: ServerContext) async throws {
+        try await context.call.route.run(context.call, context)
+    }
+
+    private func onLoop(_ body: @escaping @Sendable (ServerCall) -> Void) {
+        if connection.eventLoop.inEventLoop {
+            body(self)
+        } else {
+            connection.eventLoop.execute { body(self) }
+        }
+    }
+
+    // MARK: For the handler: requests
+
+    /// Messages and bytes so far; read by interceptors, which run on the loop.
+    var counters: CallCounters { connection.eventLoop.inEventLoop ? loopCounters : CallCounters() }
+
+    /// The only request of a unary or server-streaming call; it is complete when the handler starts.
+    func decodeSingleRequest<T>(_ decode: ([UInt8]) throws -> T) throws -> T {
+        guard let frame = state.take() else {
+            throw RPCError(code: .internal, message: "The request is gone.")
+        }
+        loopCounters.messagesReceived += 1
+        loopCounters.bytesReceived += frame.bytes.count
+        return try decoding(frame.bytes, by: decode)
+    }
+
+    func decoding<T>(_ bytes: [UInt8], by decode: ([UInt8]) throws -> T) throws -> T {
+        do {
+            return try decode(bytes)
+        } catch {
+            throw RPCError(
+                code: .internal, message: "A request is not a valid message of the type that \(route.method) takes.")
+        }
+    }
+
+    /// The next request of a stream, nil after the last.
+    func nextRequest() async throws -> [UInt8]? {
+        if connection.eventLoop.inEventLoop, let next = nextAvailable() { return try next.get() }
+        return try await withCheckedThrowingContinuation { continuation in
+            onLoop { call in
+                if let next = call.nextAvailable() {
+                    continuation.resume(with: next)
+                } else {
+                    precondition(call.reader == nil, "a request stream has one reader")
+                    call.reader = continuation
+                }
+            }
+        }
+    }
+
+    private func nextAvailable() -> Result<[UInt8]?, any Error>? {
+        if let ended { return .failure(ended) }
+        if let frame = state.take() {
+            stream.consume(frame.credit)
+            loopCounters.messagesReceived += 1
+            loopCounters.bytesReceived += frame.bytes.count
+            return .success(frame.bytes)
+        }
+        return state.inboundEnded ? .success(nil) : nil
+    }
+
+    // MARK: For the handler: responses
+
+    func setInitialMetadata(_ metadata: Metadata) { onLoop { $0.initialMetadata.add(metadata) } }
+
+    func addTrailingMetadata(_ metadata: Metadata) { onLoop { $0.trailingMetadata.add(metadata) } }
+
+    func setCompression(_ enabled: Bool) { onLoop { $0.compresses = enabled && $0.clientAcceptsGzip } }
+
+    /// Keeps the only response until the interceptors have let the call succeed.
+    func stageSingleResponse(_ bytes: [UInt8]) throws { onLoop { $0.stagedResponse = bytes } }
+
+    /// Sends one response of a stream; waits while much is queued.
+    func write(_ bytes: [UInt8]) async throws {
+        if connection.eventLoop.inEventLoop {
+            if let ended { throw ended }
+            send(bytes)
+            if stream.queuedBytes <= connection.limits.outboundStreamBytes { return }
+        }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let sent = connection.eventLoop.inEventLoop
+            onLoop { call in
+                if let ended = call.ended { return continuation.resume(throwing: ended) }
+                if !sent { call.send(bytes) }
+                guard call.stream.queuedBytes > call.connection.limits.outboundStreamBytes else {
+                    return continuation.resume()
+                }
+                precondition(call.writer == nil, "a response stream has one writer")
+                call.writer = continuation
+                call.stream.notifyWhenDrained(to: call.connection.limits.outboundStreamBytes / 2)
+            }
+        }
+    }
+
+    private func send(_ bytes: [UInt8]) {
+        guard !state.isFinished else { return }
+        sendHeaders()
+        loopCounters.messagesSent += 1
+        loopCounters.bytesSent += bytes.count
+        if compresses, encodingAnnounced, let compressed = Gzip.compress(bytes) {
+            stream.send(
+                head: MessageDeframer.prefix(isCompressed: true, length: compressed.count), headCount: 5,
+                body: compressed)
+        } else {
+            stream.send(
+                head: MessageDeframer.prefix(isCompressed: false, length: bytes.count), headCount: 5, body: bytes)
+        }
+    }
+
+    private func sendHeaders() {
+        guard state.sendHeaders() else { return }
+        encodingAnnounced = compresses
+        stream.respond(
+            headers: Headers.response(initialMetadata, compressed: encodingAnnounced), endStream: false)
+    }
+
+    /// Sends the status; the first outcome counts.
+    private func finish(_ error: RPCError?) {
+        guard !state.isFinished else { return }
+        if let error {
+            let isTrailersOnly = !state.headersSent && initialMetadata.isEmpty
+            if !isTrailersOnly { sendHeaders() }
+            guard state.finish() else { return }
+            if isTrailersOnly {
+                stream.respond(headers: Headers.trailersOnly(error, trailingMetadata), endStream: true)
+            } else {
+                stream.finish(trailers: Headers.trailers(error, trailingMetadata))
+            }
+            return
+        }
+        if let response = stagedResponse { send(response) } else { sendHeaders() }
+        guard state.finish() else { return }
+        stream.finish(trailers: Headers.trailers(nil, trailingMetadata))
+    }
 }

@@ -1,0 +1,347 @@
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// What a connection tells the layer above, on its event loop.
+package protocol ConnectionDelegate: AnyObject {
+    /// The peer speaks HTTP/2.
+    func connectionReady(_ connection: HTTP2Connection)
+    /// A client has opened a stream: set its delegate.
+    func connection(_ connection: HTTP2Connection, opened stream: HTTP2Stream)
+    /// The peer or we are leaving: no new streams.
+    func connectionDraining(_ connection: HTTP2Connection, reason: String)
+    /// The last call.
+    func connectionClosed(_ connection: HTTP2Connection)
+}
+
+/// A connection: the shell that moves bytes between a NIO channel and a `Session`, and keeps its clocks.
+///
+/// Read → feed the session → deliver → drain everything into one buffer → one write per tick of the loop.
+///
+/// Unchecked Sendable: everything but `eventLoop`, `executor` and `peer` is confined to `eventLoop`.
+package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchecked Sendable {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    package let eventLoop: any EventLoop
+    /// Where the handlers of this connection run.
+    package let executor: LoopExecutor
+    /// The peer's address, for example `127.0.0.1:41234`.
+    package let peer: String
+    package let limits: Limits
+    package var delegate: (any ConnectionDelegate)?
+    /// Handlers running for this connection, bounded by `Limits.runningHandlers`; the layer above counts.
+    package var runningHandlers = 0
+
+    package let session: Session
+    private var context: ChannelHandlerContext?
+    private var isReading = false
+    private var isFlushing = false
+    private var flushWanted = false
+    private var flushScheduled = false
+    private var readHeld = false
+    private var isClosing = false
+    private var flushSize = 512
+
+    // Clocks: one timer, armed for the earliest of them.
+    private var timer: Scheduled<Void>?
+    private var timerDue = NIODeadline.distantFuture
+    private var handshakeDue: NIODeadline?
+    private var ageDue: NIODeadline?
+    private var drainDue: NIODeadline?
+    private var roundTripDue: NIODeadline?
+    private var idleSince: NIODeadline
+    private var keepalive: Keepalive
+    private var keepaliveDue: NIODeadline
+    private var strikes: PingStrikes
+    private var drain = DrainState()
+    private var drainReason = ""
+
+    /// A connection to be added to a channel of the loop.
+    package init(
+        role: Session.Role, eventLoop: any EventLoop, executor: LoopExecutor, peer: String, limits: Limits
+    ) throws(HTTP2Error) {
+        let now = NIODeadline.now()
+        self.eventLoop = eventLoop
+        self.executor = executor
+        self.peer = peer
+        self.limits = limits
+        session = try Session(role: role, limits: limits, now: now)
+        idleSince = now
+        handshakeDue = now + limits.handshake
+        keepaliveDue = now + limits.keepalive
+        keepalive = Keepalive(interval: limits.keepalive, timeout: limits.keepaliveTimeout, now: now)
+        strikes = PingStrikes(minimumInterval: limits.pingInterval, limit: limits.pingStrikes)
+        if role == .server, let age = limits.connectionAge {
+            // Jitter of 10 %, so that clients that connected together do not come back together (gRFC A9).
+            ageDue = now + .nanoseconds(Int64(Double(age.nanoseconds) * Double.random(in: 0.9...1.1)))
+        }
+        session.owner = self
+    }
+
+    // MARK: Channel
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { start() }
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) { ended() }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        start()
+        context.fireChannelActive()
+    }
+
+    private func start() {
+        armTimer()
+        flush()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        isReading = true
+        session.now = .now()
+        keepalive.received(now: session.now)
+        do {
+            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try session.receive(bytes) }
+            deliver()
+        } catch {
+            deliver()
+            close()
+        }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        flush()
+        context.fireChannelReadComplete()
+    }
+
+    /// Reads no more while our own output is not being taken: no read, no new work.
+    package func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { readHeld = true }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            flush()
+            if readHeld {
+                readHeld = false
+                context.read()
+            }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted(let negotiated) = event, negotiated != "h2" {
+            // Without ALPN h2 the peer would read our frames as something else (RFC 9113, section 3.2).
+            close()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
+
+    // MARK: Deliver and flush
+
+    private func deliver() {
+        repeat { session.deliver { handle($0) } } while session.hasPendingDeliveries
+    }
+
+    private func handle(_ event: SessionEvent) {
+        switch event {
+        case .peerSettings:
+            guard handshakeDue != nil else { return }
+            handshakeDue = nil
+            delegate?.connectionReady(self)
+        case .ping:
+            if session.role == .server, !strikes.received(now: session.now) {
+                // Clients match this text to double their interval (gRPC doc/keepalive.md).
+                session.terminate(.enhanceYourCalm, debug: "too_many_pings")
+            }
+        case .pingAcknowledged:
+            if roundTripDue != nil { roundTripDone() }
+        case .goAway(_, _, let debug):
+            delegate?.connectionDraining(self, reason: debug)
+        case .abuse(let name):
+            session.terminate(.enhanceYourCalm, debug: name)
+        case .sentTraffic:
+            strikes.forgive()
+        }
+    }
+
+    package func sessionNeedsFlush() {
+        flushWanted = true
+        guard !isReading, !isFlushing, !flushScheduled else { return }
+        flushScheduled = true
+        eventLoop.execute {
+            self.flushScheduled = false
+            self.session.now = .now()
+            self.flush()
+        }
+    }
+
+    private func flush() {
+        guard let context, !isFlushing else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        repeat {
+            flushWanted = false
+            guard context.channel.isWritable else { return }
+            var buffer = context.channel.allocator.buffer(capacity: flushSize)
+            do {
+                let more = try session.drain(into: &buffer, limit: limits.outboundConnectionBytes)
+                flushWanted = flushWanted || more
+            } catch {
+                return close()
+            }
+            if buffer.readableBytes > 0 {
+                flushSize = min(max(512, buffer.readableBytes), 64 * 1024)
+                context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+            }
+            deliver()
+        } while flushWanted
+        if session.isFinished { close() }
+    }
+
+    // MARK: SessionOwner
+
+    package func sessionDeadlineSet(_ deadline: NIODeadline) { if deadline < timerDue { arm(deadline) } }
+
+    package func sessionOpened(_ stream: HTTP2Stream) { delegate?.connection(self, opened: stream) }
+
+    package func sessionClosed(_ stream: HTTP2Stream) {
+        if session.streams.isEmpty { idleSince = session.now }
+        callsChanged()
+    }
+
+    // MARK: Ending
+
+    /// Whether the peer has shown that it speaks HTTP/2.
+    package var isReady: Bool { handshakeDue == nil }
+
+    /// Whether no new calls are wanted.
+    package var isDraining: Bool { drain.isDraining }
+
+    /// Leaves without losing a call; what still runs after `grace` is cut off.
+    package func beginDrain(reason: String, grace: TimeAmount) {
+        guard drain.begin() == .announce else { return }
+        drainReason = reason
+        drainDue = .now() + grace
+        roundTripDue = .now() + .seconds(1)
+        session.announceShutdown()
+        delegate?.connectionDraining(self, reason: reason)
+        armTimer()
+    }
+
+    private func roundTripDone() {
+        roundTripDue = nil
+        guard drain.roundTripDone(openCalls: session.streams.count) == .refuseNewStreams else { return }
+        session.goAway(.noError, debug: drainReason)
+        callsChanged()
+    }
+
+    private func callsChanged() {
+        if drain.callsChanged(openCalls: session.streams.count) == .close { closeAfterFlush() }
+    }
+
+    private func closeAfterFlush() {
+        sessionNeedsFlush()
+        eventLoop.execute { self.close() }
+    }
+
+    /// Closes the channel once what has been written is out.
+    package func close() {
+        guard !isClosing, let context else { return }
+        isClosing = true
+        context.flush()
+        // Output first: closing a socket with unread input sends RST, which can destroy our last frames on the way.
+        context.close(mode: .output).whenComplete { _ in
+            self.eventLoop.scheduleTask(in: .milliseconds(250)) { self.context?.close(promise: nil) }
+        }
+    }
+
+    private func ended() {
+        guard context != nil else { return }
+        context = nil
+        timer?.cancel()
+        session.connectionClosed()
+        session.deliver { _ in }
+        delegate?.connectionClosed(self)
+        delegate = nil
+    }
+
+    // MARK: Clocks
+
+    private func armTimer() {
+        let next = nextDue()
+        if next < timerDue { arm(next) }
+    }
+
+    private func arm(_ due: NIODeadline) {
+        timer?.cancel()
+        timerDue = due
+        timer = eventLoop.scheduleTask(deadline: due) { self.tick() }
+    }
+
+    private func nextDue() -> NIODeadline {
+        var next = NIODeadline.distantFuture
+        for due in [handshakeDue, ageDue, drainDue, roundTripDue] { if let due { next = min(next, due) } }
+        if let idle = limits.connectionIdle, session.streams.isEmpty { next = min(next, idleSince + idle) }
+        next = min(next, keepaliveDue)
+        for stream in session.streams.values {
+            if let deadline = stream.deadline { next = min(next, deadline) }
+            if stream.queuedBytes > 0 { next = min(next, stream.lastProgress + limits.writeStall) }
+        }
+        return next
+    }
+
+    private func tick() {
+        guard context != nil else { return }
+        let now = NIODeadline.now()
+        session.now = now
+        timerDue = .distantFuture
+        if let due = handshakeDue, now >= due { return abandon() }
+        if let due = drainDue, now >= due { return abandon() }
+        if let due = roundTripDue, now >= due { roundTripDone() }
+        if let due = ageDue, now >= due {
+            ageDue = nil
+            beginDrain(reason: "max_age", grace: limits.connectionAgeGrace)
+        }
+        if let idle = limits.connectionIdle, session.streams.isEmpty, now - idleSince >= idle, !drain.isDraining {
+            beginDrain(reason: "max_idle", grace: limits.connectionAgeGrace)
+        }
+        if now >= keepaliveDue {
+            switch keepalive.tick(now: now) {
+            case .ping(let next):
+                keepaliveDue = next
+                session.ping()
+            case .wait(let until): keepaliveDue = until
+            case .dead: return abandon()
+            }
+        }
+        for stream in session.streams.values {
+            if let deadline = stream.deadline, now >= deadline {
+                stream.deadline = nil
+                stream.delegate?.deadlineExceeded()
+            }
+            if stream.queuedBytes > 0, now - stream.lastProgress >= limits.writeStall { stream.reset(.cancel) }
+        }
+        armTimer()
+        flush()
+    }
+
+    /// Closes at once, without ceremony: the peer is not playing.
+    private func abandon() {
+        isClosing = true
+        context?.close(promise: nil)
+    }
+}

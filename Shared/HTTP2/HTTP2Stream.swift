@@ -1,0 +1,134 @@
+import CNghttp2
+import NIOCore
+
+/// How a stream ended.
+package enum StreamEnd: Sendable, Hashable {
+    /// Both sides have sent END_STREAM.
+    case finished
+    /// RST_STREAM with a code, from either side.
+    case reset(UInt32)
+    /// The server never handled it (GOAWAY with a lower id): it may be sent again elsewhere.
+    case unprocessed
+    /// The connection is gone.
+    case connectionLost
+}
+
+/// What a stream tells the layer above. Called on the connection's event loop, never inside nghttp2.
+package protocol StreamDelegate: AnyObject {
+    /// The request's or the response's headers; `oversized`: the list went over the limit and is incomplete.
+    func received(headers: HeaderBlock, oversized: Bool)
+    /// Bytes of DATA; credit them with `consume` when they have been dealt with.
+    func received(data: [UInt8])
+    /// Headers after the DATA.
+    func received(trailers: HeaderBlock)
+    /// END_STREAM from the peer.
+    func receivedEnd()
+    /// The queue of bytes to send has room again.
+    func outboundDrained()
+    /// The stream's deadline has passed.
+    func deadlineExceeded()
+    /// The last call.
+    func closed(_ end: StreamEnd)
+}
+
+/// One stream of a session.
+///
+/// Unchecked Sendable: confined to the connection's event loop, like its session.
+package final class HTTP2Stream: @unchecked Sendable {
+    /// The stream's id.
+    package internal(set) var id: Int32
+    /// Called back.
+    package var delegate: (any StreamDelegate)?
+    /// When the delegate is told that time is up.
+    package var deadline: NIODeadline? {
+        didSet { if let deadline { session?.deadlineSet(deadline) } }
+    }
+
+    weak var session: Session?
+
+    // Inbound: filled inside nghttp2's callbacks, delivered after them.
+    var collecting = HeaderBlock()
+    var oversized = false
+    var headersDelivered = false
+    var pendingHeaders: HeaderBlock?
+    var pendingTrailers: HeaderBlock?
+    var pendingData: [UInt8] = []
+    var pendingEnd = false
+    var pendingClose: StreamEnd?
+    var pendingDrained = false
+    var isTouched = false
+
+    // Outbound.
+    enum Finish {
+        case open, endStream
+        case trailers(HeaderBlock)
+    }
+    var queue = OutboundQueue()
+    var finish = Finish.open
+    var isDeferred = false
+    var isClosed = false
+    /// Bytes queued above which `outboundDrained` will be called once they are sent.
+    var drainMark: Int?
+    var lastProgress = NIODeadline.distantPast
+
+    init(id: Int32, session: Session) {
+        self.id = id
+        self.session = session
+    }
+
+    /// Bytes waiting to be sent.
+    package var queuedBytes: Int { queue.count }
+
+    /// Sends the response's headers; with `endStream` nothing follows.
+    package func respond(headers: HeaderBlock, endStream: Bool) {
+        guard !isClosed else { return }
+        session?.submitResponse(self, headers, endStream: endStream)
+    }
+
+    /// Queues bytes: `headCount` bytes of `head`, lowest first, then `body`.
+    package func send(head: UInt64, headCount: Int, body: [UInt8]) {
+        guard !isClosed, case .open = finish else { return }
+        if queue.count == 0, let session { lastProgress = session.now }
+        queue.append(head: head, headCount: headCount, body: body)
+        resume()
+    }
+
+    /// Ends our side with trailers, after everything queued.
+    package func finish(trailers: HeaderBlock) {
+        guard !isClosed, case .open = finish else { return }
+        finish = .trailers(trailers)
+        resume()
+    }
+
+    /// Ends our side, after everything queued.
+    package func finishSending() {
+        guard !isClosed, case .open = finish else { return }
+        finish = .endStream
+        resume()
+    }
+
+    /// Asks for `outboundDrained` when no more than `mark` bytes are queued.
+    package func notifyWhenDrained(to mark: Int) { drainMark = mark }
+
+    /// Ends the stream at once.
+    package func reset(_ code: ErrorCode) {
+        guard !isClosed else { return }
+        queue.removeAll()
+        session?.submitReset(self, code)
+    }
+
+    /// Lets the peer send `count` more bytes on this stream.
+    package func consume(_ count: Int) {
+        guard !isClosed, count > 0 else { return }
+        session?.consume(self, count)
+    }
+
+    private func resume() {
+        guard isDeferred else {
+            session?.setNeedsFlush()
+            return
+        }
+        isDeferred = false
+        session?.resume(self)
+    }
+}

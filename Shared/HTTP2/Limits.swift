@@ -1,0 +1,76 @@
+import NIOCore
+
+/// Every bound the wire has, with its default. Operators change them by configuration; nothing else bounds the wire.
+public struct Limits: Sendable {
+    // Streams and headers
+
+    /// Streams a peer may have open at once on one connection (SETTINGS_MAX_CONCURRENT_STREAMS).
+    public var concurrentStreams = 256
+    /// Handlers running at once for one connection. A reset stream frees its place in `concurrentStreams` at once, its
+    /// handler only when it has ended: this is what bounds the work of rapid resets (CVE-2023-44487, CVE-2025-8671).
+    public var runningHandlers = 512
+    /// Bytes of one header list, counted as name + value + 32 (gRPC suggests 8 KiB).
+    public var headerListBytes = 8 * 1024
+    /// CONTINUATION frames after one HEADERS (CVE-2024-28182).
+    public var continuations = 8
+    /// Entries in one SETTINGS frame.
+    public var settingsEntries = 32
+
+    // Messages
+
+    /// Bytes of one received message, after decompression; checked before anything is buffered.
+    public var receiveMessageBytes = 4 * 1024 * 1024
+
+    // Flow control
+
+    /// Bytes a peer may send on one stream before the handler takes them.
+    public var streamWindowBytes = 256 * 1024
+    /// Bytes a peer may send on one connection before they are read off the session.
+    public var connectionWindowBytes = 1024 * 1024
+    /// Bytes queued on one stream above which its writer waits.
+    public var outboundStreamBytes = 64 * 1024
+    /// Bytes in the socket's write buffer above which the connection neither serialises nor reads.
+    public var outboundConnectionBytes = 256 * 1024
+    /// Acknowledgements waiting to be sent (PING and SETTINGS floods).
+    public var outboundAcknowledgements = 1000
+
+    // Misbehaviour
+
+    /// Streams a peer may reset in a burst, and per second after that.
+    public var peerResets = TokenBucket.Rate(burst: 400, perSecond: 100)
+    /// Frames we must answer with an error, in a burst and per second: above it GOAWAY ENHANCE_YOUR_CALM.
+    public var streamErrors = TokenBucket.Rate(burst: 100, perSecond: 10)
+    /// SETTINGS, PRIORITY, WINDOW_UPDATE of nothing, empty DATA and unknown frames, in a burst and per second.
+    public var controlFrames = TokenBucket.Rate(burst: 5_000, perSecond: 2_000)
+    /// Header lists over `headerListBytes` before the connection is ended.
+    public var oversizedHeaderLists = 10
+
+    // Time
+
+    /// From accepting a connection to the client's first SETTINGS, TLS handshake included.
+    public var handshake: TimeAmount = .seconds(10)
+    /// A stream that has something to send and makes no progress is reset after this.
+    public var writeStall: TimeAmount = .seconds(60)
+    /// A connection without a call is closed after this; nil: never.
+    public var connectionIdle: TimeAmount?
+    /// A connection is drained after this, with 10 % jitter; nil: never (gRFC A9).
+    public var connectionAge: TimeAmount?
+    /// Calls of a drained connection may run on for so long.
+    public var connectionAgeGrace: TimeAmount = .seconds(60)
+    /// A silent connection is pinged after this (gRPC default: 2 hours).
+    public var keepalive: TimeAmount = .hours(2)
+    /// A ping must be answered within this.
+    public var keepaliveTimeout: TimeAmount = .seconds(20)
+    /// Clients may ping so often; more often is a strike.
+    public var pingInterval: TimeAmount = .seconds(10)
+    /// Strikes before GOAWAY `too_many_pings`. Sent HEADERS or DATA forgive them.
+    public var pingStrikes = 2
+
+    // Connections
+
+    /// Connections a server holds at once; more are closed on arrival.
+    public var connections = 10_000
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,63 @@
+/// When a failed attempt is made again (gRFC A6).
+///
+/// Only what failed UNAVAILABLE before any response is retried; what the server never saw (REFUSED_STREAM, GOAWAY) is
+/// sent again in any case.
+public struct RetryPolicy: Sendable, Hashable {
+    /// Attempts in all.
+    public var attempts: Int
+    /// Waits between attempts.
+    public var backoff: Backoff
+
+    /// Describes a policy.
+    public init(
+        attempts: Int = 4, backoff: Backoff = Backoff(initial: .milliseconds(100), multiplier: 2, maximum: .seconds(2))
+    ) {
+        self.attempts = attempts
+        self.backoff = backoff
+    }
+}
+
+/// Stops retrying when most attempts fail, so that retries do not bury a struggling server (gRFC A6, "Throttling").
+struct RetryThrottle: Sendable {
+    private let maximum = 100.0
+    private let perSuccess = 0.1
+    private var tokens = 100.0
+
+    /// Whether an attempt that failed may be made again.
+    var allowsRetry: Bool { tokens > maximum / 2 }
+
+    mutating func succeeded() { tokens = min(maximum, tokens + perSuccess) }
+    mutating func failed() { tokens = max(0, tokens - 1) }
+}
+
+/// What to do about a failed attempt. A value: asked once for each failure.
+struct AttemptState: Sendable {
+    /// What follows a failure.
+    enum Decision: Sendable, Hashable {
+        case giveUp
+        case retry(after: Duration)
+    }
+
+    private let policy: RetryPolicy?
+    private var failures = 0
+    private var transparentRetries = 0
+
+    /// `policy` nil: never retried, because the request cannot be sent twice or the caller does not want it.
+    init(policy: RetryPolicy?) { self.policy = policy }
+
+    /// An attempt failed before any response. `unprocessed`: the server never handled it. `pushback`: milliseconds the
+    /// server asked to wait; negative: not again.
+    mutating func failed(
+        code: StatusCode, unprocessed: Bool, pushback: Int?, throttle: RetryThrottle, random: Double = .random(in: -1...1)
+    ) -> Decision {
+        guard let policy else { return .giveUp }
+        if unprocessed, transparentRetries < 5 {
+            transparentRetries += 1
+            return .retry(after: transparentRetries == 1 ? .zero : policy.backoff.wait(attempt: transparentRetries))
+        }
+        failures += 1
+        guard code == .unavailable, failures < policy.attempts, throttle.allowsRetry else { return .giveUp }
+        if let pushback { return pushback < 0 ? .giveUp : .retry(after: .milliseconds(pushback)) }
+        return .retry(after: policy.backoff.wait(attempt: failures, random: random))
+    }
+}

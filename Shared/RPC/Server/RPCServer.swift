@@ -1,0 +1,79 @@
+import HTTP2
+import NIOCore
+import NIOPosix
+
+/// A gRPC server: HTTP/2 with prior knowledge, or TLS with ALPN `h2`.
+public final class RPCServer: Sendable {
+    /// How a server is set up.
+    public struct Configuration: Sendable {
+        /// Address to listen on.
+        public var host: String
+        /// TCP port; 0: any free one.
+        public var port: Int
+        /// TLS; nil: plaintext.
+        public var tls: TLS?
+        /// Every bound of the wire.
+        public var limits: Limits
+        /// Event loops; nil: one per core, shared by the process.
+        public var eventLoops: (any EventLoopGroup)?
+
+        /// Describes a server.
+        public init(
+            host: String = "127.0.0.1", port: Int = 0, tls: TLS? = nil, limits: Limits = Limits(),
+            eventLoops: (any EventLoopGroup)? = nil
+        ) {
+            self.host = host
+            self.port = port
+            self.tls = tls
+            self.limits = limits
+            self.eventLoops = eventLoops
+        }
+    }
+
+    /// The methods served.
+    public var methods: [MethodDescriptor] { router.methods }
+
+    private let configuration: Configuration
+    private let router: ServiceRouter
+    private let chain: @Sendable (ServerContext) async throws -> Void
+    private let listener: Listener
+
+    /// A server of services. The first interceptor is the outermost.
+    public init(
+        configuration: Configuration, services: [any RegistrableService], interceptors: [any ServerInterceptor] = []
+    ) {
+        self.configuration = configuration
+        var router = ServiceRouter()
+        for service in services { service.register(in: &router) }
+        self.router = router
+        // Composed once: a call walks closures that exist already.
+        var chain: @Sendable (ServerContext) async throws -> Void = { try await ServerCall.runHandler($0) }
+        for interceptor in interceptors.reversed() {
+            let next = chain
+            chain = { try await interceptor.intercept($0, next: next) }
+        }
+        self.chain = chain
+        listener = Listener(
+            group: configuration.eventLoops ?? MultiThreadedEventLoopGroup.singleton, limits: configuration.limits)
+    }
+
+    /// Starts listening; returns the port.
+    @discardableResult
+    public func start() async throws -> Int {
+        let (router, chain) = (router, chain)
+        return try await listener.bind(
+            host: configuration.host, port: configuration.port, tls: configuration.tls?.serverContext()
+        ) { connection in
+            connection.delegate = ServerConnection(router: router, chain: chain)
+        }
+    }
+
+    /// Connections open now.
+    public var connectionCount: Int { listener.connectionCount }
+
+    /// Stops accepting, lets running calls finish, and cuts off what still runs after `grace`.
+    public func shutdown(grace: Duration = .seconds(20)) async {
+        let (seconds, attoseconds) = grace.components
+        await listener.drain(grace: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+    }
+}
