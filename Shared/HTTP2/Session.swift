@@ -388,7 +388,8 @@ extension Session {
     private func noteHeadersComplete(_ stream: HTTP2Stream, endStream: Bool) {
         if !stream.headersDelivered, stream.pendingHeaders == nil {
             // An informational response (1xx) is not the response.
-            let informational = role == .client
+            let informational =
+                role == .client
                 && stream.collecting.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
             if !informational { stream.pendingHeaders = stream.collecting }
         } else {

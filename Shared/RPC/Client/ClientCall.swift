@@ -92,7 +92,8 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
                 if sendingFinished { stream.finishSending() }
             }
         } catch {
-            attemptFailed(RPCError(code: .unavailable, message: "No stream could be opened: \(error)."), unprocessed: true)
+            attemptFailed(
+                RPCError(code: .unavailable, message: "No stream could be opened: \(error)."), unprocessed: true)
         }
     }
 
@@ -226,8 +227,9 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     func closed(_ end: StreamEnd) {
         guard outcome == nil, stream != nil else { return }
         switch end {
-        case .finished: attemptFailed(
-            RPCError(code: .unknown, message: "The server ended the call without a status."), unprocessed: false)
+        case .finished:
+            attemptFailed(
+                RPCError(code: .unknown, message: "The server ended the call without a status."), unprocessed: false)
         case .reset(let code):
             attemptFailed(
                 ResponseState.status(ofReset: code), unprocessed: code == ErrorCode.refusedStream.rawValue)

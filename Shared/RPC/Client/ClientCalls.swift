@@ -24,9 +24,9 @@ public struct ResponseStream<Message: Sendable>: AsyncSequence, Sendable {
         let stream: ResponseStream
 
         /// The next message, nil after the last.
-        public func next() async throws -> Message? { try await stream.take() }
+        public mutating func next() async throws -> Message? { try await stream.take() }
 
-        public func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> Message? {
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> Message? {
             try await stream.take()
         }
     }

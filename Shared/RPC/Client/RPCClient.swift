@@ -100,7 +100,7 @@ public final class RPCClient: @unchecked Sendable {
     deinit {
         // Nobody holds a call of ours any more: whatever is open is idle.
         let (loop, subchannels) = (loop, subchannels)
-        loop.assumeIsolatedUnsafeUncheckedExecute { for subchannel in subchannels { _ = subchannel.shutdown(grace: .zero) } }
+        loop.execute { for subchannel in subchannels { _ = subchannel.shutdown(grace: .zero) } }
     }
 
     /// A client of a plaintext service at one address.

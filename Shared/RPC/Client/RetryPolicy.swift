@@ -48,7 +48,8 @@ struct AttemptState: Sendable {
     /// An attempt failed before any response. `unprocessed`: the server never handled it. `pushback`: milliseconds the
     /// server asked to wait; negative: not again.
     mutating func failed(
-        code: StatusCode, unprocessed: Bool, pushback: Int?, throttle: RetryThrottle, random: Double = .random(in: -1...1)
+        code: StatusCode, unprocessed: Bool, pushback: Int?, throttle: RetryThrottle,
+        random: Double = .random(in: -1...1)
     ) -> Decision {
         guard let policy else { return .giveUp }
         if unprocessed, transparentRetries < 5 {

@@ -4,8 +4,9 @@ import NIOPosix
 import NIOSSL
 
 /// The connection to one address: made when needed, made again after it was lost, with backoff.
-/// Confined to the client's event loop.
-final class Subchannel: ConnectionDelegate {
+///
+/// Unchecked Sendable: `target` and the other constants are immutable; all else is confined to the client's event loop.
+final class Subchannel: ConnectionDelegate, @unchecked Sendable {
     let target: RPCClient.Target
     private(set) var connectivity: Connectivity
     private(set) var connection: HTTP2Connection?
@@ -55,7 +56,7 @@ final class Subchannel: ConnectionDelegate {
                 }
             }
         let connecting = bootstrap.connect(host: target.host, port: target.port)
-        connecting.assumeIsolatedUnsafeUnchecked().whenComplete { result in
+        connecting.whenComplete { result in
             switch result {
             case .success(let channel): self.connected(channel)
             case .failure(let error): self.connectFailed("\(error)")
@@ -88,7 +89,7 @@ final class Subchannel: ConnectionDelegate {
         let retryAt = connectivity.failed(error, now: .now())
         client?.subchannelFailed(error)
         if retryAt < .distantFuture {
-            loop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: retryAt) { self.client?.subchannelMayRetry(self) }
+            loop.scheduleTask(deadline: retryAt) { self.client?.subchannelMayRetry(self) }
         }
     }
 
@@ -134,7 +135,11 @@ final class Subchannel: ConnectionDelegate {
         let promise = loop.makePromise(of: Void.self)
         whenAllClosed.append(promise)
         for connection in open.values {
-            if connection.session.streams.isEmpty { connection.close() } else { connection.beginDrain(reason: "", grace: grace) }
+            if connection.session.streams.isEmpty {
+                connection.close()
+            } else {
+                connection.beginDrain(reason: "", grace: grace)
+            }
         }
         return promise.futureResult
     }

@@ -12,12 +12,12 @@ public struct RequestStream<Message: Sendable>: AsyncSequence, Sendable {
         let stream: RequestStream
 
         /// The next message, nil after the last. Throws `RPCError` when the call ends early.
-        public func next() async throws -> Message? {
+        public mutating func next() async throws -> Message? {
             guard let bytes = try await stream.call.nextRequest() else { return nil }
             return try stream.call.decoding(bytes, by: stream.decode)
         }
 
-        public func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> Message? {
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> Message? {
             guard let bytes = try await stream.call.nextRequest() else { return nil }
             return try stream.call.decoding(bytes, by: stream.decode)
         }

@@ -11,7 +11,9 @@ enum MetadataCoding {
             if key.hasSuffix("-bin") {
                 // Values may have been joined with commas on the way: split before decoding.
                 for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-                    if let bytes = Base64.decode(part.filter { $0 != UInt8(ascii: " ") }) { metadata.add(bytes, for: key) }
+                    if let bytes = Base64.decode(part.filter { $0 != UInt8(ascii: " ") }) {
+                        metadata.add(bytes, for: key)
+                    }
                 }
             } else {
                 metadata.add(String(decoding: value, as: UTF8.self), for: key)

@@ -1,0 +1,76 @@
+import NIOCore
+import Testing
+
+@testable import HTTP2
+
+@Suite struct HTTP2StateTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    @Test func aBucketAllowsABurstThenARate() {
+        var bucket = TokenBucket(.init(burst: 3, perSecond: 2), now: start)
+        let later = start + .seconds(1)
+        let taken = [start, start, start, start, later, later, later].map { bucket.take(now: $0) }
+        #expect(taken == [true, true, true, false, true, true, false])
+    }
+
+    @Test func pingsThatComeTooOftenAreStrikes() {
+        var strikes = PingStrikes(minimumInterval: .seconds(10), limit: 2)
+        let tolerated = (0..<4).map { strikes.received(now: start + .seconds(Int64($0))) }
+        #expect(tolerated == [true, true, true, false])
+    }
+
+    @Test func trafficForgivesStrikes() {
+        var strikes = PingStrikes(minimumInterval: .seconds(10), limit: 1)
+        for second in 0..<20 {
+            #expect(strikes.received(now: start + .seconds(Int64(second))) == true)
+            strikes.forgive()
+        }
+    }
+
+    @Test func keepaliveAsksThenGivesUp() {
+        var keepalive = Keepalive(interval: .seconds(60), timeout: .seconds(20), now: start)
+        #expect(keepalive.tick(now: start + .seconds(30)) == .wait(until: start + .seconds(60)))
+        #expect(keepalive.tick(now: start + .seconds(60)) == .ping(next: start + .seconds(80)))
+        #expect(keepalive.tick(now: start + .seconds(80)) == .dead)
+        keepalive.received(now: start + .seconds(81))
+        #expect(keepalive.tick(now: start + .seconds(82)) == .wait(until: start + .seconds(141)))
+    }
+
+    @Test func drainingTakesTwoSteps() {
+        var drain = DrainState()
+        #expect(drain.begin() == .announce)
+        #expect(drain.begin() == .nothing)
+        #expect(drain.callsChanged(openCalls: 0) == .nothing)
+        #expect(drain.roundTripDone(openCalls: 1) == .refuseNewStreams)
+        #expect(drain.callsChanged(openCalls: 1) == .nothing)
+        #expect(drain.callsChanged(openCalls: 0) == .close)
+        #expect(drain.callsChanged(openCalls: 0) == .nothing)
+    }
+
+    @Test func outboundBytesKeepTheirOrderAcrossAnyCut() {
+        for size in 1...12 {
+            var queue = OutboundQueue()
+            queue.append(head: 0x05_04_03_02_01, headCount: 5, body: [6, 7, 8])
+            queue.append(head: 0, headCount: 0, body: [])
+            queue.append(head: 9, headCount: 1, body: [10])
+            var seen: [UInt8] = []
+            while queue.count > 0 {
+                var buffer = [UInt8](repeating: 0, count: size)
+                let moved = buffer.withUnsafeMutableBufferPointer { queue.move(into: $0) }
+                seen += buffer[..<moved]
+            }
+            #expect(seen == Array(1...10))
+        }
+    }
+
+    @Test func headerBlocksFindFieldsByName() {
+        var block = HeaderBlock()
+        block.append(":path", "/a/b")
+        block.append("x", "1")
+        block.append("x", "2")
+        #expect(block.first("x") == "1")
+        #expect(block.count(of: "x") == 2)
+        #expect(block.first("y") == nil)
+        #expect(block.listSize == (5 + 4 + 32) + 2 * (1 + 1 + 32))
+    }
+}
