@@ -29,10 +29,8 @@ protocol EngineConnection: AnyObject, Sendable {
     /// False after the engine itself has rolled back, as SQLite does when the disk is full.
     var isInTransaction: Bool { get }
 
-    /// A statement ready to be bound, from the cache if it is there and not in use.
-    func checkOut(_ sql: String) throws -> any EngineStatement
-    /// Resets the statement and keeps it.
-    func checkIn(_ statement: any EngineStatement)
+    /// A statement ready to be bound, a kept one if there is one that is not in use.
+    func statement(_ sql: String) throws -> any EngineStatement
 
     func beginRead() throws
     func beginWrite() throws
@@ -66,6 +64,8 @@ protocol EngineStatement: AnyObject {
     func step() throws -> Bool
     /// Rows the statement has inserted, updated or deleted, when it is done.
     var changes: Int { get }
+    /// Ends the use of the statement: its rows and the values bound are forgotten.
+    func finish()
 
     func columnName(_ index: Int) -> String
     func type(_ index: Int) -> SQLType

@@ -64,12 +64,12 @@ package class ReadTransaction {
         if let cancellation, cancellation.isSet { throw CancellationError() }
         let statement: any EngineStatement
         do {
-            statement = try connection.checkOut(sql)
+            statement = try connection.statement(sql)
         } catch {
             failure = error
             throw error
         }
-        defer { connection.checkIn(statement) }
+        defer { statement.finish() }
         try statement.bind(bindings)
         return try body(statement)
     }

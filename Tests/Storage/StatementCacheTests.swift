@@ -3,22 +3,30 @@ import Testing
 @testable import Storage
 
 @Suite struct StatementCacheTests {
-    @Test func theLeastRecentlyUsedStatementGoes() async throws {
+    @Test(arguments: ["", "        /* a text that is not short */"])
+    func theLeastRecentlyUsedStatementGoes(comment: String) async throws {
         var limits = DatabaseConfiguration.Limits()
-        limits.keptStatements = 4  // BEGIN and ROLLBACK are among them
+        limits.keptStatements = 2
         try await withDatabase(limits) { database in
+            let texts = (0...3).map { "SELECT \($0)\(comment)" }
+            func run(_ index: Int) throws { _ = try database.read { try $0.count(texts[index]) } }
             let before = database.statistics
-            for sql in ["SELECT 1", "SELECT 2", "SELECT 1", "SELECT 2", "SELECT 1"] {
-                _ = try database.read { try $0.count(sql) }
+            func counted() -> [Int] {
+                let now = database.statistics
+                return [
+                    now.statementsPrepared - before.statementsPrepared, now.statementsReused - before.statementsReused,
+                    now.statementsEvicted - before.statementsEvicted,
+                ]
             }
-            let kept = database.statistics
-            #expect(kept.statementsEvicted == before.statementsEvicted)
-            #expect(kept.statementsPrepared - before.statementsPrepared == 4)
-            _ = try database.read { try $0.count("SELECT 3") }
-            #expect(database.statistics.statementsEvicted == before.statementsEvicted + 1)
-            // "SELECT 2" was the oldest.
-            _ = try database.read { try $0.count("SELECT 1") }
-            #expect(database.statistics.statementsPrepared == kept.statementsPrepared + 1)
+            for index in [1, 2, 1, 2, 1] { try run(index) }
+            #expect(counted() == [2, 3, 0])
+            try run(3)
+            #expect(counted() == [3, 3, 1])
+            // 2 was the oldest, so 1 is still there.
+            try run(1)
+            #expect(counted() == [3, 4, 1])
+            try run(2)
+            #expect(counted() == [4, 4, 2])
         }
     }
 

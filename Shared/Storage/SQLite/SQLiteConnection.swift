@@ -11,13 +11,24 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
     private var cache: StatementCache
     private var isClosed = false
 
-    private static let begin = "BEGIN"
-    private static let beginImmediate = "BEGIN IMMEDIATE"
-    private static let commit = "COMMIT"
-    private static let rollback = "ROLLBACK"
-    private static let savepoint = "SAVEPOINT request"
-    private static let release = "RELEASE request"
-    private static let rollbackTo = "ROLLBACK TO request"
+    /// The statements that bound transactions, by `Control`; outside the cache, where each would cost a look-up.
+    private var controls: [SQLiteStatement] = []
+
+    private enum Control: Int, CaseIterable {
+        case begin, beginImmediate, commit, rollback, savepoint, release, rollbackTo
+
+        var sql: String {
+            switch self {
+            case .begin: "BEGIN"
+            case .beginImmediate: "BEGIN IMMEDIATE"
+            case .commit: "COMMIT"
+            case .rollback: "ROLLBACK"
+            case .savepoint: "SAVEPOINT request"
+            case .release: "RELEASE request"
+            case .rollbackTo: "ROLLBACK TO request"
+            }
+        }
+    }
 
     init(path: String, role: ConnectionRole, limits: DatabaseConfiguration.Limits) throws {
         var opened: OpaquePointer?
@@ -32,6 +43,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
             throw SQLiteErrors.error(code: result, handle: opened, context: "open \(path)")
         }
         try configure(role, limits)
+        controls = try Control.allCases.map { try SQLiteStatement(sql: $0.sql, database: opened) }
     }
 
     private func configure(_ role: ConnectionRole, _ limits: DatabaseConfiguration.Limits) throws {
@@ -52,6 +64,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
             PRAGMA wal_autocheckpoint = \(limits.checkpointPages);
             PRAGMA journal_size_limit = \(limits.logBytes);
             """
+        if role == .reader { script += "PRAGMA mmap_size = \(limits.mappedBytes);" }
         if limits.databasePages > 0 { script += "PRAGMA max_page_count = \(limits.databasePages);" }
         if role == .reader { script += "PRAGMA query_only = ON;" }
         try run(script: script)
@@ -60,39 +73,31 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
     var statistics: StatementStatistics { cache.statistics }
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    func checkOut(_ sql: String) throws -> any EngineStatement {
+    func statement(_ sql: String) throws -> any EngineStatement {
         if let kept = cache.take(sql) { return kept }
-        return try SQLiteStatement(sql: sql, database: handle)
+        let statement = try SQLiteStatement(sql: sql, database: handle)
+        cache.add(statement)
+        return statement
     }
 
-    func checkIn(_ statement: any EngineStatement) {
-        guard let statement = statement as? SQLiteStatement else { return }
-        statement.reset()
-        cache.keep(statement)
-    }
-
-    func beginRead() throws { try step(Self.begin) }
-    func beginWrite() throws { try step(Self.beginImmediate) }
-    func commit() throws { try step(Self.commit) }
-    func savepoint() throws { try step(Self.savepoint) }
-    func releaseSavepoint() throws { try step(Self.release) }
+    func beginRead() throws { try run(.begin) }
+    func beginWrite() throws { try run(.beginImmediate) }
+    func commit() throws { try run(.commit) }
+    func savepoint() throws { try run(.savepoint) }
+    func releaseSavepoint() throws { try run(.release) }
 
     func rollbackToSavepoint() throws {
-        try step(Self.rollbackTo)
-        try step(Self.release)
+        try run(.rollbackTo)
+        try run(.release)
     }
 
     func rollback() {
         guard isInTransaction else { return }
         // ROLLBACK fails only when there is no transaction, which was asked just now.
-        try? step(Self.rollback)
+        try? run(.rollback)
     }
 
-    private func step(_ sql: String) throws {
-        let statement = try checkOut(sql)
-        defer { checkIn(statement) }
-        _ = try statement.step()
-    }
+    private func run(_ control: Control) throws { try controls[control.rawValue].run() }
 
     func run(script: String) throws {
         let result = sqlite3_exec(handle, script, nil, nil, nil)
@@ -100,8 +105,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
     }
 
     func brokenReference() throws -> String? {
-        let statement = try checkOut("PRAGMA foreign_key_check")
-        defer { checkIn(statement) }
+        let statement = try SQLiteStatement(sql: "PRAGMA foreign_key_check", database: handle)
         guard try statement.step() else { return nil }
         return "\(statement.text(0) ?? "?") refers to a missing row of \(statement.text(2) ?? "?")"
     }
@@ -117,6 +121,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
         guard !isClosed else { return }
         isClosed = true
         cache.removeAll()
+        controls = []
         sqlite3_close_v2(handle)
     }
 

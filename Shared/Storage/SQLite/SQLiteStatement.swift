@@ -4,6 +4,9 @@ import CSQLite
 final class SQLiteStatement: EngineStatement {
     let sql: String
     private(set) var generation: UInt64 = 0
+    /// Kept by `StatementCache`.
+    var isInUse = false
+    var usedAt: UInt64 = 0
     let columnCount: Int
     private let handle: OpaquePointer
     private let database: OpaquePointer
@@ -88,11 +91,18 @@ final class SQLiteStatement: EngineStatement {
 
     var changes: Int { Int(sqlite3_changes64(database)) }
 
-    func reset() {
+    func finish() {
         generation &+= 1
         sqlite3_reset(handle)
         // Values bound may be large, and they may be personal data: they do not stay.
         if parameterCount > 0 { sqlite3_clear_bindings(handle) }
+        isInUse = false
+    }
+
+    /// Runs a statement without values and rows, such as COMMIT.
+    func run() throws {
+        defer { sqlite3_reset(handle) }
+        _ = try step()
     }
 
     func columnName(_ index: Int) -> String {

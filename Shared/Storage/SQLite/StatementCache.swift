@@ -1,37 +1,68 @@
-/// Prepared statements that are not in use, by their text; the least recently used one goes first.
+/// The prepared statements of a connection, by their text; of those not in use, the least recently used one goes first.
 struct StatementCache {
     private let limit: Int
-    private var kept: [String: Entry] = [:]
+    private var kept: [String: SQLiteStatement] = [:]
+    /// A way past the dictionary: most texts are literals, so the place of their bytes nearly names them. Comparing a
+    /// string with itself costs nothing.
+    private var byAddress: [SQLiteStatement?]
     private var clock: UInt64 = 0
     private(set) var statistics = StatementStatistics()
 
-    private struct Entry {
-        var statement: SQLiteStatement
-        var usedAt: UInt64
+    private static let slots: UInt = 64
+
+    init(limit: Int) {
+        self.limit = max(1, limit)
+        byAddress = Array(repeating: nil, count: Int(Self.slots))
     }
 
-    init(limit: Int) { self.limit = max(1, limit) }
-
-    /// The statement leaves the cache while it is in use, so that the same text nested in itself gets another one.
+    /// The statement with this text, marked as in use; nil if there is none or it runs already, when the same text is
+    /// nested in itself.
     mutating func take(_ sql: String) -> SQLiteStatement? {
-        guard let entry = kept.removeValue(forKey: sql) else {
-            statistics.prepared += 1
-            return nil
-        }
-        statistics.reused += 1
-        return entry.statement
-    }
-
-    mutating func keep(_ statement: SQLiteStatement) {
         clock += 1
-        kept[statement.sql] = Entry(statement: statement, usedAt: clock)
-        guard kept.count > limit else { return }
-        // A scan of the whole cache, but only when a statement is new and the cache full.
-        if let oldest = kept.min(by: { $0.value.usedAt < $1.value.usedAt }) {
-            kept.removeValue(forKey: oldest.key)
-            statistics.evicted += 1
-        }
+        let slot = Self.slot(of: sql)
+        if let slot, let found = byAddress[slot], !found.isInUse, found.sql == sql { return use(found) }
+        guard let found = kept[sql], !found.isInUse else { return nil }
+        if let slot { byAddress[slot] = found }
+        return use(found)
     }
 
-    mutating func removeAll() { kept.removeAll() }
+    private mutating func use(_ statement: SQLiteStatement) -> SQLiteStatement {
+        statistics.reused += 1
+        statement.isInUse = true
+        statement.usedAt = clock
+        return statement
+    }
+
+    /// Keeps a new statement, which is in use, unless there is one with its text already.
+    mutating func add(_ statement: SQLiteStatement) {
+        statistics.prepared += 1
+        statement.isInUse = true
+        statement.usedAt = clock
+        guard kept[statement.sql] == nil else { return }
+        if kept.count >= limit { evict() }
+        kept[statement.sql] = statement
+    }
+
+    /// A scan of the whole cache, but only when a statement is new and the cache full.
+    private mutating func evict() {
+        let oldest = kept.values.lazy.filter { !$0.isInUse }.min { $0.usedAt < $1.usedAt }
+        guard let oldest else { return }
+        kept[oldest.sql] = nil
+        for slot in byAddress.indices where byAddress[slot] === oldest { byAddress[slot] = nil }
+        statistics.evicted += 1
+    }
+
+    mutating func removeAll() {
+        kept = [:]
+        byAddress = Array(repeating: nil, count: Int(Self.slots))
+    }
+
+    /// Nil for short texts, which have no place of their own in memory.
+    private static func slot(of sql: String) -> Int? {
+        guard sql.utf8.count > 15 else { return nil }
+        return sql.utf8.withContiguousStorageIfAvailable { bytes in
+            let address = UInt(bitPattern: bytes.baseAddress)
+            return Int((address >> 4 ^ address >> 10) % slots)
+        }
+    }
 }
