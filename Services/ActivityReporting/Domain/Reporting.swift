@@ -1,0 +1,35 @@
+import Logging
+import ServiceKit
+import Shared
+import Storage
+
+/// The service without its wire: what every call does, over the database.
+package final class Reporting: Sendable {
+    let database: Database
+    let clock: Clock
+    let maps = PlaceMaps()
+    let figures = FigureStore()
+    let feed: ObligationFeed
+
+    init(database: Database, clock: Clock, feed: @escaping ObligationFeed) {
+        self.database = database
+        self.clock = clock
+        self.feed = feed
+    }
+
+    func reconciler(logger: Logger) -> Reconciler {
+        Reconciler(database: database, clock: clock, maps: maps, figures: figures, feed: feed, logger: logger)
+    }
+
+    /// A write over obligations: everything a closure needs comes in as a value.
+    func keep<T: Sendable>(_ body: @escaping @Sendable (inout ObligationKeeper) throws -> T) async throws -> T {
+        let now = clock.now
+        return try await database.write { [maps, figures, feed] tx in
+            var keeper = ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed)
+            let result = try body(&keeper)
+            try keeper.finish()
+            tx.notify(FigureStore.channel)
+            return result
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import ServiceKit
+import Shared
+import Storage
+
+/// Appends an obligation to the change feed, in the transaction that changes it.
+typealias ObligationFeed = @Sendable (ObligationRow, Instant, WriteTransaction) throws -> Void
+
+/// Keeps obligations and figures in step with the registry facts, within one transaction.
+///
+/// Every change of an obligation goes through `save`, so the row, its event and the sums it stands in never differ.
+struct ObligationKeeper {
+    let tx: WriteTransaction
+    let now: Instant
+    private let maps: PlaceMaps
+    private let feed: ObligationFeed
+    private let figures: FigureStore
+    /// Read when first needed: a report of a known obligation needs neither.
+    private var policies: PolicyBook?
+    private var waivers: [Waiver]?
+    private var map: PlaceMap?
+    private var changes = FigureChanges()
+    /// Parents of hamlets, nil for other units.
+    private var hamletParents: [String: [UnitRecord.Stretch]?] = [:]
+
+    init(_ tx: WriteTransaction, now: Instant, maps: PlaceMaps, figures: FigureStore, feed: @escaping ObligationFeed) {
+        self.tx = tx
+        self.now = now
+        self.maps = maps
+        self.figures = figures
+        self.feed = feed
+    }
+
+    /// Writes the sums that have changed; the last step.
+    func finish() throws { try figures.apply(changes, in: tx) }
+
+    /// Stores a changed obligation with its event and its part in the figures.
+    mutating func save(_ new: ObligationRow, was old: ObligationRow?, of team: TeamRow) throws {
+        var row = new
+        let isNews = old.map { $0.fact != new.fact } ?? true
+        if isNews { row.version += 1 }
+        try ObligationStore.put(row, in: tx)
+        if isNews { try feed(row, now, tx) }
+        guard let counted = team.counted else { return }
+        if let old { changes.add(.zero - old.tally, at: counted, old.calendar) }
+        changes.add(row.tally, at: counted, row.calendar)
+    }
+
+    // MARK: Deriving
+
+    /// Derives what some teams owe in a period.
+    ///
+    /// - Parameter existing: the obligations stored for these teams and the period.
+    mutating func derive(
+        _ teams: [TeamRow], _ period: Month, memberships: [String: [MembershipStretch]], existing: [ObligationRow]
+    ) throws {
+        let byTeam = Dictionary(grouping: existing, by: \.key.team)
+        for team in teams {
+            try derive(
+                team, period, memberships: memberships[team.id] ?? [], existing: byTeam[team.id] ?? [])
+        }
+    }
+
+    private mutating func derive(
+        _ team: TeamRow, _ period: Month, memberships: [MembershipStretch], existing: [ObligationRow]
+    ) throws {
+        let rules = try rules(for: team, period)
+        let calendar = ReportingCalendar(period: period, rules: rules)
+        let owed = rules.owed(by: team.level, in: calendar.days, teamActive: team.active, memberships: memberships)
+        var before = Dictionary(existing.map { ($0.key.person, $0) }) { first, _ in first }
+        if owed.isEmpty && before.isEmpty { return }
+        let waiver = try waiver(for: team, calendar)
+        let unit = team.unit(on: calendar.lastDay)
+        for report in owed {
+            let old = before.removeValue(forKey: report.person)
+            var row =
+                old
+                ?? ObligationRow(
+                    key: ObligationKey(period: period, team: team.id, person: report.person), calendar: calendar,
+                    activeDays: report.activeDays, unit: unit)
+            row.calendar = calendar
+            row.activeDays = report.activeDays
+            row.unit = unit
+            row.void = false
+            if row.waived != (waiver != nil) {
+                row.waived = waiver != nil
+                if !row.excused || waiver != nil { row.reason = waiver?.reason ?? "" }
+            }
+            if row != old { try save(row, was: old, of: team) }
+        }
+        for old in before.values where !old.void {
+            var row = old
+            row.void = true
+            try save(row, was: old, of: team)
+        }
+    }
+
+    /// Derives what one team owes in the given periods.
+    mutating func derive(_ team: TeamRow, in periods: [Month]) throws {
+        let memberships = try RegistryFactsStore.memberships(from: team.id, through: team.id, in: tx)
+        for period in periods {
+            let existing = try ObligationStore.list(period, from: team.id, through: team.id, in: tx)
+            try derive(team, period, memberships: memberships[team.id] ?? [], existing: existing)
+        }
+    }
+
+    // MARK: Places
+
+    /// Sees to it that a team is counted where its facts say it is, now and in all periods kept.
+    mutating func place(_ team: TeamRow, periods: [Month]) throws -> TeamRow {
+        let path = try PlacePath.of(placements: team.placements) { unit in
+            if let known = hamletParents[unit] { return known }
+            let record = try RegistryFactsStore.unit(unit, in: tx)
+            let parents = record.flatMap { $0.level == .hamlet ? $0.parents : nil }
+            hamletParents[unit] = .some(parents)
+            return parents
+        }
+        let (place, bucket) = try PlaceStore.place(for: path, in: tx)
+        let counted = TeamRow.CountedAt(place: place, bucket: bucket, level: team.level)
+        guard counted != team.counted else { return team }
+        if let old = team.counted {
+            for period in periods {
+                for row in try ObligationStore.list(period, from: team.id, through: team.id, in: tx) {
+                    changes.add(.zero - row.tally, at: old, row.calendar)
+                    changes.add(row.tally, at: counted, row.calendar)
+                }
+            }
+        }
+        try RegistryFactsStore.setCounted(counted, of: team.id, in: tx)
+        var placed = team
+        placed.counted = counted
+        return placed
+    }
+
+    // MARK: Policies and waivers
+
+    private mutating func rules(for team: TeamRow, _ period: Month) throws -> ReportingRules {
+        let book = try policies ?? PolicyStore.book(in: tx)
+        policies = book
+        if book.isEmpty { return .standard }
+        let map = try map(holding: team)
+        return book.governing(period) { ObligationKeeper.chain(of: team, on: $0, map) }?.rules ?? .standard
+    }
+
+    private mutating func waiver(for team: TeamRow, _ calendar: ReportingCalendar) throws -> Waiver? {
+        let all = try waivers ?? PolicyStore.waivers(in: tx)
+        waivers = all
+        let candidates = all.filter { $0.period == calendar.period }
+        if candidates.isEmpty { return nil }
+        let map = try map(holding: team)
+        let chain = Set(ObligationKeeper.chain(of: team, on: calendar.period.lastDay, map))
+        return candidates.first { chain.contains($0.unit) }
+    }
+
+    private mutating func map(holding team: TeamRow) throws -> PlaceMap {
+        // A place that this very transaction has made is not in a map of before.
+        if let map, team.counted.map({ map.place($0.place) != nil }) ?? true { return map }
+        let current = try maps.map(within: tx)
+        map = current
+        return current
+    }
+
+    /// The units above a team on a date, nearest first; a hamlet team's hamlet comes before its commune.
+    private static func chain(of team: TeamRow, on date: LocalDate, _ map: PlaceMap) -> [String] {
+        let unit = team.unit(on: date)
+        guard let counted = team.counted, let commune = map.place(counted.place)?.path.unit(on: date) else {
+            return [unit]
+        }
+        let above = map.tree.chain(of: commune, on: date).map(\.id)
+        return above.contains(unit) ? above : [unit] + above
+    }
+}

@@ -1,0 +1,81 @@
+import ChangeFeed
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// Applies one event of `registry.facts`; the follower stores its cursor in the same transaction.
+enum RegistryFeed {
+    /// Wakes the reconciler.
+    static let channel = "activity.changes"
+
+    static func apply(_ event: FeedEvent, in tx: WriteTransaction) throws {
+        if event.isTombstone {
+            try bury(event.aggregate, version: event.version, in: tx)
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_MembershipFact.self) {
+            let (team, id) = (Names.id(fact.team), Names.id(fact.membership))
+            if try RegistryFactsStore.put(fact, team: team, id: id, version: event.version, in: tx) {
+                try changed(team, in: tx)
+            }
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_TeamFact.self) {
+            let id = Names.id(fact.team)
+            if try RegistryFactsStore.put(fact, id: id, version: event.version, in: tx) { try changed(id, in: tx) }
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
+            try put(fact, version: event.version, in: tx)
+        }
+        // Other payloads are of a newer Registry and not for this service.
+    }
+
+    /// Forgets what the feed has told, before it is read again from the start. What the teams owed and reported stays,
+    /// and is brought in step as the facts come again.
+    static func reset(in tx: WriteTransaction) throws {
+        try tx.execute("UPDATE units SET version = 0")
+        try tx.execute("UPDATE teams SET version = 0")
+        try tx.execute("UPDATE memberships SET version = 0")
+    }
+
+    private static func put(_ fact: Cdt_Registry_V1_UnitFact, version: Int64, in tx: WriteTransaction) throws {
+        let id = Names.id(fact.unit.name)
+        guard try RegistryFactsStore.put(fact, id: id, version: version, in: tx) else { return }
+        if fact.unit.level == .hamlet {
+            for team in try RegistryFactsStore.teams(everIn: id, in: tx) { try changed(team, in: tx) }
+            return
+        }
+        try RegistryFactsStore.raiseRevision(PlaceStore.treeRevision, in: tx)
+        // Which policy or waiver holds for a team depends on the units above it.
+        if try tx.exists("SELECT 1 FROM policies") || tx.exists("SELECT 1 FROM waivers") {
+            try PeriodStore.deriveAgain(in: tx)
+            tx.notify(channel)
+        }
+    }
+
+    private static func bury(_ aggregate: String, version: Int64, in tx: WriteTransaction) throws {
+        let parts = aggregate.split(separator: "/").map(String.init)
+        guard parts.count >= 2, parts[0] == "teams" else { return }
+        if parts.count == 4 {
+            if try RegistryFactsStore.bury(membership: parts[3], of: parts[1], version: version, in: tx) {
+                try changed(parts[1], in: tx)
+            }
+        } else if let team = try RegistryFactsStore.team(parts[1], in: tx) {
+            // Out of sight is not active here; where it was counted stays.
+            let fact = Cdt_Registry_V1_TeamFact.with {
+                $0.team = aggregate
+                $0.displayName = team.name
+                $0.level = Cdt_Common_V1_TeamLevel(rawValue: team.level.rawValue) ?? .unspecified
+                $0.placements = team.placements.map { place in
+                    .with {
+                        $0.unit = Names.name("units", place.unit)
+                        $0.from = place.days.from?.description ?? ""
+                        $0.to = place.days.to?.description ?? ""
+                    }
+                }
+            }
+            if try RegistryFactsStore.put(fact, id: team.id, version: version, in: tx) { try changed(team.id, in: tx) }
+        }
+    }
+
+    private static func changed(_ team: String, in tx: WriteTransaction) throws {
+        try RegistryFactsStore.markChanged(team, in: tx)
+        tx.notify(channel)
+    }
+}

@@ -1,0 +1,224 @@
+import Crypto
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// A report to be taken in, with everything that must not be decided inside a transaction that may run twice.
+struct Submission: Sendable {
+    let message: Cdt_Activity_V1_ReportSubmission
+    let key: ObligationKey
+    let caller: String
+    let digest: [UInt8]
+    /// The id under which it is kept if it is refused for review.
+    let reviewID: UniqueID
+    /// What was wrong with it in itself; nothing else is then looked at.
+    let refusal: Refusal?
+
+    init(_ message: Cdt_Activity_V1_ReportSubmission, caller: String, field: String, now: Instant) {
+        var content = message
+        content.report = message.report.asSent
+        self.message = content
+        self.caller = caller
+        let violations = ReportCheck.violations(in: content, field: field, today: now.localDate)
+        refusal = violations.isEmpty ? nil : .badRequest(violations)
+        key = ObligationKey(
+            period: Month(content.report.period) ?? Month(index: 0), team: Names.id(content.report.team),
+            person: Names.id(content.report.person))
+        // Field order and defaults are fixed within one encoder; the id itself is the key of the comparison.
+        let bytes: [UInt8] = (try? content.serializedBytes()) ?? []
+        digest = Array(SHA256.hash(data: bytes))
+        reviewID = UUIDv7.next(at: now)
+    }
+}
+
+/// What became of a submission: the verdict, and the refusal that a single call ends with.
+struct SubmissionResult: Sendable {
+    var verdict: Cdt_Activity_V1_ReportVerdict
+    var refusal: Refusal?
+}
+
+/// Takes reports in: decides, stores, counts, tells, all in the caller's transaction.
+struct ReportDesk {
+    private var keeper: ObligationKeeper
+    private let tx: WriteTransaction
+    private let now: Instant
+    private var periods: [Month: PeriodRow] = [:]
+
+    init(_ keeper: ObligationKeeper) throws {
+        self.keeper = keeper
+        tx = keeper.tx
+        now = keeper.now
+        for row in try PeriodStore.all(in: tx) { periods[row.period] = row }
+    }
+
+    func finish() throws { try keeper.finish() }
+
+    mutating func take(_ submission: Submission) throws -> SubmissionResult {
+        let id = submission.message.operationID
+        if let refusal = submission.refusal { return refused(refusal, id) }
+        if let done = try ReportStore.operation(id, of: submission.caller, in: tx) {
+            guard done.digest == submission.digest else { return refused(.operationReused(id), id, .conflict) }
+            return again(done.verdict, submission)
+        }
+        let key = submission.key
+        guard periods[key.period] != nil else { return refused(.periodNotOpen(key.period), id) }
+        guard let team = try currentTeam(key) else { return refused(.teamNotFound("teams/\(key.team)"), id) }
+        guard let row = try ObligationStore.get(key, in: tx), !row.void else {
+            return try withoutObligation(submission)
+        }
+        guard submission.message.baseVersion == row.reportVersion else {
+            return refused(.versionConflict(key.report, current: row.reportVersion), id, .conflict)
+        }
+        return try store(submission, row, team)
+    }
+
+    /// The team, with its obligations in the period derived from the facts at hand.
+    private mutating func currentTeam(_ key: ObligationKey) throws -> TeamRow? {
+        guard var team = try RegistryFactsStore.team(key.team, in: tx) else { return nil }
+        let kept = periods.keys.sorted()
+        if try RegistryFactsStore.isChanged(team.id, in: tx) {
+            team = try keeper.place(team, periods: kept)
+            try keeper.derive(team, in: kept)
+            try RegistryFactsStore.unmarkChanged(team.id, in: tx)
+        } else if let done = periods[key.period]?.derivedTo, team.id > done {
+            team = try keeper.place(team, periods: kept)
+            try keeper.derive(team, in: [key.period])
+        }
+        return team
+    }
+
+    private mutating func store(_ submission: Submission, _ old: ObligationRow, _ team: TeamRow) throws
+        -> SubmissionResult
+    {
+        let report = submission.message.report
+        var row = old
+        row.reportVersion += 1
+        row.reportState = .submitted
+        if row.receivedOn == nil {
+            // "The clock is the server's; for PAPER and IMPORT the declared date"; "the first submission decides".
+            let declared = LocalDate(report.declaredOn)
+            row.receivedOn = declared ?? now.localDate
+            row.receivedAt = declared.map { Instant($0) } ?? now
+        }
+        try ReportStore.insert(
+            ReportRow(
+                key: row.key, version: row.reportVersion, content: report, state: .submitted, stateAt: now,
+                stateBy: submission.caller, submittedAt: now, submittedBy: submission.caller), in: tx)
+        try keeper.save(row, was: old, of: team)
+        let verdict = Cdt_Activity_V1_ReportVerdict.with {
+            $0.operationID = submission.message.operationID
+            $0.outcome = .applied
+            $0.obligation = row.view(team, today: now.localDate)
+        }
+        try remember(submission, verdict)
+        return SubmissionResult(verdict: verdict)
+    }
+
+    /// "A report for a period in which the subject was not active is rejected and kept for review."
+    private mutating func withoutObligation(_ submission: Submission) throws -> SubmissionResult {
+        let (key, id) = (submission.key, submission.message.operationID)
+        let owed = try ObligationStore.list(key.period, from: key.team, through: key.team, in: tx).filter { !$0.void }
+        if let other = owed.first, other.key.person.isEmpty != key.person.isEmpty {
+            return refused(.wrongSubject(team: key.team, memberReports: key.person.isEmpty), id)
+        }
+        let review = submission.reviewID.description
+        let name = Names.name("rejectedReports", review)
+        let refusal = Refusal.notActive(key, kept: name)
+        try ReportStore.keep(
+            review, key.period, reason: refusal.reason, content: submission.message.report, now: now,
+            by: submission.caller, in: tx)
+        var result = refused(refusal, id, .keptForReview)
+        result.verdict.rejectedReport = name
+        try remember(submission, result.verdict)
+        return result
+    }
+
+    private func remember(_ submission: Submission, _ verdict: Cdt_Activity_V1_ReportVerdict) throws {
+        try ReportStore.insert(
+            operation: submission.message.operationID, of: submission.caller, digest: submission.digest,
+            verdict: verdict, in: tx)
+    }
+
+    /// "Same id + same payload = same answer."
+    private func again(_ verdict: Cdt_Activity_V1_ReportVerdict, _ submission: Submission) -> SubmissionResult {
+        guard verdict.outcome == .applied else {
+            return SubmissionResult(
+                verdict: verdict, refusal: .notActive(submission.key, kept: verdict.rejectedReport))
+        }
+        var verdict = verdict
+        verdict.outcome = .duplicate
+        return SubmissionResult(verdict: verdict)
+    }
+
+    private func refused(_ refusal: Refusal, _ operation: String, _ outcome: Cdt_Activity_V1_SubmitOutcome = .rejected)
+        -> SubmissionResult
+    {
+        let verdict = Cdt_Activity_V1_ReportVerdict.with {
+            $0.operationID = operation
+            $0.outcome = outcome
+            $0.problems = refusal.problems
+        }
+        return SubmissionResult(verdict: verdict, refusal: refusal)
+    }
+}
+
+extension Refusal {
+    /// The same as rows of a verdict: one for each violation, else one.
+    var problems: [Cdt_Common_V1_Problem] {
+        let rows =
+            violations.isEmpty ? [Violation("", message, vi: messageVi)] : violations
+        return rows.map { row in
+            .with {
+                $0.reason = reason
+                $0.field = row.field
+                $0.description_p = row.description
+                $0.descriptionVi = row.descriptionVi
+            }
+        }
+    }
+}
+
+extension Cdt_Activity_V1_Report {
+    /// Without the fields that the service sets.
+    var asSent: Cdt_Activity_V1_Report {
+        var report = self
+        report.name = ""
+        report.version = 0
+        report.state = .unspecified
+        report.stateReason = ""
+        report.clearSubmitTime()
+        report.submittedBy = ""
+        report.clearStateTime()
+        report.stateBy = ""
+        if report.source == .unspecified { report.source = .api }
+        return report
+    }
+}
+
+extension ObligationRow {
+    /// As the contract shows it on a day.
+    func view(_ team: TeamRow, today: LocalDate) -> Cdt_Activity_V1_Obligation {
+        .with {
+            $0.name = key.obligation
+            $0.team = Names.name("teams", key.team)
+            $0.person = Names.name("people", key.person)
+            $0.period = key.period.description
+            $0.firstDay = calendar.firstDay.description
+            $0.lastDay = calendar.lastDay.description
+            $0.dueOn = calendar.dueOn.description
+            $0.graceUntil = calendar.graceUntil.description
+            $0.activeDays = Int32(activeDays)
+            $0.state =
+                Cdt_Activity_V1_ObligationState(rawValue: standing.state(calendar, on: today).rawValue) ?? .unspecified
+            $0.receivedOn = receivedOn?.description ?? ""
+            $0.report = reportVersion > 0 ? key.report : ""
+            $0.reportVersion = reportVersion
+            $0.reportState = reportState
+            $0.setAsideReason = waived || excused ? reason : ""
+            $0.level = Cdt_Common_V1_TeamLevel(rawValue: team.level.rawValue) ?? .unspecified
+            $0.unit = Names.name("units", unit)
+            $0.teamDisplayName = team.name
+        }
+    }
+}

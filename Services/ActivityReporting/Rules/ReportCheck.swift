@@ -1,0 +1,173 @@
+import ServiceKit
+import Shared
+
+/// One thing wrong with what was sent.
+package struct Violation: Sendable, Hashable {
+    /// Path of the field.
+    package var field: String
+    package var description: String
+    package var descriptionVi: String
+
+    package init(_ field: String, _ description: String, vi: String) {
+        self.field = field
+        self.description = description
+        self.descriptionVi = vi
+    }
+}
+
+/// What can be said of a report without knowing anything else: all violations at once.
+package enum ReportCheck {
+    static let narrativeLimit = 4_000
+    static let listLimit = 200
+
+    package static func violations(
+        in submission: Cdt_Activity_V1_ReportSubmission, field root: String, today: LocalDate
+    ) -> [Violation] {
+        var found: [Violation] = []
+        let report = submission.report
+        if submission.operationID.isEmpty || submission.operationID.utf8.count > 128 {
+            found.append(
+                Violation(
+                    "\(root).operation_id", "Give an id of 1 to 128 characters that names this operation for ever.",
+                    vi: "Cần mã thao tác từ 1 đến 128 ký tự, không dùng lại."))
+        }
+        if submission.baseVersion < 0 {
+            found.append(
+                Violation(
+                    "\(root).base_version", "Give the version that is corrected, or 0 for the first.",
+                    vi: "Cần số phiên bản được sửa, hoặc 0 cho lần đầu."))
+        }
+        found += subject(of: report, field: "\(root).report")
+        found += activities(of: report, field: "\(root).report")
+        found += counters(of: report, field: "\(root).report")
+        found += texts(of: report, field: "\(root).report")
+        found += declaredDay(of: report, field: "\(root).report", today: today)
+        return found
+    }
+
+    private static func subject(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
+        var found: [Violation] = []
+        if Names.id(report.team, in: "teams") == nil {
+            found.append(Violation("\(field).team", "Give a team as teams/{id}.", vi: "Cần tên tổ dạng teams/{id}."))
+        }
+        if !report.person.isEmpty, Names.id(report.person, in: "people") == nil {
+            found.append(
+                Violation(
+                    "\(field).person", "Give a person as people/{id}, or nothing when the team reports.",
+                    vi: "Cần tên thành viên dạng people/{id}, hoặc để trống khi cả tổ báo cáo."))
+        }
+        if Month(report.period) == nil {
+            found.append(Violation("\(field).period", "Give a month as YYYY-MM.", vi: "Cần tháng dạng YYYY-MM."))
+        }
+        return found
+    }
+
+    private static func activities(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
+        var found = tooMany(report.activities.count, "\(field).activities")
+        for (i, activity) in report.activities.enumerated() {
+            let field = "\(field).activities[\(i)]"
+            found += unknown(activity.skill, "\(field).skill")
+            found += unknown(activity.beneficiary, "\(field).beneficiary")
+            found += unknown(activity.channel, "\(field).channel")
+            if activity.count <= 0 || activity.count > 10_000_000 {
+                found.append(
+                    Violation(
+                        "\(field).count", "Give a count from 1 to 10,000,000.", vi: "Cần số lượt từ 1 đến 10.000.000."))
+            }
+            if activity.skill == .localPlatform, activity.platform.isEmpty {
+                found.append(
+                    Violation(
+                        "\(field).platform", "Name the platform when the skill is LOCAL_PLATFORM.",
+                        vi: "Cần tên nền tảng khi kỹ năng là nền tảng số của địa phương."))
+            }
+            if activity.platform.utf8.count > 128 {
+                found.append(Violation("\(field).platform", "At most 128 bytes.", vi: "Tối đa 128 byte."))
+            }
+        }
+        return found
+    }
+
+    private static func counters(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
+        var found = tooMany(report.counters.count, "\(field).counters")
+        var seen: Set<String> = []
+        for (i, counter) in report.counters.enumerated() {
+            let field = "\(field).counters[\(i)]"
+            found += unknown(counter.kind, "\(field).kind")
+            if counter.code.isEmpty || counter.code.utf8.count > 64 || !counter.code.utf8.allSatisfy(isCodeByte) {
+                found.append(
+                    Violation(
+                        "\(field).code", "Give 1 to 64 of a-z, 0-9 and underscore.",
+                        vi: "Cần 1 đến 64 ký tự a-z, 0-9 và gạch dưới."))
+            } else if !seen.insert(counter.code).inserted {
+                found.append(
+                    Violation("\(field).code", "Each counter once only.", vi: "Mỗi chỉ tiêu chỉ ghi một lần."))
+            }
+            if counter.value < 0 {
+                found.append(Violation("\(field).value", "Give 0 or more.", vi: "Cần giá trị từ 0 trở lên."))
+            }
+            if counter.explanation.count > narrativeLimit {
+                found.append(tooLong("\(field).explanation"))
+            }
+            if case .UNRECOGNIZED = counter.qualifier { found += unrecognised("\(field).qualifier") }
+        }
+        return found
+    }
+
+    private static func texts(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
+        var found = tooMany(report.difficulties.count, "\(field).difficulties")
+        for (i, difficulty) in report.difficulties.enumerated() {
+            let field = "\(field).difficulties[\(i)]"
+            found += unknown(difficulty.kind, "\(field).kind")
+            if difficulty.kind == .other, difficulty.text.isEmpty {
+                found.append(Violation("\(field).text", "Say it in words for OTHER.", vi: "Cần ghi rõ khi chọn khác."))
+            }
+            if difficulty.text.count > narrativeLimit { found.append(tooLong("\(field).text")) }
+        }
+        if report.narrative.count > narrativeLimit { found.append(tooLong("\(field).narrative")) }
+        if case .UNRECOGNIZED = report.source { found += unrecognised("\(field).source") }
+        return found
+    }
+
+    /// "The clock is the server's; for PAPER and IMPORT the declared date."
+    private static func declaredDay(of report: Cdt_Activity_V1_Report, field: String, today: LocalDate) -> [Violation] {
+        if report.declaredOn.isEmpty { return [] }
+        let field = "\(field).declared_on"
+        guard report.source == .paper || report.source == .import else {
+            return [
+                Violation(
+                    field, "Only PAPER and IMPORT may declare a date; leave it empty.",
+                    vi: "Chỉ nguồn giấy và nhập dữ liệu được khai ngày nhận; hãy để trống.")
+            ]
+        }
+        guard let day = LocalDate(report.declaredOn), day <= today else {
+            return [
+                Violation(
+                    field, "Give a day up to today as YYYY-MM-DD.", vi: "Cần ngày không sau hôm nay, dạng YYYY-MM-DD.")
+            ]
+        }
+        return []
+    }
+
+    private static func unknown(_ value: some RawRepresentable<Int> & CaseIterable, _ field: String) -> [Violation] {
+        let known = type(of: value).allCases.contains { $0.rawValue == value.rawValue }
+        return known && value.rawValue != 0 ? [] : unrecognised(field)
+    }
+
+    private static func unrecognised(_ field: String) -> [Violation] {
+        [Violation(field, "Give one of the values of the contract.", vi: "Cần một giá trị có trong giao diện.")]
+    }
+
+    private static func tooMany(_ count: Int, _ field: String) -> [Violation] {
+        count <= listLimit
+            ? [] : [Violation(field, "At most \(listLimit) entries.", vi: "Tối đa \(listLimit) mục.")]
+    }
+
+    private static func tooLong(_ field: String) -> Violation {
+        Violation(field, "At most \(narrativeLimit) characters.", vi: "Tối đa \(narrativeLimit) ký tự.")
+    }
+
+    private static func isCodeByte(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+}

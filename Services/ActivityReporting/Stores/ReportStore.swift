@@ -1,0 +1,144 @@
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// One version of a report as stored.
+struct ReportRow: Sendable {
+    var key: ObligationKey
+    var version: Int64
+    /// As it was sent, without what the service sets.
+    var content: Cdt_Activity_V1_Report
+    var state: Cdt_Activity_V1_ReportState
+    var stateReason = ""
+    var stateAt: Instant
+    var stateBy: String
+    var submittedAt: Instant
+    var submittedBy: String
+
+    var report: Cdt_Activity_V1_Report {
+        var report = content
+        report.name = key.report
+        report.version = version
+        report.state = state
+        report.stateReason = stateReason
+        report.submitTime = submittedAt.timestamp
+        report.submittedBy = submittedBy
+        report.stateTime = stateAt.timestamp
+        report.stateBy = stateBy
+        return report
+    }
+}
+
+/// Reports, the operations that brought them, and those refused and kept.
+enum ReportStore {
+    private static let columns = """
+        period, team, person, version, content, state, state_reason, state_at, state_by, submitted_at, submitted_by
+        """
+
+    static func insert(_ row: ReportRow, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "INSERT INTO reports (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
+                .blob(try row.content.serializedBytes()), SQLValue(row.state.rawValue), .text(row.stateReason),
+                .integer(row.stateAt.microseconds), .text(row.stateBy), .integer(row.submittedAt.microseconds),
+                .text(row.submittedBy),
+            ])
+    }
+
+    static func setState(of row: ReportRow, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            UPDATE reports SET state = ?, state_reason = ?, state_at = ?, state_by = ?
+            WHERE period = ? AND team = ? AND person = ? AND version = ?
+            """,
+            [
+                SQLValue(row.state.rawValue), .text(row.stateReason), .integer(row.stateAt.microseconds),
+                .text(row.stateBy), .text(row.key.period.description), .text(row.key.team), .text(row.key.person),
+                .integer(row.version),
+            ])
+    }
+
+    /// A version, the newest when `version` is 0.
+    static func get(_ key: ObligationKey, version: Int64, in tx: ReadTransaction) throws -> ReportRow? {
+        let filter = version == 0 ? "ORDER BY version DESC LIMIT 1" : "AND version = ?"
+        return try tx.queryOne(
+            "SELECT \(columns) FROM reports WHERE period = ? AND team = ? AND person = ? \(filter)",
+            [.text(key.period.description), .text(key.team), .text(key.person)]
+                + (version == 0 ? [] : [.integer(version)])
+        ) { row in
+            ReportRow(
+                key: key, version: try row.int64(3),
+                content: try Cdt_Activity_V1_Report(serializedBytes: try row.blob(4)),
+                state: Cdt_Activity_V1_ReportState(rawValue: try row.int(5)) ?? .unspecified,
+                stateReason: try row.text(6), stateAt: Instant(microseconds: try row.int64(7)),
+                stateBy: try row.text(8), submittedAt: Instant(microseconds: try row.int64(9)),
+                submittedBy: try row.text(10))
+        }
+    }
+
+    // MARK: Operations
+
+    /// What became of an operation, and the digest of what it brought.
+    static func operation(_ id: String, of caller: String, in tx: ReadTransaction) throws
+        -> (digest: [UInt8], verdict: Cdt_Activity_V1_ReportVerdict)?
+    {
+        try tx.queryOne(
+            "SELECT digest, verdict FROM operations WHERE caller = ? AND operation_id = ?", [.text(caller), .text(id)]
+        ) { row in
+            (try row.blob(0), try Cdt_Activity_V1_ReportVerdict(serializedBytes: try row.blob(1)))
+        }
+    }
+
+    static func insert(
+        operation id: String, of caller: String, digest: [UInt8], verdict: Cdt_Activity_V1_ReportVerdict,
+        in tx: WriteTransaction
+    ) throws {
+        try tx.execute(
+            "INSERT INTO operations (caller, operation_id, digest, verdict) VALUES (?, ?, ?, ?)",
+            [.text(caller), .text(id), .blob(digest), .blob(try verdict.serializedBytes())])
+    }
+
+    // MARK: Kept for review
+
+    static func keep(
+        _ id: String, _ period: Month, reason: String, content: Cdt_Activity_V1_Report, now: Instant, by caller: String,
+        in tx: WriteTransaction
+    ) throws {
+        try tx.execute(
+            """
+            INSERT INTO rejected_reports (id, period, reason, content, submitted_at, submitted_by)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .text(id), .text(period.description), .text(reason), .blob(try content.serializedBytes()),
+                .integer(now.microseconds), .text(caller),
+            ])
+    }
+
+    /// Newest first (ids rise with time), those before the given id.
+    static func rejected(_ period: Month?, before id: String?, limit: Int, in tx: ReadTransaction) throws
+        -> [Cdt_Activity_V1_RejectedReport]
+    {
+        let filter = period == nil ? "" : "AND period = ?"
+        return try tx.query(
+            """
+            SELECT id, reason, content, submitted_at, submitted_by FROM rejected_reports WHERE id < ? \(filter)
+            ORDER BY id DESC LIMIT ?
+            """,
+            [.text(id ?? "~")] + (period.map { [.text($0.description)] } ?? []) + [SQLValue(limit)]
+        ) { row in
+            let content = try Cdt_Activity_V1_Report(serializedBytes: try row.blob(2))
+            let (name, reason, by) = (try row.text(0), try row.text(1), try row.text(4))
+            let at = Instant(microseconds: try row.int64(3))
+            return .with {
+                $0.name = Names.name("rejectedReports", name)
+                $0.reason = reason
+                $0.report = content
+                $0.submittedBy = by
+                $0.submitTime = at.timestamp
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Storage
+
+/// Tables of the service. Ids are stored bare, without `teams/` and the like; ends of intervals are exclusive.
+enum Schema {
+    static let migrations = MigrationSet(
+        "activity",
+        [
+            Migration(
+                version: 1, name: "registry facts, policies, obligations, reports, figures",
+                sql: """
+                    -- The Registry's facts, as its feed tells them; the newest version of each aggregate.
+                    CREATE TABLE units (
+                        id TEXT PRIMARY KEY,
+                        level INTEGER NOT NULL,
+                        version BIGINT NOT NULL,
+                        fact BLOB NOT NULL
+                    );
+                    CREATE INDEX units_by_level ON units (level);
+                    CREATE TABLE teams (
+                        id TEXT PRIMARY KEY,
+                        version BIGINT NOT NULL,
+                        fact BLOB NOT NULL,
+                        -- Where its obligations are counted now; NULL until they are first derived.
+                        place BIGINT,
+                        bucket BIGINT,
+                        level INTEGER
+                    );
+                    CREATE INDEX teams_by_place ON teams (place, id);
+                    CREATE TABLE team_units (
+                        unit TEXT NOT NULL,
+                        team TEXT NOT NULL,
+                        PRIMARY KEY (unit, team)
+                    ) WITHOUT ROWID;
+                    CREATE TABLE memberships (
+                        team TEXT NOT NULL,
+                        id TEXT NOT NULL,
+                        version BIGINT NOT NULL,
+                        person TEXT NOT NULL,
+                        role INTEGER NOT NULL,
+                        occupation INTEGER NOT NULL,
+                        from_day TEXT NOT NULL,
+                        end_day TEXT,
+                        void INTEGER NOT NULL,
+                        PRIMARY KEY (team, id)
+                    ) WITHOUT ROWID;
+                    -- Teams whose obligations have to be derived again, because their facts changed.
+                    CREATE TABLE changed_teams (team TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+                    CREATE TABLE revisions (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+
+                    -- Places and buckets in which figures are kept.
+                    CREATE TABLE places (id BIGINT PRIMARY KEY, path TEXT NOT NULL UNIQUE, bucket BIGINT NOT NULL);
+                    CREATE TABLE buckets (id BIGINT PRIMARY KEY, origin TEXT NOT NULL UNIQUE);
+
+                    CREATE TABLE policies (
+                        id TEXT PRIMARY KEY,
+                        jurisdiction TEXT NOT NULL,
+                        from_day TEXT NOT NULL,
+                        end_day TEXT,
+                        commune_subject INTEGER NOT NULL,
+                        hamlet_subject INTEGER NOT NULL,
+                        start_day INTEGER NOT NULL,
+                        due_day INTEGER NOT NULL,
+                        grace_days INTEGER NOT NULL,
+                        minimum_days INTEGER NOT NULL,
+                        document BLOB,
+                        created_at BIGINT NOT NULL,
+                        UNIQUE (jurisdiction, from_day)
+                    );
+                    CREATE TABLE waivers (
+                        id TEXT PRIMARY KEY,
+                        period TEXT NOT NULL,
+                        unit TEXT NOT NULL,
+                        reason TEXT NOT NULL,
+                        decision BLOB,
+                        created_at BIGINT NOT NULL,
+                        created_by TEXT NOT NULL
+                    );
+                    CREATE INDEX waivers_by_period ON waivers (period);
+
+                    -- Opened periods; derived_to: the obligations of teams up to this id are derived, NULL: of all.
+                    CREATE TABLE periods (period TEXT PRIMARY KEY, opened_at BIGINT NOT NULL, derived_to TEXT);
+
+                    CREATE TABLE obligations (
+                        period TEXT NOT NULL,
+                        team TEXT NOT NULL,
+                        person TEXT NOT NULL,
+                        version BIGINT NOT NULL,
+                        calendar BIGINT NOT NULL,
+                        active_days INTEGER NOT NULL,
+                        unit TEXT NOT NULL,
+                        received_at BIGINT,
+                        received_on TEXT,
+                        report_version BIGINT NOT NULL,
+                        report_state INTEGER NOT NULL,
+                        excused INTEGER NOT NULL,
+                        waived INTEGER NOT NULL,
+                        reason TEXT NOT NULL,
+                        void INTEGER NOT NULL,
+                        PRIMARY KEY (period, team, person)
+                    ) WITHOUT ROWID;
+                    CREATE TABLE reports (
+                        period TEXT NOT NULL,
+                        team TEXT NOT NULL,
+                        person TEXT NOT NULL,
+                        version BIGINT NOT NULL,
+                        content BLOB NOT NULL,
+                        state INTEGER NOT NULL,
+                        state_reason TEXT NOT NULL,
+                        state_at BIGINT NOT NULL,
+                        state_by TEXT NOT NULL,
+                        submitted_at BIGINT NOT NULL,
+                        submitted_by TEXT NOT NULL,
+                        PRIMARY KEY (period, team, person, version)
+                    );
+                    CREATE TABLE operations (
+                        caller TEXT NOT NULL,
+                        operation_id TEXT NOT NULL,
+                        digest BLOB NOT NULL,
+                        verdict BLOB NOT NULL,
+                        PRIMARY KEY (caller, operation_id)
+                    ) WITHOUT ROWID;
+                    CREATE TABLE rejected_reports (
+                        id TEXT PRIMARY KEY,
+                        period TEXT NOT NULL,
+                        reason TEXT NOT NULL,
+                        content BLOB NOT NULL,
+                        submitted_at BIGINT NOT NULL,
+                        submitted_by TEXT NOT NULL
+                    );
+
+                    -- Sums of obligations; scope 0: of a bucket, 1: of a place. One slot per writing process.
+                    CREATE TABLE figures (
+                        period TEXT NOT NULL,
+                        scope INTEGER NOT NULL,
+                        holder BIGINT NOT NULL,
+                        level INTEGER NOT NULL,
+                        calendar BIGINT NOT NULL,
+                        slot INTEGER NOT NULL,
+                        expected BIGINT NOT NULL,
+                        received BIGINT NOT NULL,
+                        on_time BIGINT NOT NULL,
+                        late BIGINT NOT NULL,
+                        excused BIGINT NOT NULL,
+                        waived BIGINT NOT NULL,
+                        PRIMARY KEY (period, scope, holder, level, calendar, slot)
+                    ) WITHOUT ROWID;
+                    """)
+        ])
+}
