@@ -115,7 +115,7 @@ let package = Package(
             path: "Shared/ServiceKit", swiftSettings: strict),
     ]
         // The services.
-        + service("Registry", executable: "registry")
+        + service("Registry", executable: "registry", resources: [.copy("Data")])
         + service("ActivityReporting", executable: "activity-reporting")
         + service("FundingPolicy", executable: "funding-policy")
         + service("Notification", executable: "notification", dependencies: ["CCurl"])
@@ -141,7 +141,7 @@ let package = Package(
             tests("Storage", ["Storage", "CSQLite"]),
             tests("ChangeFeed", ["ChangeFeed"]),
             tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", protobuf, logging, crypto]),
-            tests("Registry", ["Registry"]),
+            tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),
             tests("FundingPolicy", ["FundingPolicy"]),
             tests("Notification", ["Notification"]),

@@ -1,0 +1,74 @@
+import ServiceKit
+
+/// What happens to a join beyond the limit. Raw values are those of the contract.
+package enum CapacityMode: Int, Sendable, Hashable {
+    case enforce = 1
+    case warn
+    case grandfather
+}
+
+/// R3: "capacity is a dated policy per jurisdiction and level".
+package struct CapacityPolicy: Sendable, Hashable {
+    package var id: UniqueID
+    package var unit: UniqueID
+    package var level: TeamLevel
+    package var limit: Int
+    /// 0: none. "An optional minimum only warns."
+    package var minimum = 0
+    package var mode: CapacityMode
+    package var range: DateRange
+    package var document: Document?
+}
+
+/// R3 over values.
+package enum CapacityRules {
+    /// "The limit holds on every day of the interval joined." Between the days on which something begins or ends nothing
+    /// changes, so these are the days looked at.
+    ///
+    /// - Parameters:
+    ///   - policies: all policies for the team's level.
+    ///   - others: the team's other memberships that count.
+    package static func problems(
+        joining range: DateRange, stretches: [TeamStretch], policies: [CapacityPolicy], others: [DateRange],
+        units: UnitIndex, field: String
+    ) -> [Problem] {
+        guard !policies.isEmpty, let first = range.from else { return [] }
+        var days = Set([first])
+        for other in others + policies.map(\.range) + stretches.map(\.range) {
+            if let from = other.from { days.insert(from) }
+            if let next = other.exclusiveEnd { days.insert(next) }
+        }
+        var warning: Problem?
+        for day in days.sorted() where range.contains(day) {
+            guard let policy = policy(on: day, stretches: stretches, policies: policies, units: units) else { continue }
+            let current = others.count { $0.contains(day) }
+            guard current >= policy.limit else { continue }
+            let values = ["date": day.description, "limit": String(policy.limit), "current": String(current)]
+            switch policy.mode {
+            case .enforce: return [Problem(.capacityExceeded, field, values)]
+            case .grandfather:
+                // "Keeps those present when the policy began and refuses joins while over."
+                if let begin = policy.range.from, first < begin { continue }
+                return [Problem(.capacityExceeded, field, values)]
+            case .warn:
+                if warning == nil {
+                    warning = Problem(
+                        .overCapacity, field, values.merging(["current": String(current + 1)]) { _, new in new })
+                }
+            }
+        }
+        return warning.map { [$0] } ?? []
+    }
+
+    /// The policy of the nearest ancestor that has one on the day.
+    package static func policy(on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], units: UnitIndex)
+        -> CapacityPolicy?
+    {
+        guard let place = stretches.first(where: { $0.range.contains(day) })?.place else { return nil }
+        let inForce = policies.filter { $0.range.contains(day) }
+        for unit in [place.commune] + units.ancestors(of: place.commune, on: day) {
+            if let found = inForce.first(where: { $0.unit == units[unit].id }) { return found }
+        }
+        return nil
+    }
+}

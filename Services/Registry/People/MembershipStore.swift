@@ -1,0 +1,160 @@
+import ServiceKit
+import Storage
+
+/// Memberships in the database.
+package enum MembershipStore {
+    private static let columns = """
+        m.id, m.team_id, m.person_id, m.role, m.valid_from, m.valid_to, m.is_void, m.reason, m.source_system, \
+        m.external_id, m.version, m.updated_at
+        """
+
+    package static func insert(_ membership: Membership, mark: ImportMark?, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO membership (
+                id, team_id, person_id, role, valid_from, valid_to, is_void, reason, source_system, external_id,
+                row_hash, import_key, import_row, version, updated_at
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                SQLValue(membership.id), SQLValue(membership.team), SQLValue(membership.person),
+                SQLValue(membership.role.rawValue), membership.range.storedFrom, membership.range.storedTo,
+                SQLValue(membership.isVoid), .text(membership.reason), SQLValue(membership.source?.system),
+                SQLValue(membership.source?.externalID), SQLValue(mark?.rowHash), SQLValue(mark?.batchKey),
+                SQLValue(mark?.rowNumber), .integer(membership.version), SQLValue(membership.updatedAt),
+            ])
+    }
+
+    package static func update(_ membership: Membership, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            UPDATE membership SET role = ?, valid_from = ?, valid_to = ?, is_void = ?, reason = ?, version = ?,
+                updated_at = ?
+            WHERE id = ?
+            """,
+            [
+                SQLValue(membership.role.rawValue), membership.range.storedFrom, membership.range.storedTo,
+                SQLValue(membership.isVoid), .text(membership.reason), .integer(membership.version),
+                SQLValue(membership.updatedAt), SQLValue(membership.id),
+            ])
+    }
+
+    package static func mark(_ id: UniqueID, _ mark: ImportMark, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "UPDATE membership SET row_hash = ?, import_key = ?, import_row = ? WHERE id = ?",
+            [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
+    }
+
+    package static func membership(_ id: UniqueID, in tx: ReadTransaction) throws -> Membership? {
+        try tx.queryOne("SELECT \(columns) FROM membership m WHERE m.id = ?", [SQLValue(id)], read)
+    }
+
+    package static func membership(_ source: SourceKey, in tx: ReadTransaction) throws
+        -> (membership: Membership, mark: ImportMark?)?
+    {
+        try tx.queryOne(
+            """
+            SELECT \(columns), m.row_hash, m.import_key, m.import_row FROM membership m
+            WHERE m.source_system = ? AND m.external_id = ?
+            """, [.text(source.system), .text(source.externalID)]
+        ) { (try read($0), try TeamStore.mark($0, 12)) }
+    }
+
+    package static func memberships(ofTeam id: UniqueID, in tx: ReadTransaction) throws -> [Membership] {
+        try tx.query("SELECT \(columns) FROM membership m WHERE m.team_id = ?", [SQLValue(id)], read)
+    }
+
+    package static func memberships(ofPerson id: UniqueID, in tx: ReadTransaction) throws -> [MembershipRules.OfPerson] {
+        try tx.query(
+            "SELECT \(columns), t.level FROM membership m JOIN team t ON t.id = m.team_id WHERE m.person_id = ?",
+            [SQLValue(id)]
+        ) { MembershipRules.OfPerson(membership: try read($0), level: try $0.value(12, TeamLevel.self)) }
+    }
+
+    package static func memberships(ofPersonAlone id: UniqueID, in tx: ReadTransaction) throws -> [Membership] {
+        try tx.query("SELECT \(columns) FROM membership m WHERE m.person_id = ?", [SQLValue(id)], read)
+    }
+
+    /// Whether the team has a leader on a day; without one it is flagged NEEDS_LEADER (R5).
+    package static func hasLeader(_ team: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Bool {
+        try tx.exists(
+            """
+            SELECT 1 FROM membership WHERE team_id = ? AND role = ? AND is_void = 0 AND valid_from <= ? AND valid_to > ?
+            LIMIT 1
+            """, [SQLValue(team), SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date)])
+    }
+
+    /// Of a team or a person, by first day and id.
+    package static func list(
+        team: UniqueID?, person: UniqueID?, on date: LocalDate?, after: (from: LocalDate, id: UniqueID)?, limit: Int,
+        in tx: ReadTransaction
+    ) throws -> [Membership] {
+        var conditions: [String] = []
+        var bindings: [SQLValue] = []
+        if let team {
+            conditions.append("m.team_id = ?")
+            bindings.append(SQLValue(team))
+        }
+        if let person {
+            conditions.append("m.person_id = ?")
+            bindings.append(SQLValue(person))
+        }
+        if let date {
+            conditions.append("m.is_void = 0 AND m.valid_from <= ? AND m.valid_to > ?")
+            bindings += [SQLValue(date), SQLValue(date)]
+        }
+        if let after {
+            conditions.append("(m.valid_from > ? OR (m.valid_from = ? AND m.id > ?))")
+            bindings += [SQLValue(after.from), SQLValue(after.from), SQLValue(after.id)]
+        }
+        bindings.append(SQLValue(limit))
+        return try tx.query(
+            """
+            SELECT \(columns) FROM membership m WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY m.valid_from, m.id LIMIT ?
+            """, bindings, read)
+    }
+
+    static func read(_ row: Row) throws -> Membership {
+        Membership(
+            id: try row.id(0), team: try row.id(1), person: try row.id(2), role: try row.value(3, MemberRole.self),
+            range: try row.range(4), isVoid: try row.bool(6), reason: try row.text(7), source: try row.source(8),
+            version: try row.int64(10), updatedAt: try row.instant(11))
+    }
+}
+
+/// Capacity policies in the database. They are few.
+package enum CapacityStore {
+    package static func insert(_ policy: CapacityPolicy, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO capacity_policy (
+                id, unit_id, level, member_limit, minimum, mode, valid_from, valid_to, document_number, document_title,
+                document_issuer, document_issued_on, document_from, document_to
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                SQLValue(policy.id), SQLValue(policy.unit), SQLValue(policy.level.rawValue), SQLValue(policy.limit),
+                SQLValue(policy.minimum), SQLValue(policy.mode.rawValue), policy.range.storedFrom,
+                policy.range.storedTo,
+            ] + Document.columns(policy.document))
+    }
+
+    /// By first day, then by id.
+    package static func all(level: TeamLevel? = nil, unit: UniqueID? = nil, in tx: ReadTransaction) throws -> [CapacityPolicy]
+    {
+        try tx.query(
+            """
+            SELECT id, unit_id, level, member_limit, minimum, mode, valid_from, valid_to, document_number,
+                document_title, document_issuer, document_issued_on, document_from, document_to
+            FROM capacity_policy ORDER BY valid_from, id
+            """
+        ) { row in
+            CapacityPolicy(
+                id: try row.id(0), unit: try row.id(1), level: try row.value(2, TeamLevel.self),
+                limit: try row.int(3), minimum: try row.int(4), mode: try row.value(5, CapacityMode.self),
+                range: try row.range(6), document: try Document.read(row, 8))
+        }
+        .filter { (level == nil || $0.level == level) && (unit == nil || $0.unit == unit) }
+    }
+}

@@ -1,0 +1,65 @@
+import ServiceKit
+
+/// A person who is or was a member.
+package struct Person: Sendable, Hashable {
+    package var id: UniqueID
+    package var fullName: String
+    package var birthYear: Int?
+    package var birthDate: LocalDate?
+    /// As in the contract: 0 not known, 1 female, 2 male.
+    package var sex = 0
+    package var phones: [String] = []
+    package var email = ""
+    package var zaloUserIDs: [String] = []
+    /// As in the contract; 0 not known.
+    package var occupation = 0
+    package var organisations: [String] = []
+    package var residenceUnit: UniqueID?
+    package var workUnit: UniqueID?
+    package var source: SourceKey?
+    package var version: Int64 = 1
+    package var createdAt: Instant
+    package var updatedAt: Instant
+
+    /// Whether the feeds of facts or of contacts tell what differs from `other`.
+    package func factsDiffer(from other: Person) -> Bool {
+        occupation != other.occupation || organisations != other.organisations
+    }
+
+    package func contactsDiffer(from other: Person) -> Bool {
+        fullName != other.fullName || phones != other.phones || email != other.email || zaloUserIDs != other.zaloUserIDs
+    }
+
+    /// Whether it says the same, apart from versions and times.
+    package func saysSame(as other: Person) -> Bool {
+        var other = other
+        other.id = id
+        other.version = version
+        other.createdAt = createdAt
+        other.updatedAt = updatedAt
+        return self == other
+    }
+}
+
+/// Role in a team. Raw values are those of the contract.
+package enum MemberRole: Int, Sendable, Hashable, CaseIterable {
+    case leader = 1
+    case deputy
+    case member
+}
+
+/// A person's stretch of time in a team.
+package struct Membership: Sendable, Hashable {
+    package var id: UniqueID
+    package var team: UniqueID
+    package var person: UniqueID
+    package var role: MemberRole
+    /// `to` is the last day; "a seat is free from the day after" (R4).
+    package var range: DateRange
+    /// Recorded by mistake: it never counted.
+    package var isVoid = false
+    package var reason = ""
+    package var source: SourceKey?
+    package var version: Int64 = 1
+    package var updatedAt: Instant
+}

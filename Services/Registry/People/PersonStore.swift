@@ -1,0 +1,63 @@
+import ServiceKit
+import Storage
+
+/// People in the database.
+package enum PersonStore {
+    private static let columns = """
+        id, full_name, birth_year, birth_date, sex, phones, email, zalo_user_ids, occupation, organisations, \
+        residence_unit, work_unit, source_system, external_id, version, created_at, updated_at
+        """
+
+    package static func insert(_ person: Person, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO person (
+                id, full_name, folded, birth_year, birth_date, sex, phones, email, zalo_user_ids, occupation,
+                organisations, residence_unit, work_unit, source_system, external_id, version, created_at, updated_at
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [SQLValue(person.id)] + said(person) + [
+                SQLValue(person.source?.system), SQLValue(person.source?.externalID), .integer(person.version),
+                SQLValue(person.createdAt), SQLValue(person.updatedAt),
+            ])
+    }
+
+    package static func update(_ person: Person, in tx: WriteTransaction) throws {
+        try tx.execute(
+            """
+            UPDATE person SET full_name = ?, folded = ?, birth_year = ?, birth_date = ?, sex = ?, phones = ?, email = ?,
+                zalo_user_ids = ?, occupation = ?, organisations = ?, residence_unit = ?, work_unit = ?, version = ?,
+                updated_at = ?
+            WHERE id = ?
+            """, said(person) + [.integer(person.version), SQLValue(person.updatedAt), SQLValue(person.id)])
+    }
+
+    private static func said(_ person: Person) -> [SQLValue] {
+        [
+            .text(person.fullName), .text(TextFolding.fold(person.fullName)), SQLValue(person.birthYear),
+            SQLValue(person.birthDate), SQLValue(person.sex), .text(person.phones.joined(separator: "\n")),
+            .text(person.email), .text(person.zaloUserIDs.joined(separator: "\n")), SQLValue(person.occupation),
+            .text(person.organisations.joined(separator: "\n")), SQLValue(person.residenceUnit),
+            SQLValue(person.workUnit),
+        ]
+    }
+
+    package static func person(_ id: UniqueID, in tx: ReadTransaction) throws -> Person? {
+        try tx.queryOne("SELECT \(columns) FROM person WHERE id = ?", [SQLValue(id)], read)
+    }
+
+    package static func person(_ source: SourceKey, in tx: ReadTransaction) throws -> Person? {
+        try tx.queryOne(
+            "SELECT \(columns) FROM person WHERE source_system = ? AND external_id = ?",
+            [.text(source.system), .text(source.externalID)], read)
+    }
+
+    private static func read(_ row: Row) throws -> Person {
+        Person(
+            id: try row.id(0), fullName: try row.text(1), birthYear: try row.intOrNull(2),
+            birthDate: try row.dateOrNull(3), sex: try row.int(4), phones: try row.lines(5), email: try row.text(6),
+            zaloUserIDs: try row.lines(7), occupation: try row.int(8), organisations: try row.lines(9),
+            residenceUnit: try row.idOrNull(10), workUnit: try row.idOrNull(11), source: try row.source(12),
+            version: try row.int64(14), createdAt: try row.instant(15), updatedAt: try row.instant(16))
+    }
+}

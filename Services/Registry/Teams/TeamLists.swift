@@ -1,0 +1,154 @@
+import ServiceKit
+import Storage
+
+/// Which teams of a subtree: where they are on `treeDate`, and how they are on `date`.
+package struct TeamQuery: Sendable {
+    /// Communes of the subtree on `treeDate`; nil: everywhere.
+    package var runs: [ClosedRange<UnitRank>]?
+    package var treeDate: LocalDate
+    package var date: LocalDate
+    package var level: TeamLevel?
+    package var statuses: Set<TeamStatus>
+
+    /// A team's stretch `t` of the tree's day and its stretch `s` of the day asked for; one and the same when the days are.
+    fileprivate var source: (sql: String, bindings: [SQLValue]) {
+        var (condition, bindings) = RankFilter.condition("t.commune_rank", runs)
+        condition += " AND t.valid_from <= ? AND t.valid_to > ?"
+        bindings += [SQLValue(treeDate), SQLValue(treeDate)]
+        var from = "team_stretch t"
+        if date == treeDate {
+            condition = condition.replacing("t.", with: "s.")
+            from = "team_stretch s"
+        } else {
+            from += " JOIN team_stretch s ON s.team_id = t.team_id AND s.valid_from <= ? AND s.valid_to > ?"
+            bindings = [SQLValue(date), SQLValue(date)] + bindings
+        }
+        if let level {
+            condition += " AND s.level = ?"
+            bindings.append(SQLValue(level.rawValue))
+        }
+        condition += " AND s.status IN (\(statuses.map { String($0.rawValue) }.sorted().joined(separator: ", ")))"
+        return ("FROM \(from) WHERE \(condition)", bindings)
+    }
+}
+
+/// What a list asks a team to be flagged with.
+package enum TeamFlag: String, Sendable, Hashable, CaseIterable {
+    case needsLeader = "NEEDS_LEADER"
+    case needsConsolidation = "NEEDS_CONSOLIDATION"
+    case needsPlacement = "NEEDS_PLACEMENT"
+}
+
+/// Position in a list of teams.
+package struct TeamPosition: Sendable, Hashable {
+    package var commune: UnitRank
+    package var team: UniqueID
+}
+
+extension TeamStore {
+    /// Ids in the order of the tree, then by id.
+    package static func list(_ query: TeamQuery, flag: TeamFlag?, after: TeamPosition?, limit: Int, in tx: ReadTransaction)
+        throws -> [TeamPosition]
+    {
+        let placed = query.date == query.treeDate ? "s" : "t"
+        var (from, bindings) = query.source
+        switch flag {
+        case nil: break
+        case .needsLeader:
+            from += """
+                 AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.team_id = s.team_id AND m.role = 1 AND m.is_void = 0
+                AND m.valid_from <= ? AND m.valid_to > ?)
+                """
+            bindings += [SQLValue(query.date), SQLValue(query.date)]
+        case .needsConsolidation:
+            from += """
+                 AND s.status = 2 AND EXISTS (SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level
+                AND o.status = 2 AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> s.team_id)
+                """
+            bindings += [SQLValue(query.date), SQLValue(query.date)]
+        case .needsPlacement:
+            from += " AND s.status IN (1, 2, 3) AND s.basis = 2"
+        }
+        if let after {
+            from += " AND (\(placed).commune_rank > ? OR (\(placed).commune_rank = ? AND \(placed).team_id > ?))"
+            bindings += [SQLValue(after.commune), SQLValue(after.commune), SQLValue(after.team)]
+        }
+        bindings.append(SQLValue(limit))
+        return try tx.query(
+            "SELECT \(placed).commune_rank, \(placed).team_id \(from) ORDER BY \(placed).commune_rank, \(placed).team_id LIMIT ?",
+            bindings
+        ) { TeamPosition(commune: try $0.int(0), team: try $0.id(1)) }
+    }
+
+    /// Teams at work whose last known place was in one of these communes: their unit ended, and none is recorded after it.
+    package static func unplaced(
+        last communes: [UnitRank], statuses: Set<TeamStatus>, level: TeamLevel?, on date: LocalDate, in tx: ReadTransaction
+    ) throws -> [TeamPosition] {
+        var found: [TeamPosition] = []
+        let wanted = statuses.map { String($0.rawValue) }.sorted().joined(separator: ", ")
+        let levels = level.map { "AND n.level = \($0.rawValue)" } ?? ""
+        for commune in communes {
+            found += try tx.query(
+                """
+                SELECT DISTINCT n.team_id FROM team_stretch l
+                JOIN team_stretch n ON n.team_id = l.team_id AND n.valid_from <= ? AND n.valid_to > ?
+                    AND n.commune_rank < 0 AND n.status IN (\(wanted)) \(levels)
+                WHERE l.commune_rank = ? AND l.valid_to <= n.valid_from
+                ORDER BY n.team_id
+                """, [SQLValue(date), SQLValue(date), SQLValue(commune)]
+            ) { TeamPosition(commune: commune, team: try $0.id(0)) }
+        }
+        return found
+    }
+
+    /// Numbers of a subtree.
+    package struct Counts: Sendable, Hashable {
+        package var communeTeams = 0
+        package var hamletTeams = 0
+        package var memberships = 0
+        package var people = 0
+    }
+
+    package static func counts(_ query: TeamQuery, in tx: ReadTransaction) throws -> Counts {
+        var counts = Counts()
+        let (from, bindings) = query.source
+        try tx.forEach("SELECT s.level, count(*) \(from) GROUP BY s.level", bindings) { row in
+            switch try row.value(0, TeamLevel.self) {
+            case .commune: counts.communeTeams = try row.int(1)
+            case .hamlet: counts.hamletTeams = try row.int(1)
+            }
+        }
+        try tx.forEach(
+            """
+            SELECT count(*), count(DISTINCT m.person_id) FROM membership m
+            WHERE m.is_void = 0 AND m.valid_from <= ? AND m.valid_to > ? AND m.team_id IN (SELECT s.team_id \(from))
+            """, [SQLValue(query.date), SQLValue(query.date)] + bindings
+        ) { row in
+            counts.memberships = try row.int(0)
+            counts.people = try row.int(1)
+        }
+        return counts
+    }
+
+    /// By commune: whether it has an active team of its own level, whether any, and how many hamlets have one. For R9.
+    package static func presence(_ query: TeamQuery, in tx: ReadTransaction) throws -> [UnitRank: TeamPresence] {
+        var presence: [UnitRank: TeamPresence] = [:]
+        let (from, bindings) = query.source
+        try tx.forEach(
+            """
+            SELECT s.commune_rank, sum(CASE WHEN s.level = 1 THEN 1 ELSE 0 END),
+                count(DISTINCT CASE WHEN s.level = 2 THEN s.unit_id END)
+            \(from) GROUP BY s.commune_rank
+            """, bindings
+        ) {
+            presence[try $0.int(0)] = TeamPresence(hasCommuneTeam: try $0.int(1) > 0, hamletsWithTeam: try $0.int(2))
+        }
+        return presence
+    }
+}
+
+/// Active teams in one commune.
+package struct TeamPresence: Sendable, Hashable {
+    package var hasCommuneTeam: Bool
+    package var hamletsWithTeam: Int
+}

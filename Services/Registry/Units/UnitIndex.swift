@@ -1,0 +1,167 @@
+import ServiceKit
+
+/// All units with national codes, in memory, for any date. Built once from the database; it never changes.
+package final class UnitIndex: Sendable {
+    package let units: [Unit]
+    private let ranks: [UniqueID: UnitRank]
+    /// Versions of a code, oldest first. The number of digits tells the level.
+    private let codes: [String: [UnitRank]]
+    private let parents: [[UnitParent]]
+    private let children: [[UnitParent]]
+    private let successorLines: [[UnitSuccession]]
+    private let predecessorLines: [[UnitSuccession]]
+    /// Ranks of all communes, ascending.
+    let communes: ClosedRange<UnitRank>?
+    let spellings: UnitSpellings
+
+    package init(_ data: UnitData) {
+        let units = data.units
+        self.units = units
+        ranks = Dictionary(units.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var codes: [String: [UnitRank]] = [:]
+        for (rank, unit) in units.enumerated() where !unit.code.isEmpty { codes[unit.code, default: []].append(rank) }
+        self.codes = codes.mapValues { versions in versions.sorted { units[$0].firstDay < units[$1].firstDay } }
+
+        var parents = [[UnitParent]](repeating: [], count: units.count)
+        var children = parents
+        for line in data.parents {
+            parents[line.unit].append(line)
+            children[line.parent].append(line)
+        }
+        self.parents = parents.map { $0.sorted { $0.range.firstDay < $1.range.firstDay } }
+        self.children = children.map { lines in
+            lines.sorted { (units[$0.unit].code, $0.unit) < (units[$1.unit].code, $1.unit) }
+        }
+        var successors = [[UnitSuccession]](repeating: [], count: units.count)
+        var predecessors = successors
+        for line in data.successions {
+            successors[line.source].append(line)
+            predecessors[line.target].append(line)
+        }
+        // The default first.
+        successorLines = successors.map { lines in
+            lines.sorted { ($0.isDefault ? 0 : 1, units[$0.target].code) < ($1.isDefault ? 0 : 1, units[$1.target].code) }
+        }
+        predecessorLines = predecessors.map { lines in
+            lines.sorted { units[$0.source].code < units[$1.source].code }
+        }
+        if let first = units.firstIndex(where: { $0.level == .commune }),
+            let last = units.lastIndex(where: { $0.level == .commune })
+        {
+            communes = first...last
+        } else {
+            communes = nil
+        }
+        spellings = UnitSpellings(units)
+    }
+
+    package static let nation: UnitRank = 0
+
+    package subscript(rank: UnitRank) -> Unit { units[rank] }
+
+    package func rank(of id: UniqueID) -> UnitRank? { ranks[id] }
+
+    // MARK: Codes
+
+    /// What a code means on a day.
+    package enum CodeMeaning: Sendable, Hashable {
+        case unit(UnitRank)
+        /// It meant this unit, the last one before the day or else the first one after it.
+        case notInForce(last: UnitRank)
+        case unknown
+    }
+
+    /// "Codes were reused: a code is resolved with a date."
+    package func resolve(code: String, on date: LocalDate) -> CodeMeaning {
+        guard let versions = codes[code], let first = versions.first else { return .unknown }
+        if let found = versions.first(where: { units[$0].validity.contains(date) }) { return .unit(found) }
+        return .notInForce(last: versions.last { units[$0].firstDay <= date } ?? first)
+    }
+
+    /// The commune that has a code on a day.
+    package func commune(code: String, on date: LocalDate) -> UnitRank? {
+        guard case .unit(let rank) = resolve(code: code, on: date), units[rank].level == .commune else { return nil }
+        return rank
+    }
+
+    // MARK: The tree on a day
+
+    package func parents(of rank: UnitRank) -> [UnitParent] { parents[rank] }
+
+    package func parent(of rank: UnitRank, on date: LocalDate) -> UnitRank? {
+        parents[rank].first { $0.range.contains(date) }?.parent
+    }
+
+    /// Nearest first, the nation last; empty when the unit is not in force.
+    package func ancestors(of rank: UnitRank, on date: LocalDate) -> [UnitRank] {
+        var result: [UnitRank] = []
+        var current = rank
+        while let parent = parent(of: current, on: date) {
+            result.append(parent)
+            current = parent
+        }
+        return result
+    }
+
+    /// The unit itself or its ancestor that is of the level.
+    package func ancestor(of rank: UnitRank, at level: UnitLevel, on date: LocalDate) -> UnitRank? {
+        var current = rank
+        while units[current].level > level {
+            guard let parent = parent(of: current, on: date) else { return nil }
+            current = parent
+        }
+        return units[current].level == level && units[current].validity.contains(date) ? current : nil
+    }
+
+    /// Direct children by code.
+    package func children(of rank: UnitRank, on date: LocalDate) -> [UnitRank] {
+        children[rank].compactMap { $0.range.contains(date) ? $0.unit : nil }
+    }
+
+    /// Units of a level anywhere under a unit, by code.
+    package func descendants(of rank: UnitRank, at level: UnitLevel, on date: LocalDate) -> [UnitRank] {
+        if rank == Self.nation {
+            return units.indices.filter { units[$0].level == level && units[$0].validity.contains(date) }
+                .sorted { units[$0].code < units[$1].code }
+        }
+        var found: [UnitRank] = []
+        var waiting = [rank]
+        while let next = waiting.popLast() {
+            for child in children(of: next, on: date) {
+                if units[child].level == level { found.append(child) }
+                if units[child].level < level { waiting.append(child) }
+            }
+        }
+        return found.sorted { units[$0].code < units[$1].code }
+    }
+
+    package func isUnder(_ rank: UnitRank, _ ancestor: UnitRank, on date: LocalDate) -> Bool {
+        guard units[rank].validity.contains(date) else { return false }
+        var current = rank
+        while current != ancestor {
+            guard let parent = parent(of: current, on: date) else { return false }
+            current = parent
+        }
+        return true
+    }
+
+    // MARK: Successions
+
+    /// What it became, the default first.
+    package func successors(of rank: UnitRank) -> [UnitSuccession] { successorLines[rank] }
+
+    /// What it came from.
+    package func predecessors(of rank: UnitRank) -> [UnitSuccession] { predecessorLines[rank] }
+}
+
+extension Unit {
+    /// For comparisons: the first day, or the distant past.
+    var firstDay: LocalDate { validity.firstDay }
+}
+
+extension DateRange {
+    /// The first day, or the distant past when it is open.
+    package var firstDay: LocalDate { from ?? .distantPast }
+    /// The last day, or the distant future when it is open.
+    package var lastDay: LocalDate { to ?? .distantFuture }
+}
