@@ -87,7 +87,7 @@ public nonisolated struct Cdt_Registry_V1_CreatePersonRequest: Sendable {
   /// Clears the value of `person`. Subsequent reads from it will return its default value.
   public mutating func clearPerson() {self._person = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -210,7 +210,7 @@ public nonisolated struct Cdt_Registry_V1_UpdatePersonRequest: @unchecked Sendab
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {_uniqueStorage()._updateMask = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String {
     get {_storage._requestID}
     set {_uniqueStorage()._requestID = newValue}
@@ -265,7 +265,7 @@ public nonisolated struct Cdt_Registry_V1_CreateMembershipRequest: Sendable {
   /// Clears the value of `membership`. Subsequent reads from it will return its default value.
   public mutating func clearMembership() {self._membership = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -438,7 +438,7 @@ public nonisolated struct Cdt_Registry_V1_EndMembershipRequest: Sendable {
   /// Version tag as read; empty: whatever it is.
   public var etag: String = String()
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -484,7 +484,7 @@ public nonisolated struct Cdt_Registry_V1_VoidMembershipRequest: Sendable {
   /// Version tag as read; empty: whatever it is.
   public var etag: String = String()
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -578,7 +578,7 @@ public nonisolated struct Cdt_Registry_V1_CreateCapacityPolicyRequest: Sendable 
   /// Clears the value of `policy`. Subsequent reads from it will return its default value.
   public mutating func clearPolicy() {self._policy = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

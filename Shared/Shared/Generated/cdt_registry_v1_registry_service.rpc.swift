@@ -125,7 +125,7 @@ public enum Cdt_Registry_V1_RegistryService {
 
         /// Says which unit a national code meant on a date. Codes were reused: 15 was Yên Bái until 30/6/2025, since then Lào Cai.
         /// Errors: INVALID_ARGUMENT (INVALID_CODE); NOT_FOUND (CODE_NOT_IN_FORCE, with the code's last validity in the metadata
-        /// `last_name`, `last_valid_from` and `last_valid_to`; CODE_UNKNOWN).
+        /// `lastName`, `lastValidFrom` and `lastValidTo`; CODE_UNKNOWN).
         func resolveUnitCode(_ request: Cdt_Registry_V1_ResolveUnitCodeRequest, context: ServerContext) async throws -> Cdt_Registry_V1_ResolveUnitCodeResponse
 
         /// Lists the units in force on a date under a unit, by code.
@@ -231,7 +231,7 @@ public enum Cdt_Registry_V1_RegistryService {
 
         /// Says which unit a national code meant on a date. Codes were reused: 15 was Yên Bái until 30/6/2025, since then Lào Cai.
         /// Errors: INVALID_ARGUMENT (INVALID_CODE); NOT_FOUND (CODE_NOT_IN_FORCE, with the code's last validity in the metadata
-        /// `last_name`, `last_valid_from` and `last_valid_to`; CODE_UNKNOWN).
+        /// `lastName`, `lastValidFrom` and `lastValidTo`; CODE_UNKNOWN).
         public func resolveUnitCode(_ request: Cdt_Registry_V1_ResolveUnitCodeRequest, options: CallOptions = .defaults) async throws -> Cdt_Registry_V1_ResolveUnitCodeResponse {
             try await rpc.unary(
                 Method.resolveUnitCode, request, options: options,

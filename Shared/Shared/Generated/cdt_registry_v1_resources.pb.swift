@@ -605,7 +605,7 @@ public nonisolated struct Cdt_Registry_V1_Person: Sendable {
   /// Sex.
   public var sex: Cdt_Registry_V1_Sex = .unspecified
 
-  /// Phone numbers, as dialled within Viet Nam: 10 digits.
+  /// Phone numbers, as dialled within Viet Nam: 10 digits, of landlines 11.
   public var phones: [String] = []
 
   /// E-mail address.

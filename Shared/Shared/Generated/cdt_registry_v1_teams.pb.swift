@@ -57,7 +57,7 @@ public nonisolated struct Cdt_Registry_V1_CreateTeamRequest: Sendable {
   /// First day of the status; empty: the decision's first day in force.
   public var from: String = String()
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -209,7 +209,7 @@ public nonisolated struct Cdt_Registry_V1_ListTeamsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Teams by id.
+  /// Teams in the order of the tree, then by id.
   public var teams: [Cdt_Registry_V1_Team] = []
 
   /// Token of the next page; empty: no more.
@@ -307,7 +307,7 @@ public nonisolated struct Cdt_Registry_V1_UpdateTeamRequest: Sendable {
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {self._updateMask = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -362,7 +362,7 @@ public nonisolated struct Cdt_Registry_V1_ChangeTeamStatusRequest: Sendable {
   /// Version tag as read; empty: whatever it is.
   public var etag: String = String()
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -41,6 +41,10 @@ public nonisolated enum Cdt_Registry_V1_SuccessionRelation: SwiftProtobuf.Enum, 
 
   /// The kind changed, the code stayed.
   case reclassified // = 5
+
+  /// The code went on the next day with another name, kind, district or territory (changes before 1/7/2025, for which no
+  /// succession was published as data).
+  case continued // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -55,6 +59,7 @@ public nonisolated enum Cdt_Registry_V1_SuccessionRelation: SwiftProtobuf.Enum, 
     case 3: self = .merged
     case 4: self = .split
     case 5: self = .reclassified
+    case 6: self = .continued
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -67,6 +72,7 @@ public nonisolated enum Cdt_Registry_V1_SuccessionRelation: SwiftProtobuf.Enum, 
     case .merged: return 3
     case .split: return 4
     case .reclassified: return 5
+    case .continued: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -79,6 +85,7 @@ public nonisolated enum Cdt_Registry_V1_SuccessionRelation: SwiftProtobuf.Enum, 
     .merged,
     .split,
     .reclassified,
+    .continued,
   ]
 
 }
@@ -462,7 +469,7 @@ public nonisolated struct Cdt_Registry_V1_CreateHamletRequest: Sendable {
   /// Clears the value of `unit`. Subsequent reads from it will return its default value.
   public mutating func clearUnit() {self._unit = nil}
 
-  /// Makes the call repeatable; at most 64 characters.
+  /// A UUID that makes the call repeatable; empty: it is not.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -503,7 +510,7 @@ public nonisolated struct Cdt_Registry_V1_CreateHamletResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "cdt.registry.v1"
 
 nonisolated extension Cdt_Registry_V1_SuccessionRelation: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SUCCESSION_RELATION_UNSPECIFIED\0\u{1}SUCCESSION_RELATION_UNCHANGED\0\u{1}SUCCESSION_RELATION_RENAMED\0\u{1}SUCCESSION_RELATION_MERGED\0\u{1}SUCCESSION_RELATION_SPLIT\0\u{1}SUCCESSION_RELATION_RECLASSIFIED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SUCCESSION_RELATION_UNSPECIFIED\0\u{1}SUCCESSION_RELATION_UNCHANGED\0\u{1}SUCCESSION_RELATION_RENAMED\0\u{1}SUCCESSION_RELATION_MERGED\0\u{1}SUCCESSION_RELATION_SPLIT\0\u{1}SUCCESSION_RELATION_RECLASSIFIED\0\u{1}SUCCESSION_RELATION_CONTINUED\0")
 }
 
 nonisolated extension Cdt_Registry_V1_GetUnitRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

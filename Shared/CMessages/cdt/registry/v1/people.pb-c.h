@@ -80,7 +80,7 @@ struct  Cdt__Registry__V1__CreatePersonRequest
    */
   Cdt__Registry__V1__Person *person;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -166,7 +166,7 @@ struct  Cdt__Registry__V1__UpdatePersonRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -206,7 +206,7 @@ struct  Cdt__Registry__V1__CreateMembershipRequest
    */
   Cdt__Registry__V1__Membership *membership;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -375,7 +375,7 @@ struct  Cdt__Registry__V1__EndMembershipRequest
    */
   char *etag;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -419,7 +419,7 @@ struct  Cdt__Registry__V1__VoidMembershipRequest
    */
   char *etag;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -503,7 +503,7 @@ struct  Cdt__Registry__V1__CreateCapacityPolicyRequest
    */
   Cdt__Registry__V1__CapacityPolicy *policy;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };

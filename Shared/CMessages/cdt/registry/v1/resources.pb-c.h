@@ -419,7 +419,7 @@ struct  Cdt__Registry__V1__Person
    */
   Cdt__Registry__V1__Sex sex;
   /*
-   * Phone numbers, as dialled within Viet Nam: 10 digits.
+   * Phone numbers, as dialled within Viet Nam: 10 digits, of landlines 11.
    */
   size_t n_phones;
   char **phones;

@@ -79,7 +79,7 @@ struct  Cdt__Registry__V1__CreateTeamRequest
    */
   char *from;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -221,7 +221,7 @@ struct  Cdt__Registry__V1__ListTeamsResponse
 {
   ProtobufCMessage base;
   /*
-   * Teams by id.
+   * Teams in the order of the tree, then by id.
    */
   size_t n_teams;
   Cdt__Registry__V1__Team **teams;
@@ -326,7 +326,7 @@ struct  Cdt__Registry__V1__UpdateTeamRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
@@ -378,7 +378,7 @@ struct  Cdt__Registry__V1__ChangeTeamStatusRequest
    */
   char *etag;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };

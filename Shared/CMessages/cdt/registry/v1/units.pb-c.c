@@ -1842,7 +1842,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__create_hamlet_response__desc
   (ProtobufCMessageInit) cdt__registry__v1__create_hamlet_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cdt__registry__v1__succession_relation__enum_values_by_number[6] =
+static const ProtobufCEnumValue cdt__registry__v1__succession_relation__enum_values_by_number[7] =
 {
   { "SUCCESSION_RELATION_UNSPECIFIED", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_UNSPECIFIED", 0 },
   { "SUCCESSION_RELATION_UNCHANGED", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_UNCHANGED", 1 },
@@ -1850,12 +1850,14 @@ static const ProtobufCEnumValue cdt__registry__v1__succession_relation__enum_val
   { "SUCCESSION_RELATION_MERGED", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_MERGED", 3 },
   { "SUCCESSION_RELATION_SPLIT", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_SPLIT", 4 },
   { "SUCCESSION_RELATION_RECLASSIFIED", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_RECLASSIFIED", 5 },
+  { "SUCCESSION_RELATION_CONTINUED", "CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_CONTINUED", 6 },
 };
 static const ProtobufCIntRange cdt__registry__v1__succession_relation__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex cdt__registry__v1__succession_relation__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex cdt__registry__v1__succession_relation__enum_values_by_name[7] =
 {
+  { "SUCCESSION_RELATION_CONTINUED", 6 },
   { "SUCCESSION_RELATION_MERGED", 3 },
   { "SUCCESSION_RELATION_RECLASSIFIED", 5 },
   { "SUCCESSION_RELATION_RENAMED", 2 },
@@ -1870,9 +1872,9 @@ const ProtobufCEnumDescriptor cdt__registry__v1__succession_relation__descriptor
   "SuccessionRelation",
   "Cdt__Registry__V1__SuccessionRelation",
   "cdt.registry.v1",
-  6,
+  7,
   cdt__registry__v1__succession_relation__enum_values_by_number,
-  6,
+  7,
   cdt__registry__v1__succession_relation__enum_values_by_name,
   1,
   cdt__registry__v1__succession_relation__value_ranges,

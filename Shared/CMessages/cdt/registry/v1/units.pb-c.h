@@ -64,7 +64,12 @@ typedef enum _Cdt__Registry__V1__SuccessionRelation {
   /*
    * The kind changed, the code stayed.
    */
-  CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_RECLASSIFIED = 5
+  CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_RECLASSIFIED = 5,
+  /*
+   * The code went on the next day with another name, kind, district or territory (changes before 1/7/2025, for which no
+   * succession was published as data).
+   */
+  CDT__REGISTRY__V1__SUCCESSION_RELATION__SUCCESSION_RELATION_CONTINUED = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__REGISTRY__V1__SUCCESSION_RELATION)
 } Cdt__Registry__V1__SuccessionRelation;
 
@@ -461,7 +466,7 @@ struct  Cdt__Registry__V1__CreateHamletRequest
    */
   Cdt__Registry__V1__Unit *unit;
   /*
-   * Makes the call repeatable; at most 64 characters.
+   * A UUID that makes the call repeatable; empty: it is not.
    */
   char *request_id;
 };
