@@ -49,6 +49,8 @@ public struct Limits: Sendable {
 
     /// From accepting a connection to the client's first SETTINGS, TLS handshake included.
     public var handshake: TimeAmount = .seconds(10)
+    /// Deadline of a unary call whose client names none; nil: none.
+    public var unaryTimeout: Duration? = .seconds(60)
     /// A stream that has something to send and makes no progress is reset after this.
     public var writeStall: TimeAmount = .seconds(60)
     /// A connection without a call is closed after this; nil: never.

@@ -53,11 +53,8 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
             if let deadline = call.deadline {
                 let left = deadline.remaining
                 guard left > .zero else { return call.deadlineExceeded() }
-                let (seconds, attoseconds) = left.components
-                if seconds < 1_000_000_000 {
-                    call.timer = call.loop.scheduleTask(
-                        in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-                    ) { call.deadlineExceeded() }
+                if let amount = TimeAmount(left) {
+                    call.timer = call.loop.scheduleTask(in: amount) { call.deadlineExceeded() }
                 }
             }
             call.attempt()
@@ -139,10 +136,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         {
         case .giveUp: finish(.failure(error))
         case .retry(let wait):
-            let (seconds, attoseconds) = wait.components
-            loop.scheduleTask(in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)) {
-                self.attempt()
-            }
+            loop.scheduleTask(in: TimeAmount(wait) ?? .seconds(60)) { self.attempt() }
         }
     }
 

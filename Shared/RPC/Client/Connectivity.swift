@@ -1,3 +1,4 @@
+import HTTP2
 import NIOCore
 
 /// State of the connection to one address (gRPC `doc/connectivity-semantics-and-api.md`). A value; the client acts on it.
@@ -44,8 +45,7 @@ struct Connectivity: Sendable {
         guard state != .shutdown else { return .distantFuture }
         failures += 1
         lastError = error
-        let (seconds, attoseconds) = backoff.wait(attempt: failures, random: random).components
-        let retryAt = now + .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        let retryAt = now + (TimeAmount(backoff.wait(attempt: failures, random: random)) ?? .hours(1))
         state = .failed(retryAt: retryAt)
         return retryAt
     }

@@ -127,8 +127,7 @@ public final class RPCClient: @unchecked Sendable {
 
     /// Lets calls under way finish for up to `grace`, then closes every connection. Calls made later fail.
     public func close(grace: Duration = .seconds(5)) async {
-        let (seconds, attoseconds) = grace.components
-        let amount = TimeAmount.nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        let amount = TimeAmount(grace) ?? .hours(24)
         try? await loop.flatSubmit {
             self.isClosed = true
             let waiting = self.waiting.values

@@ -73,7 +73,6 @@ public final class RPCServer: Sendable {
 
     /// Stops accepting, lets running calls finish, and cuts off what still runs after `grace`.
     public func shutdown(grace: Duration = .seconds(20)) async {
-        let (seconds, attoseconds) = grace.components
-        await listener.drain(grace: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+        await listener.drain(grace: TimeAmount(grace) ?? .hours(24))
     }
 }

@@ -23,6 +23,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     private var trailingMetadata = Metadata()
     private var stagedResponse: [UInt8]?
     private var task: Task<Void, Never>?
+    private var handlerDone = false
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
     private var writer: CheckedContinuation<Void, any Error>?
     /// Why the call ended early; what waiting and later reads and writes throw.
@@ -41,14 +42,11 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         state = ServerCallState(
             kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
             decompresses: request.isGzip)
-        deadline = request.timeout.map { Deadline.after($0) }
-        if let timeout = request.timeout {
-            let (seconds, attoseconds) = timeout.components
-            let nanoseconds = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
-            if !nanoseconds.overflow {
-                stream.deadline = .now() + .nanoseconds(nanoseconds.partialValue + attoseconds / 1_000_000_000)
-            }
-        }
+        let isUnary = request.route.method.kind == .unary
+        let timeout = request.timeout ?? (isUnary ? connection.limits.unaryTimeout : nil)
+        deadline = timeout.map { Deadline.after($0) }
+        // Beyond what the clock can say nobody waits.
+        if let timeout, let amount = TimeAmount(timeout) { stream.deadline = .now() + amount }
     }
 
     func accepted() { apply(state.accepted()) }
@@ -120,6 +118,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
             method: route.method, methodIndex: route.index, deadline: deadline, call: self)
         // Starts here and now, and resumes on this loop: no hop for a handler that does not wait.
         let task = Task.immediate(executorPreference: connection.executor) { await self.run(context) }
+        guard !handlerDone else { return }
         if ended != nil { task.cancel() }
         self.task = task
     }
@@ -138,6 +137,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         }
         onLoop {
             $0.connection.runningHandlers -= 1
+            $0.handlerDone = true
             $0.task = nil
         }
     }
@@ -220,13 +220,24 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     func setCompression(_ enabled: Bool) { onLoop { $0.compresses = enabled && $0.clientAcceptsGzip } }
 
-    /// Keeps the only response until the interceptors have let the call succeed.
-    func stageSingleResponse(_ bytes: [UInt8]) throws { onLoop { $0.stagedResponse = bytes } }
+    /// Keeps the only response until the interceptors have let the call succeed; they see it counted already.
+    func stageSingleResponse(_ bytes: [UInt8]) throws {
+        onLoop { call in
+            call.stagedResponse = bytes
+            call.count(sent: bytes)
+        }
+    }
+
+    private func count(sent bytes: [UInt8]) {
+        loopCounters.messagesSent += 1
+        loopCounters.bytesSent += bytes.count
+    }
 
     /// Sends one response of a stream; waits while much is queued.
     func write(_ bytes: [UInt8]) async throws {
         if connection.eventLoop.inEventLoop {
             if let ended { throw ended }
+            count(sent: bytes)
             send(bytes)
             if stream.queuedBytes <= connection.limits.outboundStreamBytes { return }
         }
@@ -234,7 +245,10 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
             let sent = connection.eventLoop.inEventLoop
             onLoop { call in
                 if let ended = call.ended { return continuation.resume(throwing: ended) }
-                if !sent { call.send(bytes) }
+                if !sent {
+                    call.count(sent: bytes)
+                    call.send(bytes)
+                }
                 guard call.stream.queuedBytes > call.connection.limits.outboundStreamBytes else {
                     return continuation.resume()
                 }
@@ -248,8 +262,6 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     private func send(_ bytes: [UInt8]) {
         guard !state.isFinished else { return }
         sendHeaders()
-        loopCounters.messagesSent += 1
-        loopCounters.bytesSent += bytes.count
         if compresses, encodingAnnounced, let compressed = Gzip.compress(bytes) {
             stream.send(
                 head: MessageDeframer.prefix(isCompressed: true, length: compressed.count), headCount: 5,

@@ -1,0 +1,99 @@
+import Foundation
+import HTTP2
+import Testing
+
+@testable import RPC
+
+/// Keys and certificates made by the openssl program in a folder of their own.
+private struct Certificates {
+    let folder: URL
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("cdt-tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem"
+        )
+        for name in ["server", "client"] {
+            try openssl(
+                "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout \(name).key -out \(name).csr"
+            )
+            try "subjectAltName=DNS:\(name).test".write(
+                to: folder.appendingPathComponent("\(name).ext"), atomically: true, encoding: .utf8)
+            try openssl(
+                "x509 -req -in \(name).csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile \(name).ext -out \(name).pem"
+            )
+        }
+    }
+
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+    func remove() { try? FileManager.default.removeItem(at: folder) }
+
+    private func openssl(_ arguments: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
+        process.currentDirectoryURL = folder
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "openssl \(arguments)")
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+    private func call(_ client: RPCClient, _ bytes: [UInt8]) async throws -> [UInt8] {
+        try await client.unary(
+            EchoService.unary, bytes, options: CallOptions(timeout: .seconds(20), retries: false), encode: { $0 },
+            decode: { $0 })
+    }
+
+    @Test(arguments: [false, true]) func callsOverTLS(mutual: Bool) async throws {
+        let files = try Certificates()
+        defer { files.remove() }
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(
+                    certificateChainFile: files.path("server.pem"), privateKeyFile: files.path("server.key"),
+                    trustedAuthoritiesFile: mutual ? files.path("ca.pem") : nil)),
+            services: [EchoService()])
+        let port = try await server.start()
+        let target = RPCClient.Target(host: "127.0.0.1", port: port)
+        let trusted = try RPCClient(
+            targets: [target],
+            options: .init(
+                tls: TLS(
+                    certificateChainFile: mutual ? files.path("client.pem") : nil,
+                    privateKeyFile: mutual ? files.path("client.key") : nil,
+                    trustedAuthoritiesFile: files.path("ca.pem"), serverName: "server.test")))
+        let bytes = [UInt8](repeating: 1, count: 200_000)
+        let reply = try await call(trusted, bytes)
+        #expect(reply == bytes)
+
+        // Another name than the certificate's, and on a mutual server no certificate: no call.
+        var wrong = TLS(trustedAuthoritiesFile: files.path("ca.pem"), serverName: "other.test")
+        if mutual { wrong.serverName = "server.test" }
+        let refused = try RPCClient(targets: [target], options: .init(tls: wrong))
+        let error = await #expect(throws: RPCError.self) { try await call(refused, [1]) }
+        #expect(error?.code == .unavailable)
+        await trusted.close()
+        await refused.close()
+        await server.shutdown(grace: .seconds(2))
+    }
+
+    @Test func plaintextOnATLSPortIsUnavailable() async throws {
+        let files = try Certificates()
+        defer { files.remove() }
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(certificateChainFile: files.path("server.pem"), privateKeyFile: files.path("server.key"))),
+            services: [EchoService()])
+        let client = try RPCClient(host: "127.0.0.1", port: try await server.start())
+        let error = await #expect(throws: RPCError.self) { try await call(client, [1]) }
+        #expect(error?.code == .unavailable)
+        await client.close()
+        await server.shutdown(grace: .seconds(2))
+    }
+}
