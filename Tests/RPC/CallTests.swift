@@ -1,4 +1,5 @@
 import HTTP2
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
@@ -248,6 +249,29 @@ extension RPCClient {
             for try await _ in call.responses {}
             #expect(await call.trailingMetadata.strings("order") == ["outer", "inner"])
         }
+    }
+
+    @Test func clientInterceptorsPrepareCallsAndSeeTheirOutcome() async throws {
+        struct Recorder: ClientInterceptor {
+            let outcomes: NIOLockedValueBox<[StatusCode]>
+            func ended(_ call: OutgoingCall, outcome: RPCError?) {
+                outcomes.withLockedValue { $0.append(outcome?.code ?? .ok) }
+            }
+        }
+        let server = RPCServer(configuration: .init(), services: [EchoService()])
+        let port = try await server.start()
+        let recorder = Recorder(outcomes: NIOLockedValueBox([]))
+        let client = try RPCClient(
+            targets: [.init(host: "127.0.0.1", port: port)],
+            options: .init(interceptors: [recorder, BearerTokenInterceptor { "secret" }]))
+        let call = try await client.serverStreaming(
+            EchoService.unary, Array("A".utf8), options: .defaults, encode: { $0 },
+            decode: { (bytes: [UInt8]) in bytes })
+        for try await reply in call.responses { #expect(reply == Array("Bearer secret".utf8)) }
+        _ = try? await client.unary(Array("E".utf8))
+        #expect(recorder.outcomes.withLockedValue { $0 } == [.ok, .notFound])
+        await client.close()
+        await server.shutdown(grace: .seconds(1))
     }
 
     @Test func nobodyListeningIsUnavailable() async throws {

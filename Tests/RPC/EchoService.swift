@@ -72,6 +72,8 @@ struct EchoService: RegistrableService {
             context.addTrailingMetadata(metadata)
         case UInt8(ascii: "D"):
             return Array("\(context.deadline?.remaining ?? .zero)".utf8)
+        case UInt8(ascii: "A"):
+            return Array((context.header("authorization") ?? "").utf8)
         case UInt8(ascii: "Z"):
             context.setCompression(true)
         case UInt8(ascii: "X"):

@@ -8,8 +8,9 @@ import NIOCore
 final class ClientCall: StreamDelegate, @unchecked Sendable {
     private let client: RPCClient
     private let loop: any EventLoop
-    private let method: MethodDescriptor
-    private let options: CallOptions
+    private let outgoing: OutgoingCall
+    private var method: MethodDescriptor { outgoing.method }
+    private var options: CallOptions { outgoing.options }
     private let deadline: Deadline?
     private let trace: TraceContext?
     /// The whole request, kept to be sent again; nil for a stream of requests.
@@ -27,18 +28,17 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     private var headerWaiters: [CheckedContinuation<Metadata, any Error>] = []
 
     init(
-        client: RPCClient, loop: any EventLoop, method: MethodDescriptor, options: CallOptions, deadline: Deadline?,
-        retryPolicy: RetryPolicy, request: [UInt8]?
+        client: RPCClient, loop: any EventLoop, outgoing: OutgoingCall, deadline: Deadline?, retryPolicy: RetryPolicy,
+        request: [UInt8]?
     ) {
         self.client = client
         self.loop = loop
-        self.method = method
-        self.options = options
+        self.outgoing = outgoing
         self.deadline = deadline
         self.request = request
         trace = TraceContext.current
         response = ResponseState(maximumMessage: client.limits.receiveMessageBytes)
-        attempts = AttemptState(policy: options.retries && request != nil ? retryPolicy : nil)
+        attempts = AttemptState(policy: outgoing.options.retries && request != nil ? retryPolicy : nil)
     }
 
     private func onLoop(_ body: @escaping @Sendable (ClientCall) -> Void) {
@@ -148,6 +148,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         stream?.reset(.cancel)
         stream = nil
         let error = result.failure
+        for interceptor in client.interceptors.reversed() { interceptor.ended(outgoing, outcome: error) }
         let broken = error ?? RPCError(code: .cancelled, message: "The call has ended.")
         if let writer {
             self.writer = nil

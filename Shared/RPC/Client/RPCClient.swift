@@ -41,6 +41,8 @@ public final class RPCClient: @unchecked Sendable {
         public var defaultTimeout: Duration?
         /// Metadata sent with every call, for example `authorization`.
         public var metadata: Metadata
+        /// Around every call; the first is the outermost.
+        public var interceptors: [any ClientInterceptor]
         /// When failed attempts are made again.
         public var retryPolicy: RetryPolicy
         /// Waits between attempts to connect.
@@ -51,13 +53,14 @@ public final class RPCClient: @unchecked Sendable {
         /// Describes a client.
         public init(
             tls: TLS? = nil, defaultTimeout: Duration? = nil, metadata: Metadata = [:],
-            retryPolicy: RetryPolicy = RetryPolicy(),
+            interceptors: [any ClientInterceptor] = [], retryPolicy: RetryPolicy = RetryPolicy(),
             connectBackoff: Backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(20)),
             limits: Limits = Limits()
         ) {
             self.tls = tls
             self.defaultTimeout = defaultTimeout
             self.metadata = metadata
+            self.interceptors = interceptors
             self.retryPolicy = retryPolicy
             self.connectBackoff = connectBackoff
             self.limits = limits
@@ -68,6 +71,7 @@ public final class RPCClient: @unchecked Sendable {
     let scheme: String
     let authority: String
     let metadata: Metadata
+    var interceptors: [any ClientInterceptor] { options.interceptors }
     private let options: Options
     private let loop: any EventLoop
 
@@ -110,8 +114,10 @@ public final class RPCClient: @unchecked Sendable {
 
     /// Starts a call. `request`: the whole request, or nil for a stream of them.
     func start(_ method: MethodDescriptor, options: CallOptions, request: [UInt8]?) async throws -> ClientCall {
+        var outgoing = OutgoingCall(method: method, options: options, started: .now)
+        for interceptor in self.options.interceptors { try await interceptor.prepare(&outgoing) }
         let call = ClientCall(
-            client: self, loop: loop, method: method, options: options, deadline: deadline(options),
+            client: self, loop: loop, outgoing: outgoing, deadline: deadline(outgoing.options),
             retryPolicy: self.options.retryPolicy, request: request)
         call.begin()
         return call
