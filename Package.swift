@@ -146,7 +146,7 @@ let package = Package(
             tests("FundingPolicy", ["FundingPolicy"]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine"]),
-            tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf]),
+            tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf], exclude: ["Clients"]),
             tests("Suite", ["Shared", "RPC"]),
         ]
 )

@@ -46,8 +46,7 @@ package struct ChildProcess: Sendable {
         let outputFile = scratch.path("output")
         let errorFile = scratch.path("errors")
         let pid = try spawn(
-            command, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
-            directory: directory, output: outputFile, errors: errorFile)
+            command, environment: environment, directory: directory, output: outputFile, errors: errorFile)
 
         func printed() -> (String, String) {
             let texts = [outputFile, errorFile].map { FileManager.default.contents(atPath: $0) ?? Data() }
@@ -73,20 +72,21 @@ package struct ChildProcess: Sendable {
     }
 
     /// WIFEXITED and its like are macros, which Swift does not import.
-    private static func exitStatus(_ status: Int32) -> Int32 {
+    static func exitStatus(_ status: Int32) -> Int32 {
         let signal = status & 0x7f
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    private static func spawn(
+    /// Starts a program in a process group of its own, with `environment` added to ours.
+    static func spawn(
         _ command: [String], environment: [String: String], directory: String, output: String, errors: String
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -94,7 +94,8 @@ package struct ChildProcess: Sendable {
 
         // posix_spawn_file_actions_addchdir_np is hidden from Swift; env(1) changes the folder, looks in PATH and execs.
         var arguments = (["/usr/bin/env", "-C", directory] + command).map { strdup($0) } + [nil]
-        var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
+        let merged = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        var variables = merged.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in arguments + variables { free(text) } }
         var pid: pid_t = 0
         let code = posix_spawn(&pid, "/usr/bin/env", &actions, &attributes, &arguments, &variables)
