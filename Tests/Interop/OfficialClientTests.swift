@@ -26,9 +26,9 @@ import Testing
             // Two cases cancel, one runs into its deadline with a handler at work: the handlers must have been told.
             #expect(try await server.eventually { $0.running == 0 }, "handlers go on after their calls have ended")
             #expect(server.observations.cancelled >= 3)
-            // The last call had a timeout of 7 seconds.
+            // The last call had a timeout of 7 seconds; gRPC Core rounds up what it sends.
             let deadline = try #require(server.observations.deadline)
-            #expect(deadline > .seconds(5) && deadline <= .seconds(7))
+            #expect(deadline > .seconds(5) && deadline < .seconds(8))
         }
     }
 
@@ -79,7 +79,7 @@ import Testing
                     ])
             }
             let unary = try await curl("UnaryCall", #"{"responseSize": 3}"#)
-            #expect(unary.output == #"{"payload":{"body":"AAAA"}}"# + "\n", "\(unary.errors)")
+            #expect(unary.output.filter { !$0.isWhitespace } == #"{"payload":{"body":"AAAA"}}"#, "\(unary.errors)")
             let stream = try await curl(
                 "StreamingOutputCall", #"{"responseParameters": [{"size": 3}, {"size": 0}, {"size": 1}]}"#)
             #expect(

@@ -2,6 +2,7 @@
 # Usage: rich_error.rb PORT
 require 'grpc'
 require 'grpc/google_rpc_status_utils'
+require 'google/protobuf/well_known_types'
 require 'google/rpc/error_details_pb'
 $LOAD_PATH.unshift File.join(Gem::Specification.find_by_name('grpc').gem_dir, 'src/ruby/pb')
 require 'src/proto/grpc/testing/test_services_pb'
