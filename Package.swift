@@ -139,7 +139,7 @@ let package = Package(
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ]),
             tests("Storage", ["Storage", "CSQLite"]),
-            tests("ChangeFeed", ["ChangeFeed"]),
+            tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
             tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", protobuf, logging, crypto]),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),

@@ -14,7 +14,7 @@ package final class FeedConsumer: Sendable {
     package struct Options: Sendable {
         /// Events in one transaction at most; 0: the server's choice.
         package var maxBatch: Int32 = 0
-        package var backoff = Backoff()
+        package var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(10))
         /// A stream that is silent for so long is given up; heartbeats come every 10 seconds at most.
         package var silence: Duration = .seconds(30)
         /// How often `as_of` is stored while nothing else is.
@@ -104,7 +104,7 @@ package final class FeedConsumer: Sendable {
 
     /// Follows until the task is cancelled, connecting again for ever.
     package func run() async {
-        var backoff = options.backoff
+        var failures = 0
         while !Task.isCancelled {
             let before = statistics.batches
             do {
@@ -115,8 +115,9 @@ package final class FeedConsumer: Sendable {
             } catch {
                 await handle(error)
             }
-            if statistics.batches > before { backoff.reset() }
-            try? await Task.sleep(for: backoff.next())  // throws when cancelled, which the loop sees
+            failures = statistics.batches > before ? 1 : failures + 1
+            // Throws when cancelled, which the loop sees.
+            try? await Task.sleep(for: options.backoff.wait(attempt: failures))
         }
         disconnected(because: nil)
     }

@@ -17,28 +17,3 @@ package struct FeedFreshness: Sendable, Hashable {
         asOf.map { Double(max(0, microseconds - $0)) / 1_000_000 }
     }
 }
-
-/// When to try again after failures: exponential, with jitter so that consumers do not come back all at once.
-package struct Backoff: Sendable {
-    package var base: Duration = .milliseconds(200)
-    package var factor = 1.6
-    package var limit: Duration = .seconds(10)
-    package var jitter = 0.2
-    private var failures = 0
-
-    package init(base: Duration = .milliseconds(200), limit: Duration = .seconds(10)) {
-        self.base = base
-        self.limit = limit
-    }
-
-    package mutating func reset() { failures = 0 }
-
-    /// The next pause; `random` is between -1 and 1.
-    package mutating func next(random: Double = Double.random(in: -1...1)) -> Duration {
-        var pause = base
-        // At most as many steps as the limit allows, so that years of failures cost nothing.
-        for _ in 0..<failures where pause < limit { pause = pause * factor }
-        failures = min(failures + 1, 1_000)
-        return min(pause, limit) * (1 + jitter * random)
-    }
-}
