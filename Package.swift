@@ -107,10 +107,10 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto,
+                "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto,
                 product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
                 product("Configuration", "swift-configuration"),
-                product("ServiceLifecycle", "swift-service-lifecycle"),
+                product("UnixSignals", "swift-service-lifecycle"),
             ] + nio,
             path: "Shared/ServiceKit", swiftSettings: strict),
     ]

@@ -9,12 +9,14 @@ import RPC
 /// 4. masking: inside logging and metrics, so that they see the code the caller sees; outside all that may fail,
 ///    so that nothing unmasked leaves;
 /// 5. deadline: a call nobody waits for any more costs neither a signature check nor a query;
-/// 6. authorisation: innermost, next to the handler, so that nothing between them can act for nobody; and before any
+/// 6. drain: ends endless streams when the service stops; outside authorisation, which then ends with them;
+/// 7. authorisation: innermost, next to the handler, so that nothing between them can act for nobody; and before any
 ///    validation, as "authorise before validating" asks (AIP-211): the handler is the first to read the request.
 package enum InterceptorChain {
     package static func make(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
-        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, clock: Clock = .system
+        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, drain: DrainSignal,
+        clock: Clock = .system
     ) -> [any ServerInterceptor] {
         [
             TracingInterceptor(),
@@ -22,6 +24,7 @@ package enum InterceptorChain {
             MetricsInterceptor(metrics: metrics, methods: methods),
             MaskingInterceptor(domain: errorDomain, logger: logger),
             DeadlineInterceptor(),
+            DrainInterceptor(signal: drain),
             AuthorisationInterceptor(authenticator: authenticator),
         ]
     }

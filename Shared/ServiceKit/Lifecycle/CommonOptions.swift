@@ -1,0 +1,116 @@
+import Foundation
+import HTTP2
+import Logging
+import RPC
+
+/// The options every service has.
+struct CommonOptions: Sendable {
+    let listen: Option<Endpoint>
+    let adminListen: Option<Endpoint>
+    let data: Option<String>
+    let peers: Option<[String: [Endpoint]]>?
+    let logLevel = Option<String>.choice(
+        "log-level", of: Logger.Level.allCases.map(\.rawValue), default: "info", help: "Least serious lines to log.")
+    let grace = Option<Int>.integer(
+        "grace", valueName: "SECONDS", in: 0...3600, default: 20,
+        help: "How long calls may go on after a request to stop before they are cut off.")
+    let tlsCertificate = Option<String?>.text(
+        "tls-certificate", valueName: "FILE", help: "PEM file of the certificate chain to serve TLS with, leaf first.")
+    let tlsKey = Option<String?>.text("tls-key", valueName: "FILE", help: "PEM file of the certificate's private key.")
+    let peerAuthorities = Option<String?>.text(
+        "peer-authorities", valueName: "FILE",
+        help: "PEM file of the authorities that sign the other services' certificates; without it they are called "
+            + "in plaintext.")
+    let insecureListen = Option<Bool>.flag(
+        "insecure-listen",
+        help: "Allow an address other than loopback although callers are not authenticated: whoever reaches the port "
+            + "may read and change everything. Only for closed networks.")
+    let reflection = Option<String>.choice(
+        "reflection", of: ["on", "off"], default: "on", help: "Whether tools may ask the service for its contract.")
+    let today = Option<LocalDate?>(
+        "today", valueName: "YYYY-MM-DD",
+        help: "Act as if the service had been started on this day; time goes on from there. For demonstrations and "
+            + "tests; only with a loopback address."
+    ) { texts throws(OptionProblem) in
+        guard let text = texts.last else { return nil }
+        guard let date = LocalDate(text) else { throw OptionProblem("a date, for example 2024-11-05") }
+        return date
+    }
+
+    /// Names of all services and where they listen on a developer's machine.
+    static let defaultPorts = [
+        "registry": 50_051, "activity": 50_052, "funding": 50_053, "notification": 50_054,
+    ]
+
+    init(_ definition: any ServiceDefinition.Type) {
+        let identity = definition.identity
+        listen = .endpoint(
+            "listen", default: Endpoint(host: "127.0.0.1", port: identity.port),
+            help: "Where to take calls. Other machines reach it only on another address than 127.0.0.1; that needs "
+                + "authentication and TLS, or --insecure-listen. Port 0 takes any free one.")
+        adminListen = .endpoint(
+            "admin-listen", default: Endpoint(host: "127.0.0.1", port: identity.port + 1000),
+            help: "Where to serve /livez, /readyz and /metrics over HTTP. Without authentication: keep it inside.")
+        data = .text(
+            "data", valueName: "DIRECTORY", default: ".local/\(identity.name)",
+            help: "Directory of the database file \(identity.name).db; made when missing.")
+        let known = definition.peers.compactMap { name in
+            CommonOptions.defaultPorts[name].map { (name, Endpoint(host: "127.0.0.1", port: $0)) }
+        }
+        peers =
+            known.isEmpty
+            ? nil
+            : .peers(
+                "peer", known: Dictionary(known) { first, _ in first },
+                help: "Where another service is. A name given twice has two addresses.")
+    }
+
+    var all: [any AnyOption] {
+        let first: [any AnyOption] = [listen, adminListen, data]
+        let last: [any AnyOption] = [
+            logLevel, grace, tlsCertificate, tlsKey, peerAuthorities, insecureListen, reflection, today,
+        ]
+        return first + (peers.map { [$0 as any AnyOption] } ?? []) + last
+    }
+
+    /// TLS of the port of calls; nil: plaintext. The two files go together and must be readable.
+    func tls(_ settings: Settings) throws -> TLS? {
+        let certificate = try settings[tlsCertificate]
+        let key = try settings[tlsKey]
+        switch (certificate, key) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?):
+            for (option, path) in [(tlsCertificate.name, certificate), (tlsKey.name, key)]
+            where !FileManager.default.isReadableFile(atPath: path) {
+                throw ConfigurationError("--\(option): \(path) cannot be read")
+            }
+            return TLS(certificateChainFile: certificate, privateKeyFile: key)
+        case (_?, nil): throw ConfigurationError("--tls-certificate needs --tls-key as well")
+        case (nil, _?): throw ConfigurationError("--tls-key needs --tls-certificate as well")
+        }
+    }
+
+    /// "Without credentials configured, a service listens on loopback only; anything else needs authentication and TLS,
+    /// or --insecure-listen."
+    func checkExposure(_ settings: Settings) throws {
+        let endpoint = try settings[listen]
+        guard !endpoint.isLoopback else { return }
+        guard try settings[insecureListen] else {
+            throw ConfigurationError(
+                "--listen \(endpoint): callers are not authenticated, so only a loopback address is allowed; listen on "
+                    + "127.0.0.1:\(endpoint.port), or add --insecure-listen if everybody who reaches the port may do "
+                    + "everything")
+        }
+        guard try settings[today] == nil else {
+            throw ConfigurationError("--today is for demonstrations and works with a loopback --listen only")
+        }
+    }
+
+    /// The machine's clock, or one that started on `--today` and goes on from the same time of day.
+    func clock(_ settings: Settings) throws -> Clock {
+        guard let today = try settings[today] else { return .system }
+        let real = Instant.system()
+        let shift = Int64(real.localDate.days(until: today)) * 86_400
+        return Clock { Instant.system().adding(seconds: shift) }
+    }
+}

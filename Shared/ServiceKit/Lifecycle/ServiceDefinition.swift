@@ -1,0 +1,159 @@
+import ChangeFeed
+import HTTP2
+import Logging
+import RPC
+import Shared
+import Storage
+import Synchronization
+
+/// What a service is called and where it usually listens.
+package struct ServiceIdentity: Sendable, Hashable {
+    /// `registry`: the executable, the database file, the name peers know it by.
+    package var name: String
+    /// One line for `--help`.
+    package var title: String
+    /// Usual port of calls; the admin port is 1000 higher.
+    package var port: Int
+
+    package init(name: String, title: String, port: Int) {
+        self.name = name
+        self.title = title
+        self.port = port
+    }
+
+    /// ErrorInfo's domain: `registry.cdt.vn`.
+    package var errorDomain: String { "\(name).cdt.vn" }
+}
+
+/// What a service supplies; everything else is the same for all (`ServiceHost`).
+package protocol ServiceDefinition: Sendable {
+    static var identity: ServiceIdentity { get }
+    /// Peers it calls or follows, by name.
+    static var peers: [String] { get }
+    /// Options of its own, beside those every service has.
+    static var options: [any AnyOption] { get }
+    /// Its schema. Those of request ids, page tokens, outbox and feed consumers are added.
+    static var migrations: [MigrationSet] { get }
+    /// Builds the service over its open database. Whatever is slow belongs into a task.
+    static func make(_ context: ServiceContext) async throws -> ServiceParts
+}
+
+extension ServiceDefinition {
+    package static var peers: [String] { [] }
+    package static var options: [any AnyOption] { [] }
+}
+
+/// What `make` gives back.
+package struct ServiceParts: Sendable {
+    package var services: [any RegistrableService]
+    package var tasks: [BackgroundTask]
+    package var checks: [Readiness.Check]
+
+    package init(
+        services: [any RegistrableService], tasks: [BackgroundTask] = [], checks: [Readiness.Check] = []
+    ) {
+        self.services = services
+        self.tasks = tasks
+        self.checks = checks
+    }
+}
+
+/// Work that goes on while the service runs: a feed consumer, a dispatcher.
+package struct BackgroundTask: Sendable {
+    let name: String
+    let run: @Sendable () async throws -> Void
+
+    /// Runs until it returns or is cancelled; when it throws, it is started again after a pause.
+    package init(_ name: String, run: @escaping @Sendable () async throws -> Void) {
+        self.name = name
+        self.run = run
+    }
+
+    /// A feed consumer, which never gives up by itself.
+    package init(_ consumer: FeedConsumer) { self.init("feed \(consumer.name)") { await consumer.run() } }
+
+    /// Something done every so often, at first at once.
+    package static func every(
+        _ interval: Duration, _ name: String, run: @escaping @Sendable () async throws -> Void
+    ) -> BackgroundTask {
+        BackgroundTask(name) {
+            while !Task.isCancelled {
+                try await run()
+                try await Task.sleep(for: interval)
+            }
+        }
+    }
+
+    /// Runs and restarts, each time after a longer pause, up to half a minute.
+    func supervise(logger: Logger) async {
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            do {
+                try await run()
+                return
+            } catch is CancellationError where Task.isCancelled {
+                return
+            } catch {
+                logger.error(
+                    "a background task failed and will be started again",
+                    metadata: ["task": "\(name)", "cause": "\(String(reflecting: error))", "in": "\(pause)"])
+            }
+            try? await Task.sleep(for: pause)  // throws when cancelled, which the loop sees
+            pause = min(pause * 2, .seconds(30))
+        }
+    }
+}
+
+/// What a service is made from.
+package struct ServiceContext: Sendable {
+    package let identity: ServiceIdentity
+    package let settings: Settings
+    package let database: Database
+    package let clock: Clock
+    package let logger: Logger
+    package let metrics: MetricsRegistry
+    package let pageTokens: PageTokens
+    /// Streams without an end may wait for it; those named `Watch…` and `Follow…` are ended anyway.
+    package let drain: DrainSignal
+    let clients: PeerClients
+
+    /// Connections to another service, shared by all who ask; nothing is connected before the first call.
+    package func peer(_ name: String) throws -> RPCClient { try clients.client(of: name) }
+
+    /// Another service's change feed.
+    package func feed(of name: String) throws -> Cdt_Feed_V1_FeedService.Client { .init(try peer(name)) }
+}
+
+/// Connections to the services this one depends on.
+final class PeerClients: Sendable {
+    private let endpoints: [String: [Endpoint]]
+    private let tls: TLS?
+    private let clients = Mutex<[String: RPCClient]>([:])
+
+    init(endpoints: [String: [Endpoint]], tls: TLS?) {
+        self.endpoints = endpoints
+        self.tls = tls
+    }
+
+    func client(of name: String) throws -> RPCClient {
+        guard let targets = endpoints[name], !targets.isEmpty else {
+            throw ConfigurationError("no address of \(name) is known: give --peer \(name)=HOST:PORT")
+        }
+        return try clients.withLock { clients in
+            if let known = clients[name] { return known }
+            let client = try RPCClient(
+                targets: targets.map { .init(host: $0.host, port: $0.port) },
+                options: .init(tls: tls, defaultTimeout: .seconds(30)))
+            clients[name] = client
+            return client
+        }
+    }
+
+    func close() async {
+        let all = clients.withLock { clients in
+            defer { clients = [:] }
+            return Array(clients.values)
+        }
+        for client in all { await client.close(grace: .zero) }
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Logging
+import NIOCore
+import UnixSignals
+
+/// The whole of a service's `main.swift`:
+///
+/// ```swift
+/// await ServiceHost.main(Registry.self)
+/// ```
+package enum ServiceHost {
+    /// The release, as `--version` says it.
+    package static let version = "0.1.0"
+
+    /// Runs the service until it is told to stop. Exit status: 0 stopped in order, 1 failed, 2 wrong options.
+    package static func main(_ definition: any ServiceDefinition.Type) async -> Never {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        switch Command(arguments) {
+        case .help:
+            Terminal.say(help(definition))
+            exit(0)
+        case .version:
+            Terminal.say("\(definition.identity.name) \(version)\n")
+            exit(0)
+        case .probe(let rest): await probe(definition, arguments: rest)
+        case .serve(let rest): await serve(definition, arguments: rest)
+        }
+    }
+
+    /// What the command line asks for.
+    enum Command: Sendable, Hashable {
+        case help, version, probe([String]), serve([String])
+
+        init(_ arguments: [String]) {
+            if arguments.contains("--help") || arguments.contains("-h") {
+                self = .help
+            } else if arguments.contains("--version") {
+                self = .version
+            } else if arguments.contains("--health-probe") {
+                self = .probe(arguments.filter { $0 != "--health-probe" })
+            } else {
+                self = .serve(arguments)
+            }
+        }
+    }
+
+    /// Every option of a service, its own after the common ones.
+    package static func options(of definition: any ServiceDefinition.Type) -> [any AnyOption] {
+        CommonOptions(definition).all + definition.options
+    }
+
+    package static func settings(
+        of definition: any ServiceDefinition.Type, arguments: [String],
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> Settings {
+        try Settings(arguments: arguments, environment: environment, options: options(of: definition))
+    }
+
+    static func help(_ definition: any ServiceDefinition.Type) -> String {
+        HelpText.text(
+            program: definition.identity.name, summary: definition.identity.title,
+            options: options(of: definition) + [Settings.file],
+            actions: [
+                ("--help", "Show this."),
+                ("--version", "Show the release."),
+                ("--health-probe", "Ask the service at --listen whether it serves: exit status 0 if so, else 1."),
+            ])
+    }
+
+    /// Starts a service inside this process, on free ports unless told otherwise; for tests.
+    package static func start(
+        _ definition: any ServiceDefinition.Type, arguments: [String], environment: [String: String] = [:],
+        log: LogWriter = LogWriter(), logger: Logger? = nil
+    ) async throws -> RunningService {
+        let settings = try settings(
+            of: definition,
+            arguments: ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"].filter { _ in
+                !arguments.contains { $0.hasPrefix("--listen") || $0.hasPrefix("--admin-listen") }
+            } + arguments, environment: environment)
+        let logger = logger ?? Logger(label: definition.identity.name) { JSONLogHandler(label: $0, writer: log) }
+        return try await RunningService.start(definition, settings: settings, log: log, logger: logger)
+    }
+
+    private static func serve(_ definition: any ServiceDefinition.Type, arguments: [String]) async -> Never {
+        let name = definition.identity.name
+        let log = LogWriter()
+        do {
+            let settings = try settings(of: definition, arguments: arguments)
+            let level = Logger.Level(rawValue: try settings[CommonOptions(definition).logLevel]) ?? .info
+            LoggingSystem.bootstrap { JSONLogHandler(label: $0, writer: log, level: level) }
+            let logger = Logger(label: name)
+            // Before anything is opened: a signal during the start must stop it as well.
+            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            let service = try await RunningService.start(definition, settings: settings, log: log, logger: logger)
+            Terminal.say(greeting(service, settings, definition))
+            logger.info("ready", metadata: ["listen": "\(service.endpoint)", "admin": "\(service.adminEndpoint)"])
+            let grace = try settings[CommonOptions(definition).grace]
+            await stop(service, on: signals, grace: grace, logger: logger, log: log)
+        } catch let error as ConfigurationError {
+            log.flush()
+            for problem in error.problems { Terminal.complain("\(name): \(problem)\n") }
+            exit(2)
+        } catch {
+            log.flush()
+            Terminal.complain("\(name): cannot start: \(error)\n")
+            exit(1)
+        }
+    }
+
+    /// The first signal stops in order; a second one, or time running out, ends at once.
+    private static func stop(
+        _ service: RunningService, on signals: UnixSignalsSequence, grace: Int, logger: Logger, log: LogWriter
+    ) async -> Never {
+        var count = 0
+        for await signal in signals {
+            count += 1
+            if count > 1 {
+                logger.warning("stopping at once", metadata: ["signal": "\(signal)"])
+                log.flush()
+                exit(1)
+            }
+            logger.info("stopping", metadata: ["signal": "\(signal)", "grace_seconds": "\(grace)"])
+            Task {
+                await service.stop()
+                logger.info("stopped")
+                log.flush()
+                exit(0)
+            }
+            Task {
+                // The drain has its own limit; this one covers whatever else might hang.
+                try? await Task.sleep(for: .seconds(grace + 5))
+                logger.error("the grace time is over; stopping at once")
+                log.flush()
+                exit(1)
+            }
+        }
+        exit(1)
+    }
+
+    private static func greeting(
+        _ service: RunningService, _ settings: Settings, _ definition: any ServiceDefinition.Type
+    ) -> String {
+        let data = (try? settings[CommonOptions(definition).data]) ?? ""
+        let reach =
+            service.endpoint.isLoopback
+            ? "this machine only, callers are not authenticated"
+            : "ANY MACHINE THAT REACHES IT, callers are not authenticated (--insecure-listen)"
+        return "\(service.identity.name) \(version) takes calls on \(service.endpoint) (\(reach)); "
+            + "data in \(data); operators: http://\(service.adminEndpoint)/readyz\n"
+    }
+}
+
+/// The terminal of who started the process; logs go another way.
+enum Terminal {
+    static func say(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    static func complain(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
