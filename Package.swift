@@ -145,8 +145,8 @@ let package = Package(
             tests("ActivityReporting", ["ActivityReporting"]),
             tests("FundingPolicy", ["FundingPolicy"]),
             tests("Notification", ["Notification"]),
-            tests("CommandLine", ["CommandLine"]),
+            tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf], exclude: ["Clients"]),
-            tests("Suite", ["Shared", "RPC"]),
+            tests("Suite", ["Shared", "RPC", "TestSupport", protobuf]),
         ]
 )

@@ -54,16 +54,41 @@ package struct CSVDocument: Sendable {
     /// Position of a column that may be absent.
     package func optionalColumn(_ name: String) -> Int? { columns[name] }
 
-    /// Calls `body` for each record in order. A record with another number of fields than the header is an error.
-    package func eachRecord(_ body: (Record) throws -> Void) throws {
-        var parser = CSVParser(bytes: bytes, position: start, line: startLine)
-        while let record = try parser.next(file: file) {
-            guard record.fields.count == header.count else {
+    /// Reads one record after another.
+    package struct Cursor {
+        private let document: CSVDocument
+        private var parser: CSVParser
+
+        fileprivate init(_ document: CSVDocument) {
+            self.document = document
+            parser = CSVParser(bytes: document.bytes, position: document.start, line: document.startLine)
+        }
+
+        /// The next record; nil at the end. One with another number of fields than the header is an error.
+        package mutating func next() throws -> Record? {
+            guard let record = try parser.next(file: document.file) else { return nil }
+            guard record.fields.count == document.header.count else {
                 throw CSVError(
-                    file: file, line: record.line,
-                    problem: "\(record.fields.count) fields where the header has \(header.count)")
+                    file: document.file, line: record.line,
+                    problem: "\(record.fields.count) fields where the header has \(document.header.count)")
             }
-            try body(record)
+            return record
+        }
+    }
+
+    package func cursor() -> Cursor { Cursor(self) }
+
+    /// Calls `body` for each record in order.
+    package func eachRecord(_ body: (Record) throws -> Void) throws {
+        var cursor = cursor()
+        while let record = try cursor.next() { try body(record) }
+    }
+
+    /// Number of lines after the header, which is the number of records unless fields hold line ends: good enough for
+    /// a progress bar.
+    package var lineCount: Int {
+        bytes.withUnsafeBufferPointer { buffer in
+            buffer.dropFirst(start).count { $0 == UInt8(ascii: "\n") }
         }
     }
 

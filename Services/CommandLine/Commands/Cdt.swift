@@ -5,7 +5,12 @@ package struct Cdt: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "cdt",
         abstract: "Client of the registry of community digital technology teams and of its sister services.",
-        subcommands: [GenerateCommand.self])
+        discussion: ExitCodes.help,
+        subcommands: [
+            UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, CoverageCommand.self, ImportCommand.self,
+            ExportCommand.self, ReportCommand.self, FundCommand.self, NotifyCommand.self, HealthCommand.self,
+            GenerateCommand.self,
+        ])
 
     package init() {}
 
@@ -18,6 +23,12 @@ package struct Cdt: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let failure as CallFailure {
+            tellOnStandardError("cdt: \(failure)")
+            exit(withError: ExitCode(failure.exitCode))
+        } catch let error as CSVError {
+            tellOnStandardError("cdt: \(error)")
+            exit(withError: ExitCode(ExitCodes.refusedInput))
         } catch {
             exit(withError: error)
         }

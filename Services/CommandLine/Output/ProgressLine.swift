@@ -10,6 +10,7 @@ final class ProgressLine {
     private let begun = ContinuousClock.now
     private var shown = ContinuousClock.now
     private var done = 0
+    private var looked = 0
 
     init(label: String, unit: String, total: Int? = nil) {
         self.label = label
@@ -20,7 +21,8 @@ final class ProgressLine {
     func update(_ done: Int) {
         self.done = done
         // Looking at the clock for every row would cost more than some rows do.
-        guard done & 0x3F == 0 else { return }
+        guard done - looked >= 64 else { return }
+        looked = done
         let now = ContinuousClock.now
         guard shown.duration(to: now) >= (terminal ? .milliseconds(200) : .seconds(10)) else { return }
         shown = now

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Shared
+
+/// `online-payment:resident:home-visit:12` or, with a platform, `local-platform:resident:online:3:vneid`.
+struct WorkArgument: ExpressibleByArgument {
+    let activity: Cdt_Activity_V1_Activity
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4 || parts.count == 5,
+            let skill = enumValue(Cdt_Activity_V1_Skill.self, parts[0]),
+            let beneficiary = enumValue(Cdt_Activity_V1_BeneficiaryKind.self, parts[1]),
+            let channel = enumValue(Cdt_Activity_V1_ActivityChannel.self, parts[2]),
+            let count = Int64(parts[3]), count > 0
+        else { return nil }
+        var activity = Cdt_Activity_V1_Activity()
+        activity.skill = skill
+        activity.beneficiary = beneficiary
+        activity.channel = channel
+        activity.count = count
+        if parts.count == 5 { activity.platform = parts[4] }
+        self.activity = activity
+    }
+}
+
+/// `e_payment_accounts:flow:12`.
+struct CounterArgument: ExpressibleByArgument {
+    let counter: Cdt_Activity_V1_Counter
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 3, !parts[0].isEmpty,
+            let kind = enumValue(Cdt_Activity_V1_CounterKind.self, parts[1]), let value = Int64(parts[2]), value >= 0
+        else { return nil }
+        var counter = Cdt_Activity_V1_Counter()
+        counter.code = parts[0]
+        counter.kind = kind
+        counter.value = value
+        counter.qualifier = .exact
+        self.counter = counter
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import RPC
+
+/// Options of every command that calls a service.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: "Registry, host:port (environment: CDT_REGISTRY).")
+    var registry = ServiceKind.registry.defaultEndpoint
+
+    @Option(help: "Activity reporting, host:port (environment: CDT_ACTIVITY).")
+    var activity = ServiceKind.activity.defaultEndpoint
+
+    @Option(help: "Funding policy, host:port (environment: CDT_FUNDING).")
+    var funding = ServiceKind.funding.defaultEndpoint
+
+    @Option(help: "Notification, host:port (environment: CDT_NOTIFICATION).")
+    var notification = ServiceKind.notification.defaultEndpoint
+
+    @Option(help: "Seconds a call may take; streams have no limit.")
+    var timeout: Double = 30
+
+    @Option(name: .shortAndLong, help: "How to print: table or json.")
+    var output: OutputFormat = .table
+
+    func validate() throws {
+        guard timeout > 0, timeout <= 86_400 else {
+            throw ValidationError("--timeout must be above 0 and at most 86400.")
+        }
+    }
+
+    func endpoint(of kind: ServiceKind) -> RPCClient.Target {
+        switch kind {
+        case .registry: registry
+        case .activity: activity
+        case .funding: funding
+        case .notification: notification
+        }
+    }
+}
+
+/// A command that calls services: opens what it uses, closes it at the end, and turns failed calls into messages.
+protocol ServiceCommand: AsyncParsableCommand {
+    var connection: ConnectionOptions { get }
+    func run(_ suite: Connections, _ output: Output) async throws
+}
+
+extension ServiceCommand {
+    func run() async throws {
+        let suite = Connections(options: connection)
+        do {
+            try await run(suite, Output(format: connection.output))
+        } catch let error as RPCError {
+            await suite.close()
+            throw CallFailure(error, called: suite.opened.map { ($0, connection.endpoint(of: $0)) })
+        } catch {
+            await suite.close()
+            throw error
+        }
+        await suite.close()
+    }
+}

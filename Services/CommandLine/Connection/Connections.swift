@@ -1,0 +1,36 @@
+import RPC
+import Shared
+
+/// The clients a command uses, opened when first asked for.
+final class Connections {
+    private let options: ConnectionOptions
+    private var clients: [ServiceKind: RPCClient] = [:]
+    /// In the order of their first use.
+    private(set) var opened: [ServiceKind] = []
+
+    init(options: ConnectionOptions) { self.options = options }
+
+    func client(_ kind: ServiceKind) throws -> RPCClient {
+        if let client = clients[kind] { return client }
+        let client = try RPCClient(targets: [options.endpoint(of: kind)])
+        clients[kind] = client
+        opened.append(kind)
+        return client
+    }
+
+    var registry: Cdt_Registry_V1_RegistryService.Client { get throws { try .init(client(.registry)) } }
+    var imports: Cdt_Registry_V1_ImportService.Client { get throws { try .init(client(.registry)) } }
+    var activity: Cdt_Activity_V1_ActivityReportingService.Client { get throws { try .init(client(.activity)) } }
+    var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }
+    var notification: Cdt_Notification_V1_NotificationService.Client { get throws { try .init(client(.notification)) } }
+
+    /// Options of one unary call.
+    var call: CallOptions { CallOptions(timeout: .milliseconds(Int(options.timeout * 1000))) }
+    /// Options of a stream, which lasts as long as it has something to say.
+    var stream: CallOptions { CallOptions() }
+
+    func close() async {
+        for client in clients.values { await client.close() }
+        clients = [:]
+    }
+}
