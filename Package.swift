@@ -117,7 +117,7 @@ let package = Package(
         // The services.
         + service("Registry", executable: "registry", resources: [.copy("Data")])
         + service("ActivityReporting", executable: "activity-reporting")
-        + service("FundingPolicy", executable: "funding-policy")
+        + service("FundingPolicy", executable: "funding-policy", resources: [.embedInCode("Data/policies.json")])
         + service("Notification", executable: "notification", dependencies: ["CCurl"])
         + [
             .target(
@@ -143,7 +143,7 @@ let package = Package(
             tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", protobuf, logging, crypto]),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),
-            tests("FundingPolicy", ["FundingPolicy"]),
+            tests("FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf], exclude: ["Clients"]),

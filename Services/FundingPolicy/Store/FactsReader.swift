@@ -1,0 +1,218 @@
+import ServiceKit
+import Storage
+
+/// Reads the copies of the registry's facts, for one team or for many at once, within one transaction.
+package struct FactsReader {
+    let transaction: ReadTransaction
+    /// Units read for the teams at hand; communes and above stay remembered by the tracers.
+    private var units: [String: UnitFacts] = [:]
+
+    package init(_ transaction: ReadTransaction) { self.transaction = transaction }
+
+    /// Statements with a list of ids have this many places, so that they are prepared once.
+    package static let listSize = 128
+    private static let places = Array(repeating: "?", count: listSize).joined(separator: ",")
+
+    /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once.
+    private func forEach(_ sql: String, _ ids: [String], _ body: (Row) throws -> Void) throws {
+        let statement = sql.replacing("@ids", with: FactsReader.places)
+        for start in stride(from: 0, to: ids.count, by: FactsReader.listSize) {
+            let part = ids[start..<min(start + FactsReader.listSize, ids.count)]
+            var bindings = part.map { SQLValue.text($0) }
+            // A repeated id finds nothing new.
+            while bindings.count < FactsReader.listSize { bindings.append(bindings[0]) }
+            try transaction.forEach(statement, bindings, body)
+        }
+    }
+
+    // MARK: Teams
+
+    package func team(_ id: String) throws -> TeamFacts? { try teams([id])[id] }
+
+    package func teams(_ ids: [String]) throws -> [String: TeamFacts] {
+        var found: [String: TeamFacts] = [:]
+        try forEach(
+            """
+            SELECT id, level, display_name, decision_number, decision_issuer, decision_issued_on, decision_from,
+                decision_end FROM teams WHERE id IN (@ids)
+            """, ids
+        ) { row in
+            guard let level = TeamLevel(rawValue: try row.int(1)) else { return }
+            let id = try row.text(0)
+            let decision = try row.textOrNull(3).map { number in
+                LegalDocument(
+                    number: number, issuer: try row.textOrNull(4) ?? "", issuedOn: try row.dayOrNull(5),
+                    effective: try row.days(6))
+            }
+            found[id] = TeamFacts(
+                id: id, level: level, displayName: try row.text(2), statuses: [], placements: [], decision: decision)
+        }
+        try forEach(
+            """
+            SELECT team_id, status, from_day, end_day FROM team_statuses WHERE team_id IN (@ids)
+            ORDER BY team_id, position
+            """, ids
+        ) { row in
+            guard let status = TeamStatus(rawValue: try row.int(1)) else { return }
+            found[try row.text(0)]?.statuses.append(StatusPeriod(status, try row.days(2)))
+        }
+        try forEach(
+            """
+            SELECT team_id, unit_id, from_day, end_day FROM team_placements WHERE team_id IN (@ids)
+            ORDER BY team_id, position
+            """, ids
+        ) { row in
+            found[try row.text(0)]?.placements.append(Placement(unit: try row.text(1), days: try row.days(2)))
+        }
+        return found
+    }
+
+    /// Those of the teams that are known here.
+    package func knownTeams(_ ids: [String]) throws -> Set<String> {
+        var known: Set<String> = []
+        try forEach("SELECT id FROM teams WHERE id IN (@ids)", ids) { known.insert(try $0.text(0)) }
+        return known
+    }
+
+    /// Days on which other ACTIVE teams of the same level sat on the same unit, by team.
+    package func sharedUnits(_ teams: some Collection<TeamFacts>) throws -> [String: [DateRange]] {
+        var places = SharedPlaces()
+        try forEach(
+            """
+            SELECT p.unit_id, t.level, p.team_id, p.from_day, p.end_day, s.from_day, s.end_day
+            FROM team_placements p JOIN teams t ON t.id = p.team_id
+            JOIN team_statuses s ON s.team_id = p.team_id AND s.status = 2
+            WHERE p.unit_id IN (@ids)
+            """, Set(teams.flatMap { $0.placements.map(\.unit) }).sorted()
+        ) { row in
+            guard let level = TeamLevel(rawValue: try row.int(1)),
+                let present = try row.days(3).intersection(try row.days(5))
+            else { return }
+            places.add(team: try row.text(2), unit: try row.text(0), level: level, days: present)
+        }
+        return places.shared
+    }
+
+    // MARK: People
+
+    /// Everybody with a stay in one of the teams, each with all stays in whatever team; and those other teams' ids.
+    package func persons(in teams: [String]) throws -> [PersonCase] {
+        var stays: [String: [Stay]] = [:]
+        var people: [String] = []
+        try forEach(
+            """
+            SELECT o.person_id, o.team_id, o.from_day, o.end_day, o.id FROM memberships o
+            WHERE o.person_id IN (SELECT m.person_id FROM memberships m WHERE m.team_id IN (@ids))
+            ORDER BY o.person_id, o.team_id, o.id
+            """, teams
+        ) { row in
+            let person = try row.text(0)
+            let stay = Stay(team: try row.text(1), days: try row.days(2), membership: try row.text(4))
+            if stays[person] == nil { people.append(person) }
+            // Two lists of teams may both find a person who stays in both.
+            if stays[person]?.contains(stay) != true { stays[person, default: []].append(stay) }
+        }
+        return people.map { PersonCase(id: $0, stays: stays[$0] ?? []) }
+    }
+
+    // MARK: Enrolment
+
+    /// Days on which each team is on an enrolment list of a policy: `[team: [policy: days]]`.
+    package func enrolments(of teams: [String]) throws -> [String: [String: [DateRange]]] {
+        var found: [String: [String: [DateRange]]] = [:]
+        try forEach(
+            """
+            SELECT e.team_id, l.policy, l.from_day, l.end_day FROM enrolments e
+            JOIN enrolment_lists l ON l.id = e.list_id WHERE e.team_id IN (@ids)
+            ORDER BY e.team_id, l.from_day, l.id
+            """, teams
+        ) { row in
+            found[try row.text(0), default: [:]][try row.text(1), default: []].append(try row.days(2))
+        }
+        return found
+    }
+
+    // MARK: Units
+
+    /// Reads the units of many teams at once, before their territories are asked for.
+    package mutating func prefetchUnits(of teams: some Collection<TeamFacts>) throws {
+        let ids = Array(Set(teams.flatMap { $0.placements.map(\.unit) })).sorted()
+        units.removeAll(keepingCapacity: true)
+        try forEach(
+            "SELECT id, level, code, display_name, from_day, end_day FROM units WHERE id IN (@ids)", ids
+        ) { row in
+            let unit = try FactsReader.unit(row)
+            units[unit.id] = unit
+        }
+        try forEach(
+            """
+            SELECT unit_id, parent_id, from_day, end_day FROM unit_parents WHERE unit_id IN (@ids)
+            ORDER BY unit_id, position
+            """, ids
+        ) { row in
+            units[try row.text(0)]?.parents.append(Placement(unit: try row.text(1), days: try row.days(2)))
+        }
+        try forEach(
+            "SELECT unit_id, successor_id FROM unit_successors WHERE unit_id IN (@ids) ORDER BY unit_id, position", ids
+        ) { row in
+            units[try row.text(0)]?.successors.append(try row.text(1))
+        }
+    }
+
+    private static func unit(_ row: Row) throws -> UnitFacts {
+        UnitFacts(
+            id: try row.text(0), level: try row.int(1), code: try row.text(2), displayName: try row.text(3),
+            validity: try row.days(4))
+    }
+
+    /// The unit with this national code on a date.
+    package func unit(code: String, on date: LocalDate) throws -> UnitFacts? {
+        try transaction.queryOne(
+            """
+            SELECT id, level, code, display_name, from_day, end_day FROM units
+            WHERE code = ? AND (from_day IS NULL OR from_day <= ?) AND (end_day IS NULL OR end_day > ?)
+            ORDER BY level LIMIT 1
+            """, [.text(code), SQLValue(date), SQLValue(date)]
+        ) { try FactsReader.unit($0) }
+    }
+
+    /// Ids of all teams that may have a place in the territories of these units, now or ever: a superset, ascending.
+    package func candidateTeams(under units: [String]) throws -> [String] {
+        if units.isEmpty { return try transaction.query("SELECT id FROM teams ORDER BY id") { try $0.text(0) } }
+        let roots = units.map { _ in "SELECT CAST(? AS TEXT)" }.joined(separator: " UNION ALL ")
+        return try transaction.query(
+            """
+            WITH RECURSIVE reach(id) AS (
+                SELECT * FROM (\(roots)) AS roots
+                UNION
+                SELECT l.to_id FROM reach r JOIN unit_links l ON l.from_id = r.id
+            )
+            SELECT DISTINCT p.team_id FROM reach r JOIN team_placements p ON p.unit_id = r.id ORDER BY 1
+            """, units.map { .text($0) }
+        ) { try $0.text(0) }
+    }
+}
+
+extension FactsReader: UnitSource {
+    package func unit(_ id: String) throws -> UnitFacts? {
+        if let known = units[id] { return known }
+        guard
+            var unit = try transaction.queryOne(
+                "SELECT id, level, code, display_name, from_day, end_day FROM units WHERE id = ?", [.text(id)],
+                { try FactsReader.unit($0) })
+        else { return nil }
+        unit.parents = try transaction.query(
+            "SELECT parent_id, from_day, end_day FROM unit_parents WHERE unit_id = ? ORDER BY position", [.text(id)]
+        ) { Placement(unit: try $0.text(0), days: try $0.days(1)) }
+        unit.successors = try transaction.query(
+            "SELECT successor_id FROM unit_successors WHERE unit_id = ? ORDER BY position", [.text(id)]
+        ) { try $0.text(0) }
+        return unit
+    }
+
+    package func predecessors(of id: String) throws -> [String] {
+        try transaction.query(
+            "SELECT unit_id FROM unit_successors WHERE successor_id = ? ORDER BY unit_id", [.text(id)]
+        ) { try $0.text(0) }
+    }
+}
