@@ -151,6 +151,9 @@ public nonisolated struct Cdt_Funding_V1_FactUsed: Sendable {
   /// In Vietnamese.
   public var textVi: String = String()
 
+  /// What holds in that time: the status, the number of the decision, the unit, the name of the jurisdiction.
+  public var value: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -533,7 +536,7 @@ nonisolated extension Cdt_Funding_V1_Refusal: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Cdt_Funding_V1_FactUsed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FactUsed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}resource\0\u{1}from\0\u{1}to\0\u{1}text\0\u{3}text_vi\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}resource\0\u{1}from\0\u{1}to\0\u{1}text\0\u{3}text_vi\0\u{1}value\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -547,6 +550,7 @@ nonisolated extension Cdt_Funding_V1_FactUsed: SwiftProtobuf.Message, SwiftProto
       case 4: try { try decoder.decodeSingularStringField(value: &self.to) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.textVi) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.value) }()
       default: break
       }
     }
@@ -571,6 +575,9 @@ nonisolated extension Cdt_Funding_V1_FactUsed: SwiftProtobuf.Message, SwiftProto
     if !self.textVi.isEmpty {
       try visitor.visitSingularStringField(value: self.textVi, fieldNumber: 6)
     }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -581,6 +588,7 @@ nonisolated extension Cdt_Funding_V1_FactUsed: SwiftProtobuf.Message, SwiftProto
     if lhs.to != rhs.to {return false}
     if lhs.text != rhs.text {return false}
     if lhs.textVi != rhs.textVi {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

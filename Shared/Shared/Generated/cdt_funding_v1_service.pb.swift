@@ -323,7 +323,7 @@ public nonisolated struct Cdt_Funding_V1_GetTeamEntitlementResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Lines by month, policy, person and component, each with its explanation. Of persons, those booked to this team; a
+  /// Lines by month, person, policy and component, each with its explanation. Of persons, those booked to this team; a
   /// person booked to another team stands here with 0 and says which.
   public var lines: [Cdt_Funding_V1_EntitlementLine] = []
 

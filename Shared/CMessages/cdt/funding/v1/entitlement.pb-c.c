@@ -476,7 +476,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__refusal__descriptor =
   (ProtobufCMessageInit) cdt__funding__v1__refusal__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__fact_used__field_descriptors[6] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__fact_used__field_descriptors[7] =
 {
   {
     "kind",
@@ -550,6 +550,18 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__fact_used__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "value",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__FactUsed, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__fact_used__field_indices_by_name[] = {
   2,   /* field[2] = from */
@@ -558,11 +570,12 @@ static const unsigned cdt__funding__v1__fact_used__field_indices_by_name[] = {
   4,   /* field[4] = text */
   5,   /* field[5] = text_vi */
   3,   /* field[3] = to */
+  6,   /* field[6] = value */
 };
 static const ProtobufCIntRange cdt__funding__v1__fact_used__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__fact_used__descriptor =
 {
@@ -572,7 +585,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__fact_used__descriptor =
   "Cdt__Funding__V1__FactUsed",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__FactUsed),
-  6,
+  7,
   cdt__funding__v1__fact_used__field_descriptors,
   cdt__funding__v1__fact_used__field_indices_by_name,
   1,  cdt__funding__v1__fact_used__number_ranges,

@@ -133,10 +133,14 @@ struct  Cdt__Funding__V1__FactUsed
    * In Vietnamese.
    */
   char *text_vi;
+  /*
+   * What holds in that time: the status, the number of the decision, the unit, the name of the jurisdiction.
+   */
+  char *value;
 };
 #define CDT__FUNDING__V1__FACT_USED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__fact_used__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*

@@ -352,7 +352,7 @@ struct  Cdt__Funding__V1__GetTeamEntitlementResponse
 {
   ProtobufCMessage base;
   /*
-   * Lines by month, policy, person and component, each with its explanation. Of persons, those booked to this team; a
+   * Lines by month, person, policy and component, each with its explanation. Of persons, those booked to this team; a
    * person booked to another team stands here with 0 and says which.
    */
   size_t n_lines;

@@ -1,0 +1,186 @@
+import ChangeFeed
+import Logging
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// Computes runs, one after the other, in the background.
+///
+/// Lines are written as they come; they count only once the run is COMPUTED, which is the last transaction. A run that
+/// was interrupted is computed again from its beginning.
+package struct RunWorker: Sendable {
+    package static let topic = "funding.facts"
+    /// Lines removed in one transaction.
+    private static let clearing = 2000
+
+    let database: Database
+    let outbox: Outbox
+    let clock: Clock
+    let freshness: @Sendable () -> Cdt_Common_V1_Freshness
+    let logger: Logger
+
+    package init(
+        database: Database, outbox: Outbox, clock: Clock,
+        freshness: @escaping @Sendable () -> Cdt_Common_V1_Freshness, logger: Logger
+    ) {
+        self.database = database
+        self.outbox = outbox
+        self.clock = clock
+        self.freshness = freshness
+        self.logger = logger
+    }
+
+    /// Until the task is cancelled or the database closes.
+    package func run() async {
+        let wakes = database.commits(on: RunStore.startedChannel, every: .seconds(30))
+        await computeAll()
+        for await _ in wakes {
+            if Task.isCancelled { return }
+            await computeAll()
+        }
+    }
+
+    /// Computes everything that waits.
+    package func computeAll() async {
+        while !Task.isCancelled {
+            do {
+                guard let next = try await database.readPooled({ try RunStore.nextRunning($0) }) else { return }
+                await compute(next)
+            } catch {
+                logger.error("runs cannot be read", metadata: ["error": "\(error)"])
+                return
+            }
+        }
+    }
+
+    private func compute(_ run: RunStore.Numbered) async {
+        do {
+            try await computeOrThrow(run)
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.error("a run failed", metadata: ["run": "\(run.run.name)", "error": "\(error)"])
+            var failed = run.run
+            failed.state = .failed
+            failed.failure =
+                error is Money.Overflow ? "an amount is too large" : "it could not be computed; see the log"
+            failed.endTime = clock.now.timestamp
+            do {
+                try await database.write { [failed] in try RunStore.update(failed, $0) }
+            } catch {
+                logger.error(
+                    "a failed run cannot be recorded", metadata: ["run": "\(run.run.name)", "error": "\(error)"])
+                try? await Task.sleep(for: .seconds(5))  // a cancelled sleep ends the wait, which the caller sees
+            }
+        }
+    }
+
+    private enum Part: Sendable {
+        case plan(teams: Int, policies: [Policy])
+        case teams(done: Int, lines: [RunStore.StoredLine])
+        case end(hash: String, totals: [Cdt_Funding_V1_PolicyMonthTotal], amount: Int64, lines: Int64)
+    }
+
+    private func computeOrThrow(_ numbered: RunStore.Numbered) async throws {
+        try await clearLines(of: numbered.number)
+        var run = numbered.run
+        run.freshness = freshness()
+        let handoff = Handoff<Part>()
+        let request = run
+        let reading = Task { [database] in
+            defer { handoff.finish() }
+            // One read, so that every team is computed from the same state of the facts.
+            try await database.readPooled { transaction in
+                try RunWorker.read(request, transaction, into: handoff)
+            }
+        }
+        do {
+            for await part in handoff.elements {
+                try Task.checkCancellation()
+                try await store(part, number: numbered.number, run: &run)
+                handoff.done()
+            }
+        } catch {
+            handoff.abandon()
+            reading.cancel()
+            throw error
+        }
+        try await reading.value
+        if run.state == .unchanged { try await clearLines(of: numbered.number) }
+    }
+
+    /// On a reader thread.
+    private static func read(
+        _ run: RunStore.Run, _ transaction: ReadTransaction, into handoff: Handoff<Part>
+    ) throws {
+        guard let first = Month(run.fromMonth), let last = Month(run.toMonth) else {
+            throw StorageError.misuse("the months of \(run.name) cannot be read")
+        }
+        let policies = try PolicyStore.active(transaction).filter { run.policy.isEmpty || $0.policy.name == run.policy }
+        let plan = try Sweep(months: first...last, unit: run.unit, policies: policies).plan(FactsReader(transaction))
+        try handoff.push(.plan(teams: plan.candidates.count, policies: plan.rules.policies))
+        var tally = Tally(policies: plan.rules.policies)
+        var hash = SnapshotHash(plan.sweep)
+        for chunk in plan.chunks {
+            var lines: [RunStore.StoredLine] = []
+            for team in try plan.compute(chunk, transaction, withEvidence: true) {
+                try tally.add(team)
+                for (line, evidence) in zip(team.lines, team.evidence) {
+                    hash.add(line)
+                    lines.append(
+                        RunStore.StoredLine(
+                            record: LineRecord(line, policies: plan.rules.policies), evidence: try evidence.content()))
+                }
+            }
+            try handoff.push(.teams(done: chunk.upperBound, lines: lines))
+        }
+        try handoff.push(
+            .end(hash: hash.finalize(), totals: tally.totals, amount: tally.amount, lines: tally.lineCount))
+    }
+
+    private func store(_ part: Part, number: Int64, run: inout RunStore.Run) async throws {
+        switch part {
+        case .plan(let teams, _):
+            run.teamsTotal = Int64(teams)
+            let progress = run
+            try await database.write { try RunStore.update(progress, $0) }
+        case .teams(let done, let lines):
+            run.teamsDone = Int64(done)
+            let progress = run
+            try await database.write { transaction in
+                try RunStore.insert(lines, run: number, transaction)
+                try RunStore.update(progress, transaction)
+            }
+        case .end(let hash, let totals, let amount, let lines):
+            run.snapshotHash = hash
+            run.totals = totals
+            run.amountDong = amount
+            run.lineCount = lines
+            let now = clock.now
+            run.endTime = now.timestamp
+            let ended = run
+            run = try await database.write { [outbox] transaction in
+                var result = ended
+                // "Same inputs, same run: nothing is posted twice."
+                if let earlier = try RunStore.computed(ended, hash: hash, transaction) {
+                    result.state = .unchanged
+                    result.sameAs = earlier.name
+                } else {
+                    result.state = .computed
+                    try outbox.append(
+                        topic: RunWorker.topic, aggregate: result.name, version: 1,
+                        payload: Cdt_Funding_V1_RunFact.with { $0.run = result }, at: now.microseconds, in: transaction)
+                }
+                try RunStore.update(result, transaction)
+                return result
+            }
+        }
+    }
+
+    private func clearLines(of number: Int64) async throws {
+        while try await database.write({
+            try RunStore.clearLines(run: number, limit: RunWorker.clearing, $0)
+        }) > 0 {}
+    }
+}

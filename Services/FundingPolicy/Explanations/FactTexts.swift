@@ -1,0 +1,46 @@
+import ServiceKit
+import Shared
+
+/// One fact in words.
+enum FactTexts {
+    static func text(_ fact: Cdt_Funding_V1_FactUsed, policy: Policy) -> (String, String) {
+        let days = Texts.iso(fact.days)
+        let daysVi = Texts.vi(fact.days)
+        switch fact.kind {
+        case Evidence.Kind.policy:
+            return ("Policy in force \(days).", "Chính sách có hiệu lực \(daysVi).")
+        case Evidence.Kind.status:
+            return ("Team \(fact.value) \(days).", "Tổ \(statusVi(fact.value)) \(daysVi).")
+        case Evidence.Kind.decision:
+            return (
+                "Establishing decision \(fact.value) in force \(days).",
+                "Quyết định thành lập \(fact.value) có hiệu lực \(daysVi)."
+            )
+        case Evidence.Kind.enrolment:
+            return ("On the enrolment list \(days).", "Có trong danh sách được hưởng \(daysVi).")
+        case Evidence.Kind.territory:
+            let date = policy.territoryDate
+            return (
+                "Place in the territory of \(fact.value) as of \(date.map { Texts.iso($0) } ?? "?"): \(days).",
+                "Địa bàn thuộc \(fact.value) theo địa giới ngày \(date.map { Texts.vi($0) } ?? "?"): \(daysVi)."
+            )
+        case Evidence.Kind.placement:
+            return ("Placed at \(fact.value) \(days).", "Đặt tại \(fact.value) \(daysVi).")
+        case Evidence.Kind.membership:
+            return ("Member of \(fact.value) \(days).", "Thành viên của \(fact.value) \(daysVi).")
+        default:
+            return ("\(fact.kind) \(fact.value) \(days).", "\(fact.kind) \(fact.value) \(daysVi).")
+        }
+    }
+
+    private static func statusVi(_ label: String) -> String {
+        switch label {
+        case "PLANNED": "dự kiến thành lập"
+        case "ACTIVE": "đang hoạt động"
+        case "SUSPENDED": "tạm dừng"
+        case "MERGED": "đã nhập vào tổ khác"
+        case "DISSOLVED": "đã giải thể"
+        default: label
+        }
+    }
+}
