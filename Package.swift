@@ -129,6 +129,10 @@ let package = Package(
 
             // Child processes and scratch folders for tests.
             .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+            .executableTarget(
+                name: "bench-rpc-server", dependencies: ["RPC", "HTTP2", product("NIOPosix", "swift-nio")],
+                path: "Tests/Benchmarks/RPCServer", swiftSettings: strict),
+
             tests("HTTP2", ["HTTP2"]),
             tests("RPC", ["RPC", "HTTP2"]),
             tests(

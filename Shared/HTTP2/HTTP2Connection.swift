@@ -77,13 +77,13 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
             // Jitter of 10 %, so that clients that connected together do not come back together (gRFC A9).
             ageDue = now + .nanoseconds(Int64(Double(age.nanoseconds) * Double.random(in: 0.9...1.1)))
         }
-        session.owner = self
     }
 
     // MARK: Channel
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        session.owner = self
         if context.channel.isActive { start() }
     }
 
@@ -275,6 +275,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         timer?.cancel()
         session.connectionClosed()
         session.deliver { _ in }
+        session.owner = nil
         delegate?.connectionClosed(self)
         delegate = nil
     }

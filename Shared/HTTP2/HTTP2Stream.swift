@@ -44,7 +44,8 @@ package final class HTTP2Stream: @unchecked Sendable {
         didSet { if let deadline { session?.deadlineSet(deadline) } }
     }
 
-    weak var session: Session?
+    /// Until the stream has ended. Not weak: a weak reference would make every retain of the session slow.
+    var session: Session?
 
     // Inbound: filled inside nghttp2's callbacks, delivered after them.
     var collecting = HeaderBlock()
@@ -66,7 +67,9 @@ package final class HTTP2Stream: @unchecked Sendable {
     var queue = OutboundQueue()
     var finish = Finish.open
     var isDeferred = false
-    var isClosed = false
+    var isClosed = false {
+        didSet { if isClosed { session = nil } }
+    }
     /// Bytes queued above which `outboundDrained` will be called once they are sent.
     var drainMark: Int?
     var lastProgress = NIODeadline.distantPast

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// The fields of one HEADERS block in the order received, kept as bytes: no `String` is made until somebody asks.
 package struct HeaderBlock: Sendable {
     /// Where one field lies in `bytes`; the value follows the name.
@@ -53,11 +59,10 @@ package struct HeaderBlock: Sendable {
 
     /// Calls `body` with the value of the first field of a name; nil when there is none.
     package func withFirst<T>(_ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T? {
-        let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        return try bytes.withUnsafeBufferPointer { buffer in
-            for field in fields where Int(field.nameLength) == wanted.count {
+        try bytes.withUnsafeBufferPointer { buffer in
+            for field in fields {
                 let nameEnd = Int(field.start + field.nameLength)
-                guard buffer[Int(field.start)..<nameEnd].elementsEqual(wanted) else { continue }
+                guard UnsafeBufferPointer(rebasing: buffer[Int(field.start)..<nameEnd]).equals(name) else { continue }
                 return try body(
                     UnsafeBufferPointer(rebasing: buffer[nameEnd..<nameEnd + Int(field.valueLength)]))
             }
@@ -72,12 +77,27 @@ package struct HeaderBlock: Sendable {
 
     /// How many fields have a name.
     package func count(of name: StaticString) -> Int {
-        let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        return bytes.withUnsafeBufferPointer { buffer in
+        bytes.withUnsafeBufferPointer { buffer in
             fields.count { field in
-                Int(field.nameLength) == wanted.count
-                    && buffer[Int(field.start)..<Int(field.start + field.nameLength)].elementsEqual(wanted)
+                let nameEnd = Int(field.start + field.nameLength)
+                return UnsafeBufferPointer(rebasing: buffer[Int(field.start)..<nameEnd]).equals(name)
             }
         }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Whether the bytes are those of a literal.
+    package func equals(_ literal: StaticString) -> Bool {
+        guard count == literal.utf8CodeUnitCount else { return false }
+        guard let baseAddress, count > 0 else { return true }
+        return memcmp(baseAddress, literal.utf8Start, count) == 0
+    }
+
+    /// Whether the bytes are those of another buffer.
+    package func equals(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        guard let baseAddress, let theirs = other.baseAddress, count > 0 else { return true }
+        return memcmp(baseAddress, theirs, count) == 0
     }
 }

@@ -42,7 +42,8 @@ package final class Session: @unchecked Sendable {
 
     package let role: Role
     package let limits: Limits
-    package weak var owner: (any SessionOwner)?
+    /// The connection, which owns us and takes itself out when it ends. Not weak: that would make every retain slow.
+    package var owner: (any SessionOwner)?
     /// The time of the last input or tick; the connection keeps it.
     package var now: NIODeadline
 

@@ -28,7 +28,7 @@ struct AcceptedRequest: Sendable {
         guard headers.withFirst("content-type", Headers.isGRPC) == true else {
             throw .plain(status: "415", allow: nil)
         }
-        guard headers.withFirst(":method", { $0.elementsEqual("POST".utf8) }) == true else {
+        guard headers.withFirst(":method", { $0.equals("POST") }) == true else {
             throw .plain(status: "405", allow: "POST")
         }
         guard let route = headers.withFirst(":path", { router.route(path: $0) }) ?? nil else {

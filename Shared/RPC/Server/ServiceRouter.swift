@@ -14,6 +14,8 @@ public struct ServiceRouter: Sendable {
         package let method: MethodDescriptor
         /// Position among all routes: metrics keep their counters in arrays by it.
         package let index: Int
+        /// Bytes of the path.
+        let path: [UInt8]
         let run: @Sendable (ServerCall, ServerContext) async throws -> Void
     }
 
@@ -88,13 +90,13 @@ public struct ServiceRouter: Sendable {
             !(byHash[hash] ?? []).contains { routes[$0].method.path == method.path },
             "\(method.path) is registered twice")
         byHash[hash, default: []].append(routes.count)
-        routes.append(Route(method: method, index: routes.count, run: run))
+        routes.append(Route(method: method, index: routes.count, path: Array(method.path.utf8), run: run))
     }
 
     /// The route of a path: exact and case-sensitive (rule 22 of the wire list).
     package func route(path: UnsafeBufferPointer<UInt8>) -> Route? {
         guard let candidates = byHash[PathHash.of(path)] else { return nil }
-        for candidate in candidates where path.elementsEqual(routes[candidate].method.path.utf8) {
+        for candidate in candidates where routes[candidate].path.withUnsafeBufferPointer({ $0.equals(path) }) {
             return routes[candidate]
         }
         return nil

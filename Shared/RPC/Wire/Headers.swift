@@ -68,6 +68,7 @@ enum Headers {
 
     /// Whether a content type is gRPC: `application/grpc`, with `+proto` or parameters, and not `application/grpc-web`.
     static func isGRPC(_ contentType: UnsafeBufferPointer<UInt8>) -> Bool {
+        if contentType.equals("application/grpc") { return true }
         let base = "application/grpc".utf8
         guard contentType.count >= base.count,
             zip(contentType, base).allSatisfy({ $0 == $1 || ($0 >= 65 && $0 <= 90 && $0 | 32 == $1) })
