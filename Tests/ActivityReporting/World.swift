@@ -19,7 +19,7 @@ final class World: Sendable {
         database = try await Database.open(.temporary(), migrations: [Schema.migrations])
         clock = SettableClock(day(today))
         let told = Told()
-        reporting = Reporting(database: database, clock: clock.clock) { row, _, tx in
+        reporting = Reporting(database: database, clock: clock.clock) { row, _, _, tx in
             let fact = row.fact
             let version = row.version
             tx.afterCommit { told.add(fact, version) }
@@ -157,6 +157,13 @@ final class World: Sendable {
             report(team, person, period: period, operation: operation, on: declared, base: base, narrative: narrative),
             caller: caller, field: "submission")
         return try await reporting.submit([submission])[0]
+    }
+
+    func waive(_ waiver: Waiver) async throws {
+        let now = clock.now
+        try await reporting.checkWaiver(waiver.period, unit: waiver.unit)
+        try await database.write { try PolicyStore.insert(waiver, decision: nil, by: "tester", now: now, in: $0) }
+        try await reporting.apply(waiver)
     }
 
     func report(

@@ -64,11 +64,13 @@ extension Reporting {
     }
 
     /// A unit that is in force on a date, of any level.
-    static func unit(_ id: String, on date: LocalDate, _ map: PlaceMap, in tx: ReadTransaction) throws -> UnitRecord {
+    static func unit(
+        _ id: String, on date: LocalDate, _ map: PlaceMap, field: String = "tree_date", in tx: ReadTransaction
+    ) throws -> UnitRecord {
         guard let unit = try map.tree[id] ?? RegistryFactsStore.unit(id, in: tx) else {
             throw Refusal.unitNotFound(Names.name("units", id))
         }
-        guard unit.validity.contains(date) else { throw Refusal.unitNotInForce(unit, on: date) }
+        guard unit.validity.contains(date) else { throw Refusal.unitNotInForce(unit, on: date, field: field) }
         return unit
     }
 
@@ -95,52 +97,42 @@ extension Reporting {
         return .success(row.view(team, today: keeper.now.localDate))
     }
 
-    /// Records a waiver and applies it to the teams known now; deriving applies it to those that come later.
-    func waive(_ waiver: Waiver, decision: Cdt_Common_V1_LegalDocument?, by caller: String) async throws -> Int {
-        let day = waiver.period.lastDay
-        let (level, places) = try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(waiver.period, in: tx)
-            let map = try maps.map(in: tx)
-            let unit = try Reporting.unit(waiver.unit, on: day, map, in: tx)
-            return (unit.level, map.places(under: waiver.unit, on: day).map(\.id))
+    /// Sees that a waiver can be given: the period is open, and the unit in force on its last day.
+    func checkWaiver(_ period: Month, unit: String) async throws {
+        try await database.readPooled { [maps] tx in
+            _ = try Reporting.pending(period, in: tx)
+            _ = try Reporting.unit(unit, on: period.lastDay, maps.map(in: tx), field: "unit", in: tx)
         }
-        let now = clock.now
-        try await database.write { tx in
-            try PolicyStore.insert(waiver, decision: decision, by: caller, now: now, in: tx)
-            // Should this process end before the teams below are through, the reconciler goes over all of them.
-            try PeriodStore.setDerived(waiver.period, to: "", in: tx)
-            tx.notify(RegistryFeed.channel)
-        }
-        if level == .hamlet {
-            return try await keep { keeper in
-                let teams = try Reporting.teams(inHamlet: waiver.unit, on: day, in: keeper.tx)
-                return try Reporting.deriveWaived(
-                    teams.compactMap { try RegistryFactsStore.team($0, in: keeper.tx) }, waiver, &keeper)
-            }
-        }
-        var waived = 0
-        for place in places {
-            waived += try await keep { keeper in
-                let teams = try RegistryFactsStore.teams(in: place, in: keeper.tx)
-                return try Reporting.deriveWaived(teams, waiver, &keeper)
-            }
-        }
-        return waived
     }
 
-    /// Derives teams that a new waiver concerns; the number of their obligations that are waived.
-    private static func deriveWaived(_ teams: [TeamRow], _ waiver: Waiver, _ keeper: inout ObligationKeeper) throws
-        -> Int
-    {
-        var waived = 0
+    /// Applies a recorded waiver to the teams known now; deriving applies it to those that come later.
+    func apply(_ waiver: Waiver) async throws {
+        let day = waiver.period.lastDay
+        let (isHamlet, places) = try await database.readPooled { [maps] tx in
+            let map = try maps.map(in: tx)
+            return (map.tree[waiver.unit] == nil, map.places(under: waiver.unit, on: day).map(\.id))
+        }
+        if isHamlet {
+            return try await keep { keeper in
+                let ids = try Reporting.teams(inHamlet: waiver.unit, on: day, in: keeper.tx)
+                try Reporting.derive(
+                    ids.compactMap { try RegistryFactsStore.team($0, in: keeper.tx) }, waiver.period, &keeper)
+            }
+        }
+        for place in places {
+            try await keep { keeper in
+                try Reporting.derive(
+                    try RegistryFactsStore.teams(in: place, in: keeper.tx), waiver.period, &keeper)
+            }
+        }
+    }
+
+    private static func derive(_ teams: [TeamRow], _ period: Month, _ keeper: inout ObligationKeeper) throws {
         let periods = try PeriodStore.all(in: keeper.tx).map(\.period)
         for team in teams {
             let placed = try keeper.place(team, periods: periods)
-            try keeper.derive(placed, in: [waiver.period])
-            waived += try ObligationStore.list(waiver.period, from: team.id, through: team.id, in: keeper.tx)
-                .count { $0.waived && !$0.void }
+            try keeper.derive(placed, in: [period])
         }
-        return waived
     }
 }
 

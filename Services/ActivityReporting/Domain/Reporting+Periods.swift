@@ -1,4 +1,3 @@
-import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -25,8 +24,8 @@ extension Reporting {
         let now = clock.now
         let last = now.localDate.calendarMonth.next
         guard let first = Month(year: 2022, month: 1), period >= first, period <= last else {
-            throw Refusal.badRequest(
-                "period", "Give a month from 2022-01 to \(last).", vi: "Cần tháng từ 2022-01 đến \(last).")
+            throw Refusal.invalid(
+                "period", "give a month from 2022-01 to \(last)", vi: "cần tháng từ 2022-01 đến \(last)")
         }
         return try await database.write { [figures] tx in
             if let open = try PeriodStore.get(period, in: tx) { return try Reporting.view(open, figures, in: tx) }
@@ -40,7 +39,7 @@ extension Reporting {
         let found = try await database.readPooled { [figures] tx in
             try PeriodStore.get(period, in: tx).map { try Reporting.view($0, figures, in: tx) }
         }
-        guard let found else { throw Refusal.periodNotOpen(period, code: .notFound) }
+        guard let found else { throw Refusal.periodNotFound(period) }
         return found
     }
 

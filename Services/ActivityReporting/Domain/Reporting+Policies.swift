@@ -36,14 +36,14 @@ extension Reporting {
             if !range.contains(value) {
                 found.append(
                     Violation(
-                        "policy.\(field)", "Give a number from \(range.lowerBound) to \(range.upperBound).",
-                        vi: "Cần số từ \(range.lowerBound) đến \(range.upperBound)."))
+                        "policy.\(field)", "give a number from \(range.lowerBound) to \(range.upperBound)",
+                        vi: "cần số từ \(range.lowerBound) đến \(range.upperBound)"))
             }
             return value
         }
         func subject(_ value: Cdt_Activity_V1_ReportingSubject, _ field: String) -> ReportingSubject {
             guard let subject = ReportingSubject(rawValue: value.rawValue) else {
-                found.append(Violation("policy.\(field)", "Give MEMBER or TEAM.", vi: "Cần MEMBER hoặc TEAM."))
+                found.append(Violation("policy.\(field)", "give MEMBER or TEAM", vi: "cần MEMBER hoặc TEAM"))
                 return .team
             }
             return subject
@@ -57,24 +57,24 @@ extension Reporting {
             minimumDays: number(policy.minimumDays, "minimum_days", 1...31, default: 1))
         if Names.id(policy.jurisdiction, in: "units") == nil {
             found.append(
-                Violation("policy.jurisdiction", "Give a unit as units/{id}.", vi: "Cần đơn vị dạng units/{id}."))
+                Violation("policy.jurisdiction", "give a unit as units/{id}", vi: "cần đơn vị dạng units/{id}"))
         }
         let from = LocalDate(policy.validFrom)
         if from?.day != rules.startDay {
             found.append(
                 Violation(
                     "policy.valid_from",
-                    "Give the first day of a period: day \(rules.startDay) of a month, as YYYY-MM-DD.",
-                    vi: "Cần ngày đầu của một kỳ: ngày \(rules.startDay) của tháng, dạng YYYY-MM-DD."))
+                    "give the first day of a period: day \(rules.startDay) of a month, as YYYY-MM-DD",
+                    vi: "cần ngày đầu của một kỳ: ngày \(rules.startDay) của tháng, dạng YYYY-MM-DD"))
         }
         let to = LocalDate(policy.validTo)
         if !policy.validTo.isEmpty, to == nil || from.map({ $0 > (to ?? .distantPast) }) ?? false {
             found.append(
                 Violation(
-                    "policy.valid_to", "Give a day not before valid_from, or nothing.",
-                    vi: "Cần ngày không trước ngày bắt đầu, hoặc để trống."))
+                    "policy.valid_to", "give a day not before valid_from, or nothing",
+                    vi: "cần ngày không trước ngày bắt đầu, hoặc để trống"))
         }
-        return found.isEmpty ? .success((rules, DateRange(from: from, to: to))) : .failure(.badRequest(found))
+        return found.isEmpty ? .success((rules, DateRange(from: from, to: to))) : .failure(.invalid(found))
     }
 
     /// Sets a unit's policy from a day on, and has what it governs derived again.
@@ -94,7 +94,9 @@ extension Reporting {
         guard let from = validity.from else { return .failure(.policyNotFound("")) }
         let others = try PolicyStore.of(unit, in: tx)
         if let later = others.first(where: { ($0.policy.validity.from ?? .distantPast) >= from }) {
-            return .failure(.policyOverlaps(later.policy.validity.from?.description ?? ""))
+            return .failure(
+                .policyOverlaps(
+                    later.policy.validity.from?.description ?? "", jurisdiction: policy.jurisdiction))
         }
         if let last = others.last, last.policy.validity.contains(from) {
             try PolicyStore.end(last.policy.id, on: from.previous, in: tx)

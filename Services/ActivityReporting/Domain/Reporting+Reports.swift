@@ -1,3 +1,4 @@
+import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -33,9 +34,10 @@ extension Reporting {
     /// Takes reports in, in one transaction; one verdict for each, in order. A refused one leaves nothing behind.
     func submit(_ submissions: [Submission]) async throws -> [SubmissionResult] {
         let now = clock.now
+        let traceparent = TraceContext.current?.traceparent ?? ""
         return try await database.write { [maps, figures, feed] tx in
             var desk = try ReportDesk(
-                ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed))
+                ObligationKeeper(tx, now: now, traceparent: traceparent, maps: maps, figures: figures, feed: feed))
             let results = try submissions.map { try desk.take($0) }
             try desk.finish()
             tx.notify(FigureStore.channel)

@@ -1,4 +1,5 @@
 import Logging
+import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -24,8 +25,10 @@ package final class Reporting: Sendable {
     /// A write over obligations: everything a closure needs comes in as a value.
     func keep<T: Sendable>(_ body: @escaping @Sendable (inout ObligationKeeper) throws -> T) async throws -> T {
         let now = clock.now
+        let traceparent = TraceContext.current?.traceparent ?? ""
         return try await database.write { [maps, figures, feed] tx in
-            var keeper = ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed)
+            var keeper = ObligationKeeper(
+                tx, now: now, traceparent: traceparent, maps: maps, figures: figures, feed: feed)
             let result = try body(&keeper)
             try keeper.finish()
             tx.notify(FigureStore.channel)

@@ -3,7 +3,8 @@ import Shared
 import Storage
 
 /// Appends an obligation to the change feed, in the transaction that changes it.
-typealias ObligationFeed = @Sendable (ObligationRow, Instant, WriteTransaction) throws -> Void
+/// The text is the trace context of the call that caused the change.
+typealias ObligationFeed = @Sendable (ObligationRow, Instant, String, WriteTransaction) throws -> Void
 
 /// Keeps obligations and figures in step with the registry facts, within one transaction.
 ///
@@ -11,6 +12,7 @@ typealias ObligationFeed = @Sendable (ObligationRow, Instant, WriteTransaction) 
 struct ObligationKeeper {
     let tx: WriteTransaction
     let now: Instant
+    private let traceparent: String
     private let maps: PlaceMaps
     private let feed: ObligationFeed
     private let figures: FigureStore
@@ -22,9 +24,13 @@ struct ObligationKeeper {
     /// Parents of hamlets, nil for other units.
     private var hamletParents: [String: [UnitRecord.Stretch]?] = [:]
 
-    init(_ tx: WriteTransaction, now: Instant, maps: PlaceMaps, figures: FigureStore, feed: @escaping ObligationFeed) {
+    init(
+        _ tx: WriteTransaction, now: Instant, traceparent: String = "", maps: PlaceMaps, figures: FigureStore,
+        feed: @escaping ObligationFeed
+    ) {
         self.tx = tx
         self.now = now
+        self.traceparent = traceparent
         self.maps = maps
         self.figures = figures
         self.feed = feed
@@ -39,7 +45,7 @@ struct ObligationKeeper {
         let isNews = old.map { $0.fact != new.fact } ?? true
         if isNews { row.version += 1 }
         try ObligationStore.put(row, in: tx)
-        if isNews { try feed(row, now, tx) }
+        if isNews { try feed(row, now, traceparent, tx) }
         guard let counted = team.counted else { return }
         if let old { changes.add(.zero - old.tally, at: counted, old.calendar) }
         changes.add(row.tally, at: counted, row.calendar)

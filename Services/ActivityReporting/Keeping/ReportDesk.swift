@@ -21,7 +21,7 @@ struct Submission: Sendable {
         self.message = content
         self.caller = caller
         let violations = ReportCheck.violations(in: content, field: field, today: now.localDate)
-        refusal = violations.isEmpty ? nil : .badRequest(violations)
+        refusal = violations.isEmpty ? nil : .invalid(violations)
         key = ObligationKey(
             period: Month(content.report.period) ?? Month(index: 0), team: Names.id(content.report.team),
             person: Names.id(content.report.person))
@@ -166,14 +166,21 @@ struct ReportDesk {
 extension Refusal {
     /// The same as rows of a verdict: one for each violation, else one.
     var problems: [Cdt_Common_V1_Problem] {
-        let rows =
-            violations.isEmpty ? [Violation("", message, vi: messageVi)] : violations
-        return rows.map { row in
+        if violations.isEmpty {
+            return [
+                .with {
+                    $0.reason = reason
+                    $0.description_p = message
+                    $0.descriptionVi = messageVi
+                }
+            ]
+        }
+        return violations.map { violation in
             .with {
-                $0.reason = reason
-                $0.field = row.field
-                $0.description_p = row.description
-                $0.descriptionVi = row.descriptionVi
+                $0.reason = violation.reason
+                $0.field = violation.field
+                $0.description_p = violation.description
+                $0.descriptionVi = violation.descriptionVi
             }
         }
     }

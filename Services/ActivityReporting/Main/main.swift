@@ -1,1 +1,4 @@
-print("placeholder")
+import ActivityReporting
+import ServiceKit
+
+await ServiceHost.main(ActivityReportingService.self)

@@ -1,20 +1,6 @@
 import ServiceKit
 import Shared
 
-/// One thing wrong with what was sent.
-package struct Violation: Sendable, Hashable {
-    /// Path of the field.
-    package var field: String
-    package var description: String
-    package var descriptionVi: String
-
-    package init(_ field: String, _ description: String, vi: String) {
-        self.field = field
-        self.description = description
-        self.descriptionVi = vi
-    }
-}
-
 /// What can be said of a report without knowing anything else: all violations at once.
 package enum ReportCheck {
     static let narrativeLimit = 4_000
@@ -28,14 +14,14 @@ package enum ReportCheck {
         if submission.operationID.isEmpty || submission.operationID.utf8.count > 128 {
             found.append(
                 Violation(
-                    "\(root).operation_id", "Give an id of 1 to 128 characters that names this operation for ever.",
-                    vi: "Cần mã thao tác từ 1 đến 128 ký tự, không dùng lại."))
+                    "\(root).operation_id", "give an id of 1 to 128 characters that names this operation for ever",
+                    vi: "cần mã thao tác từ 1 đến 128 ký tự, không dùng lại"))
         }
         if submission.baseVersion < 0 {
             found.append(
                 Violation(
-                    "\(root).base_version", "Give the version that is corrected, or 0 for the first.",
-                    vi: "Cần số phiên bản được sửa, hoặc 0 cho lần đầu."))
+                    "\(root).base_version", "give the version that is corrected, or 0 for the first",
+                    vi: "cần số phiên bản được sửa, hoặc 0 cho lần đầu"))
         }
         found += subject(of: report, field: "\(root).report")
         found += activities(of: report, field: "\(root).report")
@@ -48,16 +34,16 @@ package enum ReportCheck {
     private static func subject(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
         var found: [Violation] = []
         if Names.id(report.team, in: "teams") == nil {
-            found.append(Violation("\(field).team", "Give a team as teams/{id}.", vi: "Cần tên tổ dạng teams/{id}."))
+            found.append(Violation("\(field).team", "give a team as teams/{id}", vi: "cần tên tổ dạng teams/{id}"))
         }
         if !report.person.isEmpty, Names.id(report.person, in: "people") == nil {
             found.append(
                 Violation(
-                    "\(field).person", "Give a person as people/{id}, or nothing when the team reports.",
-                    vi: "Cần tên thành viên dạng people/{id}, hoặc để trống khi cả tổ báo cáo."))
+                    "\(field).person", "give a person as people/{id}, or nothing when the team reports",
+                    vi: "cần tên thành viên dạng people/{id}, hoặc để trống khi cả tổ báo cáo"))
         }
         if Month(report.period) == nil {
-            found.append(Violation("\(field).period", "Give a month as YYYY-MM.", vi: "Cần tháng dạng YYYY-MM."))
+            found.append(Violation("\(field).period", "give a month as YYYY-MM", vi: "cần tháng dạng YYYY-MM"))
         }
         return found
     }
@@ -72,16 +58,16 @@ package enum ReportCheck {
             if activity.count <= 0 || activity.count > 10_000_000 {
                 found.append(
                     Violation(
-                        "\(field).count", "Give a count from 1 to 10,000,000.", vi: "Cần số lượt từ 1 đến 10.000.000."))
+                        "\(field).count", "give a count from 1 to 10,000,000", vi: "cần số lượt từ 1 đến 10.000.000"))
             }
             if activity.skill == .localPlatform, activity.platform.isEmpty {
                 found.append(
                     Violation(
-                        "\(field).platform", "Name the platform when the skill is LOCAL_PLATFORM.",
-                        vi: "Cần tên nền tảng khi kỹ năng là nền tảng số của địa phương."))
+                        "\(field).platform", "name the platform when the skill is LOCAL_PLATFORM",
+                        vi: "cần tên nền tảng khi kỹ năng là nền tảng số của địa phương"))
             }
             if activity.platform.utf8.count > 128 {
-                found.append(Violation("\(field).platform", "At most 128 bytes.", vi: "Tối đa 128 byte."))
+                found.append(Violation("\(field).platform", "at most 128 bytes", vi: "tối đa 128 byte"))
             }
         }
         return found
@@ -96,14 +82,14 @@ package enum ReportCheck {
             if counter.code.isEmpty || counter.code.utf8.count > 64 || !counter.code.utf8.allSatisfy(isCodeByte) {
                 found.append(
                     Violation(
-                        "\(field).code", "Give 1 to 64 of a-z, 0-9 and underscore.",
-                        vi: "Cần 1 đến 64 ký tự a-z, 0-9 và gạch dưới."))
+                        "\(field).code", "give 1 to 64 of a-z, 0-9 and underscore",
+                        vi: "cần 1 đến 64 ký tự a-z, 0-9 và gạch dưới"))
             } else if !seen.insert(counter.code).inserted {
                 found.append(
-                    Violation("\(field).code", "Each counter once only.", vi: "Mỗi chỉ tiêu chỉ ghi một lần."))
+                    Violation("\(field).code", "each counter once only", vi: "mỗi chỉ tiêu chỉ ghi một lần"))
             }
             if counter.value < 0 {
-                found.append(Violation("\(field).value", "Give 0 or more.", vi: "Cần giá trị từ 0 trở lên."))
+                found.append(Violation("\(field).value", "give 0 or more", vi: "cần giá trị từ 0 trở lên"))
             }
             if counter.explanation.count > narrativeLimit {
                 found.append(tooLong("\(field).explanation"))
@@ -119,7 +105,7 @@ package enum ReportCheck {
             let field = "\(field).difficulties[\(i)]"
             found += unknown(difficulty.kind, "\(field).kind")
             if difficulty.kind == .other, difficulty.text.isEmpty {
-                found.append(Violation("\(field).text", "Say it in words for OTHER.", vi: "Cần ghi rõ khi chọn khác."))
+                found.append(Violation("\(field).text", "say it in words for OTHER", vi: "cần ghi rõ khi chọn khác"))
             }
             if difficulty.text.count > narrativeLimit { found.append(tooLong("\(field).text")) }
         }
@@ -135,14 +121,14 @@ package enum ReportCheck {
         guard report.source == .paper || report.source == .import else {
             return [
                 Violation(
-                    field, "Only PAPER and IMPORT may declare a date; leave it empty.",
-                    vi: "Chỉ nguồn giấy và nhập dữ liệu được khai ngày nhận; hãy để trống.")
+                    field, "only PAPER and IMPORT may declare a date; leave it empty",
+                    vi: "chỉ nguồn giấy và nhập dữ liệu được khai ngày nhận; hãy để trống")
             ]
         }
         guard let day = LocalDate(report.declaredOn), day <= today else {
             return [
                 Violation(
-                    field, "Give a day up to today as YYYY-MM-DD.", vi: "Cần ngày không sau hôm nay, dạng YYYY-MM-DD.")
+                    field, "give a day up to today as YYYY-MM-DD", vi: "cần ngày không sau hôm nay, dạng YYYY-MM-DD")
             ]
         }
         return []
@@ -154,16 +140,16 @@ package enum ReportCheck {
     }
 
     private static func unrecognised(_ field: String) -> [Violation] {
-        [Violation(field, "Give one of the values of the contract.", vi: "Cần một giá trị có trong giao diện.")]
+        [Violation(field, "give one of the values of the contract", vi: "cần một giá trị có trong giao diện")]
     }
 
     private static func tooMany(_ count: Int, _ field: String) -> [Violation] {
         count <= listLimit
-            ? [] : [Violation(field, "At most \(listLimit) entries.", vi: "Tối đa \(listLimit) mục.")]
+            ? [] : [Violation(field, "at most \(listLimit) entries", vi: "tối đa \(listLimit) mục")]
     }
 
     private static func tooLong(_ field: String) -> Violation {
-        Violation(field, "At most \(narrativeLimit) characters.", vi: "Tối đa \(narrativeLimit) ký tự.")
+        Violation(field, "at most \(narrativeLimit) characters", vi: "tối đa \(narrativeLimit) ký tự")
     }
 
     private static func isCodeByte(_ byte: UInt8) -> Bool {

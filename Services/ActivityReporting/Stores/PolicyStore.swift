@@ -87,6 +87,9 @@ enum PolicyStore {
                 SQLValue(try decision.map { try $0.serializedBytes() as [UInt8] }), .integer(now.microseconds),
                 .text(by),
             ])
+        // Should this process end before the teams under it are through, the reconciler goes over all of them.
+        try PeriodStore.setDerived(waiver.period, to: "", in: tx)
+        tx.notify(RegistryFeed.channel)
     }
 
     static func waivers(in tx: ReadTransaction) throws -> [Waiver] {

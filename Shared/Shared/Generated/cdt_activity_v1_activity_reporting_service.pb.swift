@@ -351,7 +351,7 @@ public nonisolated struct Cdt_Activity_V1_ListObligationsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Ordered by place, team and person. A page may hold fewer than asked for and still not be the last.
+  /// In an order that does not change. A page may hold fewer than asked for and still not be the last.
   public var obligations: [Cdt_Activity_V1_Obligation] = []
 
   /// Empty: the end.
@@ -452,14 +452,14 @@ public nonisolated struct Cdt_Activity_V1_WaiveObligationsRequest: Sendable {
   fileprivate var _decision: Cdt_Common_V1_LegalDocument? = nil
 }
 
-/// What the waiver did.
+/// The waiver.
 public nonisolated struct Cdt_Activity_V1_WaiveObligationsResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Obligations of teams now under the waiver.
-  public var waived: Int64 = 0
+  /// `waivers/{id}`.
+  public var waiver: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -903,7 +903,7 @@ public nonisolated struct Cdt_Activity_V1_ListFiguresResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Of each unit, ordered by code and name; units without an obligation too.
+  /// Of each unit, ordered by code and name; units without an obligation too, but of hamlets those with a team only.
   public var figures: [Cdt_Activity_V1_Figures] = []
 
   /// Empty: the end.
@@ -1727,7 +1727,7 @@ nonisolated extension Cdt_Activity_V1_WaiveObligationsRequest: SwiftProtobuf.Mes
 
 nonisolated extension Cdt_Activity_V1_WaiveObligationsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WaiveObligationsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}waived\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}waiver\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1735,21 +1735,21 @@ nonisolated extension Cdt_Activity_V1_WaiveObligationsResponse: SwiftProtobuf.Me
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularInt64Field(value: &self.waived) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.waiver) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.waived != 0 {
-      try visitor.visitSingularInt64Field(value: self.waived, fieldNumber: 1)
+    if !self.waiver.isEmpty {
+      try visitor.visitSingularStringField(value: self.waiver, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Activity_V1_WaiveObligationsResponse, rhs: Cdt_Activity_V1_WaiveObligationsResponse) -> Bool {
-    if lhs.waived != rhs.waived {return false}
+    if lhs.waiver != rhs.waiver {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -10,7 +10,7 @@ import SwiftProtobuf
 /// here goes on, and `registry` in the replies says how old the facts are.
 ///
 /// Errors of every method: UNAUTHENTICATED, PERMISSION_DENIED, DEADLINE_EXCEEDED, UNAVAILABLE, and INVALID_ARGUMENT
-/// (BAD_REQUEST, with all violations). Writes with a `request_id` give the same answer to the same request for 24 hours.
+/// (with all violations). Writes with a `request_id` give the same answer to the same request for 24 hours.
 public enum Cdt_Activity_V1_ActivityReportingService {
     /// Full name of the service.
     public static let name = "cdt.activity.v1.ActivityReportingService"
@@ -111,7 +111,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
     public protocol ServiceProtocol: RegistrableService {
         /// Sets the reporting policy of a unit from a date on; an open policy of the same unit ends the day before.
         /// Obligations of open periods that it governs are derived anew in the background.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: a policy of the unit begins on or after the date).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or
+        /// after the date).
         func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, context: ServerContext) async throws -> Cdt_Activity_V1_SetReportingPolicyResponse
 
         /// Gets a policy. Errors: NOT_FOUND (POLICY_NOT_FOUND).
@@ -135,8 +136,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Gets an obligation as it stands today. Errors: NOT_FOUND (OBLIGATION_NOT_FOUND).
         func getObligation(_ request: Cdt_Activity_V1_GetObligationRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetObligationResponse
 
-        /// Lists obligations of a period under a unit. Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND),
-        /// INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
+        /// Lists obligations of a period under a unit.
+        /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
         func listObligations(_ request: Cdt_Activity_V1_ListObligationsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListObligationsResponse
 
         /// Excuses one subject from one report, with a reason. A report that comes all the same puts it back into expected.
@@ -151,7 +152,7 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Idempotent for ever by (caller, `operation_id`).
         /// Errors: ALREADY_EXISTS (OPERATION_ID_REUSED: same id, other content), ABORTED (VERSION_CONFLICT: `base_version` is not
         /// the newest version), NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (PERIOD_NOT_OPEN; WRONG_SUBJECT: the team reports
-        /// as a whole, or each member does; NOT_ACTIVE_IN_PERIOD: kept for review, see metadata `rejected_report`).
+        /// as a whole, or each member does; NOT_ACTIVE_IN_PERIOD: kept for review, see ErrorInfo's metadata `rejectedReport`).
         func submitReport(_ request: Cdt_Activity_V1_SubmitReportRequest, context: ServerContext) async throws -> Cdt_Activity_V1_SubmitReportResponse
 
         /// Submits many reports with a verdict for each, in the order sent. A refused report does not end the stream.
@@ -199,7 +200,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
 
         /// Sets the reporting policy of a unit from a date on; an open policy of the same unit ends the day before.
         /// Obligations of open periods that it governs are derived anew in the background.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: a policy of the unit begins on or after the date).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or
+        /// after the date).
         public func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_SetReportingPolicyResponse {
             try await rpc.unary(
                 Method.setReportingPolicy, request, options: options,
@@ -258,8 +260,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
                 decode: { try Cdt_Activity_V1_GetObligationResponse(serializedBytes: $0) })
         }
 
-        /// Lists obligations of a period under a unit. Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND),
-        /// INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
+        /// Lists obligations of a period under a unit.
+        /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
         public func listObligations(_ request: Cdt_Activity_V1_ListObligationsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ListObligationsResponse {
             try await rpc.unary(
                 Method.listObligations, request, options: options,
@@ -289,7 +291,7 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Idempotent for ever by (caller, `operation_id`).
         /// Errors: ALREADY_EXISTS (OPERATION_ID_REUSED: same id, other content), ABORTED (VERSION_CONFLICT: `base_version` is not
         /// the newest version), NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (PERIOD_NOT_OPEN; WRONG_SUBJECT: the team reports
-        /// as a whole, or each member does; NOT_ACTIVE_IN_PERIOD: kept for review, see metadata `rejected_report`).
+        /// as a whole, or each member does; NOT_ACTIVE_IN_PERIOD: kept for review, see ErrorInfo's metadata `rejectedReport`).
         public func submitReport(_ request: Cdt_Activity_V1_SubmitReportRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_SubmitReportResponse {
             try await rpc.unary(
                 Method.submitReport, request, options: options,

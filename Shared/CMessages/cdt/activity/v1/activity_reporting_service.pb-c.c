@@ -2921,20 +2921,20 @@ const ProtobufCMessageDescriptor cdt__activity__v1__waive_obligations_request__d
 static const ProtobufCFieldDescriptor cdt__activity__v1__waive_obligations_response__field_descriptors[1] =
 {
   {
-    "waived",
+    "waiver",
     1,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_INT64,
+    PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
-    offsetof(Cdt__Activity__V1__WaiveObligationsResponse, waived),
+    offsetof(Cdt__Activity__V1__WaiveObligationsResponse, waiver),
     NULL,
-    NULL,
+    &protobuf_c_empty_string,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
 static const unsigned cdt__activity__v1__waive_obligations_response__field_indices_by_name[] = {
-  0,   /* field[0] = waived */
+  0,   /* field[0] = waiver */
 };
 static const ProtobufCIntRange cdt__activity__v1__waive_obligations_response__number_ranges[1 + 1] =
 {

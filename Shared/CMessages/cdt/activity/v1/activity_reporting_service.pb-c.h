@@ -380,7 +380,7 @@ struct  Cdt__Activity__V1__ListObligationsResponse
 {
   ProtobufCMessage base;
   /*
-   * Ordered by place, team and person. A page may hold fewer than asked for and still not be the last.
+   * In an order that does not change. A page may hold fewer than asked for and still not be the last.
    */
   size_t n_obligations;
   Cdt__Activity__V1__Obligation **obligations;
@@ -471,19 +471,19 @@ struct  Cdt__Activity__V1__WaiveObligationsRequest
 
 
 /*
- * What the waiver did.
+ * The waiver.
  */
 struct  Cdt__Activity__V1__WaiveObligationsResponse
 {
   ProtobufCMessage base;
   /*
-   * Obligations of teams now under the waiver.
+   * `waivers/{id}`.
    */
-  int64_t waived;
+  char *waiver;
 };
 #define CDT__ACTIVITY__V1__WAIVE_OBLIGATIONS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__waive_obligations_response__descriptor) \
-    , 0 }
+    , (char *)protobuf_c_empty_string }
 
 
 /*
@@ -913,7 +913,7 @@ struct  Cdt__Activity__V1__ListFiguresResponse
 {
   ProtobufCMessage base;
   /*
-   * Of each unit, ordered by code and name; units without an obligation too.
+   * Of each unit, ordered by code and name; units without an obligation too, but of hamlets those with a team only.
    */
   size_t n_figures;
   Cdt__Activity__V1__Figures **figures;

@@ -1,0 +1,133 @@
+import RPC
+import ServiceKit
+import Shared
+
+/// Why a call is refused.
+typealias Refusal = ServiceError
+/// One thing wrong with what was sent.
+package typealias Violation = ServiceError.FieldViolation
+
+extension Violation {
+    init(_ field: String, _ description: String, vi: String, reason: String = "INVALID_FIELD") {
+        self.init(field: field, reason: reason, description: description, descriptionVi: vi)
+    }
+}
+
+/// The one table from this domain to status codes and reasons; `activity_reporting_service.proto` documents it.
+extension Refusal {
+    static func unitNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.registry.v1.Unit", name: name, reason: "UNIT_NOT_FOUND")
+    }
+    static func teamNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.registry.v1.Team", name: name, reason: "TEAM_NOT_FOUND")
+    }
+    static func obligationNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Obligation", name: name, reason: "OBLIGATION_NOT_FOUND")
+    }
+    static func reportNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Report", name: name, reason: "REPORT_NOT_FOUND")
+    }
+    static func policyNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND")
+    }
+    /// For a reader of periods: there is none such.
+    static func periodNotFound(_ period: Month) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Period", name: "periods/\(period)", reason: "PERIOD_NOT_OPEN")
+    }
+
+    static func unitNotInForce(_ unit: UnitRecord, on date: LocalDate, field: String = "tree_date") -> Refusal {
+        var refusal = invalid(
+            field, reason: "UNIT_NOT_IN_FORCE",
+            "units/\(unit.id) (\(unit.name)) is not in force on \(date), only \(unit.validity); take a date in that time, "
+                + "or the unit of the date",
+            vi:
+                "units/\(unit.id) (\(unit.name)) không có hiệu lực ngày \(date), chỉ trong \(unit.validity); hãy chọn ngày "
+                + "trong thời gian đó hoặc đơn vị của ngày đó")
+        refusal.metadata["validFrom"] = unit.validity.from?.description ?? ""
+        refusal.metadata["validTo"] = unit.validity.to?.description ?? ""
+        return refusal
+    }
+
+    static func periodNotOpen(_ period: Month) -> Refusal {
+        .failedPrecondition(
+            reason: "PERIOD_NOT_OPEN", subject: "periods/\(period)",
+            "period \(period) is not open; open it with OpenPeriod first",
+            vi: "kỳ báo cáo \(period) chưa được mở; hãy mở kỳ trước", metadata: ["period": "\(period)"])
+    }
+
+    static func policyOverlaps(_ from: String, jurisdiction: String) -> Refusal {
+        .failedPrecondition(
+            reason: "POLICY_OVERLAPS", subject: jurisdiction,
+            "a policy of \(jurisdiction) begins on \(from), on or after the first day given; take a later day",
+            vi: "\(jurisdiction) đã có quy định bắt đầu từ \(from); hãy chọn ngày muộn hơn",
+            metadata: ["validFrom": from])
+    }
+
+    static func operationReused(_ id: String) -> Refusal {
+        Refusal(
+            .alreadyExists, reason: "OPERATION_ID_REUSED",
+            "operation \(id) was used with other content; take a new id for a new operation",
+            vi: "mã thao tác \(id) đã dùng với nội dung khác; hãy dùng mã mới", metadata: ["operationId": id])
+    }
+
+    static func versionConflict(_ name: String, current: Int64) -> Refusal {
+        Refusal(
+            .aborted, reason: "VERSION_CONFLICT",
+            "the newest version of \(name) is \(current); read it and decide again",
+            vi: "phiên bản mới nhất của \(name) là \(current); hãy xem lại rồi gửi lại",
+            metadata: ["resourceName": name, "version": "\(current)"])
+    }
+
+    static func wrongSubject(team: String, memberReports: Bool) -> Refusal {
+        .failedPrecondition(
+            reason: "WRONG_SUBJECT", subject: "teams/\(team)",
+            memberReports
+                ? "in teams/\(team) each member reports for this period; name the person"
+                : "teams/\(team) reports as a whole for this period; leave the person empty",
+            vi: memberReports
+                ? "trong kỳ này từng thành viên của teams/\(team) báo cáo; hãy nêu thành viên"
+                : "trong kỳ này teams/\(team) báo cáo chung cả tổ; hãy để trống thành viên",
+            metadata: ["expected": memberReports ? "person" : "team"])
+    }
+
+    static func notActive(_ key: ObligationKey, kept: String) -> Refusal {
+        .failedPrecondition(
+            reason: "NOT_ACTIVE_IN_PERIOD", subject: key.obligation,
+            "nothing is owed for \(key.id): the subject was not active in \(key.period); the report is kept for review "
+                + "as \(kept)",
+            vi: "\(key.id) không hoạt động trong kỳ \(key.period); báo cáo được giữ lại để xem xét (\(kept))",
+            metadata: ["rejectedReport": kept])
+    }
+
+    static func wrongReportState(
+        _ name: String, state: Cdt_Activity_V1_ReportState, allowed: [Cdt_Activity_V1_ReportState]
+    ) -> Refusal {
+        let words = allowed.map(\.word).joined(separator: ", ")
+        return .failedPrecondition(
+            reason: "WRONG_REPORT_STATE", subject: name,
+            "\(name) is \(state.word); this can be done to a report that is \(words)",
+            vi: "\(name) đang ở trạng thái \(state.word); chỉ thực hiện được khi \(words)",
+            metadata: ["state": state.word])
+    }
+
+    static func alreadyReceived(_ name: String) -> Refusal {
+        .failedPrecondition(
+            reason: "ALREADY_RECEIVED", subject: name,
+            "the report for \(name) has been received; there is nothing to excuse",
+            vi: "báo cáo của \(name) đã nhận được; không cần miễn")
+    }
+}
+
+extension Cdt_Activity_V1_ReportState {
+    /// The word of the contract: `SUBMITTED`.
+    var word: String {
+        switch self {
+        case .submitted: "SUBMITTED"
+        case .endorsed: "ENDORSED"
+        case .approved: "APPROVED"
+        case .accepted: "ACCEPTED"
+        case .returned: "RETURNED"
+        default: "UNSPECIFIED"
+        }
+    }
+}

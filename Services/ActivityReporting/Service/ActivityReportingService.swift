@@ -1,0 +1,41 @@
+import ChangeFeed
+import ServiceKit
+import Shared
+import Storage
+
+/// Activity reporting as a service: who owes a report for which month, who has sent one, and the figures.
+package enum ActivityReportingService: ServiceDefinition {
+    package static let identity = ServiceIdentity(
+        name: "activity", title: "Activity reporting: obligations, reports and figures of the teams.", port: 50_052)
+    package static let peers = ["registry"]
+    package static let migrations = [Schema.migrations]
+
+    /// Topic of the service's change feed.
+    static let topic = "activity.facts"
+
+    package static func make(_ context: ServiceContext) async throws -> ServiceParts {
+        let outbox = try await Outbox.open([topic], in: context.database)
+        let reporting = Reporting(database: context.database, clock: context.clock) { row, now, traceparent, tx in
+            try outbox.append(
+                topic: topic, aggregate: row.key.obligation, version: row.version, payload: row.fact,
+                traceparent: traceparent, at: now.microseconds, in: tx)
+        }
+        let registry = try FeedConsumer(
+            name: "registry.facts", client: try context.feed(of: "registry"), topic: "registry.facts",
+            database: context.database, logger: context.logger, reset: { try RegistryFeed.reset(in: $0) },
+            apply: { try RegistryFeed.apply($0, in: $1) })
+        let handlers = ActivityReportingHandlers(
+            reporting: reporting, pageTokens: context.pageTokens, freshness: { registry.freshness })
+        let reconciler = reporting.reconciler(logger: context.logger)
+        let (database, clock) = (context.database, context.clock)
+        return ServiceParts(
+            services: [handlers, FeedServer(database: database, outbox: outbox)],
+            tasks: [
+                BackgroundTask(registry),
+                BackgroundTask("obligations") { await reconciler.run() },
+                .every(.seconds(3600), "outbox retention") {
+                    try await outbox.compact(topic: topic, in: database, at: clock.now.microseconds)
+                },
+            ])
+    }
+}

@@ -1,0 +1,92 @@
+import RPC
+import ServiceKit
+import Shared
+import SwiftProtobuf
+
+extension Cdt_Activity_V1_ListReportingPoliciesRequest: PagedRequest {}
+extension Cdt_Activity_V1_ListPeriodsRequest: PagedRequest {}
+
+extension ActivityReportingHandlers {
+    func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_SetReportingPolicyResponse
+    {
+        _ = try Reporting.rules(of: request.policy).get()
+        let key = try RequestIDs.key(request.requestID, of: request, context)
+        let id = UUIDv7.next(at: reporting.clock.now)
+        return try await once(key) { [reporting] keeper in
+            try reporting.setPolicy(request.policy, id: id, in: keeper.tx, now: keeper.now)
+                .map { policy in .with { $0.policy = policy } }
+        }
+    }
+
+    func getReportingPolicy(_ request: Cdt_Activity_V1_GetReportingPolicyRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetReportingPolicyResponse
+    {
+        var check = Violations()
+        let id = check.name(request.name, of: "reportingPolicies", "name")
+        try check.refuse()
+        let policy = try reporting.policy(id ?? "")
+        return .with { $0.policy = policy }
+    }
+
+    func listReportingPolicies(
+        _ request: Cdt_Activity_V1_ListReportingPoliciesRequest, context: ServerContext
+    ) async throws -> Cdt_Activity_V1_ListReportingPoliciesResponse {
+        var check = Violations()
+        let jurisdiction = check.name(request.jurisdiction, of: "units", "jurisdiction", required: false)
+        try check.refuse()
+        let page = try pageTokens.page(of: request, Method.listReportingPolicies, size: 100)
+        let after = page.position.flatMap { $0.count == 2 ? (jurisdiction: $0[0], from: $0[1]) : nil }
+        let found = try await reporting.policies(
+            jurisdiction: jurisdiction, after: after ?? ("", ""), limit: page.size + 1)
+        var token = ""
+        if found.count > page.size, let last = found.prefix(page.size).last {
+            token = try pageTokens.token(
+                after: [Names.id(last.jurisdiction), last.validFrom], of: request, Method.listReportingPolicies)
+        }
+        return .with {
+            $0.policies = Array(found.prefix(page.size))
+            $0.nextPageToken = token
+        }
+    }
+
+    func openPeriod(_ request: Cdt_Activity_V1_OpenPeriodRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_OpenPeriodResponse
+    {
+        var check = Violations()
+        let month = check.month(request.period, "period")
+        try check.refuse()
+        guard let month else { return .init() }
+        let period = try await reporting.openPeriod(month)
+        return .with { $0.period = period }
+    }
+
+    func getPeriod(_ request: Cdt_Activity_V1_GetPeriodRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetPeriodResponse
+    {
+        var check = Violations()
+        let month = check.month(Names.id(request.name, in: "periods") ?? request.name, "name")
+        try check.refuse()
+        guard let month else { return .init() }
+        let period = try await reporting.period(month)
+        return .with {
+            $0.period = period
+            $0.registry = registry
+        }
+    }
+
+    func listPeriods(_ request: Cdt_Activity_V1_ListPeriodsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ListPeriodsResponse
+    {
+        let page = try pageTokens.page(of: request, Method.listPeriods, size: 100)
+        let found = try await reporting.periods(before: page.position?.first, limit: page.size + 1)
+        var token = ""
+        if found.count > page.size, let last = found.prefix(page.size).last {
+            token = try pageTokens.token(after: [Names.id(last.name)], of: request, Method.listPeriods)
+        }
+        return .with {
+            $0.periods = Array(found.prefix(page.size))
+            $0.nextPageToken = token
+        }
+    }
+}

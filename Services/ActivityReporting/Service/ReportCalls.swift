@@ -1,0 +1,149 @@
+import RPC
+import ServiceKit
+import Shared
+import SwiftProtobuf
+
+extension Cdt_Activity_V1_ListRejectedReportsRequest: PagedRequest {}
+
+extension ActivityReportingHandlers {
+    func submitReport(_ request: Cdt_Activity_V1_SubmitReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_SubmitReportResponse
+    {
+        let submission = reporting.submission(request.submission, caller: caller(context), field: "submission")
+        if let refusal = submission.refusal { throw refusal }
+        guard let result = try await reporting.submit([submission]).first else { return .init() }
+        if let refusal = result.refusal { throw refusal }
+        return .with {
+            $0.report = submission.key.report
+            $0.version = result.verdict.obligation.reportVersion
+            $0.obligation = result.verdict.obligation
+            $0.outcome = result.verdict.outcome
+        }
+    }
+
+    func submitReports(
+        _ requests: RequestStream<Cdt_Activity_V1_SubmitReportsRequest>,
+        response: ResponseWriter<Cdt_Activity_V1_SubmitReportsResponse>, context: ServerContext
+    ) async throws {
+        let queue = SubmissionQueue()
+        let caller = caller(context)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [reporting] in
+                do {
+                    for try await request in requests {
+                        guard request.submissions.count <= SubmissionQueue.messageLimit else {
+                            throw Refusal.invalid(
+                                "submissions", reason: "TOO_MANY",
+                                "send at most \(SubmissionQueue.messageLimit) in one message",
+                                vi: "gửi tối đa \(SubmissionQueue.messageLimit) báo cáo trong một thông điệp")
+                        }
+                        await queue.give(
+                            request.submissions.enumerated().map { i, message in
+                                reporting.submission(message, caller: caller, field: "submissions[\(i)]")
+                            })
+                    }
+                    await queue.finish()
+                } catch {
+                    await queue.finish()
+                    throw error
+                }
+            }
+            group.addTask { [reporting] in
+                do {
+                    var position: Int64 = 0
+                    while let batch = await queue.take() {
+                        var verdicts = try await reporting.submit(batch).map(\.verdict)
+                        for i in verdicts.indices {
+                            position += 1
+                            verdicts[i].position = position
+                        }
+                        try await response.write(.with { $0.verdicts = verdicts })
+                    }
+                } catch {
+                    // Whoever waits for room must not wait for ever.
+                    await queue.abandon()
+                    throw error
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    func getReport(_ request: Cdt_Activity_V1_GetReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetReportResponse
+    {
+        var check = Violations()
+        let key = check.key(request.name, of: "reports")
+        check.require(request.version >= 0, "version", "must not be negative; 0 is the newest", vi: "không được âm")
+        try check.refuse()
+        let report = try reporting.report(key, version: request.version)
+        return .with { $0.report = report }
+    }
+
+    func returnReport(_ request: Cdt_Activity_V1_ReturnReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ReturnReportResponse
+    {
+        var check = Violations()
+        let reason = check.text(request.reason, "reason", max: 2000)
+        return try await advance(
+            request, request.name, request.version, request.requestID, .return(reason: reason), check, context
+        ) { report in .with { $0.report = report } }
+    }
+
+    func endorseReport(_ request: Cdt_Activity_V1_EndorseReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_EndorseReportResponse
+    {
+        try await advance(request, request.name, request.version, request.requestID, .endorse, .init(), context) {
+            report in .with { $0.report = report }
+        }
+    }
+
+    func approveReport(_ request: Cdt_Activity_V1_ApproveReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ApproveReportResponse
+    {
+        try await advance(request, request.name, request.version, request.requestID, .approve, .init(), context) {
+            report in .with { $0.report = report }
+        }
+    }
+
+    func acceptReport(_ request: Cdt_Activity_V1_AcceptReportRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_AcceptReportResponse
+    {
+        try await advance(request, request.name, request.version, request.requestID, .accept, .init(), context) {
+            report in .with { $0.report = report }
+        }
+    }
+
+    /// One step of a report, whichever call asks for it.
+    private func advance<Reply: Message & Sendable>(
+        _ request: some Message, _ name: String, _ version: Int64, _ requestID: String, _ step: ReportStep,
+        _ check: Violations, _ context: ServerContext,
+        reply: @escaping @Sendable (Cdt_Activity_V1_Report) -> Reply
+    ) async throws -> Reply {
+        var check = check
+        let key = check.key(name, of: "reports")
+        try check.refuse()
+        let caller = caller(context)
+        return try await once(try RequestIDs.key(requestID, of: request, context)) { keeper in
+            try Reporting.advance(key, step, version: version, by: caller, &keeper).map(reply)
+        }
+    }
+
+    func listRejectedReports(
+        _ request: Cdt_Activity_V1_ListRejectedReportsRequest, context: ServerContext
+    ) async throws -> Cdt_Activity_V1_ListRejectedReportsResponse {
+        var check = Violations()
+        let period = check.month(request.period, "period", required: false)
+        try check.refuse()
+        let page = try pageTokens.page(of: request, Method.listRejectedReports, size: 100)
+        let found = try await reporting.rejected(period, before: page.position?.first, limit: page.size + 1)
+        var token = ""
+        if found.count > page.size, let last = found.prefix(page.size).last {
+            token = try pageTokens.token(after: [Names.id(last.name)], of: request, Method.listRejectedReports)
+        }
+        return .with {
+            $0.rejectedReports = Array(found.prefix(page.size))
+            $0.nextPageToken = token
+        }
+    }
+}
