@@ -24,10 +24,14 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         return rank
     }
 
-    struct Failure: Error { var text: String; init(_ text: String) { self.text = text } }
+    struct Failure: Error {
+        var text: String
+        init(_ text: String) { self.text = text }
+    }
 
     @Test(arguments: [
-        ("15", "2025-06-30", "Tỉnh Yên Bái"), ("15", "2025-07-01", "Tỉnh Lào Cai"), ("10", "2025-06-30", "Tỉnh Lào Cai"),
+        ("15", "2025-06-30", "Tỉnh Yên Bái"), ("15", "2025-07-01", "Tỉnh Lào Cai"),
+        ("10", "2025-06-30", "Tỉnh Lào Cai"),
         ("24", "2025-06-30", "Tỉnh Bắc Giang"), ("24", "2025-07-01", "Tỉnh Bắc Ninh"),
         ("44", "2025-07-01", "Tỉnh Quảng Trị"), ("52", "2025-07-01", "Tỉnh Gia Lai"),
         ("80", "2025-07-01", "Tỉnh Tây Ninh"), ("82", "2025-07-01", "Tỉnh Đồng Tháp"),
@@ -65,7 +69,10 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
     @Test func `both trees answer, before and after the reorganisation`() throws {
         let day = date("2025-06-30")
         let before = try #require(units.search("Mường Mùn", under: 0, levels: [.commune], on: day).first?.unit)
-        #expect(units.ancestors(of: before, on: day).map { units[$0].name } == ["Huyện Tuần Giáo", "Tỉnh Điện Biên", "Việt Nam"])
+        #expect(
+            units.ancestors(of: before, on: day).map { units[$0].name } == [
+                "Huyện Tuần Giáo", "Tỉnh Điện Biên", "Việt Nam",
+            ])
         let tuanGiao = try unit("099", "2025-06-30")
         #expect(units.children(of: tuanGiao, on: day).count == 19)
         #expect(units.ancestors(of: before, on: day.next).isEmpty)
@@ -79,7 +86,8 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         for (rank, unit) in units.units.enumerated() where unit.level == .commune {
             for day in [unit.validity.from ?? date("2022-04-10"), unit.validity.to ?? date("2026-11-21")] {
                 let levels = units.ancestors(of: rank, on: day).map { units[$0].level }
-                #expect(levels == (day <= date("2025-06-30") ? [.district, .province, .nation] : [.province, .nation]))
+                #expect(
+                    levels == (day <= date("2025-06-30") ? [.district, .province, .nation] : [.province, .nation]))
             }
         }
     }
@@ -146,7 +154,9 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
             for province in units.descendants(of: UnitIndex.nation, at: .province, on: day) {
                 let runs = try #require(units.communeRuns(under: province, on: day))
                 #expect(runs.count == 1)
-                let inForce = runs.flatMap { $0 }.filter { units[$0].level == .commune && units[$0].validity.contains(day) }
+                let inForce = runs.flatMap { $0 }.filter {
+                    units[$0].level == .commune && units[$0].validity.contains(day)
+                }
                 #expect(Set(inForce) == Set(units.descendants(of: province, at: .commune, on: day)))
             }
         }
@@ -154,7 +164,9 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
 
     @Test func `ids are the same in every installation`() throws {
         #expect(units[UnitIndex.nation].id == Unit.nationID)
-        #expect(units[try unit("15", "2025-07-01")].id == Unit.id(level: .province, code: "15", validFrom: date("2025-07-01")))
+        #expect(
+            units[try unit("15", "2025-07-01")].id
+                == Unit.id(level: .province, code: "15", validFrom: date("2025-07-01")))
         #expect(Set(units.units.map(\.id)).count == units.units.count)
     }
 }

@@ -21,7 +21,8 @@ struct ImportChunk: Sendable {
     }
 
     /// Stores what is accepted, and how far the import came.
-    func commit(to batch: UniqueID, resumed: Bool, recorder: Recorder, by author: Author, in tx: WriteTransaction) throws
+    func commit(to batch: UniqueID, resumed: Bool, recorder: Recorder, by author: Author, in tx: WriteTransaction)
+        throws
         -> Result
     {
         let facts = ChunkFacts(StoredFacts(tx: tx))
@@ -55,7 +56,10 @@ struct ImportChunk: Sendable {
     /// Judges only. What would be stored goes to the scratch database, where later rows find it.
     func validate(over stored: ReadTransaction, scratch tx: WriteTransaction) throws -> Result {
         let facts = ChunkFacts(LayeredFacts(stored: StoredFacts(tx: stored), scratch: StoredFacts(tx: tx)))
-        return try run(facts, stored: false) { try Scratch.put($0, in: tx) } judged: { _ in }
+        return try run(facts, stored: false) {
+            try Scratch.put($0, in: tx)
+        } judged: { _ in
+        }
     }
 
     private func run(
@@ -115,8 +119,12 @@ private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
         try base.teams(on: unit, level: level)
     }
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? { try base.hamlet(key) }
-    func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet] { try base.hamlets(named: key, in: commune) }
-    func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? { try base.membership(key) }
+    func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet] {
+        try base.hamlets(named: key, in: commune)
+    }
+    func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? {
+        try base.membership(key)
+    }
     func person(_ key: SourceKey) throws -> Person? { try base.person(key) }
     func memberships(ofTeam id: UniqueID) throws -> [Membership] { try base.memberships(ofTeam: id) }
     func memberships(ofPerson id: UniqueID) throws -> [MembershipRules.OfPerson] { try base.memberships(ofPerson: id) }

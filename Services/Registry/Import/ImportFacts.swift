@@ -85,7 +85,8 @@ struct LayeredFacts: ImportFacts {
     func memberships(ofPerson id: UniqueID) throws -> [MembershipRules.OfPerson] {
         // The scratch database holds accepted memberships in stored teams too, whose level only the stored rows tell.
         let accepted = try MembershipStore.memberships(ofPersonAlone: id, in: scratch.tx).compactMap { membership in
-            let team = try TeamStore.team(membership.team, in: scratch.tx) ?? TeamStore.team(membership.team, in: stored.tx)
+            let team =
+                try TeamStore.team(membership.team, in: scratch.tx) ?? TeamStore.team(membership.team, in: stored.tx)
             return team.map { MembershipRules.OfPerson(membership: membership, level: $0.level) }
         }
         return try accepted

@@ -3,7 +3,9 @@ import Shared
 
 /// Rows of members: a person, and the membership.
 extension ImportJudge {
-    func judge(_ row: Cdt_Registry_V1_MemberRow, number: Int64, ids: NewIDs, facts: some ImportFacts) throws -> RowJudgement {
+    func judge(_ row: Cdt_Registry_V1_MemberRow, number: Int64, ids: NewIDs, facts: some ImportFacts) throws
+        -> RowJudgement
+    {
         var fields = PersonFields()
         let externalID = externalID(row.externalID, "member.external_id", &fields)
         let hash = try Self.hash(row)
@@ -13,7 +15,9 @@ extension ImportJudge {
             if let known, known.mark?.rowHash == hash {
                 return RowJudgement(name: known.membership.resourceName, isUnchanged: true)
             }
-            if let repeated = repeated(known?.mark, number: number, field: "member.external_id") { fields.add(repeated) }
+            if let repeated = repeated(known?.mark, number: number, field: "member.external_id") {
+                fields.add(repeated)
+            }
         }
         let role = MemberRole(rawValue: row.role.rawValue)
         if role == nil {
@@ -26,7 +30,9 @@ extension ImportJudge {
         var from = fields.date(row.from, "member.from")
         let to = fields.date(row.to, "member.to")
         let team = try team(row.teamExternalID, &fields, facts: facts)
-        if let known, let team, known.membership.team != team.id { fields.add(Problem(.teamChanged, "member.team_external_id")) }
+        if let known, let team, known.membership.team != team.id {
+            fields.add(Problem(.teamChanged, "member.team_external_id"))
+        }
         if let known, known.membership.isVoid { fields.add(Problem(.membershipVoid, "member.external_id")) }
         from = from ?? team.map(\.firstDay)
         if let from, let to, to < from {
@@ -87,7 +93,9 @@ extension ImportJudge {
         return RowJudgement(problems: problems, name: membership.resourceName, effects: effects)
     }
 
-    private func problems(_ membership: Membership, team: Team, isNewPerson: Bool, facts: some ImportFacts) throws -> [Problem] {
+    private func problems(_ membership: Membership, team: Team, isNewPerson: Bool, facts: some ImportFacts) throws
+        -> [Problem]
+    {
         let policies = try facts.policies(level: team.level)
         // Few rows need to know the others of the team.
         let ofTeam =
@@ -129,7 +137,9 @@ extension ImportJudge {
         let organisations = row.organisations.enumerated().compactMap {
             fields.line($1, "member.organisations[\($0)]", limit: 100)
         }
-        if case .UNRECOGNIZED(let raw) = row.sex { fields.add(Problem(.unknownValue, "member.sex", ["value": String(raw)])) }
+        if case .UNRECOGNIZED(let raw) = row.sex {
+            fields.add(Problem(.unknownValue, "member.sex", ["value": String(raw)]))
+        }
         if case .UNRECOGNIZED(let raw) = row.occupation {
             fields.add(Problem(.unknownValue, "member.occupation", ["value": String(raw)]))
         }

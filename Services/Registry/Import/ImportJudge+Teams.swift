@@ -17,7 +17,9 @@ extension ImportJudge {
             if known.rowHash == hash { return RowJudgement(name: known.hamlet.id.unitName, isUnchanged: true) }
             guard known.hamlet.stays.contains(where: { $0.commune == commune }) else {
                 return .rejected([
-                    Problem(.externalIDTaken, "hamlet.external_id", ["sourceSystem": sourceSystem, "externalId": externalID])
+                    Problem(
+                        .externalIDTaken, "hamlet.external_id",
+                        ["sourceSystem": sourceSystem, "externalId": externalID])
                 ])
             }
             var hamlet = known.hamlet
@@ -38,7 +40,9 @@ extension ImportJudge {
         return RowJudgement(name: hamlet.id.unitName, effects: [.insertHamlet(hamlet, rowHash: hash)])
     }
 
-    func judge(_ row: Cdt_Registry_V1_TeamRow, number: Int64, ids: NewIDs, facts: some ImportFacts) throws -> RowJudgement {
+    func judge(_ row: Cdt_Registry_V1_TeamRow, number: Int64, ids: NewIDs, facts: some ImportFacts) throws
+        -> RowJudgement
+    {
         var fields = PersonFields()
         let externalID = externalID(row.externalID, "team.external_id", &fields)
         let commune = commune(row.communeCode, "team.commune_code", &fields)
@@ -55,7 +59,8 @@ extension ImportJudge {
         let name = fields.line(row.displayName, "team.display_name", limit: 300)
         let level = TeamLevel(rawValue: row.level.rawValue)
         if level == nil { fields.add(missing(row.level.rawValue, "team.level")) }
-        let variant = row.nameVariant == .unspecified ? .digitalTechnology : TeamNameVariant(rawValue: row.nameVariant.rawValue)
+        let variant =
+            row.nameVariant == .unspecified ? .digitalTechnology : TeamNameVariant(rawValue: row.nameVariant.rawValue)
         if variant == nil { fields.add(missing(row.nameVariant.rawValue, "team.name_variant")) }
         if let commune { checkProvince(row.provinceCode, commune, &fields) }
         let from = fields.date(row.established, "team.established", required: true)
@@ -126,7 +131,8 @@ extension ImportJudge {
         guard let name = fields.line(text, "team.hamlet", limit: 200) else { return nil }
         let same = try facts.hamlets(named: Hamlet.key(name), in: commune)
         // Of several, the one the team sits in already.
-        if let own = same.first(where: { hamlet in known?.stretches.contains { $0.place?.unit == hamlet.id } ?? false }) {
+        if let own = same.first(where: { hamlet in known?.stretches.contains { $0.place?.unit == hamlet.id } ?? false })
+        {
             return (own, false)
         }
         if let found = same.first {
@@ -183,7 +189,8 @@ extension UnitIndex {
 
 /// Reads legal documents.
 enum DocumentFields {
-    static func read(_ message: Cdt_Common_V1_LegalDocument, _ field: String, _ fields: inout PersonFields) -> Document? {
+    static func read(_ message: Cdt_Common_V1_LegalDocument, _ field: String, _ fields: inout PersonFields) -> Document?
+    {
         let before = fields.problems.count
         let number = fields.line(message.number, "\(field).number", limit: 100)
         let title = fields.line(message.title, "\(field).title", limit: 500, required: false)

@@ -18,11 +18,11 @@ package struct ImportSession: Sendable {
         package init() {}
     }
 
-    private let registry: Registry
+    private let registry: RegistryCore
     private let caller: Caller
     private let limits: Limits
 
-    package init(_ registry: Registry, caller: Caller, limits: Limits = Limits()) {
+    package init(_ registry: RegistryCore, caller: Caller, limits: Limits = Limits()) {
         self.registry = registry
         self.caller = caller
         self.limits = limits
@@ -121,7 +121,9 @@ package struct ImportSession: Sendable {
             id: UUIDv7.next(at: now), sourceSystem: header.sourceSystem, codeDate: header.codeDate, label: header.label,
             createdAt: now, updatedAt: now)
         guard let id = header.batch else {
-            if header.mode == .commit { try await registry.database.write { try ImportBatchStore.insert(fresh, in: $0) } }
+            if header.mode == .commit {
+                try await registry.database.write { try ImportBatchStore.insert(fresh, in: $0) }
+            }
             return fresh
         }
         guard let known = try registry.database.read({ try ImportBatchStore.batch(id, in: $0) }) else {
@@ -129,7 +131,10 @@ package struct ImportSession: Sendable {
         }
         let differences = [
             ("source_system", known.sourceSystem, header.sourceSystem),
-            ("code_date", known.codeDate.description, header.codeDateGiven ? header.codeDate.description : known.codeDate.description),
+            (
+                "code_date", known.codeDate.description,
+                header.codeDateGiven ? header.codeDate.description : known.codeDate.description
+            ),
         ]
         for (field, found, given) in differences where found != given {
             throw Refusal(.batchMismatch, "header.\(field)", ["field": field, "found": found]).error

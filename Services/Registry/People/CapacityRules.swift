@@ -61,7 +61,9 @@ package enum CapacityRules {
     }
 
     /// The policy of the nearest ancestor that has one on the day.
-    package static func policy(on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], units: UnitIndex)
+    package static func policy(
+        on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], units: UnitIndex
+    )
         -> CapacityPolicy?
     {
         guard let place = stretches.first(where: { $0.range.contains(day) })?.place else { return nil }

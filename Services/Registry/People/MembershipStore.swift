@@ -64,7 +64,8 @@ package enum MembershipStore {
         try tx.query("SELECT \(columns) FROM membership m WHERE m.team_id = ?", [SQLValue(id)], read)
     }
 
-    package static func memberships(ofPerson id: UniqueID, in tx: ReadTransaction) throws -> [MembershipRules.OfPerson] {
+    package static func memberships(ofPerson id: UniqueID, in tx: ReadTransaction) throws -> [MembershipRules.OfPerson]
+    {
         try tx.query(
             "SELECT \(columns), t.level FROM membership m JOIN team t ON t.id = m.team_id WHERE m.person_id = ?",
             [SQLValue(id)]
@@ -141,7 +142,8 @@ package enum CapacityStore {
     }
 
     /// By first day, then by id.
-    package static func all(level: TeamLevel? = nil, unit: UniqueID? = nil, in tx: ReadTransaction) throws -> [CapacityPolicy]
+    package static func all(level: TeamLevel? = nil, unit: UniqueID? = nil, in tx: ReadTransaction) throws
+        -> [CapacityPolicy]
     {
         try tx.query(
             """

@@ -81,13 +81,15 @@ extension Reason {
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated:
             .failedPrecondition
-        case .invalidName, .invalidDate, .datesReversed, .fieldMissing, .textTooLong, .textNotAllowed, .numberOutOfRange,
+        case .invalidName, .invalidDate, .datesReversed, .fieldMissing, .textTooLong, .textNotAllowed,
+            .numberOutOfRange,
             .unknownValue, .unknownField, .invalidCode, .hamletMissing, .hamletNotAllowed, .provinceMismatch,
             .invalidBirth, .invalidPhone, .invalidEmail, .rowEmpty, .headerMissing, .headerRepeated, .invalidMode,
             .invalidSource, .rowNumberNotRising, .tooManyRows:
             .invalidArgument
         // Warnings fail no call.
-        case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune: .ok
+        case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune:
+            .ok
         }
     }
 
@@ -98,8 +100,10 @@ extension Reason {
     package var texts: (english: String, vietnamese: String) {
         switch self {
         case .invalidName:
-            ("\"{value}\" is not a resource name of this kind; expected {expected}",
-             "\"{value}\" không phải tên tài nguyên hợp lệ; cần dạng {expected}")
+            (
+                "\"{value}\" is not a resource name of this kind; expected {expected}",
+                "\"{value}\" không phải tên tài nguyên hợp lệ; cần dạng {expected}"
+            )
         case .invalidDate:
             ("\"{value}\" is not a date; write YYYY-MM-DD", "\"{value}\" không phải ngày hợp lệ; hãy viết YYYY-MM-DD")
         case .datesReversed:
@@ -108,57 +112,82 @@ extension Reason {
         case .textTooLong: ("it is longer than {limit} characters", "dài hơn {limit} ký tự")
         case .textNotAllowed:
             ("it holds characters that are not allowed: {detail}", "có ký tự không được phép: {detail}")
-        case .numberOutOfRange: ("{value} is not between {low} and {high}", "{value} không nằm trong khoảng {low} đến {high}")
+        case .numberOutOfRange:
+            ("{value} is not between {low} and {high}", "{value} không nằm trong khoảng {low} đến {high}")
         case .unknownValue: ("{value} is not a value of this release", "giá trị {value} không có trong phiên bản này")
-        case .unknownField: ("\"{value}\" cannot be changed by this call", "không thể thay đổi \"{value}\" bằng lệnh này")
+        case .unknownField:
+            ("\"{value}\" cannot be changed by this call", "không thể thay đổi \"{value}\" bằng lệnh này")
         case .externalIDTaken:
             ("{sourceSystem} already has \"{externalId}\"", "{sourceSystem} đã có mã \"{externalId}\"")
         case .unitNotFound: ("there is no unit {value}", "không có đơn vị {value}")
         case .unitNotInForce:
-            ("{unit} is not in force on {date}; it was from {validFrom} to {validTo}",
-             "{unit} không có hiệu lực ngày {date}; có hiệu lực từ {validFrom} đến {validTo}")
+            (
+                "{unit} is not in force on {date}; it was from {validFrom} to {validTo}",
+                "{unit} không có hiệu lực ngày {date}; có hiệu lực từ {validFrom} đến {validTo}"
+            )
         case .wrongUnitLevel: ("{unit} is not a {expected}", "{unit} không phải là {expectedVi}")
         case .invalidCode:
-            ("\"{value}\" is not a national code: 2 digits for a province, 3 for a district, 5 for a commune",
-             "\"{value}\" không phải mã đơn vị: tỉnh 2 chữ số, huyện 3, xã 5")
+            (
+                "\"{value}\" is not a national code: 2 digits for a province, 3 for a district, 5 for a commune",
+                "\"{value}\" không phải mã đơn vị: tỉnh 2 chữ số, huyện 3, xã 5"
+            )
         case .codeUnknown: ("code {value} never existed", "chưa từng có mã {value}")
         case .codeNotInForce:
-            ("code {value} names nothing on {date}; it last named {lastName}, from {lastValidFrom} to {lastValidTo}",
-             "mã {value} không chỉ đơn vị nào ngày {date}; lần cuối là {lastName}, từ {lastValidFrom} đến {lastValidTo}")
+            (
+                "code {value} names nothing on {date}; it last named {lastName}, from {lastValidFrom} to {lastValidTo}",
+                "mã {value} không chỉ đơn vị nào ngày {date}; lần cuối là {lastName}, từ {lastValidFrom} đến {lastValidTo}"
+            )
         case .hamletExists: ("{commune} already has \"{value}\"", "{commune} đã có \"{value}\"")
         case .hamletAmbiguous:
-            ("{commune} has {count} hamlets called \"{value}\"; give the code of the commune it was in before 1/7/2025",
-             "{commune} có {count} thôn tên \"{value}\"; hãy dùng mã xã trước ngày 1/7/2025")
+            (
+                "{commune} has {count} hamlets called \"{value}\"; give the code of the commune it was in before 1/7/2025",
+                "{commune} có {count} thôn tên \"{value}\"; hãy dùng mã xã trước ngày 1/7/2025"
+            )
         case .hamletMissing: ("a team of a hamlet needs the hamlet's name", "tổ cấp thôn cần tên thôn")
         case .hamletNotAllowed: ("a team of a commune has no hamlet", "tổ cấp xã không có thôn")
         case .provinceMismatch:
-            ("{commune} is in province {found}, not {value}, on {date}",
-             "{commune} thuộc tỉnh mã {found}, không phải {value}, ngày {date}")
+            (
+                "{commune} is in province {found}, not {value}, on {date}",
+                "{commune} thuộc tỉnh mã {found}, không phải {value}, ngày {date}"
+            )
         case .teamNotFound: ("there is no team {value}", "không có tổ {value}")
         case .unitHasActiveTeam:
-            ("{unit} has another active team, {team}, from {from} to {to}",
-             "{unit} đã có tổ khác đang hoạt động, {team}, từ {from} đến {to}")
-        case .statusNotAllowed: ("a team that is {from} cannot become {to}", "tổ đang {from} không thể chuyển sang {to}")
+            (
+                "{unit} has another active team, {team}, from {from} to {to}",
+                "{unit} đã có tổ khác đang hoạt động, {team}, từ {from} đến {to}"
+            )
+        case .statusNotAllowed:
+            ("a team that is {from} cannot become {to}", "tổ đang {from} không thể chuyển sang {to}")
         case .levelChanged: ("a team's level cannot change", "không thể đổi cấp của tổ")
         case .historyDiffers:
-            ("the team's status was changed here since; change its dates with ChangeTeamStatus",
-             "trạng thái của tổ đã được thay đổi tại đây; hãy dùng ChangeTeamStatus")
+            (
+                "the team's status was changed here since; change its dates with ChangeTeamStatus",
+                "trạng thái của tổ đã được thay đổi tại đây; hãy dùng ChangeTeamStatus"
+            )
         case .placeUnknownBefore:
-            ("where the team was before {date} is not known: {unit} exists only since then",
-             "không rõ tổ ở đâu trước ngày {date}: {unit} chỉ có từ ngày đó")
+            (
+                "where the team was before {date} is not known: {unit} exists only since then",
+                "không rõ tổ ở đâu trước ngày {date}: {unit} chỉ có từ ngày đó"
+            )
         case .needsPlacement:
-            ("its place since {date} is presumed or not known; a person should confirm it",
-             "vị trí từ ngày {date} là suy đoán hoặc chưa rõ; cần người xác nhận")
+            (
+                "its place since {date} is presumed or not known; a person should confirm it",
+                "vị trí từ ngày {date} là suy đoán hoặc chưa rõ; cần người xác nhận"
+            )
         case .needsConsolidation:
             ("{unit} has several active teams since {date}", "{unit} có nhiều tổ đang hoạt động từ ngày {date}")
         case .personNotFound: ("there is no person {value}", "không có người {value}")
         case .membershipNotFound: ("there is no membership {value}", "không có tư cách thành viên {value}")
         case .invalidBirth:
-            ("\"{value}\" is not a year or date of birth between 1900 and today",
-             "\"{value}\" không phải năm hoặc ngày sinh từ 1900 đến nay")
+            (
+                "\"{value}\" is not a year or date of birth between 1900 and today",
+                "\"{value}\" không phải năm hoặc ngày sinh từ 1900 đến nay"
+            )
         case .invalidPhone:
-            ("\"{value}\" is not a phone number of Viet Nam: 0 and nine digits, or +84",
-             "\"{value}\" không phải số điện thoại Việt Nam: 0 và chín chữ số, hoặc +84")
+            (
+                "\"{value}\" is not a phone number of Viet Nam: 0 and nine digits, or +84",
+                "\"{value}\" không phải số điện thoại Việt Nam: 0 và chín chữ số, hoặc +84"
+            )
         case .invalidEmail: ("\"{value}\" is not an e-mail address", "\"{value}\" không phải địa chỉ thư điện tử")
         case .beforeTeam: ("the team began only on {date}", "tổ chỉ bắt đầu từ ngày {date}")
         case .teamNotRunning: ("the team is {status} on {date}", "tổ ở trạng thái {status} ngày {date}")
@@ -167,36 +196,54 @@ extension Reason {
         case .alreadyMember:
             ("the person is in this team from {from} to {to}", "người này đã ở trong tổ từ {from} đến {to}")
         case .alreadyInTeamOfLevel:
-            ("the person is in another team of this level, {team}, from {from} to {to}",
-             "người này đã ở tổ khác cùng cấp, {team}, từ {from} đến {to}")
+            (
+                "the person is in another team of this level, {team}, from {from} to {to}",
+                "người này đã ở tổ khác cùng cấp, {team}, từ {from} đến {to}"
+            )
         case .teamChanged:
-            ("the membership belongs to another team; end it and send a new one",
-             "tư cách thành viên thuộc tổ khác; hãy kết thúc và gửi bản mới")
+            (
+                "the membership belongs to another team; end it and send a new one",
+                "tư cách thành viên thuộc tổ khác; hãy kết thúc và gửi bản mới"
+            )
         case .membershipVoid: ("the membership was taken back", "tư cách thành viên đã bị hủy")
         case .capacityExceeded:
-            ("the team has {current} members on {date}, and {limit} are allowed",
-             "tổ có {current} thành viên ngày {date}, chỉ được phép {limit}")
+            (
+                "the team has {current} members on {date}, and {limit} are allowed",
+                "tổ có {current} thành viên ngày {date}, chỉ được phép {limit}"
+            )
         case .overCapacity:
-            ("with this join the team has {current} members on {date}, more than the {limit} recommended",
-             "tổ sẽ có {current} thành viên ngày {date}, nhiều hơn {limit} được khuyến nghị")
-        case .belowMinimum: ("the team has {current} members, fewer than {minimum}", "tổ có {current} thành viên, ít hơn {minimum}")
-        case .outsideCommune: ("{unit} is outside the team's commune, {commune}", "{unit} nằm ngoài xã của tổ, {commune}")
+            (
+                "with this join the team has {current} members on {date}, more than the {limit} recommended",
+                "tổ sẽ có {current} thành viên ngày {date}, nhiều hơn {limit} được khuyến nghị"
+            )
+        case .belowMinimum:
+            ("the team has {current} members, fewer than {minimum}", "tổ có {current} thành viên, ít hơn {minimum}")
+        case .outsideCommune:
+            ("{unit} is outside the team's commune, {commune}", "{unit} nằm ngoài xã của tổ, {commune}")
         case .policyOverlaps:
-            ("the jurisdiction has a policy for this level from {from} to {to}",
-             "địa phương đã có quy định cho cấp này từ {from} đến {to}")
-        case .rowEmpty: ("the row is neither a hamlet nor a team nor a member", "dòng không phải thôn, tổ hay thành viên")
+            (
+                "the jurisdiction has a policy for this level from {from} to {to}",
+                "địa phương đã có quy định cho cấp này từ {from} đến {to}"
+            )
+        case .rowEmpty:
+            ("the row is neither a hamlet nor a team nor a member", "dòng không phải thôn, tổ hay thành viên")
         case .externalIDRepeated:
-            ("row {row} of this import has the same external id and other values",
-             "dòng {row} của lần nhập này có cùng mã nhưng giá trị khác")
+            (
+                "row {row} of this import has the same external id and other values",
+                "dòng {row} của lần nhập này có cùng mã nhưng giá trị khác"
+            )
         case .headerMissing: ("the first message must be the header", "thông điệp đầu tiên phải là phần đầu")
         case .headerRepeated: ("the header comes once, first", "phần đầu chỉ gửi một lần, đầu tiên")
         case .invalidMode: ("choose VALIDATE or COMMIT", "hãy chọn VALIDATE hoặc COMMIT")
         case .invalidSource:
-            ("\"{value}\" is not a system's name: lower-case letters, digits, . _ -, at most 64",
-             "\"{value}\" không phải tên hệ thống: chữ thường, chữ số, . _ -, tối đa 64")
+            (
+                "\"{value}\" is not a system's name: lower-case letters, digits, . _ -, at most 64",
+                "\"{value}\" không phải tên hệ thống: chữ thường, chữ số, . _ -, tối đa 64"
+            )
         case .rowNumberNotRising:
             ("row number {value} does not follow {last}", "số dòng {value} không tiếp sau {last}")
-        case .tooManyRows: ("{value} rows in one message; at most {limit}", "{value} dòng trong một thông điệp; tối đa {limit}")
+        case .tooManyRows:
+            ("{value} rows in one message; at most {limit}", "{value} dòng trong một thông điệp; tối đa {limit}")
         case .batchNotFound: ("there is no import {value}", "không có lần nhập {value}")
         case .batchMismatch:
             ("the import was begun with {field} {found}", "lần nhập được bắt đầu với {field} {found}")

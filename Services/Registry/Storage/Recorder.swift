@@ -52,7 +52,9 @@ package struct Recorder: Sendable {
         try told(hamlet.id.unitName, hamlet.version, units.fact(hamlet), before: nil, by: author, in: tx)
     }
 
-    package func rename(_ hamlet: Hamlet, before: Hamlet, rowHash: [UInt8]? = nil, by author: Author, in tx: WriteTransaction) throws {
+    package func rename(
+        _ hamlet: Hamlet, before: Hamlet, rowHash: [UInt8]? = nil, by author: Author, in tx: WriteTransaction
+    ) throws {
         try HamletStore.rename(hamlet, rowHash: rowHash, in: tx)
         try told(hamlet.id.unitName, hamlet.version, units.fact(hamlet), before: units.fact(before), by: author, in: tx)
     }
@@ -86,7 +88,8 @@ package struct Recorder: Sendable {
             membership.updatedAt = author.now
             try MembershipStore.update(membership, in: tx)
             try publish(
-                Self.facts, membership.resourceName, membership.version, membership.fact(of: person), by: author, in: tx)
+                Self.facts, membership.resourceName, membership.version, membership.fact(of: person), by: author, in: tx
+            )
         }
     }
 

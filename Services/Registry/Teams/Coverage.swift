@@ -41,7 +41,8 @@ package enum CoverageRule {
     }
 
     /// A unit is among the units of its own level.
-    private static func included(_ unit: UnitRank, level: UnitLevel, on date: LocalDate, units: UnitIndex) -> [UnitRank] {
+    private static func included(_ unit: UnitRank, level: UnitLevel, on date: LocalDate, units: UnitIndex) -> [UnitRank]
+    {
         if units[unit].level == level { return units[unit].validity.contains(date) ? [unit] : [] }
         return units.descendants(of: unit, at: level, on: date)
     }

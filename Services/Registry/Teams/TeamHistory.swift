@@ -12,7 +12,8 @@ package enum TeamHistory {
                 if from < common.firstDay {
                     result.append(
                         TeamStretch(
-                            status: status.status, place: nil, range: DateRange(from: from, to: common.firstDay.previous)))
+                            status: status.status, place: nil,
+                            range: DateRange(from: from, to: common.firstDay.previous)))
                 }
                 result.append(
                     TeamStretch(
@@ -48,7 +49,8 @@ package enum TeamHistory {
     package static func places(of stretches: [TeamStretch]) -> [TeamPlace] {
         stretches.reduce(into: []) { places, stretch in
             guard let place = stretch.place else { return }
-            if let last = places.last, last.unit == place.unit, last.commune == place.commune, last.basis == place.basis,
+            if let last = places.last, last.unit == place.unit, last.commune == place.commune,
+                last.basis == place.basis,
                 last.range.exclusiveEnd == stretch.range.from
             {
                 places[places.count - 1].range.to = stretch.range.to

@@ -40,14 +40,18 @@ package enum TeamFlag: String, Sendable, Hashable, CaseIterable {
 }
 
 /// Position in a list of teams.
-package struct TeamPosition: Sendable, Hashable {
+package struct TeamPosition: Sendable, Hashable, Comparable {
     package var commune: UnitRank
     package var team: UniqueID
+
+    package static func < (a: TeamPosition, b: TeamPosition) -> Bool { (a.commune, a.team) < (b.commune, b.team) }
 }
 
 extension TeamStore {
     /// Ids in the order of the tree, then by id.
-    package static func list(_ query: TeamQuery, flag: TeamFlag?, after: TeamPosition?, limit: Int, in tx: ReadTransaction)
+    package static func list(
+        _ query: TeamQuery, flag: TeamFlag?, after: TeamPosition?, limit: Int, in tx: ReadTransaction
+    )
         throws -> [TeamPosition]
     {
         let placed = query.date == query.treeDate ? "s" : "t"
@@ -82,7 +86,8 @@ extension TeamStore {
 
     /// Teams at work whose last known place was in one of these communes: their unit ended, and none is recorded after it.
     package static func unplaced(
-        last communes: [UnitRank], statuses: Set<TeamStatus>, level: TeamLevel?, on date: LocalDate, in tx: ReadTransaction
+        last communes: [UnitRank], statuses: Set<TeamStatus>, level: TeamLevel?, on date: LocalDate,
+        in tx: ReadTransaction
     ) throws -> [TeamPosition] {
         var found: [TeamPosition] = []
         let wanted = statuses.map { String($0.rawValue) }.sorted().joined(separator: ", ")

@@ -49,7 +49,9 @@ package enum TeamRules {
 
     /// The places of a team that is put on `unit` from `first` on: what the unit was before, as far as it is certain, and
     /// what becomes of it.
-    package static func places(unit: UniqueID, level: TeamLevel, stays: [CommuneStay], from first: LocalDate, units: UnitIndex)
+    package static func places(
+        unit: UniqueID, level: TeamLevel, stays: [CommuneStay], from first: LocalDate, units: UnitIndex
+    )
         -> [TeamPlace]
     {
         stays.compactMap { stay in

@@ -116,7 +116,9 @@ package enum TeamStore {
     }
 
     /// Whether another team of the level is active on the unit on a day: NEEDS_CONSOLIDATION.
-    package static func hasOtherActive(than id: UniqueID, on unit: UniqueID, level: TeamLevel, date: LocalDate, in tx: ReadTransaction)
+    package static func hasOtherActive(
+        than id: UniqueID, on unit: UniqueID, level: TeamLevel, date: LocalDate, in tx: ReadTransaction
+    )
         throws -> Bool
     {
         try tx.exists(

@@ -75,7 +75,9 @@ package enum HamletStore {
         return hamlet
     }
 
-    package static func hamlet(_ source: SourceKey, in tx: ReadTransaction) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? {
+    package static func hamlet(_ source: SourceKey, in tx: ReadTransaction) throws -> (
+        hamlet: Hamlet, rowHash: [UInt8]?
+    )? {
         let found = try tx.queryOne(
             "SELECT \(columns), h.row_hash FROM hamlet h WHERE h.source_system = ? AND h.external_id = ?",
             [.text(source.system), .text(source.externalID)]
@@ -105,7 +107,8 @@ package enum HamletStore {
 
     /// Hamlets in force on a day in the communes of some runs (nil: everywhere), by commune and id, after a position.
     package static func list(
-        runs: [ClosedRange<UnitRank>]?, on date: LocalDate, folded query: String?, after: (commune: UnitRank, id: UniqueID)?,
+        runs: [ClosedRange<UnitRank>]?, on date: LocalDate, folded query: String?,
+        after: (commune: UnitRank, id: UniqueID)?,
         limit: Int, in tx: ReadTransaction
     ) throws -> [Listed] {
         let (condition, bindings) = filter(runs: runs, on: date, folded: query)
@@ -131,7 +134,9 @@ package enum HamletStore {
     }
 
     /// Hamlets in force on a day, by commune.
-    package static func count(runs: [ClosedRange<UnitRank>]?, on date: LocalDate, folded query: String?, in tx: ReadTransaction)
+    package static func count(
+        runs: [ClosedRange<UnitRank>]?, on date: LocalDate, folded query: String?, in tx: ReadTransaction
+    )
         throws -> [UnitRank: Int]
     {
         let (condition, bindings) = filter(runs: runs, on: date, folded: query)

@@ -40,7 +40,9 @@ package final class UnitIndex: Sendable {
         }
         // The default first.
         successorLines = successors.map { lines in
-            lines.sorted { ($0.isDefault ? 0 : 1, units[$0.target].code) < ($1.isDefault ? 0 : 1, units[$1.target].code) }
+            lines.sorted {
+                ($0.isDefault ? 0 : 1, units[$0.target].code) < ($1.isDefault ? 0 : 1, units[$1.target].code)
+            }
         }
         predecessorLines = predecessors.map { lines in
             lines.sorted { units[$0.source].code < units[$1.source].code }

@@ -12,7 +12,8 @@ package struct UnitHit: Sendable, Hashable {
 
 extension UnitIndex {
     /// "A query matches where it begins at a word of the name or of an alias; exact spellings first, then by code."
-    package func search(_ query: String, under ancestor: UnitRank, levels: Set<UnitLevel>, on date: LocalDate) -> [UnitHit]
+    package func search(_ query: String, under ancestor: UnitRank, levels: Set<UnitLevel>, on date: LocalDate)
+        -> [UnitHit]
     {
         let exactQuery = Self.exact(query)
         var hits: [UnitRank: UnitHit] = [:]

@@ -14,7 +14,8 @@ package enum UnitStore {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
-                    SQLValue(rank), SQLValue(unit.id), SQLValue(unit.level.rawValue), .text(unit.code), .text(unit.name),
+                    SQLValue(rank), SQLValue(unit.id), SQLValue(unit.level.rawValue), .text(unit.code),
+                    .text(unit.name),
                     .text(unit.kind), .text(unit.aliases.joined(separator: "\n")), unit.validity.storedFrom,
                     unit.validity.storedTo,
                 ])

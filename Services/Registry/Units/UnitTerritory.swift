@@ -53,10 +53,12 @@ extension UnitIndex {
         if rank == Self.nation { return nil }
         let own =
             units[rank].level == .commune
-            ? (units[rank].validity.contains(date) ? [rank] : []) : descendants(of: rank, at: .commune, on: date).sorted()
+            ? (units[rank].validity.contains(date) ? [rank] : [])
+            : descendants(of: rank, at: .commune, on: date).sorted()
         var runs: [ClosedRange<UnitRank>] = []
         for commune in own {
-            if let last = runs.last, !(last.upperBound + 1..<commune).contains(where: { units[$0].validity.contains(date) })
+            if let last = runs.last,
+                !(last.upperBound + 1..<commune).contains(where: { units[$0].validity.contains(date) })
             {
                 runs[runs.count - 1] = last.lowerBound...commune
             } else {
@@ -71,7 +73,9 @@ extension UnitIndex {
     package func lostCommunes(under rank: UnitRank, on date: LocalDate) -> [UnitRank] {
         guard let communes else { return [] }
         return communes.filter { commune in
-            guard let last = units[commune].validity.to, last < date, successors(of: commune).isEmpty else { return false }
+            guard let last = units[commune].validity.to, last < date, successors(of: commune).isEmpty else {
+                return false
+            }
             return rank == Self.nation || ancestors(of: commune, on: last).contains { became($0, rank, on: date) }
         }
     }

@@ -6,7 +6,7 @@ import Storage
 import SwiftProtobuf
 
 /// What the Registry's calls stand on.
-package struct Registry: Sendable {
+package struct RegistryCore: Sendable {
     package let database: Database
     package let units: UnitIndex
     package let outbox: Outbox
@@ -21,7 +21,9 @@ package struct Registry: Sendable {
     ]
 
     /// Loads the units into a new database, and reads them into memory.
-    package static func open(database: Database, unitData: String? = nil, clock: Clock = .system) async throws -> Registry {
+    package static func open(database: Database, unitData: String? = nil, clock: Clock = .system) async throws
+        -> RegistryCore
+    {
         let outbox = try await Outbox.open([Recorder.facts, Recorder.contacts], in: database)
         if try database.read({ try UnitStore.isEmpty(in: $0) }) {
             let data = try UnitFiles(directory: try UnitDataDirectory.find(unitData)).load()
@@ -35,7 +37,7 @@ package struct Registry: Sendable {
             }
         }
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
-        return Registry(
+        return RegistryCore(
             database: database, units: UnitIndex(data), outbox: outbox,
             tokens: try await PageTokens.load(from: database), clock: clock)
     }
