@@ -15,15 +15,10 @@ package struct RegistryCore: Sendable {
 
     var recorder: Recorder { Recorder(outbox: outbox, units: units) }
 
-    /// The schemas in a Registry's database.
-    package static let migrations = [
-        Outbox.migrations, RequestIDs.migrations, PageTokens.migrations, RegistrySchema.migrations,
-    ]
-
     /// Loads the units into a new database, and reads them into memory.
-    package static func open(database: Database, unitData: String? = nil, clock: Clock = .system) async throws
-        -> RegistryCore
-    {
+    package static func open(
+        database: Database, tokens: PageTokens, unitData: String? = nil, clock: Clock = .system
+    ) async throws -> RegistryCore {
         let outbox = try await Outbox.open([Recorder.facts, Recorder.contacts], in: database)
         if try database.read({ try UnitStore.isEmpty(in: $0) }) {
             let data = try UnitFiles(directory: try UnitDataDirectory.find(unitData)).load()
@@ -39,7 +34,7 @@ package struct RegistryCore: Sendable {
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
         return RegistryCore(
             database: database, units: UnitIndex(data), outbox: outbox,
-            tokens: try await PageTokens.load(from: database), clock: clock)
+            tokens: tokens, clock: clock)
     }
 }
 

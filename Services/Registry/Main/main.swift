@@ -1,1 +1,4 @@
-print("placeholder")
+import Registry
+import ServiceKit
+
+await ServiceHost.main(RegistryServer.self)
