@@ -29,7 +29,10 @@ package enum ServiceHost {
 
     /// What the command line asks for.
     enum Command: Sendable, Hashable {
-        case help, version, probe([String]), serve([String])
+        case help
+        case version
+        case probe([String])
+        case serve([String])
 
         init(_ arguments: [String]) {
             if arguments.contains("--help") || arguments.contains("-h") {
@@ -72,11 +75,12 @@ package enum ServiceHost {
         _ definition: any ServiceDefinition.Type, arguments: [String], environment: [String: String] = [:],
         log: LogWriter = LogWriter(), logger: Logger? = nil
     ) async throws -> RunningService {
-        let settings = try settings(
-            of: definition,
-            arguments: ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"].filter { _ in
-                !arguments.contains { $0.hasPrefix("--listen") || $0.hasPrefix("--admin-listen") }
-            } + arguments, environment: environment)
+        var arguments = arguments
+        for option in ["--listen", "--admin-listen"]
+        where !arguments.contains(where: { $0 == option || $0.hasPrefix(option + "=") }) {
+            arguments += [option, "127.0.0.1:0"]
+        }
+        let settings = try settings(of: definition, arguments: arguments, environment: environment)
         let logger = logger ?? Logger(label: definition.identity.name) { JSONLogHandler(label: $0, writer: log) }
         return try await RunningService.start(definition, settings: settings, log: log, logger: logger)
     }

@@ -1,0 +1,97 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import ServiceKit
+
+/// Keeps what was logged.
+final class LogCollector: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func writer(limit: Int = 1 << 20) -> LogWriter {
+        LogWriter(limit: limit, gather: 0.001) { [self] new in bytes.withLock { $0 += new } }
+    }
+
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+    var lines: [[String: Any]] {
+        text.split(separator: "\n").compactMap {
+            (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+        }
+    }
+}
+
+@Suite struct LogTests {
+    @Test func aLineIsOneJSONObject() throws {
+        let collector = LogCollector()
+        let writer = collector.writer()
+        var logger = Logger(label: "registry") {
+            JSONLogHandler(label: $0, writer: writer, clock: .fixed(Instant(LocalDate("2024-10-31")!)))
+        }
+        logger[metadataKey: "component"] = "import"
+        logger.info(
+            "a \"quoted\"\nline\u{1}\\ Tổ",
+            metadata: ["count": "\(3)", "list": ["a", "b"], "map": ["x": "y"], "level": "hidden"])
+        logger.debug("not this one")
+        writer.close()
+        let line = try #require(collector.lines.first)
+        #expect(collector.text.split(separator: "\n").count == 1)
+        #expect(line["message"] as? String == "a \"quoted\"\nline\u{1}\\ Tổ")
+        #expect(line["time"] as? String == "2024-10-30T17:00:00.000Z")
+        #expect(line["level"] as? String == "info")
+        #expect(line["logger"] as? String == "registry")
+        #expect(line["component"] as? String == "import")
+        #expect(line["list"] as? [String] == ["a", "b"])
+        #expect(line["map"] as? [String: String] == ["x": "y"])
+    }
+
+    @Test func linesOfManyThreadsStayWhole() async {
+        let collector = LogCollector()
+        let writer = collector.writer()
+        await withTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for i in 0..<500 {
+                        var line = JSONLine(time: Instant(seconds: 0), level: "info")
+                        line.add("n", task * 1000 + i)
+                        writer.append(line.finish())
+                    }
+                }
+            }
+        }
+        writer.close()
+        #expect(Set(collector.lines.compactMap { $0["n"] as? Int }).count == 4000)
+    }
+
+    @Test func linesComeOutWithoutAFlush() async throws {
+        let collector = LogCollector()
+        let writer = collector.writer()
+        for i in 0..<3 {
+            writer.append(Array("{\"n\":\(i)}\n".utf8))
+            for _ in 0..<500 where collector.lines.count <= i { try await Task.sleep(for: .milliseconds(2)) }
+            #expect(collector.lines.count == i + 1)
+        }
+        writer.close()
+    }
+
+    @Test func aStuckReaderCostsLinesNotMemory() {
+        let collector = LogCollector()
+        let writer = LogWriter(limit: 1000, gather: 3600) { collector.append($0) }
+        let line = Array(String(repeating: "x", count: 99).utf8) + [10]
+        for _ in 0..<25 { writer.append(line) }
+        writer.flush()
+        #expect(collector.text.split(separator: "\n").filter { $0.hasPrefix("x") }.count == 10)
+        #expect(collector.lines.first?["dropped"] as? Int == 15)
+    }
+
+    @Test(arguments: [(Duration.microseconds(1), "0.001"), (.milliseconds(12), "12.000"), (.seconds(-1), "0.000")])
+    func durationsAreMilliseconds(duration: Duration, text: String) {
+        var line = JSONLine()
+        line.add("d", milliseconds: duration)
+        #expect(String(decoding: line.finish(), as: UTF8.self) == "{\"d\":\(text)}\n")
+    }
+}
+
+extension LogCollector {
+    func append(_ new: [UInt8]) { bytes.withLock { $0 += new } }
+}
