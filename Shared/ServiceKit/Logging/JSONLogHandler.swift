@@ -1,4 +1,5 @@
 import Logging
+import RPC
 
 /// swift-log onto `LogWriter`: one JSON object per line, metadata as fields beside `message`.
 package struct JSONLogHandler: LogHandler {
@@ -30,6 +31,8 @@ package struct JSONLogHandler: LogHandler {
         line.add("logger", label)
         line.add("message", event.message.description)
         var fields = metadataProvider?.get() ?? [:]
+        // What happens during a call can be found from the call's own line.
+        if let trace = TraceContext.current { fields["trace_id"] = "\(trace.traceID)" }
         fields.merge(metadata) { $1 }
         if let own = event.metadata { fields.merge(own) { $1 } }
         if let error = event.error { fields["error"] = "\(error)" }
