@@ -24,21 +24,40 @@ extension ServiceHost {
     }
 
     /// What keeps the service at `--listen` from serving; nil: it serves.
+    ///
+    /// With TLS the answer is that of `/readyz` on the admin port: a probe has neither the certificate's name nor, where
+    /// callers must show one, a certificate.
     package static func problem(with definition: any ServiceDefinition.Type, settings: Settings) async -> String? {
         let options = CommonOptions(definition)
         do {
-            var endpoint = try settings[options.listen]
-            // Listening on every address includes the loopback one.
-            if endpoint.host == "0.0.0.0" { endpoint.host = "127.0.0.1" }
-            if endpoint.host == "::" { endpoint.host = "::1" }
-            // The certificate itself is the authority to trust here: it is this machine's own file.
-            let tls = try options.tls(settings).map { TLS(trustedAuthoritiesFile: $0.certificateChainFile) }
-            let client = try RPCClient(
-                targets: [.init(host: endpoint.host, port: endpoint.port)], options: .init(tls: tls))
-            defer { Task { await client.close(grace: .zero) } }
-            let reply = try await Grpc_Health_V1_Health.Client(client)
-                .check(.init(), options: .init(timeout: patience))
-            return reply.status == .serving ? nil : "not serving"
+            if try options.tls(settings) != nil {
+                let status = try await AdminProbe.status(of: "/readyz", at: local(try settings[options.adminListen]))
+                return status == 200 ? nil : "not ready: /readyz answers \(status)"
+            }
+            let endpoint = local(try settings[options.listen])
+            let client = try RPCClient(host: endpoint.host, port: endpoint.port)
+            let reply = await Result {
+                try await Grpc_Health_V1_Health.Client(client).check(.init(), options: .init(timeout: patience))
+            }
+            await client.close(grace: .zero)
+            return try reply.get().status == .serving ? nil : "not serving"
         } catch { return "\(error)" }
+    }
+
+    /// Listening on every address includes the loopback one.
+    private static func local(_ endpoint: Endpoint) -> Endpoint {
+        switch endpoint.host {
+        case "0.0.0.0": Endpoint(host: "127.0.0.1", port: endpoint.port)
+        case "::": Endpoint(host: "::1", port: endpoint.port)
+        default: endpoint
+        }
+    }
+}
+
+extension Result where Failure == any Error, Success: Sendable {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch { self = .failure(error) }
     }
 }

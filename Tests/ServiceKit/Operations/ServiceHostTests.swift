@@ -1,4 +1,5 @@
 import Foundation
+import HTTP2
 import RPC
 import Shared
 import SwiftProtobuf
@@ -177,6 +178,36 @@ func withSample(
             #expect(await ServiceHost.problem(with: SampleDefinition.self, settings: probing) == nil)
         }
         #expect(await ServiceHost.problem(with: SampleDefinition.self, settings: try #require(settings)) != nil)
+    }
+
+    @Test func withTLSTheProbeAsksTheAdminPort() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let openssl = Process()
+        openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        openssl.arguments =
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
+            .appending("-addext subjectAltName=DNS:localhost -keyout \(folder)/key.pem -out \(folder)/cert.pem")
+            .split(separator: " ").map(String.init)
+        openssl.standardError = FileHandle.nullDevice
+        try openssl.run()
+        openssl.waitUntilExit()
+        let tls = ["--tls-certificate", "\(folder)/cert.pem", "--tls-key", "\(folder)/key.pem"]
+        let service = try await ServiceHost.start(
+            SampleDefinition.self, arguments: ["--data", "\(folder)/data"] + tls)
+        let client = try RPCClient(
+            targets: [.init(host: "127.0.0.1", port: service.endpoint.port)],
+            options: .init(tls: TLS(trustedAuthoritiesFile: "\(folder)/cert.pem", serverName: "localhost")))
+        let answer = try await SampleClient(rpc: client).act("")
+        #expect(answer == "hello")
+        let settings = try ServiceHost.settings(
+            of: SampleDefinition.self, arguments: ["--admin-listen", "\(service.adminEndpoint)"] + tls, environment: [:]
+        )
+        #expect(await ServiceHost.problem(with: SampleDefinition.self, settings: settings) == nil)
+        await client.close(grace: .zero)
+        await service.stop()
+        #expect(await ServiceHost.problem(with: SampleDefinition.self, settings: settings) != nil)
     }
 
     @Test(arguments: [
