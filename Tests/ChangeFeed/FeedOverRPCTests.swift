@@ -13,8 +13,13 @@ import Testing
     ) {
         let service = FeedServer(
             reader: producer.reader, access: access, limits: LocalFeed.quick)
-        let server = RPCServer(configuration: .init(port: port), services: [service])
-        return (server, try await server.start())
+        // A process that another test has just forked holds the old socket until it execs: then the port is in use.
+        for _ in 0..<200 {
+            let server = RPCServer(configuration: .init(port: port), services: [service])
+            if let bound = try? await server.start() { return (server, bound) }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw RPCError(code: .unavailable, message: "the port \(port) stays in use")
     }
 
     private func client(_ port: Int) throws -> RPCClient {

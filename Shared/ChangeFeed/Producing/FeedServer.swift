@@ -56,9 +56,20 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
             // An unknown topic is told before the access to it is judged: topics are documented, not secret.
             _ = try reader.topic(request.topic)
             let filter = try access.filter(request.topic, context)
-            try await follow(request, filter: filter) { try await response.write($0) }
+            try await offLoop { try await self.follow(request, filter: filter) { try await response.write($0) } }
         } catch let error as FeedError {
             throw error.rpcError
+        }
+    }
+
+    /// Building and encoding a batch takes far longer than a handler may hold its event loop. A new task does not
+    /// inherit the preference for the loop's executor.
+    private func offLoop(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let task = Task { try await body() }
+        try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
         }
     }
 
