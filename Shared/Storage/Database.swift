@@ -135,6 +135,17 @@ package final class Database: Sendable {
         signals.listen(channel, every: interval)
     }
 
+    /// Writes a consistent copy to a new file, while reads and writes go on. Restoring is opening the copy in place of
+    /// the database; the change feed's epochs must be renewed then (`Outbox.renewEpochs`).
+    package func backup(to path: String) async throws {
+        guard !hasClosed.load(ordering: .acquiring) else { throw StorageError.closed }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread { [engine] in
+                continuation.resume(with: Result { try engine.backup(to: path) })
+            }
+        }
+    }
+
     /// Commits what waits, moves the log into the database and closes it. Later calls throw `StorageError.closed`.
     package func close() async {
         guard !hasClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }

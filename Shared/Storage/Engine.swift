@@ -11,6 +11,8 @@ package enum Dialect: Sendable {
 protocol Engine: Sendable {
     var dialect: Dialect { get }
     func connect(_ role: ConnectionRole) throws -> any EngineConnection
+    /// Writes a consistent copy of the database to a new file, while others read and write. Blocks.
+    func backup(to path: String) throws
     /// Called once, when all connections are closed.
     func dispose()
 }
@@ -20,6 +22,8 @@ enum ConnectionRole: Sendable {
     case writer
     /// Foreign keys are not enforced statement by statement; the migrator checks them at the end.
     case migrator
+    /// Reads everything once.
+    case backup
 }
 
 /// A connection; used by one thread at a time.

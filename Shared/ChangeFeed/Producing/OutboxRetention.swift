@@ -64,6 +64,50 @@ extension Outbox {
     }
 }
 
+extension Outbox {
+    /// Takes the payloads of an aggregate's events up to a version out of the history, for the erasure of personal
+    /// data; what is left of them are tombstones. The tombstone that tells the readers is the caller's to append, in
+    /// the transaction that erases the data themselves. Returns the number of events changed.
+    @discardableResult
+    package func erase(topic name: String, aggregate: String, upTo version: Int64, in database: Database) async throws
+        -> Int
+    {
+        guard let topic = topics[name] else { throw FeedError.unknownTopic(name, known: topics.keys.sorted()) }
+        let sequences = try await database.readPooled { tx in
+            try tx.query(
+                """
+                SELECT sequence FROM feed_events WHERE topic = ? AND aggregate = ? AND version <= ? AND tombstone = 0
+                ORDER BY sequence
+                """, [.integer(topic.id), .text(aggregate), .integer(version)]
+            ) { try $0.int64(0) }
+        }
+        guard !sequences.isEmpty else { return 0 }
+        return try await database.write { tx in
+            try sequences.reduce(0) { changed, sequence in
+                try changed
+                    + tx.execute(
+                        """
+                        UPDATE feed_events SET type = '', payload = ?, traceparent = '', tombstone = 1
+                        WHERE topic = ? AND sequence = ?
+                        """, [.blob([]), .integer(topic.id), .integer(sequence)])
+            }
+        }
+    }
+
+    /// Makes all cursors expire, so that every reader starts again: after a backup was restored, numbers that readers
+    /// have seen are given to other events.
+    package static func renewEpochs(in database: Database) async throws {
+        let step = Int64.random(in: 1 ... .max)
+        try await database.write { tx in
+            let epochs = try tx.query("SELECT id, epoch FROM feed_topics") { (try $0.int64(0), try $0.int64(1)) }
+            for (id, epoch) in epochs {
+                try tx.execute(
+                    "UPDATE feed_topics SET epoch = ? WHERE id = ?", [.integer(epoch &+ step), .integer(id)])
+            }
+        }
+    }
+}
+
 extension Duration {
     var microseconds: Int64 { components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000 }
 }

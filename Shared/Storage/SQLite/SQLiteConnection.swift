@@ -54,13 +54,14 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
             (SQLITE_DBCONFIG_DQS_DML, 0), (SQLITE_DBCONFIG_DQS_DDL, 0),
         ]
         for (option, on) in flags { cdt_sqlite3_db_config_flag(handle, option, on) }
-        let cache = role == .reader ? limits.readCacheKiB : limits.writeCacheKiB
+        let cache = role == .reader || role == .backup ? limits.readCacheKiB : limits.writeCacheKiB
         var script = """
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = FULL;
             PRAGMA foreign_keys = \(role == .migrator ? "OFF" : "ON");
             PRAGMA cache_size = -\(cache);
             PRAGMA temp_store = \(role == .reader ? "DEFAULT" : "MEMORY");
+            PRAGMA secure_delete = ON;
             PRAGMA wal_autocheckpoint = \(limits.checkpointPages);
             PRAGMA journal_size_limit = \(limits.logBytes);
             """
@@ -108,6 +109,12 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
         let statement = try SQLiteStatement(sql: "PRAGMA foreign_key_check", database: handle)
         guard try statement.step() else { return nil }
         return "\(statement.text(0) ?? "?") refers to a missing row of \(statement.text(2) ?? "?")"
+    }
+
+    func vacuum(into path: String) throws {
+        let statement = try SQLiteStatement(sql: "VACUUM INTO ?", database: handle)
+        try statement.bind([.text(path)])
+        _ = try statement.step()
     }
 
     func checkpoint() {

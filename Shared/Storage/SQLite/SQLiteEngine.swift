@@ -48,6 +48,32 @@ final class SQLiteEngine: Engine {
         try SQLiteConnection(path: path, role: role, limits: limits)
     }
 
+    /// The copy appears under its name only when it is complete and on the disk.
+    func backup(to target: String) throws {
+        let files = FileManager.default
+        guard !files.fileExists(atPath: target) else {
+            throw StorageError.unavailable("\(target) exists already; a backup does not overwrite")
+        }
+        try Self.makeDirectory(of: target)
+        let partial = target + ".partial"
+        do {
+            // Left behind by a backup that was interrupted.
+            if files.fileExists(atPath: partial) { try files.removeItem(atPath: partial) }
+            let connection = try SQLiteConnection(path: path, role: .backup, limits: limits)
+            defer { connection.close() }
+            try connection.vacuum(into: partial)
+            // SQLite does not sync what VACUUM INTO writes.
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: partial))
+            try file.synchronize()
+            try file.close()
+            try files.moveItem(atPath: partial, toPath: target)
+        } catch {
+            try? files.removeItem(atPath: partial)
+            if error is StorageError { throw error }
+            throw StorageError.unavailable("the backup \(target) could not be written: \(error)")
+        }
+    }
+
     func dispose() {
         // Nothing depends on it: the system clears its temporary directory in any case.
         if let temporaryDirectory { try? FileManager.default.removeItem(at: temporaryDirectory) }
