@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the suite needs from Debian, and how it is installed. Sourced by ./dev.
 
 build_packages=(

@@ -1,7 +1,12 @@
+# shellcheck shell=bash
 # Starting and stopping the four services on this machine. Sourced by ./dev, which sets $bin.
 
 services=(registry activity-reporting funding-policy notification)
 declare -A service_pid=() service_port=()
+# More options for Notification, for example where mail goes.
+notification_options=()
+# A program that runs beside the services and is stopped after them, for example the mail catcher.
+helper_pid=""
 
 # Starts all four with their data under a folder, waits until each is ready, and stops them when ./dev ends.
 start_services() { # start_services FOLDER BASE_PORT
@@ -11,18 +16,30 @@ start_services() { # start_services FOLDER BASE_PORT
         service_port[$name]=$((base + index))
         index=$((index + 1))
     done
+    require_free_ports
     trap stop_services EXIT
     for name in "${services[@]}"; do start_service "$name" "$data"; done
     for name in "${services[@]}"; do wait_until_ready "$name" "$data"; done
 }
 
+# Another program on a port would answer in the service's place.
+require_free_ports() {
+    local name port
+    for name in "${services[@]}"; do
+        for port in "${service_port[$name]}" $((service_port[$name] + 1000)); do
+            if (exec 9<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+                die "port $port, wanted for $name, is in use; stop what uses it or choose others with --base-port"
+            fi
+        done
+    done
+}
+
 start_service() { # start_service NAME FOLDER
     local name=$1 data=$2 port=${service_port[$1]}
-    local arguments=(--host 127.0.0.1 --port "$port" --admin-port $((port + 1000)) --data "$data/$name")
-    [ "$name" = registry ] || arguments+=(--registry "127.0.0.1:${service_port[registry]}")
-    case "$name" in
-        funding-policy | notification) arguments+=(--activity "127.0.0.1:${service_port[activity-reporting]}") ;;
-    esac
+    local arguments=(--listen "127.0.0.1:$port" --admin-listen "127.0.0.1:$((port + 1000))" --data "$data/$name")
+    [ "$name" = registry ] || arguments+=(--peer "registry=127.0.0.1:${service_port[registry]}")
+    [ "$name" != notification ] || arguments+=(--peer "activity=127.0.0.1:${service_port[activity-reporting]}")
+    [ "$name" != notification ] || arguments+=("${notification_options[@]}")
     mkdir -p "$data/$name"
     # A session of its own: Ctrl-C in the terminal reaches ./dev alone, which then stops the services in order.
     setsid "$bin/$name" "${arguments[@]}" </dev/null >>"$data/$name.log" 2>&1 &
@@ -69,6 +86,8 @@ stop_services() {
         wait "${service_pid[$name]}" 2>/dev/null || true
     done
     service_pid=()
+    [ -z "$helper_pid" ] || { kill -TERM "$helper_pid" 2>/dev/null || true; wait "$helper_pid" 2>/dev/null || true; }
+    helper_pid=""
 }
 
 tell_ports() {

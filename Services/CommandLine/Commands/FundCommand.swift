@@ -134,11 +134,14 @@ struct FundRunCommand: ServiceCommand {
     var to: MonthArgument?
     @Option(help: "policies/{id}; default: every active policy.")
     var policy = ""
+    @Flag(help: "First wait until all that the Registry knows now has arrived.")
+    var wait = false
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
         var request = Cdt_Funding_V1_StartRunRequest()
         request.unit = try await suite.unitName(unit, on: month.month.day(month.month.lastDay))
+        if wait { try await untilFresh(unit: request.unit, suite) }
         request.policy = policy
         request.fromMonth = "\(month)"
         request.toMonth = to.map { "\($0)" } ?? ""
@@ -156,6 +159,26 @@ struct FundRunCommand: ServiceCommand {
         progress.finish()
         try output.show(run) { runText(run) }
         if run.state == .failed { throw ExitCode(ExitCodes.failure) }
+    }
+
+    /// Asks about any one team of the unit: the answer says how old the facts are.
+    private func untilFresh(unit: String, _ suite: Connections) async throws {
+        let facts = FactsWait()
+        var list = Cdt_Registry_V1_ListTeamsRequest()
+        list.unit = unit
+        list.date = month.month.day(month.month.lastDay)
+        list.pageSize = 1
+        guard let team = try await suite.registry.listTeams(list, options: suite.call).teams.first else { return }
+        var request = Cdt_Funding_V1_GetTeamEntitlementRequest()
+        request.team = team.name
+        request.fromMonth = "\(month)"
+        try await facts.untilFresh {
+            do {
+                return [try await suite.funding.getTeamEntitlement(request, options: suite.call).freshness]
+            } catch let error as RPCError where error.code == .notFound {
+                return nil
+            }
+        }
     }
 }
 

@@ -80,6 +80,8 @@ struct NotifyRemindCommand: ServiceCommand {
     var overdue = false
     @Flag(help: "In English instead of Vietnamese.")
     var english = false
+    @Flag(help: "First wait until all that the other services know now has arrived.")
+    var wait = false
     @Flag(help: "Show the plan and send nothing.")
     var plan = false
     @Flag(help: "Do not wait until the messages are out.")
@@ -105,7 +107,13 @@ struct NotifyRemindCommand: ServiceCommand {
         }
         var planning = Cdt_Notification_V1_PlanCampaignRequest()
         planning.campaign = campaign
-        let planned = try await suite.notification.planCampaign(planning, options: suite.call)
+        var planned = try await suite.notification.planCampaign(planning, options: suite.call)
+        if wait {
+            try await FactsWait().untilFresh {
+                planned = try await suite.notification.planCampaign(planning, options: suite.call)
+                return planned.freshness
+            }
+        }
         if plan {
             try output.show(planned) { planText(planned.plan) }
             return

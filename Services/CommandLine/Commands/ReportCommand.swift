@@ -24,20 +24,21 @@ struct ReportOpenCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let begun = Date.now
+        let facts = FactsWait()
         var request = Cdt_Activity_V1_OpenPeriodRequest()
         request.period = "\(month)"
         request.requestID = UUID().uuidString
         var period = try await suite.activity.openPeriod(request, options: suite.call).period
         let progress = ProgressLine(label: "obligations", unit: "obligations")
-        while wait {
-            var get = Cdt_Activity_V1_GetPeriodRequest()
-            get.name = "periods/\(month)"
-            let answer = try await suite.activity.getPeriod(get, options: suite.call)
-            period = answer.period
-            progress.update(Int(period.obligations))
-            if period.derived, answer.registry.asOf.date >= begun { break }
-            try await Task.sleep(for: .milliseconds(200))
+        var get = Cdt_Activity_V1_GetPeriodRequest()
+        get.name = "periods/\(month)"
+        if wait {
+            try await facts.untilFresh {
+                let answer = try await suite.activity.getPeriod(get, options: suite.call)
+                period = answer.period
+                progress.update(Int(period.obligations))
+                return period.derived ? [answer.registry] : nil
+            }
         }
         progress.finish()
         try output.show(period) {

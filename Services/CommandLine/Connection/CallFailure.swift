@@ -25,11 +25,13 @@ package struct CallFailure: Error, CustomStringConvertible {
     }
 
     /// What the code alone tells; a service's own message says more where it can.
-    private static func remedy(_ code: StatusCode, called: [(kind: ServiceKind, endpoint: RPCClient.Target)]) -> String? {
+    private static func remedy(_ code: StatusCode, called: [(kind: ServiceKind, endpoint: RPCClient.Target)]) -> String?
+    {
         switch code {
         case .unavailable:
             guard let (kind, endpoint) = called.last else { return nil }
-            return "Is \(kind.title) running at \(endpoint.shown)? Start it with ./dev up, or name another address with "
+            return
+                "Is \(kind.title) running at \(endpoint.shown)? Start it with ./dev up, or name another address with "
                 + "--\(kind.rawValue) or \(kind.environmentVariable)."
         case .deadlineExceeded: return "Give it more time with --timeout SECONDS."
         case .unimplemented: return "The service is older than this cdt, or another one answers at that address."

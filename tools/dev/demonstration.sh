@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# ./dev run: the main job on invented data of a real province, told step by step. Sourced by ./dev.
+
+month=2024-10 month_end=2024-10-31 data_day=2024-10-01
+source_system=demo
+
+demonstration() {
+    local national="" once="" keep="" base_port=50051
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --national) national=1; shift ;;
+            --once) once=1; shift ;;
+            --keep) keep=1; shift ;;
+            --base-port) base_port=${2:?--base-port needs a port}; shift 2 ;;
+            *) die "run: unknown option $1; see ./dev help" ;;
+        esac
+    done
+    SECONDS=0
+    build_programs release
+    local folder=.local/run province=42 place="Tỉnh Hà Tĩnh" provinces=(--provinces 42)
+    if [ -n "$national" ]; then folder=.local/run-national province=vn place="Việt Nam" provinces=(); fi
+    [ -n "$keep" ] || rm -rf "$folder"
+    mkdir -p "$folder"
+
+    step "Starting the mail catcher and the four services (data in $folder)"
+    start_mail_catcher "$folder/mail"
+    start_services "$folder" "$base_port"
+    trap 'echo >&2; stop_services; exit 130' INT TERM
+    export CDT_REGISTRY="127.0.0.1:$base_port" CDT_ACTIVITY="127.0.0.1:$((base_port + 1))"
+    export CDT_FUNDING="127.0.0.1:$((base_port + 2))" CDT_NOTIFICATION="127.0.0.1:$((base_port + 3))"
+    cdt health
+
+    step "Generating $place as of $data_day (every person is invented)"
+    cdt generate "$folder/data" --as-of $data_day "${provinces[@]}" --reports $month --check
+
+    step "Importing teams and members over the wire"
+    cdt import "$folder/data" --source $source_system --code-date $data_day
+    cdt teams count "$province" --date $month_end
+
+    step "Opening $month for reporting, and submitting the reports that came"
+    cdt report open $month --wait
+    cdt report submit-file "$folder/data/reports-$month.csv" --month $month --unit "$province" --source $source_system
+    cdt report status "$province" --month $month --total
+
+    step "Computing the allowances of $month"
+    cdt fund run "$province" --month $month --wait
+
+    step "Reminding those who owe a report"
+    cdt notify remind "$province" --month $month --wait
+    tell_mail "$folder/mail"
+
+    step "What happened in $place, $month"
+    summary "$province"
+    printf '\nDone in %d min %d s.\n' $((SECONDS / 60)) $((SECONDS % 60))
+    [ -z "$once" ] || return 0
+    examples "$province"
+    wait_for_interrupt
+}
+
+cdt() { "$bin/cdt" "$@"; }
+
+# Keeps every mail in a Maildir; sets where Notification sends.
+start_mail_catcher() { # start_mail_catcher FOLDER
+    python_environment
+    mkdir -p "$1"
+    setsid tools/mail-catcher "$1" 0 </dev/null >"$1.log" 2>&1 &
+    helper_pid=$!
+    trap stop_services EXIT
+    local line=""
+    for _ in $(seq 100); do
+        line=$(grep -m1 '^listening on ' "$1.log" || true)
+        [ -z "$line" ] || break
+        kill -0 "$helper_pid" 2>/dev/null || { tail -5 "$1.log" >&2; die "the mail catcher has ended; see $1.log"; }
+        sleep 0.1
+    done
+    [ -n "$line" ] || die "the mail catcher does not start; see $1.log"
+    notification_options=(--smtp-url "smtp://${line#listening on }" --smtp-rate 1000
+        --smtp-from 'Nhắc việc <nhac-viec@cdt.example>')
+}
+
+tell_mail() { # tell_mail FOLDER
+    local mails=("$1"/new/*)
+    [ -e "${mails[0]}" ] || { echo "no mail has arrived in $1"; return 0; }
+    echo "${#mails[@]} mails arrived in $1/new; the first of them:"
+    .local/venv/bin/python - "${mails[0]}" <<'PY'
+import email, email.policy, sys
+mail = email.message_from_binary_file(open(sys.argv[1], "rb"), policy=email.policy.default)
+for header in ("From", "To", "Subject"):
+    print(f"  {header}: {mail[header]}")
+for line in mail.get_body(("plain",)).get_content().strip().splitlines():
+    print("  " + line)
+PY
+}
+
+summary() { # summary UNIT
+    local today
+    today=$(TZ=Asia/Ho_Chi_Minh date +%F)
+    echo "Reports by unit, as the units were on $month_end:"
+    cdt report status "$1" --month $month
+    echo
+    echo "The same reports in the units of today ($today):"
+    cdt report status "$1" --month $month --tree-date "$today"
+    echo
+    echo "Codes change their meaning, so a code is read with a date:"
+    cdt units resolve 15 --date 2025-06-30
+    cdt units resolve 15 --date 2025-07-01
+}
+
+examples() { # examples UNIT
+    local first
+    first=$(cdt teams list "$1" --date $month_end --level commune --limit 1 -o json | first_team)
+    step "The suite stays up until Ctrl-C. Try in another terminal:"
+    cat <<TEXT
+  export PATH=$bin:\$PATH CDT_REGISTRY=$CDT_REGISTRY CDT_ACTIVITY=$CDT_ACTIVITY \\
+      CDT_FUNDING=$CDT_FUNDING CDT_NOTIFICATION=$CDT_NOTIFICATION
+
+  cdt units search 'ky anh' --date $month_end
+  cdt teams get $first --date $month_end
+  cdt teams members $first --date $month_end
+  cdt coverage $1 --level hamlet --date $month_end
+  cdt report owed $1 --month $month --limit 10
+  cdt fund entitlement $first --month $month --explain
+  cdt notify channels
+
+  $PWD/.local/venv/bin/buf curl --protocol grpc --http2-prior-knowledge \\
+      -d '{"code": "15", "date": "2025-06-30"}' \\
+      http://$CDT_REGISTRY/cdt.registry.v1.RegistryService/ResolveUnitCode
+
+TEXT
+    tell_ports
+}
+
+first_team() { "$PWD/.local/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["teams"][0]["name"])'; }
