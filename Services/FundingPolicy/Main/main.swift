@@ -1,1 +1,4 @@
-print("placeholder")
+import FundingPolicy
+import ServiceKit
+
+await ServiceHost.main(FundingPolicyDefinition.self)

@@ -41,7 +41,7 @@ package struct FactsReader {
             let id = try row.text(0)
             let decision = try row.textOrNull(3).map { number in
                 LegalDocument(
-                    number: number, issuer: try row.textOrNull(4) ?? "", issuedOn: try row.dayOrNull(5),
+                    number: number, issuer: try row.textOrNull(4) ?? "", issuedOn: try row.dateOrNull(5),
                     effective: try row.days(6))
             }
             found[id] = TeamFacts(

@@ -154,23 +154,9 @@ package enum FundingSchema {
         ])
 }
 
-/// How days stand in the tables.
-extension SQLValue {
-    init(_ day: LocalDate?) { self = day.map { .text($0.description) } ?? .null }
-}
-
 extension Row {
-    /// A day, NULL for open.
-    func dayOrNull(_ index: Int) throws -> LocalDate? {
-        guard let text = try textOrNull(index) else { return nil }
-        guard let day = LocalDate(text) else {
-            throw StorageError.misuse("\"\(text)\" in column \(index) is not a day")
-        }
-        return day
-    }
-
-    /// Two columns, first day and first day after.
+    /// Two columns, first day and first day after; NULL is open.
     func days(_ index: Int) throws -> DateRange {
-        DateRange(from: try dayOrNull(index), exclusiveEnd: try dayOrNull(index + 1))
+        DateRange(from: try dateOrNull(index), exclusiveEnd: try dateOrNull(index + 1))
     }
 }
