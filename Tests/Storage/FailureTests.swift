@@ -36,6 +36,58 @@ import Testing
         }
     }
 
+    /// A limit on the size of files stands for a disk that is really full: the system refuses to write.
+    @Test func aDiskThatFillsUpRefusesWritesAndRecovers() async throws {
+        try await withDirectory { directory in
+            let path = directory.appendingPathComponent("store.sqlite").path
+            await #expect(processExitsWith: .success) { [path = path as String] in
+                signal(SIGXFSZ, SIG_IGN)
+                let database = try await Database.open(.sqlite(path: path), migrations: [notes])
+                var limit = rlimit()
+                getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+                let roomy = limit
+                limit.rlim_cur = 300_000
+                setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+                var written: [Int] = []
+                var refused = 0
+                for id in 1...200 {
+                    do {
+                        try await database.add(id, "\(id)" + String(repeating: "x", count: 3_000))
+                        written.append(id)
+                    } catch let error as StorageError {
+                        guard case .full = error else { throw error }
+                        refused += 1
+                    }
+                    #expect(try database.ids() == written)
+                }
+                #expect(refused > 50)
+                var again = roomy
+                setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &again)
+                try await database.add(1_000, "room")
+                #expect(try database.ids() == written + [1_000])
+                await database.close()
+            }
+            let survivor = try await Database.open(.sqlite(path: path), migrations: [notes])
+            #expect(try survivor.ids().last == 1_000)
+            await survivor.close()
+        }
+    }
+
+    @Test func othersOnTheMachineCannotReadTheFile() async throws {
+        try await withDirectory { directory in
+            let path = directory.appendingPathComponent("data/store.sqlite").path
+            let database = try await Database.open(.sqlite(path: path), migrations: [notes])
+            try await database.add(1, "a")
+            let copy = directory.appendingPathComponent("copy.sqlite").path
+            try await database.backup(to: copy)
+            for file in [path, path + "-wal", path + "-shm", copy] {
+                let attributes = try FileManager.default.attributesOfItem(atPath: file)
+                #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600, "\(file)")
+            }
+            await database.close()
+        }
+    }
+
     /// SQLite undoes the whole transaction by itself when the disk is full: the neighbours must not be lost.
     @Test func aWriteThatFillsTheDiskLosesNobodyElse() async throws {
         try await withDatabase(small) { database in

@@ -26,6 +26,7 @@ final class SQLiteEngine: Engine {
             self.path = path
             temporaryDirectory = nil
             try Self.makeDirectory(of: path)
+            try Self.makeFile(path)
         case .temporary:
             let directory = FileManager.default.temporaryDirectory
                 .appendingPathComponent("cdt-\(UUID().uuidString.lowercased())", isDirectory: true)
@@ -44,6 +45,16 @@ final class SQLiteEngine: Engine {
         }
     }
 
+    /// Personal data: nobody but the service's own user reads the file. SQLite gives its log the same rights.
+    private static func makeFile(_ path: String) throws {
+        // Without O_TRUNC: what is there stays, with the rights its operator gave it.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw StorageError.unavailable("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        Foundation.close(descriptor)
+    }
+
     func connect(_ role: ConnectionRole) throws -> any EngineConnection {
         try SQLiteConnection(path: path, role: role, limits: limits)
     }
@@ -59,6 +70,7 @@ final class SQLiteEngine: Engine {
         do {
             // Left behind by a backup that was interrupted.
             if files.fileExists(atPath: partial) { try files.removeItem(atPath: partial) }
+            try Self.makeFile(partial)
             let connection = try SQLiteConnection(path: path, role: .backup, limits: limits)
             defer { connection.close() }
             try connection.vacuum(into: partial)

@@ -4,10 +4,11 @@ import Foundation
 /// SQLite's result codes as `StorageError`.
 enum SQLiteErrors {
     static func error(code: Int32, handle: OpaquePointer, context: String) -> any Error {
+        let system = errno
         let message = String(cString: sqlite3_errmsg(handle))
-        if code & 0xff == SQLITE_IOERR, [ENOSPC, EDQUOT].contains(sqlite3_system_errno(handle)) {
-            return StorageError.full(message)
-        }
+        // SQLite reports ENOSPC as SQLITE_FULL by itself, but neither a quota nor a limit on the size of files.
+        // `sqlite3_system_errno` is not set for the log, so the thread's own is asked; `step` has cleared it.
+        if code & 0xff == SQLITE_IOERR, [ENOSPC, EDQUOT, EFBIG].contains(system) { return StorageError.full(message) }
         return error(code: code, message: message, context: context)
     }
 

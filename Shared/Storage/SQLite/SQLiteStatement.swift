@@ -1,4 +1,5 @@
 import CSQLite
+import Foundation
 
 /// A statement compiled by SQLite.
 final class SQLiteStatement: EngineStatement {
@@ -82,6 +83,7 @@ final class SQLiteStatement: EngineStatement {
 
     func step() throws -> Bool {
         generation &+= 1
+        errno = 0
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false

@@ -134,7 +134,10 @@ private struct WriterLoop {
         do {
             try connection.beginWrite()
         } catch {
-            answer([Done(request: first, outcome: .failure(error))])
+            // Whatever stands in the way (another process's lock) has been waited for on behalf of all that wait here.
+            let waiting = [first] + backlog.reversed()
+            backlog = []
+            answer(waiting.map { Done(request: $0, outcome: .failure(error)) })
             return
         }
         var candidate: WriteRequest? = first
