@@ -134,7 +134,7 @@ let package = Package(
                 path: "Tests/Benchmarks/RPCServer", swiftSettings: strict),
 
             tests("HTTP2", ["HTTP2"]),
-            tests("RPC", ["RPC", "HTTP2"]),
+            tests("RPC", ["RPC", "HTTP2", "TestSupport"]),
             tests(
                 "Shared",
                 [
@@ -143,7 +143,7 @@ let package = Package(
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ]),
             tests("Storage", ["Storage", "CSQLite"]),
-            tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
+            tests("ChangeFeed", ["ChangeFeed", "TestSupport", "Storage", "Shared", "RPC", protobuf, logging]),
             tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto] + nio),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),

@@ -2,6 +2,7 @@ import RPC
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
@@ -31,7 +32,8 @@ import Testing
     @Test func aConsumerCatchesUpWhenTheProducerComesBack() async throws {
         let producer = try await Producer.open()
         let copy = try await Copy.open()
-        var (server, port) = try await serve(producer)
+        let port = try FreePort.find()
+        var (server, _) = try await serve(producer, port: port)
         let rpc = try client(port)
         let consumer = try copy.consumer(of: RemoteFeed(.init(rpc)))
         try await consumer.running {
@@ -57,9 +59,7 @@ import Testing
     @Test func aConsumerStartedBeforeItsProducerWaits() async throws {
         let producer = try await Producer.open()
         let copy = try await Copy.open()
-        // A port that was free a moment ago.
-        let (first, port) = try await serve(producer)
-        await first.shutdown(grace: .zero)
+        let port = try FreePort.find()
         let rpc = try client(port)
         let consumer = try copy.consumer(of: RemoteFeed(.init(rpc)))
         try await producer.set("items/a", 1)

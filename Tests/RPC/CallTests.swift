@@ -1,6 +1,7 @@
 import HTTP2
 import NIOConcurrencyHelpers
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import RPC
@@ -284,17 +285,15 @@ extension RPCClient {
     }
 
     @Test func callsThatWaitForReadySurviveTheServersAbsence() async throws {
-        let first = RPCServer(configuration: .init(), services: [EchoService()])
-        let port = try await first.start()
-        await first.shutdown(grace: .zero)
+        let port = try FreePort.find()
         let client = try RPCClient(host: "127.0.0.1", port: port)
         let task = Task { try await client.unary([5], options: CallOptions(timeout: .seconds(30), waitForReady: true)) }
         try await Task.sleep(for: .milliseconds(300))
-        let second = RPCServer(configuration: .init(port: port), services: [EchoService()])
-        try await second.start()
+        let server = RPCServer(configuration: .init(port: port), services: [EchoService()])
+        try await server.start()
         #expect(try await task.value == [5])
         await client.close()
-        await second.shutdown(grace: .zero)
+        await server.shutdown(grace: .zero)
     }
 
     @Test func drainingFinishesCallsUnderWayAndRefusesNewOnes() async throws {
