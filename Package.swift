@@ -150,7 +150,7 @@ let package = Package(
             tests("FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
-            tests("Interop", ["Shared", "RPC", "ServiceKit", "TestSupport", protobuf], exclude: ["Clients"]),
+            tests("Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),
             tests("Suite", ["Shared", "RPC", "TestSupport", protobuf]),
         ]
 )

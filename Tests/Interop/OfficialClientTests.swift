@@ -36,7 +36,8 @@ import Testing
     @Test(arguments: [
         "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
         "cancel_after_begin", "cancel_after_first_response", "timeout_on_sleeping_server", "custom_metadata",
-        "status_code_and_message", "unimplemented_method", "unimplemented_service",
+        "status_code_and_message", "unimplemented_method", "unimplemented_service", "client_compressed_unary",
+        "client_compressed_streaming",
     ])
     func `Ruby's client passes`(testCase: String) async throws {
         try await TestServer.run { server in

@@ -210,6 +210,21 @@ import Testing
         }
     }
 
+    /// The caller breaks out of the responses, or fails between two steps.
+    @Test func `A call that nobody holds any more ends on both sides`() async throws {
+        try await withServer { client, server in
+            do {
+                let download = try await client.streamingOutputCall(
+                    .with { $0.responseParameters = (0..<100).map { _ in .with { $0.size = 300_000 } } })
+                for try await _ in download.responses { break }
+            }
+            _ = try await server.line(after: "ended StreamingOutputCall", within: .seconds(10))
+
+            try await client.fullDuplexCall().requests.send(outputRequest(9))
+            _ = try await server.line(after: "ended FullDuplexCall", within: .seconds(10))
+        }
+    }
+
     @Test func `A call that failed UNAVAILABLE is made again, up to the limit`() async throws {
         try await withServer { client, _ in
             func options(_ key: String, failures: Int, retries: Bool = true) -> CallOptions {

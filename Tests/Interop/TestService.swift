@@ -20,6 +20,9 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
     ) async throws -> Grpc_Testing_SimpleResponse {
         echoMetadata(context)
         observations.sawDeadline(context.deadline?.remaining)
+        if request.hasExpectCompressed {
+            try expect(compressed: request.expectCompressed.value, context.counters.compressedMessagesReceived == 1)
+        }
         if request.hasResponseStatus { throw status(request.responseStatus, context) }
         context.setCompression(request.responseCompressed.value)
         return .with { $0.payload = .zeros(request.responseSize) }
@@ -47,7 +50,15 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         try await observations.handling {
             echoMetadata(context)
             var total = 0
-            for try await request in requests { total += request.payload.body.count }
+            var compressedBefore = 0
+            for try await request in requests {
+                let compressed = context.counters.compressedMessagesReceived
+                if request.hasExpectCompressed {
+                    try expect(compressed: request.expectCompressed.value, compressed > compressedBefore)
+                }
+                compressedBefore = compressed
+                total += request.payload.body.count
+            }
             return .with { $0.aggregatedPayloadSize = Int32(total) }
         }
     }
@@ -87,6 +98,14 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
             context.setCompression(parameters.compressed.value)
             try await response.write(.with { $0.payload = .zeros(parameters.size) })
         }
+    }
+
+    /// Feature "Compressed Request".
+    private func expect(compressed wanted: Bool, _ actual: Bool) throws {
+        guard wanted != actual else { return }
+        throw RPCError(
+            code: .invalidArgument,
+            message: "The request is \(actual ? "" : "not ")compressed, against expect_compressed.")
     }
 
     /// Feature "Echo Metadata".

@@ -92,11 +92,22 @@ import Testing
 
     @Test func aFailingServerStopsRetries() {
         var throttle = RetryThrottle()
-        for _ in 0..<60 { throttle.failed() }
+        for _ in 0..<60 { throttle.failed(code: .unavailable, unprocessed: false, pushback: nil) }
         var state = AttemptState(policy: RetryPolicy())
         #expect(state.failed(code: .unavailable, unprocessed: false, pushback: nil, throttle: throttle) == .giveUp)
         for _ in 0..<200 { throttle.succeeded() }
         #expect(throttle.allowsRetry)
+    }
+
+    @Test func refusalsOfARequestDoNotStopRetries() {
+        var throttle = RetryThrottle()
+        for _ in 0..<200 {
+            throttle.failed(code: .notFound, unprocessed: false, pushback: nil)
+            throttle.failed(code: .unavailable, unprocessed: true, pushback: nil)
+        }
+        #expect(throttle.allowsRetry)
+        for _ in 0..<60 { throttle.failed(code: .resourceExhausted, unprocessed: false, pushback: -1) }
+        #expect(!throttle.allowsRetry)
     }
 
     @Test func backoffGrowsToItsMaximum() {

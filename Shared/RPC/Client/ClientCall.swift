@@ -129,7 +129,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     private func attemptFailed(_ error: RPCError, unprocessed: Bool) {
         stream = nil
         guard outcome == nil else { return }
-        client.throttle.failed()
+        client.throttle.failed(code: error.code, unprocessed: unprocessed, pushback: response.pushback)
         guard !response.isCommitted else { return finish(.failure(error)) }
         switch attempts.failed(
             code: error.code, unprocessed: unprocessed, pushback: response.pushback, throttle: client.throttle)

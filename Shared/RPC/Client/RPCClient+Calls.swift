@@ -17,7 +17,7 @@ extension RPCClient {
         decode: @escaping @Sendable ([UInt8]) throws -> Response
     ) async throws -> ServerStreamingCall<Response> {
         let call = try await start(method, options: options, request: encode(request))
-        return ServerStreamingCall(responses: ResponseStream(call: call, decode: decode))
+        return ServerStreamingCall(responses: ResponseStream(holder: CallHolder(call), decode: decode))
     }
 
     /// Starts a client-streaming call.
@@ -27,7 +27,7 @@ extension RPCClient {
         decode: @escaping @Sendable ([UInt8]) throws -> Response
     ) async throws -> ClientStreamingCall<Request, Response> {
         let call = try await start(method, options: options, request: nil)
-        return ClientStreamingCall(requests: RequestWriter(call: call, encode: encode), decode: decode)
+        return ClientStreamingCall(requests: RequestWriter(holder: CallHolder(call), encode: encode), decode: decode)
     }
 
     /// Starts a bidirectional-streaming call.
@@ -36,8 +36,9 @@ extension RPCClient {
         encode: @escaping @Sendable (Request) throws -> [UInt8],
         decode: @escaping @Sendable ([UInt8]) throws -> Response
     ) async throws -> BidirectionalCall<Request, Response> {
-        let call = try await start(method, options: options, request: nil)
+        let holder = CallHolder(try await start(method, options: options, request: nil))
         return BidirectionalCall(
-            requests: RequestWriter(call: call, encode: encode), responses: ResponseStream(call: call, decode: decode))
+            requests: RequestWriter(holder: holder, encode: encode),
+            responses: ResponseStream(holder: holder, decode: decode))
     }
 }

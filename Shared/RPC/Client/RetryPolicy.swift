@@ -27,7 +27,13 @@ struct RetryThrottle: Sendable {
     var allowsRetry: Bool { tokens > maximum / 2 }
 
     mutating func succeeded() { tokens = min(maximum, tokens + perSuccess) }
-    mutating func failed() { tokens = max(0, tokens - 1) }
+
+    /// Counts a failed attempt, if it says that the server struggles: what it did not see, and refusals of the request
+    /// itself, do not ("only RPCs with status codes indicating to retry, or with pushback not to").
+    mutating func failed(code: StatusCode, unprocessed: Bool, pushback: Int?) {
+        guard pushback.map({ $0 < 0 }) == true || (code == .unavailable && !unprocessed) else { return }
+        tokens = max(0, tokens - 1)
+    }
 }
 
 /// What to do about a failed attempt. A value: asked once for each failure.

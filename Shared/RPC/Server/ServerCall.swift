@@ -173,6 +173,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
             throw RPCError(code: .internal, message: "The request is gone.")
         }
         loopCounters.messagesReceived += 1
+        if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
         loopCounters.bytesReceived += frame.bytes.count
         return try decoding(frame.bytes, by: decode)
     }
@@ -206,6 +207,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         if let frame = state.take() {
             stream.consume(frame.credit)
             loopCounters.messagesReceived += 1
+            if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
             loopCounters.bytesReceived += frame.bytes.count
             return .success(frame.bytes)
         }

@@ -111,7 +111,7 @@ struct ServerCallState: Sendable {
         }
         do {
             frame.bytes = try Gzip.decompress(frame.bytes, limit: maximumMessage)
-            frame.isCompressed = false
+            // `isCompressed` stays: it says how the message came.
         } catch .tooLarge {
             throw MessageDeframer.Failure.tooLarge(maximumMessage + 1).status(limit: maximumMessage)
         } catch {

@@ -77,6 +77,8 @@ public struct ServerContext: Sendable {
 /// Messages and bytes of a call; bytes are message bytes before compression.
 public struct CallCounters: Sendable, Hashable {
     public var messagesReceived = 0
+    /// Of `messagesReceived`, those that came compressed.
+    public var compressedMessagesReceived = 0
     public var messagesSent = 0
     public var bytesReceived = 0
     public var bytesSent = 0
