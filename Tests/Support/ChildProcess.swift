@@ -97,9 +97,18 @@ package struct ChildProcess: Sendable {
         let merged = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var variables = merged.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in arguments + variables { free(text) } }
+        keepDescriptorsToOurselves()
         var pid: pid_t = 0
         let code = posix_spawn(&pid, "/usr/bin/env", &actions, &attributes, &arguments, &variables)
         guard code == 0 else { throw CannotStart(command: command, code: code) }
         return pid
+    }
+
+    /// SwiftNIO's sockets are inherited unless told otherwise, and a child that holds one keeps a connection open that a
+    /// test has closed, and a port taken that a test has freed.
+    private static func keepDescriptorsToOurselves() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+            if let descriptor = Int32(name), descriptor > 2 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        }
     }
 }
