@@ -24,7 +24,8 @@ func service(_ name: String, executable: String, dependencies: [Target.Dependenc
     [
         .target(
             name: name,
-            dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto] + dependencies,
+            dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto]
+                + dependencies,
             path: "Services/\(name)", exclude: ["Main"], resources: resources, swiftSettings: strict),
         .executableTarget(
             name: executable, dependencies: [.target(name: name), "ServiceKit"], path: "Services/\(name)/Main",
@@ -87,7 +88,9 @@ let package = Package(
             ]
                 + nio,
             path: "Shared/HTTP2", swiftSettings: strict),
-        .target(name: "RPC", dependencies: ["HTTP2", "CZlib", product("DequeModule", "swift-collections")] + nio, path: "Shared/RPC", swiftSettings: strict),
+        .target(
+            name: "RPC", dependencies: ["HTTP2", "CZlib", product("DequeModule", "swift-collections")] + nio,
+            path: "Shared/RPC", swiftSettings: strict),
 
         // The contract.
         .target(name: "Shared", dependencies: ["RPC", protobuf], path: "Shared/Shared", swiftSettings: strict),
@@ -102,7 +105,8 @@ let package = Package(
         // What every service stands on.
         .target(name: "Storage", dependencies: ["CSQLite"], path: "Shared/Storage", swiftSettings: strict),
         .target(
-            name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging], path: "Shared/ChangeFeed",
+            name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging],
+            path: "Shared/ChangeFeed",
             swiftSettings: strict),
         .target(
             name: "ServiceKit",
@@ -147,10 +151,12 @@ let package = Package(
             tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto] + nio),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),
-            tests("FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),
+            tests(
+                "FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),
             tests("Notification", ["Notification"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
-            tests("Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),
+            tests(
+                "Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),
             tests("Suite", ["Shared", "RPC", "TestSupport", protobuf]),
         ]
 )
