@@ -33,7 +33,10 @@ package struct Evidence: Sendable, Hashable {
             facts.append(Evidence.fact(Kind.decision, team.id, decision.inForce, decision.number))
         }
         for placement in team.placements {
-            facts.append(Evidence.fact(Kind.placement, placement.unit, placement.days, placement.unit))
+            facts.append(
+                Evidence.fact(
+                    Kind.placement, placement.unit, placement.days,
+                    placement.unitName.isEmpty ? placement.unit : placement.unitName))
         }
         for days in coverage.territory {
             facts.append(

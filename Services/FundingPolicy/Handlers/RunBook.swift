@@ -40,8 +40,13 @@ package struct RunBook: Sendable {
         }
         return try await database.write { transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
-                if !run.unit.isEmpty, try FactsReader(transaction).unit(run.unit) == nil {
-                    return .failure(FundingErrors.unitNotFound(run.unit))
+                var run = run
+                if !run.unit.isEmpty {
+                    guard let unit = try FactsReader(transaction).unit(run.unit) else {
+                        return .failure(FundingErrors.unitNotFound(run.unit))
+                    }
+                    // The nation named and nothing named are one scope.
+                    if unit.level == UnitFacts.nationLevel { run.unit = "" }
                 }
                 if !run.policy.isEmpty {
                     let versions = try PolicyStore.versions(of: run.policy, transaction)

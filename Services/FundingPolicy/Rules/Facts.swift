@@ -33,9 +33,12 @@ package struct Placement: Sendable, Hashable {
     /// `units/{id}`.
     package var unit: String
     package var days: DateRange
-    package init(unit: String, days: DateRange) {
+    /// The unit's name, for people to read; empty where nobody reads it.
+    package var unitName: String
+    package init(unit: String, days: DateRange, unitName: String = "") {
         self.unit = unit
         self.days = days
+        self.unitName = unitName
     }
 }
 

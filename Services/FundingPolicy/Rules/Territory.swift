@@ -101,18 +101,24 @@ package struct TerritoryTracer {
         return try answer(for: parent.unit, in: source)
     }
 
-    /// The days on which a team's place lay in the territory. Where a unit is made of parts from inside and outside,
-    /// the team's own earlier place decides; without one, it is outside.
+    /// The days on which a team's place lay in the territory.
+    ///
+    /// A team keeps its last known place until the next one is recorded: where a unit ended and "no successor is guessed",
+    /// the ground the team works on has not moved. Where a unit is made of parts from inside and outside, the team's own
+    /// earlier place decides; without one, it is outside.
     package mutating func days(of placements: [Placement], in source: some UnitSource) throws -> [DateRange] {
+        let ordered = placements.sorted { ($0.days.from ?? .distantPast) < ($1.days.from ?? .distantPast) }
         var result: [DateRange] = []
-        var before = false
-        for placement in placements.sorted(by: { ($0.days.from ?? .distantPast) < ($1.days.from ?? .distantPast) }) {
+        var inside = false
+        for (index, placement) in ordered.enumerated() {
             switch try answer(for: placement.unit, in: source) {
-            case .inside: before = true
-            case .outside: before = false
+            case .inside: inside = true
+            case .outside: inside = false
             case .mixed: break
             }
-            if before { result.append(placement.days) }
+            guard inside else { continue }
+            let next = index + 1 < ordered.count ? ordered[index + 1].days.from : nil
+            result.append(DateRange(from: placement.days.from, exclusiveEnd: next))
         }
         return DateRange.union(result)
     }

@@ -58,11 +58,13 @@ package struct FactsReader {
         }
         try forEach(
             """
-            SELECT team_id, unit_id, from_day, end_day FROM team_placements WHERE team_id IN (@ids)
-            ORDER BY team_id, position
+            SELECT p.team_id, p.unit_id, p.from_day, p.end_day, coalesce(u.display_name, '')
+            FROM team_placements p LEFT JOIN units u ON u.id = p.unit_id WHERE p.team_id IN (@ids)
+            ORDER BY p.team_id, p.position
             """, ids
         ) { row in
-            found[try row.text(0)]?.placements.append(Placement(unit: try row.text(1), days: try row.days(2)))
+            found[try row.text(0)]?.placements.append(
+                Placement(unit: try row.text(1), days: try row.days(2), unitName: try row.text(4)))
         }
         return found
     }

@@ -81,6 +81,14 @@ private struct Tree: UnitSource {
         #expect(try tracer.days(of: [now], in: Tree.sample).isEmpty)
     }
 
+    @Test func theLastKnownPlaceHoldsUntilTheNextIsRecorded() throws {
+        var tracer = TerritoryTracer(jurisdiction: "bd", date: day("2024-01-01"))
+        let ended = Placement(unit: "bd-1", days: days("2022-06-01", "2024-03-31"))
+        #expect(try tracer.days(of: [ended], in: Tree.sample) == [days("2022-06-01")])
+        let later = Placement(unit: "hcm-1", days: days("2024-09-01"))
+        #expect(try tracer.days(of: [ended, later], in: Tree.sample) == [days("2022-06-01", "2024-08-31")])
+    }
+
     @Test func aTeamThatMovesOutLosesThePolicyFromThatDay() throws {
         var tracer = TerritoryTracer(jurisdiction: "bd", date: day("2024-01-01"))
         let moved = [

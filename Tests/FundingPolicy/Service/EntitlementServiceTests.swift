@@ -51,7 +51,7 @@ import Testing
                 - Team ACTIVE from 2024-03-15 on.
                 - Establishing decision a/QĐ-UBND in force from 2024-03-15 on.
                 - Place in the territory of Hà Tĩnh as of 2024-01-01: from 2024-03-15 on.
-                - Placed at units/ht-hamlet from 2024-03-15 on.
+                - Placed at Thôn Hà Tĩnh from 2024-03-15 on.
                 Active days in 2024-03: 17 of 31 (2024-03-15 to 2024-03-31).
                 HALF_MONTH: 17 days are at least 15, weight 1.
                 600,000 × 1 = 600,000 đồng.
@@ -65,7 +65,7 @@ import Testing
                 - Tổ đang hoạt động từ 15/3/2024.
                 - Quyết định thành lập a/QĐ-UBND có hiệu lực từ 15/3/2024.
                 - Địa bàn thuộc Hà Tĩnh theo địa giới ngày 1/1/2024: từ 15/3/2024.
-                - Đặt tại units/ht-hamlet từ 15/3/2024.
+                - Đặt tại Thôn Hà Tĩnh từ 15/3/2024.
                 Số ngày được tính trong tháng 3/2024: 17/31 (từ 15/3/2024 đến 31/3/2024).
                 HALF_MONTH: 17 ngày, từ 15 ngày trở lên, hệ số 1.
                 600.000 × 1 = 600.000 đồng.
@@ -142,6 +142,30 @@ import Testing
         #expect(try await service.entitlement("b", "2025-07").lines.isEmpty)
         let asked = try await service.entitlement("b", "2025-07", policy: "policies/binh-duong-27-2023")
         #expect(asked.lines.filter { $0.kind == .ratePerMemberMonth }.map(\.reasons) == [[.outOfTerritory]])
+    }
+
+    @Test func aTeamWhoseUnitEndedWithoutASuccessorKeepsItsTerritory() async throws {
+        let service = try await Fixture()
+        var team = Fixture.team("a", in: "ht", level: .commune)
+        team.placements = [
+            .with {
+                $0.unit = "units/ht-ended"
+                $0.from = "2022-06-01"
+                $0.to = "2024-12-31"
+            }
+        ]
+        try await service.apply([
+            Fixture.unit(
+                "ht-ended", .commune, "Xã cũ", ("", "2024-12-31"), in: [("ht-district", "", "2024-12-31")]), team,
+        ])
+        #expect(try await service.entitlement("a", "2024-12").amountDong == 600_000)
+        #expect(try await service.entitlement("a", "2025-08").amountDong == 600_000)
+        let province = try await service.compute(
+            .with {
+                $0.unit = "units/ht"
+                $0.fromMonth = "2025-08"
+            })
+        #expect(province.end.amountDong == 600_000)
     }
 
     @Test func daNangCoversHamletTeamsAndLaterQuangNamToo() async throws {

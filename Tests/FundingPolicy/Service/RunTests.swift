@@ -111,6 +111,13 @@ import Testing
         #expect(first.state == .running)
     }
 
+    @Test func theNationNamedAndNothingNamedAreOneScope() async throws {
+        let service = try await Fixture()
+        try await service.apply(manyTeams(2))
+        let first = try await service.run(october(""))
+        #expect(try await service.run(october("units/vn")).sameAs == first.name)
+    }
+
     @Test func anInterruptedRunIsComputedAgainWithoutDoubling() async throws {
         let service = try await Fixture()
         try await service.apply(manyTeams(5))
