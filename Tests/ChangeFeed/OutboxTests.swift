@@ -198,7 +198,7 @@ import Testing
         let producer = try await Producer.open()
         for index in 0..<4 { try await producer.set("items/\(index)", 1, at: 0) }
         try await producer.set("items/2", 2, at: 0)
-        let removed = try await producer.outbox.compact(topic: Producer.topic, in: producer.database, at: 1_000 * day)
+        let removed = try await producer.outbox.compact(in: producer.database, at: 1_000 * day)
         #expect(removed == 1)
         #expect(try await producer.events().map(\.sequence) == [1, 2, 4, 5])
         await producer.database.close()

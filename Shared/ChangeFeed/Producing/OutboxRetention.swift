@@ -18,6 +18,18 @@ extension Outbox {
         var isTombstone: Bool
     }
 
+    /// Compacts all topics, one after the other; for a daily task. Returns the number of events removed.
+    @discardableResult
+    package func compact(
+        in database: Database, retention: FeedRetention = FeedRetention(), at microseconds: Int64
+    ) async throws -> Int {
+        var removed = 0
+        for topic in topics.keys.sorted() {
+            removed += try await compact(topic: topic, in: database, retention: retention, at: microseconds)
+        }
+        return removed
+    }
+
     /// Removes what no reader needs any more; the newest event of each aggregate and of the topic always stays, but
     /// for old tombstones. Reads on a reader thread and removes in small transactions. Returns the number removed.
     ///
