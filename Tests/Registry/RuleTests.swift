@@ -30,13 +30,16 @@ private func id(_ number: UInt64) -> UniqueID { UniqueID(high: 0, low: number) }
         #expect(TeamHistory.places(of: stretches) == places)
     }
 
-    @Test func `a place that ends without a successor leaves a stretch without one`() {
+    @Test func `a place that ends without a successor leaves a stretch without a unit`() {
         let stretches = TeamHistory.stretches(
             statuses: [StatusPeriod(status: .active, range: range("2023-01-01"))],
-            places: [place(1, range("2023-01-01", "2024-12-31"))])
+            places: [
+                place(1, range("2023-01-01", "2024-12-31")),
+                TeamPlace(unit: nil, commune: 1, basis: .ended, range: range("2025-01-01")),
+            ])
         #expect(stretches.map(\.range) == [range("2023-01-01", "2024-12-31"), range("2025-01-01")])
-        #expect(stretches.last?.place == nil)
-        #expect(stretches.last.map(TeamRules.needsPlacement) == true)
+        #expect(stretches.map(TeamRules.needsPlacement) == [false, true])
+        #expect(TeamHistory.units(of: stretches).map(\.range) == [range("2023-01-01", "2024-12-31")])
     }
 
     @Test func `a later status replaces what was recorded after it`() {
@@ -112,8 +115,10 @@ private func id(_ number: UInt64) -> UniqueID { UniqueID(high: 0, low: number) }
         #expect(reasons(range("2024-07-01"), as: .leader, ofTeam: [leader]).isEmpty)
         #expect(reasons(range("2024-01-01"), as: .deputy, ofTeam: [leader]).isEmpty)
         #expect(
-            reasons(range("2024-01-01"), as: .leader, ofTeam: [member(1, role: .leader, range("2023-01-01"), void: true)])
-                .isEmpty)
+            reasons(
+                range("2024-01-01"), as: .leader, ofTeam: [member(1, role: .leader, range("2023-01-01"), void: true)]
+            )
+            .isEmpty)
     }
 
     @Test func `R7: one commune and one hamlet team at once, never twice the same`() {

@@ -21,7 +21,8 @@ struct RunningRegistry: Sendable {
         let service = try await ServiceHost.start(
             RegistryServer.self, arguments: ["--data", folder.path, "--today", "2026-11-21", "--log-level", "error"])
         let client = try RPCClient(
-            targets: [.init(host: "127.0.0.1", port: service.endpoint.port)], options: .init(defaultTimeout: .seconds(120)))
+            targets: [.init(host: "127.0.0.1", port: service.endpoint.port)],
+            options: .init(defaultTimeout: .seconds(120)))
         return RunningRegistry(
             service: service, registry: .init(client), imports: .init(client), feed: .init(client))
     }
@@ -115,7 +116,7 @@ func teamRow(
             $0.established = established
             $0.decision = .with {
                 $0.number = "01/QĐ-UBND"
-                $0.issuedOn = established
+                $0.issuedOn = "2022-03-01"
             }
             change(&$0)
         }

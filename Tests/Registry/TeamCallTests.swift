@@ -210,7 +210,7 @@ import Testing
     }
 
     @Test func `of many joins for the last seat exactly one succeeds`() async throws {
-        let team = try await registry.registry.createTeam(team("03184")).team
+        let team = try await registry.registry.createTeam(team("03193")).team
         _ = try await registry.registry.createCapacityPolicy(
             .with {
                 $0.policy = .with {

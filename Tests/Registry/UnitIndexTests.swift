@@ -141,7 +141,10 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
             return last < date("2025-06-30") && units.successors(of: rank).isEmpty
         }
         #expect(ended.count == 586)
-        for rank in ended { #expect(units.stays(of: rank).last?.commune == rank) }
+        for rank in ended {
+            #expect(units.stays(of: rank).last?.commune == rank)
+            #expect(units.stays(of: rank).last?.basis == .ended)
+        }
         #expect(units.lostCommunes(under: UnitIndex.nation, on: date("2026-01-01")).count == ended.count)
         // Each belongs to exactly one of today's provinces.
         let provinces = units.descendants(of: UnitIndex.nation, at: .province, on: date("2026-01-01"))
@@ -149,15 +152,18 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         #expect(total == ended.count)
     }
 
-    @Test func `the communes of a province are few runs of ranks that hold no others in force`() throws {
+    @Test func `the runs of a province hold its communes and the lost ones, and no others`() throws {
         for day in ["2024-10-15", "2025-06-30", "2025-07-01", "2026-11-21"].map(date) {
             for province in units.descendants(of: UnitIndex.nation, at: .province, on: day) {
                 let runs = try #require(units.communeRuns(under: province, on: day))
-                #expect(runs.count == 1)
-                let inForce = runs.flatMap { $0 }.filter {
-                    units[$0].level == .commune && units[$0].validity.contains(day)
-                }
-                #expect(Set(inForce) == Set(units.descendants(of: province, at: .commune, on: day)))
+                let lost = units.lostCommunes(under: province, on: day)
+                #expect(runs.count <= 1 + lost.count)
+                let ranks = runs.flatMap { $0 }
+                #expect(
+                    Set(ranks.filter { units[$0].validity.contains(day) })
+                        == Set(units.descendants(of: province, at: .commune, on: day)))
+                let ended = ranks.filter { units[$0].validity.lastDay < day && units.successors(of: $0).isEmpty }
+                #expect(Set(ended) == Set(lost))
             }
         }
     }

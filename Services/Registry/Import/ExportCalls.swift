@@ -84,8 +84,10 @@ struct ExportCalls: Sendable {
     }
 
     private func row(_ team: Team, on day: LocalDate, in tx: ReadTransaction) throws -> Cdt_Registry_V1_TeamRow {
-        let place = team.stretch(on: day)?.place
-        let hamlet = team.level == .hamlet ? try place.flatMap { try HamletStore.hamlet($0.unit, in: tx) } : nil
+        // A unit that ended has no code on the day.
+        let place = team.stretch(on: day)?.place.flatMap { $0.basis == .ended ? nil : $0 }
+        let unit = team.level == .hamlet ? place?.unit : nil
+        let hamlet = try unit.flatMap { try HamletStore.hamlet($0, in: tx) }
         let province = place.flatMap { units.ancestor(of: $0.commune, at: .province, on: day) }
         let active = TeamHistory.statuses(of: team.stretches).first { $0.status == .active }
         return .with {

@@ -105,19 +105,19 @@ extension ImportJudge {
         return RowJudgement(problems: problems, name: team.id.teamName, effects: effects)
     }
 
-    /// R1 on every unit of the team's way.
+    /// R1 on every unit of the team's way. What a reorganisation brings together is a flag of the teams from its day on, and
+    /// no fault of the row.
     private func clashes(of team: Team, facts: some ImportFacts) throws -> [Problem] {
         var problems: [Problem] = []
         for unit in Set(team.stretches.compactMap { $0.place?.unit }) {
             let others = try facts.teams(on: unit, level: team.level).filter { $0.team != team.id }
             guard !others.isEmpty else { continue }
-            for clash in TeamRules.clashes(of: team.stretches, level: team.level, with: others) {
+            for clash in TeamRules.clashes(of: team.stretches, level: team.level, with: others)
+            where !clash.isByReorganisation {
                 problems.append(units.problem(clash, field: "team.commune_code"))
             }
         }
-        // One refusal or one flag says it.
-        if let refusal = problems.first(where: { !$0.reason.isWarning }) { return [refusal] }
-        return problems.min { ($0.values["date"] ?? "") < ($1.values["date"] ?? "") }.map { [$0] } ?? []
+        return problems.first.map { [$0] } ?? []
     }
 
     private func hamlet(

@@ -61,7 +61,7 @@ extension UnitIndex {
 
     /// A hamlet as seen on a day; without a day with its last known commune.
     func message(_ hamlet: Hamlet, on date: LocalDate?) -> Cdt_Registry_V1_Unit {
-        let stay = date.map { hamlet.stay(on: $0) } ?? hamlet.stays.last
+        let stay = date.map { hamlet.stay(on: $0) } ?? hamlet.stays.last { $0.basis != .ended }
         return .with {
             $0.name = hamlet.id.unitName
             $0.level = .hamlet
@@ -75,7 +75,7 @@ extension UnitIndex {
     func fact(_ hamlet: Hamlet) -> Cdt_Registry_V1_UnitFact {
         .with {
             $0.unit = message(hamlet, on: nil)
-            $0.placements = hamlet.stays.map { stay in
+            $0.placements = hamlet.stays.filter { $0.basis != .ended }.map { stay in
                 .with {
                     $0.parent = units[stay.commune].id.unitName
                     $0.from = stay.range.from.text
@@ -126,7 +126,7 @@ extension Team {
         return .with {
             $0.name = id.teamName
             $0.level = levelMessage
-            $0.unit = stretch?.place?.unit.unitName ?? ""
+            $0.unit = stretch?.place?.unit?.unitName ?? ""
             $0.displayName = name
             $0.status = stretch.flatMap { .init(rawValue: $0.status.rawValue) } ?? .unspecified
             $0.statusHistory = statusHistory

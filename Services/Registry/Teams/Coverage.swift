@@ -31,7 +31,11 @@ package enum CoverageRule {
             return Coverage(covered: all.count { presence[$0]?.hasCommuneTeam ?? false }, all: all.count)
         case .nation, .province, .district:
             let all = included(unit, level: level, on: date, units: units)
-            let withTeam = Set(presence.keys.compactMap { units.ancestor(of: $0, at: level, on: date) })
+            let withTeam = Set(
+                presence.keys.compactMap { commune in
+                    units.ancestor(of: commune, at: level, on: date)
+                        ?? units.heirs(of: commune, on: date).first { units[$0].level == level }
+                })
             return Coverage(covered: all.count { withTeam.contains($0) }, all: all.count)
         }
     }

@@ -59,7 +59,8 @@ package struct StatusPeriod: Sendable, Hashable {
 
 /// A place for a stretch of time: the unit a team sits in, and the commune that is or holds it.
 package struct TeamPlace: Sendable, Hashable {
-    package var unit: UniqueID
+    /// Nil when the commune it was ended, and no successor is recorded.
+    package var unit: UniqueID?
     package var commune: UnitRank
     package var basis: PlacementBasis
     package var range: DateRange
@@ -69,12 +70,13 @@ package struct TeamPlace: Sendable, Hashable {
 /// one for every day from its first on.
 package struct TeamStretch: Sendable, Hashable {
     package var status: TeamStatus
-    /// Nil where no unit is known: before its commune came into being, or after it ended without a recorded successor.
+    /// Nil where nothing is known: before its commune came into being.
     package var place: Place?
     package var range: DateRange
 
     package struct Place: Sendable, Hashable {
-        package var unit: UniqueID
+        /// Nil when the commune it was ended, and no successor is recorded.
+        package var unit: UniqueID?
         package var commune: UnitRank
         package var basis: PlacementBasis
     }

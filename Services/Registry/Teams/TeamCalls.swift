@@ -42,8 +42,8 @@ struct TeamCalls: Sendable {
         if let stretch = team.stretch(on: date), stretch.status.isRunning {
             // R5: "a team without one is allowed and flagged".
             if try !MembershipStore.hasLeader(team.id, on: date, in: tx) { flags.append(.needsLeader) }
-            if stretch.status == .active, let place = stretch.place,
-                try TeamStore.hasOtherActive(than: team.id, on: place.unit, level: team.level, date: date, in: tx)
+            if stretch.status == .active, let unit = stretch.place?.unit,
+                try TeamStore.hasOtherActive(than: team.id, on: unit, level: team.level, date: date, in: tx)
             {
                 flags.append(.needsConsolidation)
             }
@@ -72,7 +72,9 @@ struct TeamCalls: Sendable {
             }
             let places = TeamRules.places(
                 unit: draft.unitID(units), level: draft.level, stays: stays, from: draft.from, units: units)
-            guard places.first?.range.from == draft.from else {
+            let first = places.first
+            let isInForce = draft.level == .hamlet ? first?.basis != .ended : first?.basis == .stated
+            guard first?.range.from == draft.from, isInForce else {
                 return .failure(Refusal(.unitNotInForce, "team.unit", notInForce(draft)).error)
             }
             let team = Team(

@@ -64,11 +64,11 @@ package enum TeamHistory {
     /// The units over time, as callers see them: a hamlet stays one place while its commune changes.
     package static func units(of stretches: [TeamStretch]) -> [(unit: UniqueID, range: DateRange)] {
         stretches.reduce(into: []) { units, stretch in
-            guard let place = stretch.place else { return }
-            if let last = units.last, last.unit == place.unit, last.range.exclusiveEnd == stretch.range.from {
+            guard let unit = stretch.place?.unit else { return }
+            if let last = units.last, last.unit == unit, last.range.exclusiveEnd == stretch.range.from {
                 units[units.count - 1].range.to = stretch.range.to
             } else {
-                units.append((place.unit, stretch.range))
+                units.append((unit, stretch.range))
             }
         }
     }

@@ -47,7 +47,7 @@ struct TeamListCalls: Sendable {
             let query = TeamQuery(
                 runs: units.communeRuns(under: subtree.unit, on: subtree.treeDay), treeDate: subtree.treeDay,
                 date: subtree.day.date, level: level, statuses: statuses)
-            let rows = try positions(query, unit: subtree.unit, flag: flag, page: page, in: tx)
+            let rows = try positions(query, flag: flag, page: page, in: tx)
             let calls = TeamCalls(core: core)
             let teams = try rows.prefix(page.size).compactMap { position in
                 try TeamStore.team(position.team, in: tx).map { try calls.message($0, on: query.date, in: tx) }
@@ -66,9 +66,9 @@ struct TeamListCalls: Sendable {
         }
     }
 
-    /// One more than the page, to know whether it is the last. Teams whose unit ended come first where they are asked for.
+    /// One more than the page, to know whether it is the last.
     private func positions(
-        _ query: TeamQuery, unit: UnitRank, flag: TeamFlag?, page: PageTokens.Page, in tx: ReadTransaction
+        _ query: TeamQuery, flag: TeamFlag?, page: PageTokens.Page, in tx: ReadTransaction
     ) throws -> [TeamPosition] {
         var after: TeamPosition?
         if let position = page.position, position.count == 2, let commune = UnitRank(position[0]),
@@ -76,14 +76,7 @@ struct TeamListCalls: Sendable {
         {
             after = TeamPosition(commune: commune, team: team)
         }
-        let placed = try TeamStore.list(query, flag: flag, after: after, limit: page.size + 1, in: tx)
-        guard flag == .needsPlacement else { return placed }
-        // "Teams of the ended unit are listed for a person" under the parent then in force.
-        let lost = units.lostCommunes(under: unit, on: query.treeDate)
-        let unplaced = try TeamStore.unplaced(
-            last: lost, statuses: query.statuses, level: query.level, on: query.date, in: tx)
-        let waiting = unplaced.filter { position in after.map { $0 < position } ?? true }
-        return Array((placed + waiting).sorted().prefix(page.size + 1))
+        return try TeamStore.list(query, flag: flag, after: after, limit: page.size + 1, in: tx)
     }
 
     func count(_ request: Cdt_Registry_V1_CountTeamsRequest) async throws -> Cdt_Registry_V1_CountTeamsResponse {

@@ -71,7 +71,7 @@ extension TeamStore {
                 """
             bindings += [SQLValue(query.date), SQLValue(query.date)]
         case .needsPlacement:
-            from += " AND s.status IN (1, 2, 3) AND s.basis = 2"
+            from += " AND s.status IN (1, 2, 3) AND s.basis IN (2, 3)"
         }
         if let after {
             from += " AND (\(placed).commune_rank > ? OR (\(placed).commune_rank = ? AND \(placed).team_id > ?))"
@@ -82,28 +82,6 @@ extension TeamStore {
             "SELECT \(placed).commune_rank, \(placed).team_id \(from) ORDER BY \(placed).commune_rank, \(placed).team_id LIMIT ?",
             bindings
         ) { TeamPosition(commune: try $0.int(0), team: try $0.id(1)) }
-    }
-
-    /// Teams at work whose last known place was in one of these communes: their unit ended, and none is recorded after it.
-    package static func unplaced(
-        last communes: [UnitRank], statuses: Set<TeamStatus>, level: TeamLevel?, on date: LocalDate,
-        in tx: ReadTransaction
-    ) throws -> [TeamPosition] {
-        var found: [TeamPosition] = []
-        let wanted = statuses.map { String($0.rawValue) }.sorted().joined(separator: ", ")
-        let levels = level.map { "AND n.level = \($0.rawValue)" } ?? ""
-        for commune in communes {
-            found += try tx.query(
-                """
-                SELECT DISTINCT n.team_id FROM team_stretch l
-                JOIN team_stretch n ON n.team_id = l.team_id AND n.valid_from <= ? AND n.valid_to > ?
-                    AND n.commune_rank < 0 AND n.status IN (\(wanted)) \(levels)
-                WHERE l.commune_rank = ? AND l.valid_to <= n.valid_from
-                ORDER BY n.team_id
-                """, [SQLValue(date), SQLValue(date), SQLValue(commune)]
-            ) { TeamPosition(commune: commune, team: try $0.id(0)) }
-        }
-        return found
     }
 
     /// Numbers of a subtree.

@@ -20,15 +20,15 @@ package enum TeamRules {
     ) -> [Clash] {
         var clashes: [Clash] = []
         for mine in stretches where mine.status == .active {
-            guard let place = mine.place else { continue }
+            guard let place = mine.place, let unit = place.unit else { continue }
             for other in others {
-                for theirs in other.stretches where theirs.status == .active && theirs.place?.unit == place.unit {
+                for theirs in other.stretches where theirs.status == .active && theirs.place?.unit == unit {
                     guard let common = mine.range.intersection(theirs.range) else { continue }
                     // A hamlet goes along as a whole: whoever is on it was put there.
                     let wasPut =
                         level == .hamlet || place.basis == .stated || statedSince.map { common.lastDay >= $0 } ?? false
                     clashes.append(
-                        Clash(team: other.team, unit: place.unit, range: common, isByReorganisation: !wasPut))
+                        Clash(team: other.team, unit: unit, range: common, isByReorganisation: !wasPut))
                 }
             }
         }
@@ -57,8 +57,8 @@ package enum TeamRules {
         stays.compactMap { stay in
             stay.range.intersection(DateRange(from: first, to: nil)).map {
                 TeamPlace(
-                    unit: level == .hamlet ? unit : units[stay.commune].id, commune: stay.commune, basis: stay.basis,
-                    range: $0)
+                    unit: level == .hamlet ? unit : stay.basis == .ended ? nil : units[stay.commune].id,
+                    commune: stay.commune, basis: stay.basis, range: $0)
             }
         }
     }
@@ -74,17 +74,15 @@ package enum TeamRules {
                     .placeUnknownBefore, field,
                     ["date": known.range.firstDay.description, "unit": units[place.commune].name]))
         }
-        let running = stretches.drop { $0.place == nil }.first { stretch in
-            stretch.status.isRunning && (stretch.place == nil || stretch.place?.basis == .presumed)
-        }
+        let running = stretches.first(where: needsPlacement)
         if let running {
             problems.append(Problem(.needsPlacement, field, ["date": running.range.firstDay.description]))
         }
         return problems
     }
 
-    /// NEEDS_PLACEMENT on a day: at work at a presumed place or at none.
+    /// NEEDS_PLACEMENT on a day: at work at a presumed place, or where the unit has ended.
     package static func needsPlacement(_ stretch: TeamStretch) -> Bool {
-        stretch.status.isRunning && (stretch.place == nil || stretch.place?.basis == .presumed)
+        stretch.status.isRunning && stretch.place?.basis.needsPlacement ?? false
     }
 }

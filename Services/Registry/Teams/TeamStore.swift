@@ -141,10 +141,13 @@ package enum TeamStore {
     }
 
     private static func stretch(_ row: Row, _ index: Int) throws -> TeamStretch {
-        let place: TeamStretch.Place? = try row.idOrNull(index + 1).map {
-            .init(
-                unit: $0, commune: try row.int(index + 2), basis: try row.value(index + 3, PlacementBasis.self))
-        }
+        let commune = try row.int(index + 2)
+        let place: TeamStretch.Place? =
+            commune < 0
+            ? nil
+            : .init(
+                unit: try row.idOrNull(index + 1), commune: commune,
+                basis: try row.value(index + 3, PlacementBasis.self))
         return TeamStretch(
             status: try row.value(index, TeamStatus.self), place: place, range: try row.range(index + 4))
     }

@@ -28,7 +28,10 @@ package struct Hamlet: Sendable, Hashable {
     package var nameKey: String { Self.key(name) }
     package static func key(_ name: String) -> String { UnitIndex.exact(name) }
 
-    package func stay(on date: LocalDate) -> CommuneStay? { stays.first { $0.range.contains(date) } }
+    /// Where it lies on a day; nil also when its commune has ended without a recorded successor.
+    package func stay(on date: LocalDate) -> CommuneStay? {
+        stays.first { $0.range.contains(date) && $0.basis != .ended }
+    }
 }
 
 /// Hamlets in the database.
@@ -92,7 +95,7 @@ package enum HamletStore {
     package static func hamlets(named key: String, in commune: UnitRank, in tx: ReadTransaction) throws -> [Hamlet] {
         let ids = try tx.query(
             """
-            SELECT h.id FROM hamlet_stay s JOIN hamlet h ON h.id = s.hamlet_id
+            SELECT DISTINCT h.id FROM hamlet_stay s JOIN hamlet h ON h.id = s.hamlet_id
             WHERE s.commune_rank = ? AND h.name_key = ?
             """, [SQLValue(commune), .text(key)]
         ) { try $0.id(0) }
@@ -153,7 +156,7 @@ package enum HamletStore {
         -> (String, [SQLValue])
     {
         var (condition, bindings) = RankFilter.condition("s.commune_rank", runs)
-        condition += " AND s.valid_from <= ? AND s.valid_to > ?"
+        condition += " AND s.valid_from <= ? AND s.valid_to > ? AND s.basis <> 3"
         bindings += [SQLValue(date), SQLValue(date)]
         if let query {
             // Folded text holds letters, digits and blanks only, so nothing in it is special to LIKE.

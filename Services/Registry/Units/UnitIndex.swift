@@ -10,8 +10,8 @@ package final class UnitIndex: Sendable {
     private let children: [[UnitParent]]
     private let successorLines: [[UnitSuccession]]
     private let predecessorLines: [[UnitSuccession]]
-    /// Ranks of all communes, ascending.
-    let communes: ClosedRange<UnitRank>?
+    /// Communes that ended without a recorded successor.
+    let endedCommunes: [UnitRank]
     let spellings: UnitSpellings
 
     package init(_ data: UnitData) {
@@ -47,12 +47,8 @@ package final class UnitIndex: Sendable {
         predecessorLines = predecessors.map { lines in
             lines.sorted { units[$0.source].code < units[$1.source].code }
         }
-        if let first = units.firstIndex(where: { $0.level == .commune }),
-            let last = units.lastIndex(where: { $0.level == .commune })
-        {
-            communes = first...last
-        } else {
-            communes = nil
+        endedCommunes = units.indices.filter {
+            units[$0].level == .commune && units[$0].validity.to != nil && successors[$0].isEmpty
         }
         spellings = UnitSpellings(units)
     }

@@ -8,6 +8,11 @@ package enum PlacementBasis: Int, Sendable, Hashable {
     case followed = 1
     /// The unit was divided, and this is the default successor: a person should confirm it (NEEDS_PLACEMENT).
     case presumed = 2
+    /// The commune ended, and no successor is recorded: "figures stay with the parent then in force", and a person should
+    /// say where it is now (NEEDS_PLACEMENT).
+    case ended = 3
+
+    package var needsPlacement: Bool { self == .presumed || self == .ended }
 }
 
 /// A commune for a stretch of time.
@@ -21,7 +26,8 @@ extension UnitIndex {
     /// Where something that lies in `commune` lies at all other times.
     ///
     /// Forward: at the end of a commune at its default successor; once one of them was divided, all that follows is
-    /// presumed. "No successor is guessed from the code": where none is recorded the way ends. Backward: only where a
+    /// presumed. "No successor is guessed from the code": where none is recorded it stays
+    /// where it was, as ended. Backward: only where a
     /// commune is one single former one under another name, for of several predecessors nobody can tell which it was.
     package func stays(of commune: UnitRank) -> [CommuneStay] {
         var stays = [CommuneStay(commune: commune, range: units[commune].validity, basis: .stated)]
@@ -37,6 +43,9 @@ extension UnitIndex {
             stays.append(CommuneStay(commune: line.target, range: units[line.target].validity, basis: basis))
             current = line.target
         }
+        if let next = units[current].validity.exclusiveEnd {
+            stays.append(CommuneStay(commune: current, range: DateRange(from: next, to: nil), basis: .ended))
+        }
         return stays
     }
 
@@ -47,19 +56,16 @@ extension UnitIndex {
         return line.relation == .continued && units[line.source].bareName == units[line.target].bareName
     }
 
-    /// Ranks of the communes under a unit on a day, as few runs: ranks of communes not in force on the day fall in freely,
-    /// since nothing lies in them then. Nil: all communes.
+    /// Ranks of the communes whose teams belong to a unit on a day, as few runs; nil: all communes. Besides the communes
+    /// in force under it these are the lost ones. Ranks at which nothing can lie on the day fall in freely.
     package func communeRuns(under rank: UnitRank, on date: LocalDate) -> [ClosedRange<UnitRank>]? {
         if rank == Self.nation { return nil }
-        let own =
+        let inForce =
             units[rank].level == .commune
-            ? (units[rank].validity.contains(date) ? [rank] : [])
-            : descendants(of: rank, at: .commune, on: date).sorted()
+            ? (units[rank].validity.contains(date) ? [rank] : []) : descendants(of: rank, at: .commune, on: date)
         var runs: [ClosedRange<UnitRank>] = []
-        for commune in own {
-            if let last = runs.last,
-                !(last.upperBound + 1..<commune).contains(where: { units[$0].validity.contains(date) })
-            {
+        for commune in (inForce + lostCommunes(under: rank, on: date)).sorted() {
+            if let last = runs.last, !(last.upperBound + 1..<commune).contains(where: { holds($0, on: date) }) {
                 runs[runs.count - 1] = last.lowerBound...commune
             } else {
                 runs.append(commune...commune)
@@ -68,25 +74,36 @@ extension UnitIndex {
         return runs
     }
 
+    /// Whether something can lie in a commune on a day: it is in force, or it is lost.
+    private func holds(_ commune: UnitRank, on date: LocalDate) -> Bool {
+        units[commune].validity.contains(date) || isLost(commune, on: date)
+    }
+
+    /// It ended before the day, and no successor is recorded.
+    private func isLost(_ commune: UnitRank, on date: LocalDate) -> Bool {
+        units[commune].validity.lastDay < date && successors(of: commune).isEmpty
+    }
+
     /// Communes that ended before `date` without a recorded successor and whose figures "stay with the parent then in
     /// force": those under the unit, or under what became the unit.
     package func lostCommunes(under rank: UnitRank, on date: LocalDate) -> [UnitRank] {
-        guard let communes else { return [] }
-        return communes.filter { commune in
-            guard let last = units[commune].validity.to, last < date, successors(of: commune).isEmpty else {
-                return false
-            }
-            return rank == Self.nation || ancestors(of: commune, on: last).contains { became($0, rank, on: date) }
+        if units[rank].level == .commune { return [] }
+        return endedCommunes.filter { commune in
+            isLost(commune, on: date) && (rank == Self.nation || heirs(of: commune, on: date).contains(rank))
         }
     }
 
-    /// Whether the way of default successors leads from `source` to `target` or beneath it.
-    private func became(_ source: UnitRank, _ target: UnitRank, on date: LocalDate) -> Bool {
-        var current = source
-        while true {
-            if current == target || isUnder(current, target, on: date) { return current != Self.nation }
-            guard let line = successors(of: current).first else { return false }
-            current = line.target
+    /// The units of a day that have a lost commune's figures: what became of its ancestors, and their ancestors.
+    package func heirs(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
+        guard let last = units[commune].validity.to else { return [] }
+        // The nearest ancestor of which something became: a district may have ended the same way.
+        for ancestor in ancestors(of: commune, on: last) {
+            var current = ancestor
+            while !units[current].validity.contains(date), let line = successors(of: current).first {
+                current = line.target
+            }
+            if units[current].validity.contains(date) { return [current] + ancestors(of: current, on: date) }
         }
+        return []
     }
 }

@@ -188,8 +188,8 @@ public nonisolated struct Cdt_Registry_V1_ListTeamsRequest: Sendable {
   /// Only teams with one of these statuses on `date`; empty: ACTIVE and SUSPENDED.
   public var statuses: [Cdt_Registry_V1_TeamStatus] = []
 
-  /// Only teams that carry this flag on `date`, for example NEEDS_LEADER; empty: all. With NEEDS_PLACEMENT, teams whose
-  /// unit ended without a recorded successor are listed under the unit that was its parent then.
+  /// Only teams that carry this flag on `date`, for example NEEDS_LEADER; empty: all. Teams whose unit ended
+  /// without a recorded successor carry NEEDS_PLACEMENT, have no `unit`, and are listed under what was its parent then.
   public var flag: String = String()
 
   /// At most so many teams; 0: 100; at most 1000.

@@ -196,8 +196,8 @@ struct  Cdt__Registry__V1__ListTeamsRequest
   size_t n_statuses;
   Cdt__Registry__V1__TeamStatus *statuses;
   /*
-   * Only teams that carry this flag on `date`, for example NEEDS_LEADER; empty: all. With NEEDS_PLACEMENT, teams whose
-   * unit ended without a recorded successor are listed under the unit that was its parent then.
+   * Only teams that carry this flag on `date`, for example NEEDS_LEADER; empty: all. Teams whose unit ended
+   * without a recorded successor carry NEEDS_PLACEMENT, have no `unit`, and are listed under what was its parent then.
    */
   char *flag;
   /*
