@@ -122,7 +122,8 @@ let package = Package(
         + service("Registry", executable: "registry", resources: [.copy("Data")])
         + service("ActivityReporting", executable: "activity-reporting")
         + service("FundingPolicy", executable: "funding-policy", resources: [.embedInCode("Data/policies.json")])
-        + service("Notification", executable: "notification", dependencies: ["CCurl"])
+        + service(
+            "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")])
         + [
             .target(
                 name: "CommandLine", dependencies: ["Shared", "RPC", protobuf, arguments, crypto],
@@ -153,7 +154,12 @@ let package = Package(
             tests("ActivityReporting", ["ActivityReporting"]),
             tests(
                 "FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),
-            tests("Notification", ["Notification"]),
+            tests(
+                "Notification",
+                [
+                    "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", "TestSupport", protobuf,
+                    logging,
+                ], exclude: ["Peers"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests(
                 "Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),

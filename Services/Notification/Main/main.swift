@@ -1,1 +1,4 @@
-print("placeholder")
+import Notification
+import ServiceKit
+
+await ServiceHost.main(NotificationDefinition.self)

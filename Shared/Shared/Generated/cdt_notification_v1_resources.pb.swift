@@ -440,9 +440,6 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
 
   /// The template gives no valid message for this recipient.
   case template // = 14
-
-  /// The channel was turned off.
-  case channelOff // = 15
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -466,7 +463,6 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     case 12: self = .addressBlocked
     case 13: self = .redirect
     case 14: self = .template
-    case 15: self = .channelOff
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -488,7 +484,6 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     case .addressBlocked: return 12
     case .redirect: return 13
     case .template: return 14
-    case .channelOff: return 15
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -510,7 +505,6 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     .addressBlocked,
     .redirect,
     .template,
-    .channelOff,
   ]
 
 }
@@ -1285,7 +1279,7 @@ nonisolated extension Cdt_Notification_V1_DeliveryState: SwiftProtobuf._ProtoNam
 }
 
 nonisolated extension Cdt_Notification_V1_FailureClass: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_CLASS_UNSPECIFIED\0\u{1}FAILURE_CLASS_UNREACHABLE\0\u{1}FAILURE_CLASS_INVALID_RECIPIENT\0\u{1}FAILURE_CLASS_RECIPIENT_REFUSED\0\u{1}FAILURE_CLASS_CONTENT_REFUSED\0\u{1}FAILURE_CLASS_CONFIGURATION\0\u{1}FAILURE_CLASS_TLS\0\u{1}FAILURE_CLASS_CONNECTION\0\u{1}FAILURE_CLASS_TEMPORARY\0\u{1}FAILURE_CLASS_RATE_LIMITED\0\u{1}FAILURE_CLASS_UNCONFIRMED\0\u{1}FAILURE_CLASS_INTERRUPTED\0\u{1}FAILURE_CLASS_ADDRESS_BLOCKED\0\u{1}FAILURE_CLASS_REDIRECT\0\u{1}FAILURE_CLASS_TEMPLATE\0\u{1}FAILURE_CLASS_CHANNEL_OFF\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_CLASS_UNSPECIFIED\0\u{1}FAILURE_CLASS_UNREACHABLE\0\u{1}FAILURE_CLASS_INVALID_RECIPIENT\0\u{1}FAILURE_CLASS_RECIPIENT_REFUSED\0\u{1}FAILURE_CLASS_CONTENT_REFUSED\0\u{1}FAILURE_CLASS_CONFIGURATION\0\u{1}FAILURE_CLASS_TLS\0\u{1}FAILURE_CLASS_CONNECTION\0\u{1}FAILURE_CLASS_TEMPORARY\0\u{1}FAILURE_CLASS_RATE_LIMITED\0\u{1}FAILURE_CLASS_UNCONFIRMED\0\u{1}FAILURE_CLASS_INTERRUPTED\0\u{1}FAILURE_CLASS_ADDRESS_BLOCKED\0\u{1}FAILURE_CLASS_REDIRECT\0\u{1}FAILURE_CLASS_TEMPLATE\0")
 }
 
 nonisolated extension Cdt_Notification_V1_AttemptOutcome: SwiftProtobuf._ProtoNameProviding {

@@ -2890,7 +2890,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__delivery_state__descriptor 
   cdt__notification__v1__delivery_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_values_by_number[16] =
+static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_values_by_number[15] =
 {
   { "FAILURE_CLASS_UNSPECIFIED", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED", 0 },
   { "FAILURE_CLASS_UNREACHABLE", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNREACHABLE", 1 },
@@ -2907,15 +2907,13 @@ static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_value
   { "FAILURE_CLASS_ADDRESS_BLOCKED", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_ADDRESS_BLOCKED", 12 },
   { "FAILURE_CLASS_REDIRECT", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_REDIRECT", 13 },
   { "FAILURE_CLASS_TEMPLATE", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE", 14 },
-  { "FAILURE_CLASS_CHANNEL_OFF", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_CHANNEL_OFF", 15 },
 };
 static const ProtobufCIntRange cdt__notification__v1__failure_class__value_ranges[] = {
-{0, 0},{0, 16}
+{0, 0},{0, 15}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__failure_class__enum_values_by_name[16] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__failure_class__enum_values_by_name[15] =
 {
   { "FAILURE_CLASS_ADDRESS_BLOCKED", 12 },
-  { "FAILURE_CLASS_CHANNEL_OFF", 15 },
   { "FAILURE_CLASS_CONFIGURATION", 5 },
   { "FAILURE_CLASS_CONNECTION", 7 },
   { "FAILURE_CLASS_CONTENT_REFUSED", 4 },
@@ -2938,9 +2936,9 @@ const ProtobufCEnumDescriptor cdt__notification__v1__failure_class__descriptor =
   "FailureClass",
   "Cdt__Notification__V1__FailureClass",
   "cdt.notification.v1",
-  16,
+  15,
   cdt__notification__v1__failure_class__enum_values_by_number,
-  16,
+  15,
   cdt__notification__v1__failure_class__enum_values_by_name,
   1,
   cdt__notification__v1__failure_class__value_ranges,

@@ -280,11 +280,7 @@ typedef enum _Cdt__Notification__V1__FailureClass {
   /*
    * The template gives no valid message for this recipient.
    */
-  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE = 14,
-  /*
-   * The channel was turned off.
-   */
-  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_CHANNEL_OFF = 15
+  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE = 14
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__FAILURE_CLASS)
 } Cdt__Notification__V1__FailureClass;
 /*

@@ -1,0 +1,139 @@
+import ServiceKit
+
+/// How a report must stand; raw values are those of the contract's `ReportCondition`.
+enum ReportCondition: Int, Sendable, Hashable, CaseIterable {
+    case owes = 1
+    case overdue = 2
+    case returned = 3
+    case received = 4
+}
+
+/// Role in a team; raw values are those of the Registry's `MemberRole`.
+enum Role: Int, Sendable, Hashable {
+    case leader = 1
+    case deputy = 2
+    case member = 3
+}
+
+/// Who is told: "subtree × level × role × occupation × report status".
+struct Audience: Sendable, Hashable {
+    struct ReportFilter: Sendable, Hashable {
+        var period: Month
+        var condition: ReportCondition
+    }
+
+    /// Id of the unit at the top.
+    var unit: String
+    /// Raw values of the contract's enums; empty: any.
+    var levels: Set<Int> = []
+    var roles: Set<Int> = []
+    var occupations: Set<Int> = []
+    var report: ReportFilter?
+    var treeDate: LocalDate?
+
+    /// "Empty: with a report filter the period's last day, else the day of sending."
+    func treeDate(sending: LocalDate) -> LocalDate { treeDate ?? report?.period.lastDay ?? sending }
+}
+
+/// What is known of one obligation to report.
+struct KnownObligation: Sendable, Hashable {
+    var id: String
+    /// Nil: the team as a whole owes it.
+    var person: String?
+    var dueOn: String
+    var graceUntil: String
+    var isReceived: Bool
+    var isReturned: Bool
+    /// Neither excused nor waived.
+    var isExpected: Bool
+
+    /// Whether the condition holds on a day.
+    func fulfils(_ condition: ReportCondition, on date: LocalDate) -> Bool {
+        switch condition {
+        case .owes: isExpected && !isReceived
+        // "by none then: MISSING": the grace days are over.
+        case .overdue: isExpected && !isReceived && date.description > graceUntil
+        case .returned: isReturned
+        case .received: isReceived
+        }
+    }
+}
+
+/// What is known of one team on the day of sending.
+struct KnownTeam: Sendable, Hashable {
+    struct Member: Sendable, Hashable {
+        var person: String
+        var role: Int
+        var occupation: Int
+    }
+
+    var id: String
+    /// At work on the day of sending.
+    var isActive: Bool
+    /// Those whose membership covers the day of sending.
+    var members: [Member]
+    /// Of the filter's period; empty without a report filter.
+    var obligations: [KnownObligation] = []
+}
+
+/// Who is told about one team, and why.
+struct TeamRecipients: Sendable, Hashable {
+    struct Entry: Sendable, Hashable {
+        var person: String
+        /// Empty without a report filter.
+        var obligation: String
+    }
+
+    var entries: [Entry] = []
+    /// Obligations that fulfil the filter.
+    var reports = 0
+    /// Of those, the ones for which nobody has the role to be told.
+    var reportsWithoutRecipient = 0
+}
+
+extension Audience {
+    /// The recipients of one team, as a function of what is known of it.
+    func recipients(of team: KnownTeam, on date: LocalDate) -> TeamRecipients {
+        var result = TeamRecipients()
+        guard let report else {
+            guard team.isActive else { return result }
+            result.entries = distinct(team.members.filter(admits), obligation: "")
+            return result
+        }
+        for obligation in team.obligations where obligation.fulfils(report.condition, on: date) {
+            result.reports += 1
+            let told = told(obligation, team)
+            if told.isEmpty { result.reportsWithoutRecipient += 1 }
+            result.entries += told
+        }
+        return result
+    }
+
+    /// "Where a team as a whole owes it, its leader is told; without one, its deputies. `roles` replaces this choice.
+    /// Where a person owes it, that person is told."
+    private func told(_ obligation: KnownObligation, _ team: KnownTeam) -> [TeamRecipients.Entry] {
+        guard let person = obligation.person else {
+            var candidates = team.members
+            if roles.isEmpty {
+                let leaders = candidates.filter { $0.role == Role.leader.rawValue }
+                candidates = leaders.isEmpty ? candidates.filter { $0.role == Role.deputy.rawValue } : leaders
+            }
+            return distinct(candidates.filter(admits), obligation: obligation.id)
+        }
+        // Somebody who has left since still owes the report, and is told unless the filter asks for a role.
+        let fits = roles.isEmpty && occupations.isEmpty || team.members.contains { $0.person == person && admits($0) }
+        return fits ? [.init(person: person, obligation: obligation.id)] : []
+    }
+
+    private func admits(_ member: KnownTeam.Member) -> Bool {
+        (roles.isEmpty || roles.contains(member.role))
+            && (occupations.isEmpty || occupations.contains(member.occupation))
+    }
+
+    private func distinct(_ members: [KnownTeam.Member], obligation: String) -> [TeamRecipients.Entry] {
+        var seen: Set<String> = []
+        return members.compactMap {
+            seen.insert($0.person).inserted ? .init(person: $0.person, obligation: obligation) : nil
+        }
+    }
+}

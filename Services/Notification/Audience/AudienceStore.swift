@@ -1,0 +1,126 @@
+import ServiceKit
+import Storage
+
+/// Reads the copies of facts.
+enum AudienceStore {
+    /// A unit of the copy.
+    struct Unit: Sendable, Hashable {
+        var displayName: String
+        var level: Int
+        var firstDay: String
+        var endDay: String
+
+        func isInForce(on date: LocalDate) -> Bool { firstDay <= date.description && date.description < endDay }
+    }
+
+    static func unit(_ id: String, _ transaction: ReadTransaction) throws -> Unit? {
+        try transaction.queryOne(
+            "SELECT display_name, level, first_day, end_day FROM known_unit WHERE id = ?", [.text(id)]
+        ) {
+            Unit(displayName: try $0.text(0), level: try $0.int(1), firstDay: try $0.text(2), endDay: try $0.text(3))
+        }
+    }
+
+    /// Ids of the teams placed in the audience's subtree on the tree date, ascending. 93,524 for the whole country.
+    static func teams(_ audience: Audience, treeDate: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
+        let date = SQLValue.text(treeDate.description)
+        var sql = """
+            WITH RECURSIVE subtree (id) AS (
+                SELECT CAST(? AS TEXT)
+                UNION
+                SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
+                WHERE p.first_day <= ? AND ? < p.end_day)
+            SELECT t.id FROM subtree s
+            JOIN known_team_placement p ON p.unit = s.id AND p.first_day <= ? AND ? < p.end_day
+            JOIN known_team t ON t.id = p.team
+            """
+        var bindings: [SQLValue] = [.text(audience.unit), date, date, date, date]
+        if !audience.levels.isEmpty {
+            sql += " WHERE t.level IN (\(audience.levels.map { _ in "?" }.joined(separator: ", ")))"
+            bindings += audience.levels.sorted().map { SQLValue($0) }
+        }
+        sql += " ORDER BY t.id"
+        return try transaction.query(sql, bindings) { try $0.text(0) }
+    }
+
+    /// What the rules of the audience need to know of one team on the day of sending.
+    static func team(_ id: String, _ audience: Audience, on date: LocalDate, _ transaction: ReadTransaction) throws
+        -> KnownTeam
+    {
+        let day = SQLValue.text(date.description)
+        let isActive = try transaction.exists(
+            "SELECT 1 FROM known_team_status WHERE team = ? AND first_day <= ? AND ? < end_day AND status = 2",
+            [.text(id), day, day])
+        let members = try transaction.query(
+            """
+            SELECT person, role, occupation FROM known_membership
+            WHERE team = ? AND first_day <= ? AND ? < end_day ORDER BY person, role
+            """, [.text(id), day, day]
+        ) { KnownTeam.Member(person: try $0.text(0), role: try $0.int(1), occupation: try $0.int(2)) }
+        var team = KnownTeam(id: id, isActive: isActive, members: members)
+        if let report = audience.report {
+            team.obligations = try transaction.query(
+                "\(selectObligation) WHERE team = ? AND period = ? ORDER BY id",
+                [.text(id), .text(report.period.description)], obligation)
+        }
+        return team
+    }
+
+    static func obligation(_ id: String, _ transaction: ReadTransaction) throws -> KnownObligation? {
+        try transaction.queryOne("\(selectObligation) WHERE id = ?", [.text(id)], obligation)
+    }
+
+    private static let selectObligation = """
+        SELECT id, person, due_on, grace_until, received_at, report_state, expected FROM known_obligation
+        """
+
+    private static func obligation(_ row: Row) throws -> KnownObligation {
+        KnownObligation(
+            id: try row.text(0), person: try row.textOrNull(1), dueOn: try row.text(2), graceUntil: try row.text(3),
+            isReceived: try !row.isNull(4), isReturned: try row.int(5) == 5, isExpected: try row.bool(6))
+    }
+
+    struct Contact: Sendable, Hashable {
+        var fullName: String
+        var email: String
+    }
+
+    static func contact(_ person: String, _ transaction: ReadTransaction) throws -> Contact? {
+        try transaction.queryOne("SELECT full_name, email FROM known_contact WHERE person = ?", [.text(person)]) {
+            Contact(fullName: try $0.text(0), email: try $0.text(1))
+        }
+    }
+
+    static func teamName(_ id: String, _ transaction: ReadTransaction) throws -> String {
+        try transaction.queryOne("SELECT display_name FROM known_team WHERE id = ?", [.text(id)]) { try $0.text(0) }
+            ?? ""
+    }
+
+    /// The unit a team sits in, and the units above it, nearest first.
+    static func placement(ofTeam team: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
+        let day = SQLValue.text(date.description)
+        var path: [String] = []
+        var next = try transaction.queryOne(
+            "SELECT unit FROM known_team_placement WHERE team = ? AND first_day <= ? AND ? < end_day",
+            [.text(team), day, day]
+        ) { try $0.text(0) }
+        // The tree has five levels; the bound keeps wrong facts from turning in a circle.
+        while let unit = next, path.count < 10 {
+            path.append(unit)
+            next = try transaction.queryOne(
+                "SELECT parent FROM known_unit_placement WHERE unit = ? AND first_day <= ? AND ? < end_day",
+                [.text(unit), day, day]
+            ) { try $0.text(0) }
+        }
+        return path
+    }
+
+    /// How a place is told to a person: a hamlet together with its commune, since hamlet names repeat everywhere.
+    static func placeName(_ path: [String], _ transaction: ReadTransaction) throws -> String {
+        guard let first = path.first, let unit = try unit(first, transaction) else { return "" }
+        guard unit.level == 5, path.count > 1, let commune = try self.unit(path[1], transaction) else {
+            return unit.displayName
+        }
+        return "\(unit.displayName), \(commune.displayName)"
+    }
+}

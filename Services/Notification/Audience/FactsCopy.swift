@@ -1,0 +1,183 @@
+import ChangeFeed
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// Applies events of the other services' feeds to the copies. Each event carries the whole state of its aggregate, so
+/// applying replaces what was known of it; the caller stores the cursor in the same transaction.
+enum FactsCopy {
+    enum Topic: String, CaseIterable {
+        case registryFacts = "registry.facts"
+        case registryContacts = "registry.contacts"
+        case activityFacts = "activity.facts"
+    }
+
+    static func apply(_ event: FeedEvent, _ transaction: WriteTransaction) throws {
+        if event.isTombstone {
+            try forget(event.aggregate, transaction)
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
+            try apply(fact, transaction)
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_TeamFact.self) {
+            try apply(fact, transaction)
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_MembershipFact.self) {
+            try apply(fact, transaction)
+        } else if let fact = try event.payload(as: Cdt_Registry_V1_ContactFact.self) {
+            try apply(fact, transaction)
+        } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
+            try apply(fact, transaction)
+        }
+        // Facts of kinds that a newer release sends and this one does not know are not needed here.
+    }
+
+    /// Removes what a topic has brought, before it is read again from the start.
+    static func reset(_ topic: Topic, _ transaction: WriteTransaction) throws {
+        let tables =
+            switch topic {
+            case .registryFacts:
+                [
+                    "known_unit", "known_unit_placement", "known_team", "known_team_status", "known_team_placement",
+                    "known_membership",
+                ]
+            case .registryContacts: ["known_contact"]
+            case .activityFacts: ["known_obligation"]
+            }
+        for table in tables { try transaction.execute("DELETE FROM \(table)") }
+    }
+
+    private static func apply(_ fact: Cdt_Registry_V1_UnitFact, _ transaction: WriteTransaction) throws {
+        let unit = Names.lastPart(fact.unit.name)
+        let days = Days(from: fact.unit.validFrom, to: fact.unit.validTo)
+        try transaction.execute(
+            """
+            INSERT INTO known_unit (id, level, display_name, first_day, end_day) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET level = excluded.level, display_name = excluded.display_name,
+                first_day = excluded.first_day, end_day = excluded.end_day
+            """,
+            [.text(unit), SQLValue(fact.unit.level.rawValue), .text(fact.unit.displayName), days.first, days.end])
+        try transaction.execute("DELETE FROM known_unit_placement WHERE unit = ?", [.text(unit)])
+        for placement in fact.placements {
+            let days = Days(from: placement.from, to: placement.to)
+            try transaction.execute(
+                "INSERT INTO known_unit_placement (unit, first_day, end_day, parent) VALUES (?, ?, ?, ?)",
+                [.text(unit), days.first, days.end, .text(Names.lastPart(placement.parent))])
+        }
+    }
+
+    private static func apply(_ fact: Cdt_Registry_V1_TeamFact, _ transaction: WriteTransaction) throws {
+        let team = Names.lastPart(fact.team)
+        try transaction.execute(
+            """
+            INSERT INTO known_team (id, level, display_name) VALUES (?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET level = excluded.level, display_name = excluded.display_name
+            """,
+            [.text(team), SQLValue(fact.level.rawValue), .text(fact.displayName)])
+        try transaction.execute("DELETE FROM known_team_status WHERE team = ?", [.text(team)])
+        for period in fact.statusHistory {
+            let days = Days(from: period.from, to: period.to)
+            try transaction.execute(
+                "INSERT INTO known_team_status (team, first_day, end_day, status) VALUES (?, ?, ?, ?)",
+                [.text(team), days.first, days.end, SQLValue(period.status.rawValue)])
+        }
+        try transaction.execute("DELETE FROM known_team_placement WHERE team = ?", [.text(team)])
+        for placement in fact.placements {
+            let days = Days(from: placement.from, to: placement.to)
+            try transaction.execute(
+                "INSERT INTO known_team_placement (team, first_day, end_day, unit) VALUES (?, ?, ?, ?)",
+                [.text(team), days.first, days.end, .text(Names.lastPart(placement.unit))])
+        }
+    }
+
+    private static func apply(_ fact: Cdt_Registry_V1_MembershipFact, _ transaction: WriteTransaction) throws {
+        let membership = Names.lastPart(fact.membership)
+        guard !fact.void else {
+            try transaction.execute("DELETE FROM known_membership WHERE id = ?", [.text(membership)])
+            return
+        }
+        let days = Days(from: fact.from, to: fact.to)
+        try transaction.execute(
+            """
+            INSERT INTO known_membership (id, team, person, role, occupation, first_day, end_day)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, role = excluded.role,
+                occupation = excluded.occupation, first_day = excluded.first_day, end_day = excluded.end_day
+            """,
+            [
+                .text(membership), .text(Names.lastPart(fact.team)), .text(Names.lastPart(fact.person)),
+                SQLValue(fact.role.rawValue), SQLValue(fact.occupation.rawValue), days.first, days.end,
+            ])
+    }
+
+    private static func apply(_ fact: Cdt_Registry_V1_ContactFact, _ transaction: WriteTransaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO known_contact (person, full_name, email, phones, zalo_user_ids) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (person) DO UPDATE SET full_name = excluded.full_name, email = excluded.email,
+                phones = excluded.phones, zalo_user_ids = excluded.zalo_user_ids
+            """,
+            [
+                .text(Names.lastPart(fact.person)), .text(fact.fullName), .text(fact.email),
+                .text(fact.phones.joined(separator: "\n")), .text(fact.zaloUserIds.joined(separator: "\n")),
+            ])
+    }
+
+    private static func apply(_ fact: Cdt_Activity_V1_ObligationFact, _ transaction: WriteTransaction) throws {
+        let obligation = Names.lastPart(fact.obligation)
+        guard !fact.void else {
+            try transaction.execute("DELETE FROM known_obligation WHERE id = ?", [.text(obligation)])
+            return
+        }
+        let received = fact.hasReceivedAt ? Instant(fact.receivedAt).microseconds : nil
+        try transaction.execute(
+            """
+            INSERT INTO known_obligation
+                (id, team, person, period, due_on, grace_until, received_at, report_state, expected)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, period = excluded.period,
+                due_on = excluded.due_on, grace_until = excluded.grace_until, received_at = excluded.received_at,
+                report_state = excluded.report_state, expected = excluded.expected
+            """,
+            [
+                .text(obligation), .text(Names.lastPart(fact.team)),
+                SQLValue(fact.person.isEmpty ? nil : Names.lastPart(fact.person)), .text(fact.period),
+                .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
+                SQLValue(fact.setAside == .unspecified),
+            ])
+    }
+
+    /// The aggregate has left our sight.
+    private static func forget(_ aggregate: String, _ transaction: WriteTransaction) throws {
+        let id = SQLValue.text(Names.lastPart(aggregate))
+        let statements: [String]
+        if aggregate.contains("/memberships/") {
+            statements = ["DELETE FROM known_membership WHERE id = ?"]
+        } else if aggregate.hasPrefix("teams/") {
+            statements = [
+                "DELETE FROM known_team WHERE id = ?", "DELETE FROM known_team_status WHERE team = ?",
+                "DELETE FROM known_team_placement WHERE team = ?",
+            ]
+        } else if aggregate.hasPrefix("units/") {
+            statements = [
+                "DELETE FROM known_unit WHERE id = ?", "DELETE FROM known_unit_placement WHERE unit = ?",
+            ]
+        } else if aggregate.hasPrefix("people/") {
+            statements = ["DELETE FROM known_contact WHERE person = ?"]
+        } else if aggregate.hasPrefix("obligations/") {
+            statements = ["DELETE FROM known_obligation WHERE id = ?"]
+        } else {
+            statements = []
+        }
+        for statement in statements { try transaction.execute(statement, [id]) }
+    }
+}
+
+/// An inclusive interval of the contract in the half-open form of storage; an open side is the edge of the calendar.
+private struct Days {
+    let first: SQLValue
+    let end: SQLValue
+
+    init(from: String, to: String) {
+        first = .text(from.isEmpty ? LocalDate.distantPast.description : from)
+        end = .text((LocalDate(to)?.next ?? LocalDate.distantFuture).description)
+    }
+}

@@ -1,0 +1,50 @@
+import ChangeFeed
+import Logging
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// Follows the feeds that this service lives on: "each keeps what it needs through the other's change feed, answers from
+/// it, and says how old it is".
+struct FactsFeeds: Sendable {
+    private let facts: FeedConsumer
+    private let contacts: FeedConsumer
+    private let activity: FeedConsumer
+
+    init(registry: any FeedSource, activity: any FeedSource, database: Database, logger: Logger) throws {
+        func consumer(_ topic: FactsCopy.Topic, _ source: any FeedSource) throws -> FeedConsumer {
+            try FeedConsumer(
+                name: topic.rawValue, source: source, topic: topic.rawValue, database: database, logger: logger,
+                reset: { try FactsCopy.reset(topic, $0) }, apply: { try FactsCopy.apply($0, $1) })
+        }
+        facts = try consumer(.registryFacts, registry)
+        contacts = try consumer(.registryContacts, registry)
+        self.activity = try consumer(.activityFacts, activity)
+    }
+
+    /// Follows until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for consumer in [facts, contacts, activity] { group.addTask { await consumer.run() } }
+        }
+    }
+
+    var freshness: [Cdt_Common_V1_Freshness] {
+        [Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity])]
+    }
+
+    /// As old as the oldest.
+    private static func freshness(_ source: String, _ consumers: [FeedConsumer]) -> Cdt_Common_V1_Freshness {
+        let all = consumers.map(\.freshness)
+        return .with {
+            $0.source = source
+            let moments = all.compactMap(\.asOf)
+            if moments.count == all.count, let oldest = moments.min() {
+                $0.asOf = Instant(microseconds: oldest).timestamp
+            }
+            $0.connected = all.allSatisfy(\.isConnected)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Storage
+
+/// Copies of the other services' facts, as far as choosing and reaching recipients needs them; fed by change feeds.
+///
+/// Intervals are half-open: `first_day` belongs, `end_day` no longer does. Ids are stored without their collection.
+enum FactsSchema {
+    static let migrations = MigrationSet(
+        "facts",
+        [
+            Migration(
+                version: 1, name: "copies of registry and activity facts",
+                sql: """
+                    CREATE TABLE known_unit (
+                        id TEXT PRIMARY KEY, level INTEGER NOT NULL, display_name TEXT NOT NULL,
+                        first_day TEXT NOT NULL, end_day TEXT NOT NULL);
+                    CREATE TABLE known_unit_placement (
+                        unit TEXT NOT NULL, first_day TEXT NOT NULL, end_day TEXT NOT NULL, parent TEXT NOT NULL,
+                        PRIMARY KEY (unit, first_day)) WITHOUT ROWID;
+                    CREATE INDEX known_unit_placement_parent ON known_unit_placement (parent, unit);
+                    CREATE TABLE known_team (
+                        id TEXT PRIMARY KEY, level INTEGER NOT NULL, display_name TEXT NOT NULL);
+                    CREATE TABLE known_team_status (
+                        team TEXT NOT NULL, first_day TEXT NOT NULL, end_day TEXT NOT NULL, status INTEGER NOT NULL,
+                        PRIMARY KEY (team, first_day)) WITHOUT ROWID;
+                    CREATE TABLE known_team_placement (
+                        team TEXT NOT NULL, first_day TEXT NOT NULL, end_day TEXT NOT NULL, unit TEXT NOT NULL,
+                        PRIMARY KEY (team, first_day)) WITHOUT ROWID;
+                    CREATE INDEX known_team_placement_unit ON known_team_placement (unit, team);
+                    CREATE TABLE known_membership (
+                        id TEXT PRIMARY KEY, team TEXT NOT NULL, person TEXT NOT NULL, role INTEGER NOT NULL,
+                        occupation INTEGER NOT NULL, first_day TEXT NOT NULL, end_day TEXT NOT NULL);
+                    CREATE INDEX known_membership_team ON known_membership (team);
+                    CREATE TABLE known_contact (
+                        person TEXT PRIMARY KEY, full_name TEXT NOT NULL, email TEXT NOT NULL, phones TEXT NOT NULL,
+                        zalo_user_ids TEXT NOT NULL);
+                    CREATE TABLE known_obligation (
+                        id TEXT PRIMARY KEY, team TEXT NOT NULL, person TEXT, period TEXT NOT NULL,
+                        due_on TEXT NOT NULL, grace_until TEXT NOT NULL, received_at BIGINT,
+                        report_state INTEGER NOT NULL, expected INTEGER NOT NULL);
+                    CREATE INDEX known_obligation_team ON known_obligation (team, period);
+                    """)
+        ])
+}

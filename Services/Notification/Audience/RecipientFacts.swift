@@ -1,0 +1,47 @@
+import ServiceKit
+import Storage
+
+/// What one message says about its recipient: the values that the audience fills in, and the subjects for machines.
+struct RecipientFacts: Sendable, Hashable {
+    var name: String
+    var subjects: [OutgoingMessage.Subject]
+    var values: [String: ParameterValue]
+    /// Of the first team: its unit and those above it.
+    var path: [String]
+
+    /// Of the subjects for which the campaign's condition still holds.
+    static func read(
+        person: String, subjects: [DeliverySubject], obligations: [String: KnownObligation], audience: Audience,
+        treeDate: LocalDate, _ transaction: ReadTransaction
+    ) throws -> RecipientFacts {
+        let name = try AudienceStore.contact(person, transaction)?.fullName ?? ""
+        var teams: [String] = []
+        var places: [String] = []
+        var path: [String] = []
+        var told: [OutgoingMessage.Subject] = []
+        for subject in subjects {
+            let teamName = try AudienceStore.teamName(subject.team, transaction)
+            told.append(
+                .init(
+                    team: "teams/\(subject.team)", teamDisplayName: teamName,
+                    obligation: subject.obligation.isEmpty ? "" : "obligations/\(subject.obligation)"))
+            let teamPath = try AudienceStore.placement(ofTeam: subject.team, on: treeDate, transaction)
+            if path.isEmpty { path = teamPath }
+            let place = try AudienceStore.placeName(teamPath, transaction)
+            if !teams.contains(teamName) { teams.append(teamName) }
+            if !places.contains(place) { places.append(place) }
+        }
+        var values: [String: ParameterValue] = [
+            "recipient_name": .text(name), "team_name": .text(teams.joined(separator: "; ")),
+            "team_count": .integer(Int64(Set(subjects.map(\.team)).count)),
+            "unit_name": .text(places.joined(separator: "; ")),
+        ]
+        if let report = audience.report {
+            let known = subjects.compactMap { obligations[$0.obligation] }
+            values["period"] = .month(report.period)
+            values["due_on"] = known.compactMap { LocalDate($0.dueOn) }.min().map(ParameterValue.date)
+            values["grace_until"] = known.compactMap { LocalDate($0.graceUntil) }.min().map(ParameterValue.date)
+        }
+        return RecipientFacts(name: name, subjects: told, values: values, path: path)
+    }
+}

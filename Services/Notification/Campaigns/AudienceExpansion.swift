@@ -1,0 +1,101 @@
+import ServiceKit
+import Storage
+
+/// Writes an audience down as messages, some teams at a time: each step is a short transaction that stores how far it
+/// came, so that a killed process goes on where it was and other writes are never held up.
+struct AudienceExpansion: Sendable {
+    /// Teams gone through in one step; with some five members each.
+    static let teamsPerStep = 200
+
+    private struct Entry: Sendable {
+        var person: String
+        var channel: ChannelKind?
+        var subject: DeliverySubject
+    }
+
+    let database: Database
+
+    /// Ids of the audience's teams, ascending. They are the same for the whole expansion: the tree date is fixed.
+    func teams(of campaign: Campaign, sendingDay: LocalDate) async throws -> [String] {
+        let audience = campaign.content.audience
+        return try await database.readPooled { transaction in
+            try AudienceStore.teams(audience, treeDate: audience.treeDate(sending: sendingDay), transaction)
+        }
+    }
+
+    /// One step. Returns the campaign as it stands afterwards, or nil when somebody else has changed it meanwhile.
+    func step(_ campaign: Campaign, sendingDay: LocalDate, teams: [String], now: Instant) async throws -> Campaign? {
+        let start = teams.partitioningIndex { $0 > campaign.expandedThrough }
+        let slice = Array(teams[start...].prefix(Self.teamsPerStep))
+        let content = campaign.content
+        let entries = try await database.readPooled { transaction in
+            try slice.flatMap { team in
+                try Self.entries(of: team, content, sendingDay: sendingDay, transaction)
+            }
+        }
+        return try await database.write { transaction in
+            guard var current = try CampaignStore.get(campaign.id, transaction), current.state == .expanding,
+                current.expandedThrough == campaign.expandedThrough
+            else { return nil }
+            for entry in entries {
+                try DeliveryStore.insert(
+                    Self.delivery(entry, campaign: current.id, now: now), about: [entry.subject], transaction)
+            }
+            current.expandedThrough = slice.last ?? current.expandedThrough
+            current.teamsTotal = teams.count
+            current.teamsExpanded = start + slice.count
+            if current.teamsExpanded == teams.count {
+                current.state = .sending
+                current = current.changed(now)
+            }
+            try CampaignStore.update(current, active: true, transaction)
+            return current
+        }
+    }
+
+    private static func entries(
+        of team: String, _ content: CampaignContent, sendingDay: LocalDate, _ transaction: ReadTransaction
+    ) throws -> [Entry] {
+        let audience = content.audience
+        let known = try AudienceStore.team(team, audience, on: sendingDay, transaction)
+        let recipients = audience.recipients(of: known, on: sendingDay).entries
+        guard !recipients.isEmpty else { return [] }
+        let path =
+            content.channels.contains(.webhook)
+            ? try AudienceStore.placement(
+                ofTeam: team, on: audience.treeDate(sending: sendingDay), transaction) : []
+        return try recipients.map { recipient in
+            Entry(
+                person: recipient.person,
+                channel: try AddressBook.channel(
+                    for: recipient.person, path: path, among: content.channels, transaction),
+                subject: DeliverySubject(team: team, obligation: recipient.obligation))
+        }
+    }
+
+    private static func delivery(_ entry: Entry, campaign: String, now: Instant) -> Delivery {
+        var delivery = Delivery(
+            campaign: campaign, id: Delivery.id(campaign: campaign, person: entry.person), person: entry.person,
+            channel: entry.channel, state: .queued, nextAt: now, createdAt: now, updatedAt: now)
+        if entry.channel == nil {
+            delivery.state = .failed
+            delivery.failure = .unreachable
+            delivery.detail = "no address for the campaign's channels"
+            delivery.nextAt = nil
+        }
+        return delivery
+    }
+}
+
+extension Array {
+    /// The first index whose element fulfils the predicate, where all after it do too.
+    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = low + (high - low) / 2
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,0 +1,159 @@
+import ServiceKit
+import Shared
+import SwiftProtobuf
+
+extension CampaignContent {
+    /// The contract's message, as it is stored and shown.
+    var message: Cdt_Notification_V1_Campaign {
+        .with {
+            $0.displayName = displayName
+            $0.audience = audience.message
+            $0.template = "templates/\(template)"
+            $0.templateVersion = Int32(templateVersion)
+            $0.parameters = parameters
+            $0.language = .init(rawValue: language.rawValue) ?? .unspecified
+            $0.channels = channels.compactMap { .init(rawValue: $0.rawValue) }
+        }
+    }
+
+    /// What `message` gave; nil when it names something that this release does not know.
+    init?(stored message: Cdt_Notification_V1_Campaign) {
+        guard let template = ResourceName.id(message.template, in: "templates"),
+            let language = Language(rawValue: message.language.rawValue),
+            let audience = Audience(stored: message.audience)
+        else { return nil }
+        let channels = message.channels.compactMap { ChannelKind(rawValue: $0.rawValue) }
+        guard channels.count == message.channels.count else { return nil }
+        self.init(
+            displayName: message.displayName, audience: audience, template: template,
+            templateVersion: Int(message.templateVersion), parameters: message.parameters, language: language,
+            channels: channels)
+    }
+
+    /// Reads a request; every violation is named. Whether the template exists and takes the parameters is another
+    /// check.
+    static func reading(_ message: Cdt_Notification_V1_Campaign) -> Result<CampaignContent, ViolationList> {
+        var found: [Violation] = []
+        if message.displayName.isEmpty || message.displayName.scalarCount > 200
+            || message.displayName.unicodeScalars.contains(where: \.isControl)
+        {
+            found.append(
+                Violation(
+                    field: "campaign.display_name", reason: "INVALID_TEXT",
+                    message: "give a name of 1 to 200 characters on one line",
+                    messageVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
+        }
+        if ResourceName.id(message.template, in: "templates") == nil {
+            found.append(.invalidName("campaign.template", form: "templates/{id}"))
+        }
+        if message.templateVersion < 0 {
+            found.append(
+                Violation(
+                    field: "campaign.template_version", reason: "OUT_OF_RANGE",
+                    message: "give a version from 1, or 0 for the newest",
+                    messageVi: "hãy cho phiên bản từ 1, hoặc 0 để lấy phiên bản mới nhất"))
+        }
+        let language = message.language == .unspecified ? .vietnamese : Language(rawValue: message.language.rawValue)
+        if language == nil { found.append(.unknownValue("campaign.language")) }
+        let channels = message.channels.compactMap { ChannelKind(rawValue: $0.rawValue) }
+        if channels.isEmpty || channels.count != message.channels.count || Set(channels).count != channels.count {
+            found.append(
+                Violation(
+                    field: "campaign.channels", reason: channels.isEmpty ? "REQUIRED" : "INVALID_CHANNELS",
+                    message: "name at least one channel, each known and at most once, in order of preference",
+                    messageVi: "hãy nêu ít nhất một kênh, mỗi kênh có thật và chỉ một lần, theo thứ tự ưu tiên"))
+        }
+        switch Audience.reading(message.audience) {
+        case .failure(let list):
+            found += list.violations
+        case .success(let audience):
+            if found.isEmpty, let language, let template = ResourceName.id(message.template, in: "templates") {
+                return .success(
+                    CampaignContent(
+                        displayName: message.displayName.nfc, audience: audience, template: template,
+                        templateVersion: Int(message.templateVersion), parameters: message.parameters,
+                        language: language, channels: channels))
+            }
+        }
+        return .failure(ViolationList(violations: found))
+    }
+}
+
+extension Audience {
+    var message: Cdt_Notification_V1_Audience {
+        .with {
+            $0.unit = "units/\(unit)"
+            $0.teamLevels = levels.sorted().compactMap { .init(rawValue: $0) }
+            $0.roles = roles.sorted().compactMap { .init(rawValue: $0) }
+            $0.occupations = occupations.sorted().compactMap { .init(rawValue: $0) }
+            if let report {
+                $0.report = .with {
+                    $0.period = report.period.description
+                    $0.condition = .init(rawValue: report.condition.rawValue) ?? .unspecified
+                }
+            }
+            $0.treeDate = treeDate?.description ?? ""
+        }
+    }
+
+    init?(stored message: Cdt_Notification_V1_Audience) {
+        guard case .success(let audience) = Audience.reading(message) else { return nil }
+        self = audience
+    }
+
+    static func reading(_ message: Cdt_Notification_V1_Audience) -> Result<Audience, ViolationList> {
+        var found: [Violation] = []
+        let unit = ResourceName.id(message.unit, in: "units")
+        if unit == nil { found.append(.invalidName("campaign.audience.unit", form: "units/{id}")) }
+        if !message.teamLevels.allSatisfy({ (1...2).contains($0.rawValue) }) {
+            found.append(.unknownValue("campaign.audience.team_levels"))
+        }
+        if !message.roles.allSatisfy({ (1...3).contains($0.rawValue) }) {
+            found.append(.unknownValue("campaign.audience.roles"))
+        }
+        if !message.occupations.allSatisfy({ (1...7).contains($0.rawValue) }) {
+            found.append(.unknownValue("campaign.audience.occupations"))
+        }
+        var report: ReportFilter?
+        if message.hasReport {
+            let period = Month(message.report.period)
+            let condition = ReportCondition(rawValue: message.report.condition.rawValue)
+            if period == nil {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.report.period", reason: "INVALID_MONTH",
+                        message: "write a month YYYY-MM, for example 2024-10",
+                        messageVi: "hãy viết tháng dạng YYYY-MM, ví dụ 2024-10"))
+            }
+            if condition == nil { found.append(.unknownValue("campaign.audience.report.condition")) }
+            if let period, let condition { report = ReportFilter(period: period, condition: condition) }
+        }
+        let treeDate = LocalDate(message.treeDate)
+        if !message.treeDate.isEmpty, treeDate == nil {
+            found.append(
+                Violation(
+                    field: "campaign.audience.tree_date", reason: "INVALID_DATE",
+                    message: "write a date YYYY-MM-DD that exists, or leave it empty",
+                    messageVi: "hãy viết ngày có thật dạng YYYY-MM-DD, hoặc để trống"))
+        }
+        guard found.isEmpty, let unit else { return .failure(ViolationList(violations: found)) }
+        return .success(
+            Audience(
+                unit: unit, levels: Set(message.teamLevels.map(\.rawValue)), roles: Set(message.roles.map(\.rawValue)),
+                occupations: Set(message.occupations.map(\.rawValue)), report: report, treeDate: treeDate))
+    }
+}
+
+extension Violation {
+    static func invalidName(_ field: String, form: String) -> Violation {
+        Violation(
+            field: field, reason: "INVALID_NAME", message: "write it as `\(form)`", messageVi: "hãy viết dạng `\(form)`"
+        )
+    }
+
+    static func unknownValue(_ field: String) -> Violation {
+        Violation(
+            field: field, reason: "UNKNOWN_VALUE", message: "give a value that the contract names",
+            messageVi: "hãy cho một giá trị có trong giao diện")
+    }
+}

@@ -1,0 +1,94 @@
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+/// Rows of campaigns. What is fixed on creation is kept as the contract's message; what changes has columns.
+enum CampaignStore {
+    private static let columns = """
+        id, payload, state, revision, send_at, sending_day, expanded_through, teams_expanded, teams_total, created_at,
+        updated_at
+        """
+
+    static func insert(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
+        let payload: [UInt8] = try campaign.content.message.serializedBytes()
+        try transaction.execute(
+            """
+            INSERT INTO campaign (id, payload, state, active, revision, send_at, sending_day, expanded_through,
+                teams_expanded, teams_total, created_at, updated_at)
+            VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .text(campaign.id), .blob(payload), SQLValue(campaign.state.rawValue), SQLValue(campaign.revision),
+                SQLValue(campaign.sendAt?.microseconds), SQLValue(campaign.sendingDay?.description),
+                .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
+                SQLValue(campaign.createdAt.microseconds), SQLValue(campaign.updatedAt.microseconds),
+            ])
+    }
+
+    /// Stores what changes. `active`: whether the dispatcher has something to do for it.
+    static func update(_ campaign: Campaign, active: Bool, _ transaction: WriteTransaction) throws {
+        try transaction.execute(
+            """
+            UPDATE campaign SET state = ?, active = ?, revision = ?, send_at = ?, sending_day = ?, expanded_through = ?,
+                teams_expanded = ?, teams_total = ?, updated_at = ? WHERE id = ?
+            """,
+            [
+                SQLValue(campaign.state.rawValue), SQLValue(active), SQLValue(campaign.revision),
+                SQLValue(campaign.sendAt?.microseconds), SQLValue(campaign.sendingDay?.description),
+                .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
+                SQLValue(campaign.updatedAt.microseconds), .text(campaign.id),
+            ])
+        transaction.notify(CampaignSignal.channel(campaign.id))
+    }
+
+    static func get(_ id: String, _ transaction: ReadTransaction) throws -> Campaign? {
+        try transaction.queryOne("SELECT \(columns) FROM campaign WHERE id = ?", [.text(id)], campaign)
+    }
+
+    /// Those the dispatcher has something to do for, in the order of creation.
+    static func active(_ transaction: ReadTransaction) throws -> [Campaign] {
+        try transaction.query("SELECT \(columns) FROM campaign WHERE active = 1 ORDER BY id", [], campaign)
+    }
+
+    /// A page, newest first (ids rise with time).
+    static func page(before: String?, state: CampaignState?, limit: Int, _ transaction: ReadTransaction) throws
+        -> [Campaign]
+    {
+        var conditions: [String] = []
+        var bindings: [SQLValue] = []
+        if let before {
+            conditions.append("id < ?")
+            bindings.append(.text(before))
+        }
+        if let state {
+            conditions.append("state = ?")
+            bindings.append(SQLValue(state.rawValue))
+        }
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        bindings.append(SQLValue(limit))
+        return try transaction.query(
+            "SELECT \(columns) FROM campaign \(filter) ORDER BY id DESC LIMIT ?", bindings, campaign)
+    }
+
+    private static func campaign(_ row: Row) throws -> Campaign {
+        let message = try Cdt_Notification_V1_Campaign(serializedBytes: try row.blob(1))
+        guard let state = CampaignState(rawValue: try row.int(2)), let content = CampaignContent(stored: message) else {
+            throw StorageError.corrupt("campaign \(try row.text(0)) cannot be read; it was written by a newer release")
+        }
+        return Campaign(
+            id: try row.text(0), content: content, state: state, revision: try row.int(3),
+            sendAt: try row.int64OrNull(4).map { Instant(microseconds: $0) },
+            sendingDay: try row.textOrNull(5).flatMap { LocalDate($0) }, expandedThrough: try row.text(6),
+            teamsExpanded: try row.int(7), teamsTotal: try row.int(8),
+            createdAt: Instant(microseconds: try row.int64(9)), updatedAt: Instant(microseconds: try row.int64(10)))
+    }
+}
+
+/// Commit signals of this service.
+enum CampaignSignal {
+    /// Something about this campaign or its messages has changed.
+    static func channel(_ campaign: String) -> String { "campaign/\(campaign)" }
+    /// The dispatcher has something new to do.
+    static let work = "dispatch"
+}

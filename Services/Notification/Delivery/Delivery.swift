@@ -1,0 +1,45 @@
+import ServiceKit
+
+/// One message to one recipient, as it is stored.
+struct Delivery: Sendable, Hashable {
+    var campaign: String
+    var id: String
+    var person: String
+    /// Nil: no channel reaches the recipient.
+    var channel: ChannelKind?
+    var state: DeliveryState
+    var failure: FailureClass = .none
+    var detail = ""
+    /// Tries begun.
+    var attempts = 0
+    var firstAttemptAt: Instant?
+    var nextAt: Instant?
+    var sentAt: Instant?
+    var createdAt: Instant
+    var updatedAt: Instant
+
+    /// "Idempotency key per (campaign, recipient)": the id follows from both, so that expanding an audience twice
+    /// writes each message down once.
+    static func id(campaign: String, person: String) -> String {
+        UUIDv8.named(person, in: "campaigns/\(campaign)").description
+    }
+}
+
+/// What a message is about.
+struct DeliverySubject: Sendable, Hashable {
+    var team: String
+    /// Empty without a report filter.
+    var obligation: String
+}
+
+/// One try, as it is stored: before it begins, and completed after it.
+struct DeliveryAttempt: Sendable, Hashable {
+    var number: Int
+    var channel: ChannelKind
+    var startedAt: Instant
+    var endedAt: Instant?
+    var outcome: SendOutcome.Kind?
+    var failure: FailureClass = .none
+    var replyCode = 0
+    var detail = ""
+}

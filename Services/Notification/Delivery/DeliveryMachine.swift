@@ -1,0 +1,113 @@
+import ServiceKit
+
+/// The rules of a message's life, as a function over values. Whoever stores a message asks here what comes next.
+struct DeliveryMachine: Sendable {
+    enum Event: Sendable, Hashable {
+        /// A sender takes it; it has the lease until then.
+        case claim(leaseUntil: Instant)
+        /// A try ended.
+        case outcome(SendOutcome)
+        /// The lease ran out with a try begun: the sender was killed, or hangs.
+        case leaseExpired
+        /// It is no longer needed, or the campaign was cancelled.
+        case cancel(reason: String)
+        /// It can never be sent as it is, found out before any try.
+        case refuse(FailureClass, detail: String)
+        /// A rule or a quota holds it back.
+        case hold(until: Instant, reason: String)
+        /// A person decided.
+        case decide(Decision)
+    }
+
+    /// Raw values are those of the contract's `DeliveryDecision`.
+    enum Decision: Int, Sendable, Hashable {
+        case resend = 1
+        case confirmSent = 2
+        case discard = 3
+    }
+
+    /// What is stored for a transition.
+    struct Transition: Sendable, Hashable {
+        var state: DeliveryState
+        var failure: FailureClass = .none
+        var detail = ""
+        /// When a sender, or for CLAIMED whoever looks after expired leases, must look at it again; nil: never.
+        var nextAt: Instant?
+    }
+
+    var retries = RetryPolicy()
+
+    /// The next state, or nil when the event does not apply to this one and changes nothing.
+    ///
+    /// `attempts` counts the tries begun, the one that ended included; `firstAttemptAt` is when the first began.
+    func next(
+        from state: DeliveryState, _ event: Event, channel: ChannelKind?, attempts: Int, firstAttemptAt: Instant?,
+        now: Instant, random: Double
+    ) -> Transition? {
+        switch event {
+        case .claim(let until):
+            return state.waits ? Transition(state: .claimed, nextAt: until) : nil
+
+        case .outcome(let outcome):
+            // A slow sender may report after its lease was declared expired: then knowledge resolves the doubt, and a
+            // message that waits to be sent again is not.
+            guard state == .claimed || state == .ambiguous || state == .retry && outcome.kind == .accepted else {
+                return nil
+            }
+            switch outcome.kind {
+            case .accepted:
+                return Transition(state: .sent)
+            case .permanent:
+                return Transition(state: .failed, failure: outcome.failure, detail: outcome.detail)
+            case .ambiguous:
+                return unknown(outcome.failure, outcome.detail, channel, attempts, firstAttemptAt, now, random)
+            case .transient:
+                return again(
+                    outcome.failure, outcome.detail, attempts, firstAttemptAt, now, random, after: outcome.retryAfter)
+            }
+
+        case .leaseExpired:
+            guard state == .claimed else { return nil }
+            return unknown(
+                .interrupted, "the sender stopped during the try", channel, attempts, firstAttemptAt, now, random)
+
+        case .cancel(let reason):
+            return state.waits ? Transition(state: .cancelled, detail: reason) : nil
+
+        case .refuse(let failure, let detail):
+            return state.waits ? Transition(state: .failed, failure: failure, detail: detail) : nil
+
+        case .hold(let until, let reason):
+            return state.waits ? Transition(state: .deferred, detail: reason, nextAt: until) : nil
+
+        case .decide(let decision):
+            guard state.isStuck else { return nil }
+            switch decision {
+            case .resend: return Transition(state: .queued, detail: "sent again by decision", nextAt: now)
+            case .confirmSent: return Transition(state: .sent, detail: "confirmed by decision")
+            case .discard: return Transition(state: .cancelled, detail: "discarded by decision")
+            }
+        }
+    }
+
+    /// "AMBIGUOUS (unknown whether sent: reconciled, never blindly resent)" — but where the receiver recognises a
+    /// message it has, sending it again is the reconciliation.
+    private func unknown(
+        _ failure: FailureClass, _ detail: String, _ channel: ChannelKind?, _ attempts: Int, _ first: Instant?,
+        _ now: Instant, _ random: Double
+    ) -> Transition {
+        if channel?.receiverDeduplicates == true { return again(failure, detail, attempts, first, now, random) }
+        return Transition(state: .ambiguous, failure: failure, detail: detail)
+    }
+
+    private func again(
+        _ failure: FailureClass, _ detail: String, _ attempts: Int, _ first: Instant?, _ now: Instant, _ random: Double,
+        after asked: Duration? = nil
+    ) -> Transition {
+        guard
+            let at = retries.nextTry(
+                afterAttempt: attempts, firstAttemptAt: first ?? now, now: now, random: random, asked: asked)
+        else { return Transition(state: .dead, failure: failure, detail: detail) }
+        return Transition(state: .retry, failure: failure, detail: detail, nextAt: at)
+    }
+}

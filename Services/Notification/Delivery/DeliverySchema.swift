@@ -1,0 +1,45 @@
+import Storage
+
+/// What this service itself records: templates, endpoints, campaigns, and the outbox of their messages.
+enum NotificationSchema {
+    /// `campaign.active` is 1 while the dispatcher has something to do for it. `delivery.next_at` is the moment at which
+    /// somebody must look at a message again: a sender while it waits, whoever looks after leases while it is CLAIMED;
+    /// null for ever after. Moments are microseconds since 1970.
+    static let migrations = MigrationSet(
+        "notification",
+        [
+            Migration(
+                version: 1, name: "templates, campaigns and deliveries",
+                sql: """
+                    CREATE TABLE template_version (
+                        template TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
+                        built_in INTEGER NOT NULL, created_at BIGINT NOT NULL,
+                        PRIMARY KEY (template, version)) WITHOUT ROWID;
+                    CREATE TABLE webhook_endpoint (
+                        id TEXT PRIMARY KEY, unit TEXT NOT NULL UNIQUE, url TEXT NOT NULL,
+                        display_name TEXT NOT NULL, created_at BIGINT NOT NULL);
+                    CREATE TABLE campaign (
+                        id TEXT PRIMARY KEY, payload BLOB NOT NULL, state INTEGER NOT NULL, active INTEGER NOT NULL,
+                        revision INTEGER NOT NULL, send_at BIGINT, sending_day TEXT,
+                        expanded_through TEXT NOT NULL, teams_expanded INTEGER NOT NULL, teams_total INTEGER NOT NULL,
+                        created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL);
+                    CREATE INDEX campaign_active ON campaign (active, id);
+                    CREATE TABLE delivery (
+                        campaign TEXT NOT NULL, id TEXT NOT NULL, person TEXT NOT NULL, channel INTEGER NOT NULL,
+                        state INTEGER NOT NULL, failure INTEGER NOT NULL, detail TEXT NOT NULL,
+                        attempts INTEGER NOT NULL, first_attempt_at BIGINT, next_at BIGINT, sent_at BIGINT,
+                        created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,
+                        PRIMARY KEY (campaign, id)) WITHOUT ROWID;
+                    CREATE INDEX delivery_due ON delivery (campaign, channel, next_at) WHERE next_at IS NOT NULL;
+                    CREATE INDEX delivery_state ON delivery (campaign, state, failure);
+                    CREATE TABLE delivery_subject (
+                        delivery TEXT NOT NULL, team TEXT NOT NULL, obligation TEXT NOT NULL,
+                        PRIMARY KEY (delivery, team, obligation)) WITHOUT ROWID;
+                    CREATE TABLE delivery_attempt (
+                        delivery TEXT NOT NULL, number INTEGER NOT NULL, channel INTEGER NOT NULL,
+                        started_at BIGINT NOT NULL, ended_at BIGINT, outcome INTEGER NOT NULL,
+                        failure INTEGER NOT NULL, reply_code INTEGER NOT NULL, detail TEXT NOT NULL,
+                        PRIMARY KEY (delivery, number)) WITHOUT ROWID;
+                    """)
+        ])
+}

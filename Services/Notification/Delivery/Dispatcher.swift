@@ -1,0 +1,360 @@
+import Logging
+import NIOPosix
+import ServiceKit
+import Storage
+import Synchronization
+
+/// Takes messages out of the outbox and sends them: claims with leases, sends on a channel's own threads, records what
+/// came of each try. All that must survive is in the database; what is here is only this process's pace.
+final class Dispatcher: Sendable {
+    struct Options: Sendable {
+        /// Threads, and so messages under way at once, for each channel.
+        var sendersPerChannel = 8
+        /// A lease outlasts the longest try by so much.
+        var leaseMargin: Duration = .seconds(30)
+        /// The longest time between two looks at the outbox.
+        var longestWait: Duration = .seconds(30)
+        /// Messages cancelled in one transaction.
+        var cancelsPerStep = 2_000
+    }
+
+    /// What one look at the outbox gave.
+    struct Pass: Sendable {
+        var claimed: [ClaimedMessage] = []
+        /// When to look again at the latest; nil: when somebody calls.
+        var next: Instant?
+
+        mutating func lookAgain(at instant: Instant?) {
+            guard let instant else { return }
+            next = min(next ?? instant, instant)
+        }
+    }
+
+    private struct State {
+        var limiters: [ChannelKind: RateLimiter] = [:]
+        var pauseReasons: [ChannelKind: String] = [:]
+        var underWay: [ChannelKind: Int] = [:]
+        /// Teams of the campaigns that are being expanded.
+        var teams: [String: [String]] = [:]
+        var templates: [String: CompiledTemplate] = [:]
+    }
+
+    private let database: Database
+    private let channels: Channels
+    private let clock: Clock
+    private let machine: DeliveryMachine
+    private let options: Options
+    private let logger: Logger
+    private let expansion: AudienceExpansion
+    private let threads: [ChannelKind: NIOThreadPool]
+    private let state: Mutex<State>
+    private let wake: AsyncStream<Void>
+    private let waker: AsyncStream<Void>.Continuation
+
+    init(
+        database: Database, channels: Channels, clock: Clock, logger: Logger, options: Options = Options(),
+        machine: DeliveryMachine = DeliveryMachine()
+    ) {
+        self.database = database
+        self.channels = channels
+        self.clock = clock
+        self.logger = logger
+        self.options = options
+        self.machine = machine
+        expansion = AudienceExpansion(database: database)
+        var threads: [ChannelKind: NIOThreadPool] = [:]
+        var state = State()
+        for sender in channels.on {
+            threads[sender.kind] = NIOThreadPool(numberOfThreads: options.sendersPerChannel)
+            state.limiters[sender.kind] = RateLimiter(rate: sender.ratePerSecond)
+        }
+        self.threads = threads
+        self.state = Mutex(state)
+        (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        for pool in threads.values { pool.start() }
+    }
+
+    deinit {
+        for pool in threads.values { pool.shutdownGracefully { _ in } }
+    }
+
+    /// Since when and why a provider is left alone.
+    func pause(of kind: ChannelKind) -> (until: Instant, reason: String)? {
+        state.withLock { state in
+            guard let until = state.limiters[kind]?.pausedUntil, until > clock.now else { return nil }
+            return (until, state.pauseReasons[kind] ?? "")
+        }
+    }
+
+    // MARK: The loop
+
+    /// Sends until the task is cancelled; then begins nothing more and returns when nothing is under way.
+    func run() async {
+        let forwarding = Task { [database, waker, options] in
+            for await _ in database.commits(on: CampaignSignal.work, every: options.longestWait) { waker.yield() }
+        }
+        await withDiscardingTaskGroup { group in
+            var woken = wake.makeAsyncIterator()
+            while !Task.isCancelled {
+                var next: Instant? = clock.now.adding(options.longestWait)
+                do {
+                    let pass = try await pass()
+                    for message in pass.claimed {
+                        // Not a child that is cancelled with us: what was sent must be recorded.
+                        let sending = Task { await self.send(message) }
+                        group.addTask { await sending.value }
+                    }
+                    next = pass.next.map { min($0, next ?? $0) } ?? next
+                } catch is CancellationError {
+                    break
+                } catch {
+                    logger.error("the outbox could not be read", metadata: ["error": "\(error)"])
+                    next = clock.now.adding(seconds: 5)
+                }
+                await wait(until: next ?? clock.now, &woken)
+            }
+        }
+        forwarding.cancel()
+    }
+
+    private func wait(until instant: Instant, _ woken: inout AsyncStream<Void>.Iterator) async {
+        let pause = clock.now.duration(to: instant)
+        guard pause > .zero else { return await Task.yield() }
+        let timer = Task { [waker] in
+            // Cancelled when something else was first.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            waker.yield()
+        }
+        await woken.next()
+        timer.cancel()
+    }
+
+    /// One look at every campaign that has something to do.
+    func pass() async throws -> Pass {
+        var pass = Pass()
+        for campaign in try await database.readPooled({ try CampaignStore.active($0) }) {
+            switch campaign.state {
+            case .scheduled: try await begin(campaign, &pass)
+            case .expanding: try await expand(campaign, &pass)
+            case .sending: try await claim(campaign, &pass)
+            case .cancelled: try await sweep(campaign, &pass)
+            case .draft, .completed: break
+            }
+        }
+        return pass
+    }
+
+    private func begin(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        let now = clock.now
+        guard CampaignRules.begin(campaign, now: now) != nil else {
+            pass.lookAgain(at: campaign.sendAt)
+            return
+        }
+        try await database.write { transaction in
+            guard let current = try CampaignStore.get(campaign.id, transaction),
+                let begun = CampaignRules.begin(current, now: now)
+            else { return }
+            try CampaignStore.update(begun, active: true, transaction)
+        }
+        pass.lookAgain(at: now)
+    }
+
+    private func expand(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        let sendingDay = campaign.sendingDay ?? clock.today
+        var teams = state.withLock { $0.teams[campaign.id] }
+        if teams == nil {
+            let read = try await expansion.teams(of: campaign, sendingDay: sendingDay)
+            state.withLock { $0.teams[campaign.id] = read }
+            teams = read
+        }
+        let now = clock.now
+        let stepped = try await expansion.step(campaign, sendingDay: sendingDay, teams: teams ?? [], now: now)
+        if stepped?.state != .expanding {
+            state.withLock { $0.teams[campaign.id] = nil }
+            logger.info(
+                "audience written down",
+                metadata: ["campaign": "campaigns/\(campaign.id)", "teams": "\(teams?.count ?? 0)"])
+        }
+        pass.lookAgain(at: now)
+    }
+
+    private func sweep(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        let now = clock.now
+        let limit = options.cancelsPerStep
+        state.withLock { $0.teams[campaign.id] = nil }
+        let left = try await database.write { transaction in
+            let cancelled = try DeliveryStore.cancelWaiting(
+                campaign: campaign.id, reason: "the campaign was cancelled", now: now, limit: limit, transaction)
+            if cancelled == limit { return true }
+            // Messages under way are awaited: what came of them is stored like any other's.
+            guard try !DeliveryStore.isMoving(campaign: campaign.id, transaction) else { return false }
+            try CampaignStore.update(campaign, active: false, transaction)
+            return false
+        }
+        pass.lookAgain(at: left ? now : now.adding(seconds: 1))
+    }
+
+    private func claim(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        var isDone = true
+        for sender in channels.on where campaign.content.channels.contains(sender.kind) {
+            let channel = sender.kind
+            let now = clock.now
+            let due = try await database.readPooled { transaction in
+                try DeliveryStore.nextDue(campaign: campaign.id, channel: channel, transaction)
+            }
+            guard let due else { continue }
+            isDone = false
+            guard due <= now else {
+                pass.lookAgain(at: due)
+                continue
+            }
+            let granted = take(channel, now: now)
+            guard granted > 0 else {
+                pass.lookAgain(at: nextToken(channel, now: now))
+                continue
+            }
+            let random = (0..<granted).map { _ in Double.random(in: 0..<1) }
+            let lease = now.adding(sender.timeout + options.leaseMargin)
+            let result = try await database.write { [machine] transaction in
+                try Claims.take(
+                    campaign: campaign.id, channel: channel, limit: granted, leaseUntil: lease, now: now,
+                    random: random, machine: machine, transaction)
+            }
+            begin(result.claimed.count, giveBack: granted - result.claimed.count, channel)
+            pass.claimed += result.claimed
+            pass.lookAgain(at: now)
+        }
+        if isDone { try await complete(campaign) }
+    }
+
+    private func complete(_ campaign: Campaign) async throws {
+        let now = clock.now
+        let isCompleted = try await database.write { transaction in
+            guard var current = try CampaignStore.get(campaign.id, transaction), current.state == .sending,
+                // Messages of a channel that is off now wait until it is on again.
+                try !DeliveryStore.isMoving(campaign: campaign.id, transaction)
+            else { return false }
+            current.state = .completed
+            try CampaignStore.update(current.changed(now), active: false, transaction)
+            return true
+        }
+        if isCompleted { logger.info("campaign completed", metadata: ["campaign": "campaigns/\(campaign.id)"]) }
+    }
+
+    // MARK: One message
+
+    /// Sends one claimed message and records what came of it.
+    func send(_ claimed: ClaimedMessage) async {
+        let outcome = await attempt(claimed)
+        let now = clock.now
+        finish(claimed.channel, outcome, now: now)
+        let random = Double.random(in: 0..<1)
+        // The message is out: its state must not be lost to a moment's trouble with the disk. If it is for good, the
+        // lease runs out, and the message is AMBIGUOUS rather than sent again.
+        for pause in [0, 1, 5, 20] {
+            do {
+                if pause > 0 { try await Task.sleep(for: .seconds(pause)) }
+                try await database.write { [machine] transaction in
+                    try Claims.record(
+                        outcome, campaign: claimed.campaign.id, delivery: claimed.delivery.id,
+                        attempt: claimed.attempt, now: now, random: random, machine: machine, transaction)
+                }
+                break
+            } catch {
+                logger.error(
+                    "the outcome of a message could not be recorded",
+                    metadata: ["delivery": "\(claimed.delivery.id)", "error": "\(error)"])
+            }
+        }
+        waker.yield()
+    }
+
+    private func attempt(_ claimed: ClaimedMessage) async -> SendOutcome {
+        guard let sender = channels.sender(claimed.channel), let threads = threads[claimed.channel] else {
+            return SendOutcome(kind: .transient, failure: .configuration, detail: "the channel is off")
+        }
+        switch await render(claimed) {
+        case .failure(let violations):
+            return SendOutcome(kind: .permanent, failure: .template, detail: violations.summary)
+        case .success(let message):
+            do {
+                return try await threads.runIfActive { sender.send(message) }
+            } catch {
+                return SendOutcome(kind: .transient, failure: .connection, detail: "the service is stopping")
+            }
+        }
+    }
+
+    private func render(_ claimed: ClaimedMessage) async -> Result<OutgoingMessage, ViolationList> {
+        let content = claimed.campaign.content
+        guard let template = await template(content.template, version: content.templateVersion),
+            let id = UniqueID(claimed.delivery.id)
+        else { return .failure(ViolationList(violations: [.invalidName("template", form: "templates/{id}")])) }
+        return template.values(content.parameters, filledIn: content.filledIn, field: "parameters").flatMap { own in
+            let values = own.merging(claimed.facts.values) { _, fact in fact }
+            return template.render(.init(language: content.language, channel: claimed.channel), values).map { message in
+                OutgoingMessage(
+                    campaign: "campaigns/\(claimed.campaign.id)", deliveryID: id,
+                    recipient: "people/\(claimed.delivery.person)", recipientName: claimed.facts.name,
+                    address: claimed.address, language: content.language, message: message,
+                    subjects: claimed.facts.subjects, createdAt: claimed.delivery.createdAt, now: clock.now)
+            }
+        }
+    }
+
+    private func template(_ id: String, version: Int) async -> CompiledTemplate? {
+        let key = "\(id)/\(version)"
+        if let known = state.withLock({ $0.templates[key] }) { return known }
+        let stored = try? await database.readPooled { try TemplateStore.get(id, version: version, $0) }
+        guard let template = stored?.template, let compiled = try? CompiledTemplate(template) else { return nil }
+        state.withLock { state in
+            if state.templates.count > 100 { state.templates = [:] }
+            state.templates[key] = compiled
+        }
+        return compiled
+    }
+
+    // MARK: Pace
+
+    /// How many messages of a channel may begin now: free threads, and what the provider's rate allows.
+    private func take(_ channel: ChannelKind, now: Instant) -> Int {
+        state.withLock { state in
+            let free = options.sendersPerChannel - (state.underWay[channel] ?? 0)
+            return free > 0 ? state.limiters[channel]?.take(upTo: free, now: now) ?? 0 : 0
+        }
+    }
+
+    private func begin(_ count: Int, giveBack unused: Int, _ channel: ChannelKind) {
+        state.withLock { state in
+            state.underWay[channel, default: 0] += count
+            state.limiters[channel]?.giveBack(unused)
+        }
+    }
+
+    /// Nil when all threads are busy: the first that ends will call.
+    private func nextToken(_ channel: ChannelKind, now: Instant) -> Instant? {
+        state.withLock { state in
+            guard (state.underWay[channel] ?? 0) < options.sendersPerChannel else { return nil }
+            return state.limiters[channel]?.nextToken(now: now)
+        }
+    }
+
+    private func finish(_ channel: ChannelKind, _ outcome: SendOutcome, now: Instant) {
+        let paused: Instant? = state.withLock { state in
+            state.underWay[channel, default: 1] -= 1
+            if outcome.kind == .accepted {
+                state.limiters[channel]?.succeeded()
+                return nil
+            }
+            guard outcome.concernsProvider else { return nil }
+            state.limiters[channel]?.pause(now: now, asked: outcome.retryAfter)
+            state.pauseReasons[channel] = outcome.detail
+            return state.limiters[channel]?.pausedUntil
+        }
+        if let paused {
+            logger.warning(
+                "a provider is left alone",
+                metadata: ["channel": "\(channel.name)", "until": "\(paused)", "reason": "\(outcome.detail)"])
+        }
+    }
+}

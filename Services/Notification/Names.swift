@@ -1,0 +1,29 @@
+import ServiceKit
+
+/// Names of the things this service knows. Ids are stored without their collection.
+enum Names {
+    /// The UUID of `campaigns/{id}` and the like, in lower case; nil when it is none.
+    static func uuid(_ name: String, in collection: String) -> String? {
+        ResourceName.id(name, in: collection).flatMap { UniqueID($0) }?.description
+    }
+
+    /// `campaigns/{id}/deliveries/{id}`.
+    static func delivery(_ name: String) -> (campaign: String, delivery: String)? {
+        guard let ids = ResourceName.ids(name, in: "campaigns", "deliveries"), let campaign = UniqueID(ids.outer),
+            let delivery = UniqueID(ids.inner)
+        else { return nil }
+        return (campaign.description, delivery.description)
+    }
+
+    /// The last part of a name, whatever the collections: `teams/{t}/memberships/{m}` gives `{m}`.
+    static func lastPart(_ name: String) -> String {
+        guard let slash = name.lastIndex(of: "/") else { return name }
+        return String(name[name.index(after: slash)...])
+    }
+
+    static let campaign = "cdt.notification.v1.Campaign"
+    static let deliveryType = "cdt.notification.v1.Delivery"
+    static let template = "cdt.notification.v1.Template"
+    static let endpoint = "cdt.notification.v1.WebhookEndpoint"
+    static let unit = "cdt.registry.v1.Unit"
+}

@@ -1,0 +1,41 @@
+import ChangeFeed
+import Logging
+import ServiceKit
+import Storage
+
+/// Notification as a service: what it needs, and how its parts are put together.
+package enum NotificationDefinition: ServiceDefinition {
+    package static let identity = ServiceIdentity(
+        name: "notification", title: "Who must be told what, over which channel, and whether it went out.", port: 50054)
+    package static let peers = ["registry", "activity"]
+    package static let options: [any AnyOption] = NotificationOptions.all
+    package static let migrations = [FactsSchema.migrations, NotificationSchema.migrations]
+
+    package static func make(_ context: ServiceContext) async throws -> ServiceParts {
+        let channels = try NotificationOptions.channels(context.settings)
+        for kind in ChannelKind.allCases {
+            let off = channels.off(kind)
+            context.logger.info(
+                off == nil ? "channel is on" : "channel is off",
+                metadata: ["channel": "\(kind.name)", "reason": "\(off?.reason ?? "")"])
+        }
+        try await BuiltInTemplates.install(in: context.database, now: context.clock.now)
+        let feeds = try FactsFeeds(
+            registry: RemoteFeed(try context.feed(of: "registry")),
+            activity: RemoteFeed(try context.feed(of: "activity")),
+            database: context.database, logger: context.logger)
+        var pace = Dispatcher.Options()
+        pace.sendersPerChannel = try context.settings[NotificationOptions.senders]
+        let dispatcher = Dispatcher(
+            database: context.database, channels: channels, clock: context.clock, logger: context.logger, options: pace)
+        let service = NotificationService(
+            database: context.database, channels: channels, dispatcher: dispatcher, clock: context.clock,
+            pageTokens: context.pageTokens, freshness: { feeds.freshness })
+        return ServiceParts(
+            services: [service],
+            tasks: [
+                BackgroundTask("feeds") { await feeds.run() },
+                BackgroundTask("dispatcher") { await dispatcher.run() },
+            ])
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import ServiceKit
+
+/// What an operator may set for the channels.
+enum NotificationOptions {
+    static let smtpURL = Option<String?>.text(
+        "smtp-url", valueName: "URL",
+        help: "The mail server: smtp://HOST[:587] with STARTTLS, or smtps://HOST[:465]. Without it, e-mail is off.")
+    static let smtpFrom = Option<String?>.text(
+        "smtp-from", valueName: "ADDRESS", help: "The sender: ADDRESS or \"NAME <ADDRESS>\". Needed with --smtp-url.")
+    static let smtpUser = Option<String?>.text("smtp-user", valueName: "NAME", help: "Login at the mail server.")
+    static let smtpPasswordFile = Option<String?>.text(
+        "smtp-password-file", valueName: "FILE", help: "A file with the password of --smtp-user.")
+    static let smtpStartTLS = Option<String>.choice(
+        "smtp-starttls", of: ["auto", "required", "opportunistic"], default: "auto",
+        help: "Whether smtp:// insists on STARTTLS; auto: yes, unless the server is on this machine.")
+    static let smtpAuthorities = Option<String?>.text(
+        "smtp-ca-file", valueName: "FILE",
+        help: "Certificates to trust for the mail server instead of the system's (PEM).")
+    static let smtpRate = Option<Int>.integer(
+        "smtp-rate", in: 1...10_000, default: 20, help: "E-mails per second at most.")
+    static let smtpTimeout = Option<Int>.integer(
+        "smtp-timeout", valueName: "SECONDS", in: 1...600, default: 60, help: "Longest time for one e-mail.")
+    static let webhookSecretFile = Option<String?>.text(
+        "webhook-secret-file", valueName: "FILE",
+        help: "A file with at least 32 bytes, from which the signing secret of each endpoint is made. Without it, "
+            + "webhooks are off.")
+    static let webhookAllowPrivate = Option<Bool>.flag(
+        "webhook-allow-private", help: "Endpoints may have private addresses, and plain http.")
+    static let webhookAuthorities = Option<String?>.text(
+        "webhook-ca-file", valueName: "FILE", help: "Certificates to trust for endpoints instead of the system's (PEM)."
+    )
+    static let webhookRate = Option<Int>.integer(
+        "webhook-rate", in: 1...10_000, default: 50, help: "Webhook calls per second at most.")
+    static let senders = Option<Int>.integer(
+        "senders", in: 1...256, default: 8, help: "Messages of one channel under way at once.")
+
+    static let all: [any AnyOption] = [
+        smtpURL, smtpFrom, smtpUser, smtpPasswordFile, smtpStartTLS, smtpAuthorities, smtpRate, smtpTimeout,
+        webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, senders,
+    ]
+
+    static func channels(_ settings: Settings) throws -> Channels {
+        Channels(smtp: try smtp(settings), webhook: try webhook(settings))
+    }
+
+    static func smtp(_ settings: Settings) throws -> SMTPSettings? {
+        guard let url = try settings[smtpURL] else {
+            for option in [smtpFrom, smtpUser, smtpPasswordFile] where settings.isSet(option) {
+                throw ConfigurationError("--\(option.name) is given without --smtp-url; give --smtp-url as well")
+            }
+            return nil
+        }
+        guard let server = MailServer(url) else {
+            throw ConfigurationError("--smtp-url: expected smtp://HOST[:PORT] or smtps://HOST[:PORT], not \"\(url)\"")
+        }
+        guard let from = try settings[smtpFrom].flatMap({ Mailbox(parsing: $0) }) else {
+            throw ConfigurationError("--smtp-from: expected ADDRESS or \"NAME <ADDRESS>\", for example nhac@example.vn")
+        }
+        var login: SMTPSettings.Login?
+        switch (try settings[smtpUser], try settings[smtpPasswordFile]) {
+        case (nil, nil): break
+        case (let user?, let file?): login = .init(user: user, password: try secret(file, smtpPasswordFile.name))
+        default: throw ConfigurationError("--smtp-user and --smtp-password-file belong together; give both or neither")
+        }
+        let startTLS = try settings[smtpStartTLS]
+        let security: SMTPSettings.Security =
+            if server.isImplicit {
+                .implicit
+            } else if startTLS == "opportunistic" || startTLS == "auto" && server.isLoopback { .opportunistic } else {
+                .required
+            }
+        // A password must not be readable on the way.
+        if login != nil, security == .opportunistic, !server.isLoopback {
+            throw ConfigurationError("--smtp-user needs TLS; remove --smtp-starttls opportunistic")
+        }
+        var smtp = SMTPSettings(
+            host: server.host, port: server.port, security: security, from: from, login: login,
+            certificateAuthorities: try settings[smtpAuthorities])
+        smtp.ratePerSecond = Double(try settings[smtpRate])
+        smtp.timeout = .seconds(try settings[smtpTimeout])
+        return smtp
+    }
+
+    static func webhook(_ settings: Settings) throws -> WebhookSettings? {
+        guard let file = try settings[webhookSecretFile] else { return nil }
+        let secret = try secret(file, webhookSecretFile.name)
+        guard secret.utf8.count >= 32 else {
+            throw ConfigurationError(
+                "--webhook-secret-file: \(file) holds \(secret.utf8.count) bytes; at least 32 are needed, for example "
+                    + "from `openssl rand -base64 48`")
+        }
+        return WebhookSettings(
+            signer: WebhookSigner(masterSecret: Array(secret.utf8)), allowPrivate: try settings[webhookAllowPrivate],
+            certificateAuthorities: try settings[webhookAuthorities], ratePerSecond: Double(try settings[webhookRate]))
+    }
+
+    private static func secret(_ path: String, _ option: String) throws -> String {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ConfigurationError("--\(option): \(path) cannot be read as text")
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// Host and port of `smtp://` and `smtps://`.
+struct MailServer: Sendable, Hashable {
+    let host: String
+    let port: Int
+    let isImplicit: Bool
+
+    init?(_ url: String) {
+        let rest: Substring
+        if url.hasPrefix("smtps://") {
+            isImplicit = true
+            rest = url.dropFirst(8)
+        } else if url.hasPrefix("smtp://") {
+            isImplicit = false
+            rest = url.dropFirst(7)
+        } else {
+            return nil
+        }
+        let authority = rest.hasSuffix("/") ? rest.dropLast() : rest
+        let hasPort = authority.hasSuffix("]") ? false : authority.contains(":")
+        // 587 is submission, 465 submission with TLS from the first byte (RFC 8314).
+        let text = hasPort ? String(authority) : "\(authority):\(isImplicit ? 465 : 587)"
+        guard !authority.contains("@"), !authority.contains("/"), let endpoint = Endpoint(text), endpoint.port > 0
+        else {
+            return nil
+        }
+        host = endpoint.host
+        port = endpoint.port
+        isLoopback = endpoint.isLoopback
+    }
+
+    let isLoopback: Bool
+}

@@ -1,0 +1,120 @@
+import ServiceKit
+import Shared
+import SwiftProtobuf
+
+// The domain's enums have the raw values of the contract's.
+
+extension Cdt_Notification_V1_ChannelKind {
+    init(_ kind: ChannelKind?) { self = kind.flatMap { Self(rawValue: $0.rawValue) } ?? .unspecified }
+}
+
+extension Cdt_Notification_V1_DeliveryState {
+    init(_ state: DeliveryState) { self = Self(rawValue: state.rawValue) ?? .unspecified }
+}
+
+extension Cdt_Notification_V1_FailureClass {
+    init(_ failure: FailureClass) { self = Self(rawValue: failure.rawValue) ?? .unspecified }
+}
+
+extension TemplateStore.Stored {
+    var message: Cdt_Notification_V1_Template {
+        var message = template.message
+        message.etag = Etag.of(version: Int64(template.version))
+        message.createTime = createdAt.timestamp
+        return message
+    }
+}
+
+extension Campaign {
+    var message: Cdt_Notification_V1_Campaign {
+        var message = content.message
+        message.name = "campaigns/\(id)"
+        message.state = .init(rawValue: state.rawValue) ?? .unspecified
+        if let sendAt { message.sendTime = sendAt.timestamp }
+        message.etag = etag
+        message.createTime = createdAt.timestamp
+        message.updateTime = updatedAt.timestamp
+        return message
+    }
+
+    func progress(_ counts: [DeliveryStore.Count], now: Instant) -> Cdt_Notification_V1_CampaignProgress {
+        .with {
+            $0.state = .init(rawValue: state.rawValue) ?? .unspecified
+            $0.recipients = Int64(counts.reduce(0) { $0 + $1.count })
+            $0.teamsExpanded = Int64(teamsExpanded)
+            $0.teamsTotal = Int64(teamsTotal)
+            $0.counts = counts.map { count in
+                .with {
+                    $0.state = .init(count.state)
+                    $0.failureClass = .init(count.failure)
+                    $0.count = Int64(count.count)
+                }
+            }
+            $0.asOf = now.timestamp
+        }
+    }
+}
+
+extension DeliveryAttempt {
+    var message: Cdt_Notification_V1_DeliveryAttempt {
+        .with {
+            $0.number = Int32(number)
+            $0.channel = .init(channel)
+            $0.startTime = startedAt.timestamp
+            if let endedAt { $0.endTime = endedAt.timestamp }
+            $0.outcome = outcome.flatMap { .init(rawValue: $0.rawValue) } ?? .unspecified
+            $0.failureClass = .init(failure)
+            $0.replyCode = Int32(replyCode)
+            $0.detail = detail
+        }
+    }
+}
+
+extension WebhookEndpoint {
+    var message: Cdt_Notification_V1_WebhookEndpoint {
+        .with {
+            $0.name = "webhookEndpoints/\(id)"
+            $0.unit = "units/\(unit)"
+            $0.url = url
+            $0.displayName = displayName
+            $0.createTime = createdAt.timestamp
+        }
+    }
+}
+
+extension CampaignPlan {
+    func message(_ samples: [Cdt_Notification_V1_RenderedMessage], channels on: Channels)
+        -> Cdt_Notification_V1_CampaignPlan
+    {
+        .with {
+            $0.teams = Int64(teams)
+            $0.recipients = Int64(recipients)
+            $0.unreachable = Int64(unreachable)
+            $0.reports = Int64(reports)
+            $0.reportsWithoutRecipient = Int64(reportsWithoutRecipient)
+            $0.channels = channels.map { channel in
+                .with {
+                    $0.channel = .init(channel.kind)
+                    $0.on = on.off(channel.kind) == nil
+                    $0.reachable = Int64(channel.reachable)
+                    $0.messages = Int64(channel.messages)
+                    $0.durationSeconds = Int64(channel.durationSeconds)
+                }
+            }
+            $0.durationSeconds = Int64(channels.map(\.durationSeconds).max() ?? 0)
+            $0.treeDate = treeDate.description
+            $0.samples = samples
+        }
+    }
+}
+
+extension RenderedMessage {
+    func message(_ key: Template.Key) -> Cdt_Notification_V1_RenderedMessage {
+        .with {
+            $0.channel = .init(key.channel)
+            $0.language = .init(rawValue: key.language.rawValue) ?? .unspecified
+            $0.subject = subject
+            $0.text = text
+        }
+    }
+}

@@ -1,0 +1,259 @@
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+extension NotificationService {
+    func createCampaign(_ request: Cdt_Notification_V1_CreateCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_CreateCampaignResponse
+    {
+        let content = try checked(request.campaign)
+        let now = clock.now
+        let campaign = Campaign(
+            id: UUIDv7.next(at: now).description, content: content, state: .draft, revision: 1, createdAt: now,
+            updatedAt: now)
+        return try await once(request.requestID, of: request, context, now: now) { transaction in
+            try CampaignStore.insert(campaign, transaction)
+            return .success(.with { $0.campaign = campaign.message })
+        }
+    }
+
+    func planCampaign(_ request: Cdt_Notification_V1_PlanCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_PlanCampaignResponse
+    {
+        let content: CampaignContent
+        switch request.target {
+        case .name(let name): content = try campaign(name).content
+        case .campaign(let message): content = try checked(message)
+        case nil:
+            throw ServiceError.invalid(
+                "target", reason: "REQUIRED", "give `name` or `campaign`", vi: "hãy cho `name` hoặc `campaign`")
+        }
+        let today = clock.today
+        try checkUnit(content.audience, sending: today)
+        let template = try template("templates/\(content.template)", version: content.templateVersion).template
+        let plan = try await database.readPooled { [rates = channels.rates] transaction in
+            try CampaignPlanner.plan(content, today: today, rates: rates, transaction)
+        }
+        let samples = try samples(of: plan, content, CompiledTemplate(template))
+        return .with {
+            $0.plan = plan.message(samples, channels: channels)
+            $0.freshness = freshness()
+        }
+    }
+
+    private func samples(of plan: CampaignPlan, _ content: CampaignContent, _ template: CompiledTemplate) throws
+        -> [Cdt_Notification_V1_RenderedMessage]
+    {
+        let own = try refusing("INVALID_PARAMETERS") {
+            template.values(content.parameters, filledIn: content.filledIn, field: "campaign.parameters")
+        }
+        return try plan.channels.compactMap { channel in
+            guard let sample = channel.sample else { return nil }
+            let key = Template.Key(language: content.language, channel: channel.kind)
+            let values = own.merging(sample.values) { _, fact in fact }
+            return try refusing("INVALID_PARAMETERS") { template.render(key, values) }.message(key)
+        }
+    }
+
+    func launchCampaign(_ request: Cdt_Notification_V1_LaunchCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_LaunchCampaignResponse
+    {
+        let known = try campaign(request.name)
+        for kind in known.content.channels {
+            if let off = channels.off(kind) { throw ServiceError.channelOff(kind, off) }
+        }
+        let now = clock.now
+        let sendAt = request.hasSendTime ? Instant(request.sendTime) : nil
+        try checkUnit(known.content.audience, sending: max(sendAt ?? now, now).localDate)
+        let (id, name, etag) = (known.id, request.name, request.etag)
+        return try await once(request.requestID, of: request, context, now: now) { transaction in
+            guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
+            switch CampaignRules.launch(current, at: sendAt, etag: etag, now: now) {
+            case .failure(let refusal):
+                return .failure(refusal.error(name))
+            case .success(let launched):
+                try store(launched, transaction)
+                return .success(.with { $0.campaign = launched.message })
+            }
+        }
+    }
+
+    func cancelCampaign(_ request: Cdt_Notification_V1_CancelCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_CancelCampaignResponse
+    {
+        let (id, name, now) = (try campaign(request.name).id, request.name, clock.now)
+        return try await once(request.requestID, of: request, context, now: now) { transaction in
+            guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
+            switch CampaignRules.cancel(current, now: now) {
+            case .failure(let refusal):
+                return .failure(refusal.error(name))
+            case .success(let cancelled):
+                try store(cancelled, transaction)
+                return .success(.with { $0.campaign = cancelled.message })
+            }
+        }
+    }
+
+    func getCampaign(_ request: Cdt_Notification_V1_GetCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_GetCampaignResponse
+    {
+        let (campaign, progress) = try await progress(try campaign(request.name).id, name: request.name)
+        return .with {
+            $0.campaign = campaign.message
+            $0.progress = progress
+            $0.freshness = freshness()
+        }
+    }
+
+    func listCampaigns(_ request: Cdt_Notification_V1_ListCampaignsRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_ListCampaignsResponse
+    {
+        let page = try pageTokens.page(of: request, Method.listCampaigns, size: 50, maximum: 500)
+        let state = CampaignState(rawValue: request.state.rawValue)
+        if request.state != .unspecified, state == nil {
+            throw ServiceError.invalid(ViolationList(violations: [.unknownValue("state")]), reason: "UNKNOWN_VALUE")
+        }
+        var found = try await database.readPooled { transaction in
+            try CampaignStore.page(before: page.position?.first, state: state, limit: page.size + 1, transaction)
+        }
+        var response = Cdt_Notification_V1_ListCampaignsResponse()
+        if found.count > page.size {
+            found.removeLast()
+            response.nextPageToken = try pageTokens.token(
+                after: [found.last?.id ?? ""], of: request, Method.listCampaigns)
+        }
+        response.campaigns = found.map(\.message)
+        return response
+    }
+
+    func watchCampaign(
+        _ request: Cdt_Notification_V1_WatchCampaignRequest,
+        response: ResponseWriter<Cdt_Notification_V1_WatchCampaignResponse>, context: ServerContext
+    ) async throws {
+        let id = try campaign(request.name).id
+        // Listening begins before the first look, so that no change falls between.
+        var changes = database.commits(on: CampaignSignal.channel(id), every: .seconds(10)).makeAsyncIterator()
+        var told: Cdt_Notification_V1_CampaignProgress?
+        while true {
+            var (campaign, progress) = try await progress(id, name: request.name)
+            let asOf = progress.asOf
+            progress.asOf = told?.asOf ?? asOf
+            if progress != told {
+                progress.asOf = asOf
+                told = progress
+                try await response.write(.with { $0.progress = progress })
+            }
+            let isMoving = progress.counts.contains { DeliveryState(rawValue: $0.state.rawValue)?.isMoving ?? false }
+            if campaign.state.isFinished, !isMoving { return }
+            guard await changes.next() != nil else { return }
+            try await Task.sleep(for: .milliseconds(400))
+        }
+    }
+
+    // MARK: Shared by several
+
+    func campaign(_ name: String) throws -> Campaign {
+        guard let id = Names.uuid(name, in: "campaigns") else {
+            throw ServiceError.invalid("name", "write it as `campaigns/{id}`", vi: "hãy viết dạng `campaigns/{id}`")
+        }
+        guard let campaign = try database.read({ try CampaignStore.get(id, $0) }) else {
+            throw ServiceError.noCampaign(name)
+        }
+        return campaign
+    }
+
+    private func progress(_ id: String, name: String) async throws -> (Campaign, Cdt_Notification_V1_CampaignProgress) {
+        let now = clock.now
+        let found = try await database.readPooled { transaction in
+            try CampaignStore.get(id, transaction).map { ($0, try DeliveryStore.counts(campaign: id, transaction)) }
+        }
+        guard let (campaign, counts) = found else { throw ServiceError.noCampaign(name) }
+        return (campaign, campaign.progress(counts, now: now))
+    }
+
+    /// The content of a request, with the version of the template that it will keep.
+    private func checked(_ message: Cdt_Notification_V1_Campaign) throws -> CampaignContent {
+        var content = try refusing("INVALID_CAMPAIGN") { CampaignContent.reading(message) }
+        let template = try template("templates/\(content.template)", version: content.templateVersion).template
+        content.templateVersion = template.version
+        let compiled = try CompiledTemplate(template)
+        _ = try refusing("INVALID_PARAMETERS") {
+            compiled.values(content.parameters, filledIn: content.filledIn, field: "campaign.parameters")
+        }
+        let missing = content.channels.filter { template.bodies[.init(language: content.language, channel: $0)] == nil }
+        guard missing.isEmpty else {
+            let list = missing.map(\.name).joined(separator: ", ")
+            throw ServiceError.invalid(
+                ViolationList(violations: [
+                    Violation(
+                        field: "campaign.channels", reason: "NO_BODY",
+                        message: "the template has no body for \(list) in `\(content.language.tag)`",
+                        messageVi: "mẫu không có nội dung cho \(list) bằng `\(content.language.tag)`")
+                ]), reason: "INVALID_CAMPAIGN")
+        }
+        _ = try unit(content.audience.unit)
+        return content
+    }
+
+    func unit(_ id: String) throws -> AudienceStore.Unit {
+        guard let unit = try database.read({ try AudienceStore.unit(id, $0) }) else {
+            var error = ServiceError.notFound(type: Names.unit, name: "units/\(id)", reason: "UNIT_NOT_FOUND")
+            let source = freshness().first { $0.source == "registry" }
+            error.metadata["registryAsOf"] =
+                source?.hasAsOf == true ? Instant(source?.asOf ?? .init()).description : "never"
+            error.message += "; known here is what the Registry had recorded by \(error.metadata["registryAsOf"] ?? "")"
+            throw error
+        }
+        return unit
+    }
+
+    /// The unit must exist on the day for which the tree is read.
+    private func checkUnit(_ audience: Audience, sending day: LocalDate) throws {
+        let unit = try unit(audience.unit)
+        let treeDate = audience.treeDate(sending: day)
+        guard unit.isInForce(on: treeDate) else {
+            let last = LocalDate(unit.endDay)?.previous.description ?? ""
+            throw ServiceError.failedPrecondition(
+                reason: "UNIT_NOT_IN_FORCE", subject: "units/\(audience.unit)",
+                "\(unit.displayName) is not in force on \(treeDate), the date for which the tree is read; "
+                    + "it was from \(unit.firstDay) to \(last): choose another unit, or set `audience.tree_date`",
+                vi: "\(unit.displayName) không có hiệu lực vào \(treeDate), ngày dùng để đọc cây đơn vị; "
+                    + "có hiệu lực từ \(unit.firstDay) đến \(last): hãy chọn đơn vị khác, hoặc đặt `audience.tree_date`",
+                metadata: ["validFrom": unit.firstDay, "validTo": last, "treeDate": treeDate.description])
+        }
+    }
+}
+
+/// Stores a campaign that the dispatcher must look at, and calls it.
+private func store(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
+    try CampaignStore.update(campaign, active: true, transaction)
+    transaction.notify(CampaignSignal.work)
+}
+
+extension ServiceError {
+    static func noCampaign(_ name: String) -> ServiceError {
+        .notFound(type: Names.campaign, name: name, reason: "CAMPAIGN_NOT_FOUND")
+    }
+}
+
+extension CampaignRules.Refusal {
+    func error(_ name: String) -> ServiceError {
+        switch self {
+        case .notDraft(let state):
+            .failedPrecondition(
+                reason: "CAMPAIGN_NOT_DRAFT", subject: name, "\(name) is \(state), not a draft; it was launched before",
+                vi: "\(name) không còn là bản nháp; đã được khởi chạy trước đó", metadata: ["state": "\(state)"])
+        case .finished(let state):
+            .failedPrecondition(
+                reason: "CAMPAIGN_FINISHED", subject: name, "\(name) is \(state); nothing is left to cancel",
+                vi: "\(name) đã kết thúc; không còn gì để hủy", metadata: ["state": "\(state)"])
+        case .etagMismatch(let current):
+            ServiceError(
+                .aborted, reason: "ETAG_MISMATCH", "\"\(name)\" has changed since it was read; read it again",
+                vi: "\"\(name)\" đã thay đổi kể từ lần đọc trước; hãy đọc lại",
+                metadata: ["resourceName": name, "etag": current])
+        }
+    }
+}

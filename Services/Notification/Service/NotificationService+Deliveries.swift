@@ -1,0 +1,182 @@
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+extension NotificationService {
+    func listDeliveries(_ request: Cdt_Notification_V1_ListDeliveriesRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_ListDeliveriesResponse
+    {
+        let campaign = try campaign(request.parent)
+        let page = try pageTokens.page(of: request, Method.listDeliveries, size: 100, maximum: 1_000)
+        let states = request.states.compactMap { DeliveryState(rawValue: $0.rawValue) }
+        guard states.count == request.states.count else {
+            throw ServiceError.invalid(ViolationList(violations: [.unknownValue("states")]), reason: "UNKNOWN_VALUE")
+        }
+        var (messages, ids) = try await database.readPooled { [channels] transaction in
+            let found = try DeliveryStore.page(
+                campaign: campaign.id, after: page.position?.first ?? "", states: states, limit: page.size + 1,
+                transaction)
+            let messages = try found.map { try Self.message($0, of: campaign, channels, transaction) }
+            return (messages, found.map(\.id))
+        }
+        var response = Cdt_Notification_V1_ListDeliveriesResponse()
+        if messages.count > page.size {
+            messages.removeLast()
+            ids.removeLast()
+            response.nextPageToken = try pageTokens.token(
+                after: [ids.last ?? ""], of: request, Method.listDeliveries)
+        }
+        response.deliveries = messages
+        return response
+    }
+
+    func getDelivery(_ request: Cdt_Notification_V1_GetDeliveryRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_GetDeliveryResponse
+    {
+        let (campaign, id) = try deliveryName(request.name)
+        let found = try database.read { transaction in
+            try DeliveryStore.get(campaign: campaign.id, id: id, transaction).map { delivery in
+                (
+                    try Self.message(delivery, of: campaign, channels, transaction),
+                    try DeliveryStore.attempts(id, transaction)
+                )
+            }
+        }
+        guard let (message, attempts) = found else { throw ServiceError.noDelivery(request.name) }
+        return .with {
+            $0.delivery = message
+            $0.attempts = attempts.map(\.message)
+        }
+    }
+
+    func resolveDelivery(_ request: Cdt_Notification_V1_ResolveDeliveryRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_ResolveDeliveryResponse
+    {
+        let (known, id) = try deliveryName(request.name)
+        guard let decision = DeliveryMachine.Decision(rawValue: request.decision.rawValue) else {
+            throw ServiceError.invalid(ViolationList(violations: [.unknownValue("decision")]), reason: "UNKNOWN_VALUE")
+        }
+        let (name, now) = (request.name, clock.now)
+        return try await once(request.requestID, of: request, context, now: now) { [channels] transaction in
+            guard var campaign = try CampaignStore.get(known.id, transaction),
+                var delivery = try DeliveryStore.get(campaign: known.id, id: id, transaction)
+            else { return .failure(.noDelivery(name)) }
+            let next = DeliveryMachine().next(
+                from: delivery.state, .decide(decision), channel: delivery.channel, attempts: delivery.attempts,
+                firstAttemptAt: delivery.firstAttemptAt, now: now, random: 0)
+            guard let next else { return .failure(.notStuck(name, delivery.state)) }
+            if decision == .resend {
+                guard campaign.state != .cancelled else { return .failure(.campaignCancelled(name)) }
+                // The way to the recipient may be another one by now, and the time for tries begins anew.
+                delivery.channel = try Self.channel(for: delivery, of: campaign, now: now, transaction)
+                delivery.firstAttemptAt = nil
+                guard delivery.channel != nil else { return .failure(.unreachable(name)) }
+                if campaign.state == .completed {
+                    campaign.state = .sending
+                    try CampaignStore.update(campaign.changed(now), active: true, transaction)
+                }
+                transaction.notify(CampaignSignal.work)
+            }
+            try DeliveryStore.update(delivery, to: next, now: now, transaction)
+            guard let resolved = try DeliveryStore.get(campaign: campaign.id, id: id, transaction) else {
+                return .failure(.noDelivery(name))
+            }
+            let message = try Self.message(resolved, of: campaign, channels, transaction)
+            return .success(.with { $0.delivery = message })
+        }
+    }
+
+    private func deliveryName(_ name: String) throws -> (Campaign, delivery: String) {
+        guard let ids = Names.delivery(name) else {
+            throw ServiceError.invalid(
+                "name", "write it as `campaigns/{id}/deliveries/{id}`",
+                vi: "hãy viết dạng `campaigns/{id}/deliveries/{id}`")
+        }
+        guard let campaign = try database.read({ try CampaignStore.get(ids.campaign, $0) }) else {
+            throw ServiceError.noDelivery(name)
+        }
+        return (campaign, ids.delivery)
+    }
+
+    private static func path(
+        of subjects: [DeliverySubject], _ campaign: Campaign, now: Instant, _ transaction: ReadTransaction
+    )
+        throws -> [String]
+    {
+        guard let team = subjects.first?.team else { return [] }
+        let treeDate = campaign.content.audience.treeDate(sending: campaign.sendingDay ?? now.localDate)
+        return try AudienceStore.placement(ofTeam: team, on: treeDate, transaction)
+    }
+
+    private static func channel(
+        for delivery: Delivery, of campaign: Campaign, now: Instant, _ transaction: ReadTransaction
+    ) throws -> ChannelKind? {
+        let subjects = try DeliveryStore.subjects(delivery.id, transaction)
+        return try AddressBook.channel(
+            for: delivery.person, path: try path(of: subjects, campaign, now: now, transaction),
+            among: campaign.content.channels, transaction)
+    }
+
+    private static func message(
+        _ delivery: Delivery, of campaign: Campaign, _ channels: Channels, _ transaction: ReadTransaction
+    ) throws -> Cdt_Notification_V1_Delivery {
+        let subjects = try DeliveryStore.subjects(delivery.id, transaction)
+        var message = Cdt_Notification_V1_Delivery.with {
+            $0.name = "campaigns/\(delivery.campaign)/deliveries/\(delivery.id)"
+            $0.recipient = "people/\(delivery.person)"
+            $0.channel = .init(delivery.channel)
+            $0.state = .init(delivery.state)
+            $0.failureClass = .init(delivery.failure)
+            $0.detail = delivery.detail
+            $0.attemptCount = Int32(delivery.attempts)
+            if let nextAt = delivery.nextAt, delivery.state.waits { $0.nextAttemptTime = nextAt.timestamp }
+            if let sentAt = delivery.sentAt { $0.sentTime = sentAt.timestamp }
+            $0.updateTime = delivery.updatedAt.timestamp
+        }
+        message.subjects = try subjects.map { subject in
+            let name = try AudienceStore.teamName(subject.team, transaction)
+            return .with {
+                $0.team = "teams/\(subject.team)"
+                $0.teamDisplayName = name
+                $0.obligation = subject.obligation.isEmpty ? "" : "obligations/\(subject.obligation)"
+            }
+        }
+        guard let channel = delivery.channel else { return message }
+        let path = try path(of: subjects, campaign, now: delivery.updatedAt, transaction)
+        message.maskedAddress =
+            try AddressBook.address(channel, person: delivery.person, path: path, transaction)?.masked ?? ""
+        if let sender = channels.sender(channel), let id = UniqueID(delivery.id) {
+            message.messageID = sender.messageID(id)
+        }
+        return message
+    }
+}
+
+extension ServiceError {
+    static func noDelivery(_ name: String) -> ServiceError {
+        .notFound(type: Names.deliveryType, name: name, reason: "DELIVERY_NOT_FOUND")
+    }
+
+    static func notStuck(_ name: String, _ state: DeliveryState) -> ServiceError {
+        .failedPrecondition(
+            reason: "DELIVERY_NOT_STUCK", subject: name,
+            "\(name) is \(state): only AMBIGUOUS, FAILED and DEAD messages wait for a decision",
+            vi: "\(name) không chờ quyết định: chỉ thư AMBIGUOUS, FAILED và DEAD mới cần",
+            metadata: ["state": "\(state)"])
+    }
+
+    static func campaignCancelled(_ name: String) -> ServiceError {
+        .failedPrecondition(
+            reason: "CAMPAIGN_CANCELLED", subject: name, "its campaign was cancelled; nothing is sent for it any more",
+            vi: "chiến dịch đã bị hủy; không gửi gì thêm")
+    }
+
+    static func unreachable(_ name: String) -> ServiceError {
+        .failedPrecondition(
+            reason: "RECIPIENT_UNREACHABLE", subject: name,
+            "the recipient has no address for the campaign's channels; correct the contact in the Registry first",
+            vi: "người nhận không có địa chỉ cho các kênh của chiến dịch; hãy sửa liên hệ trong Sổ đăng ký trước")
+    }
+}

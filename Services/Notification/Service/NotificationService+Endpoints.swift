@@ -1,0 +1,92 @@
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+extension NotificationService {
+    func createWebhookEndpoint(
+        _ request: Cdt_Notification_V1_CreateWebhookEndpointRequest, context: ServerContext
+    ) async throws -> Cdt_Notification_V1_CreateWebhookEndpointResponse {
+        guard let settings = channels.webhookSettings else {
+            let off = channels.off(.webhook) ?? Channels.Off(reason: "", reasonVi: "")
+            throw ServiceError.channelOff(.webhook, off)
+        }
+        var found: [Violation] = []
+        let unitID = ResourceName.id(request.endpoint.unit, in: "units")
+        if unitID == nil { found.append(.invalidName("endpoint.unit", form: "units/{id}")) }
+        let url = WebhookURL(request.endpoint.url, allowPrivate: settings.allowPrivate)
+        if url == nil {
+            found.append(
+                Violation(
+                    field: "endpoint.url", reason: "INVALID_URL",
+                    message: "write `https://host[:port]/path`, without user name and fragment",
+                    messageVi: "hãy viết `https://máy-chủ[:cổng]/đường-dẫn`, không có tên người dùng và fragment"))
+        }
+        if request.endpoint.displayName.scalarCount > 200
+            || request.endpoint.displayName.unicodeScalars.contains(where: \.isControl)
+        {
+            found.append(
+                Violation(
+                    field: "endpoint.display_name", reason: "INVALID_TEXT",
+                    message: "at most 200 characters on one line", messageVi: "tối đa 200 ký tự trên một dòng"))
+        }
+        guard found.isEmpty, let unitID, let url else {
+            throw ServiceError.invalid(ViolationList(violations: found), reason: "INVALID_ENDPOINT")
+        }
+        _ = try unit(unitID)
+        let now = clock.now
+        let endpoint = WebhookEndpoint(
+            id: UUIDv7.next(at: now).description, unit: unitID, url: url.text,
+            displayName: request.endpoint.displayName.nfc, createdAt: now)
+        var response: Cdt_Notification_V1_CreateWebhookEndpointResponse = try await once(
+            request.requestID, of: request, context, now: now
+        ) { transaction in
+            if let other = try EndpointStore.ofUnit(unitID, transaction) {
+                return .failure(
+                    .alreadyExists(
+                        type: Names.endpoint, name: "webhookEndpoints/\(other.id)", reason: "ENDPOINT_EXISTS",
+                        "units/\(unitID) has webhookEndpoints/\(other.id); delete it first",
+                        vi: "units/\(unitID) đã có webhookEndpoints/\(other.id); hãy xóa trước"))
+            }
+            try EndpointStore.insert(endpoint, transaction)
+            return .success(.with { $0.endpoint = endpoint.message })
+        }
+        // Added on the way out, so that it is stored nowhere, with no kept answer either.
+        response.signingSecret = settings.signer.shownSecret(endpoint: Names.lastPart(response.endpoint.name))
+        return response
+    }
+
+    func listWebhookEndpoints(
+        _ request: Cdt_Notification_V1_ListWebhookEndpointsRequest, context: ServerContext
+    ) async throws -> Cdt_Notification_V1_ListWebhookEndpointsResponse {
+        let page = try pageTokens.page(of: request, Method.listWebhookEndpoints, size: 50, maximum: 500)
+        var found = try await database.readPooled { transaction in
+            try EndpointStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
+        }
+        var response = Cdt_Notification_V1_ListWebhookEndpointsResponse()
+        if found.count > page.size {
+            found.removeLast()
+            response.nextPageToken = try pageTokens.token(
+                after: [found.last?.id ?? ""], of: request, Method.listWebhookEndpoints)
+        }
+        response.endpoints = found.map(\.message)
+        return response
+    }
+
+    func deleteWebhookEndpoint(
+        _ request: Cdt_Notification_V1_DeleteWebhookEndpointRequest, context: ServerContext
+    ) async throws -> Cdt_Notification_V1_DeleteWebhookEndpointResponse {
+        guard let id = Names.uuid(request.name, in: "webhookEndpoints") else {
+            throw ServiceError.invalid(
+                "name", "write it as `webhookEndpoints/{id}`", vi: "hãy viết dạng `webhookEndpoints/{id}`")
+        }
+        let name = request.name
+        return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
+            guard try EndpointStore.delete(id, transaction) else {
+                return .failure(.notFound(type: Names.endpoint, name: name, reason: "ENDPOINT_NOT_FOUND"))
+            }
+            return .success(.init())
+        }
+    }
+}

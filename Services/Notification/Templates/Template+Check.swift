@@ -1,0 +1,152 @@
+extension Template {
+    /// Everything wrong with a template, by the field paths of the contract; empty: it can be recorded.
+    func violations() -> [Violation] {
+        var found: [Violation] = []
+        if !Template.isID(id) {
+            found.append(
+                Violation(
+                    field: "template.name", reason: "INVALID_NAME",
+                    message: "write `templates/{id}` with 1 to 60 lower-case letters, digits and hyphens",
+                    messageVi: "hãy viết `templates/{id}` gồm 1 đến 60 chữ thường không dấu, chữ số và gạch nối"))
+        }
+        if displayName.isEmpty || displayName.scalarCount > 200
+            || displayName.unicodeScalars.contains(where: \.isControl)
+        {
+            found.append(
+                Violation(
+                    field: "template.display_name", reason: "INVALID_TEXT",
+                    message: "give a name of 1 to 200 characters on one line",
+                    messageVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
+        }
+        found += parameterViolations()
+        if bodies.isEmpty {
+            found.append(
+                Violation(
+                    field: "template.contents", reason: "REQUIRED", message: "give at least one body",
+                    messageVi: "hãy cho ít nhất một nội dung"))
+        }
+        found += bodyViolations()
+        return found
+    }
+
+    static func isID(_ id: String) -> Bool {
+        (1...60).contains(id.utf8.count)
+            && id.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "-")
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            }
+    }
+
+    private func parameterViolations() -> [Violation] {
+        var found: [Violation] = []
+        var seen: Set<String> = []
+        for (index, parameter) in parameters.enumerated() {
+            let field = "template.parameters[\(index)]"
+            if !TemplateText.isParameterName(parameter.name) {
+                found.append(
+                    Violation(
+                        field: field + ".name", reason: "INVALID_NAME",
+                        message:
+                            "write lower-case letters, digits and underscores, beginning with a letter, at most 40",
+                        messageVi: "hãy dùng chữ thường không dấu, chữ số và gạch dưới, bắt đầu bằng chữ, tối đa 40"))
+            } else if !seen.insert(parameter.name).inserted {
+                found.append(
+                    Violation(
+                        field: field + ".name", reason: "DUPLICATE",
+                        message: "`\(parameter.name)` is declared twice; remove one",
+                        messageVi: "`\(parameter.name)` được khai báo hai lần; hãy bỏ bớt một"))
+            }
+            if let type = Template.audienceParameters[parameter.name], type != parameter.type {
+                found.append(
+                    Violation(
+                        field: field + ".type", reason: "WRONG_TYPE",
+                        message: "`\(parameter.name)` is filled in by the audience as \(type.form); declare that type",
+                        messageVi:
+                            "`\(parameter.name)` do danh sách nhận điền, kiểu \(type.formVi); hãy khai báo kiểu đó"))
+            }
+        }
+        return found
+    }
+
+    private func bodyViolations() -> [Violation] {
+        let declared = Set(parameters.map(\.name))
+        var found: [Violation] = []
+        var used: Set<String> = []
+        for (key, body) in bodies.sorted(by: {
+            ($0.key.language.rawValue, $0.key.channel.rawValue) < ($1.key.language.rawValue, $1.key.channel.rawValue)
+        }) {
+            let path = "template.contents[\(key.language.tag)].\(key.channel.name)"
+            let (subjectField, textField) = key.channel.fields
+            for (field, text, limit, isLine) in [
+                (subjectField, body.subject, key.channel.limits.subject, true),
+                (textField, body.text, key.channel.limits.text, false),
+            ] {
+                let field = "\(path).\(field)"
+                if let violation = Template.textViolation(text, field: field, limit: limit, isLine: isLine) {
+                    found.append(violation)
+                }
+                do throws(TemplateText.Defect) {
+                    let names = try TemplateText(parsing: text).parameterNames
+                    used.formUnion(names)
+                    for name in names.subtracting(declared).sorted() {
+                        found.append(
+                            Violation(
+                                field: field, reason: "UNKNOWN_PARAMETER",
+                                message: "`\(name)` is not declared; declare it in `parameters` or correct the name",
+                                messageVi: "`\(name)` chưa được khai báo; hãy khai báo trong `parameters` hoặc sửa tên")
+                        )
+                    }
+                } catch {
+                    found.append(error.violation(field: field))
+                }
+            }
+        }
+        for (index, parameter) in parameters.enumerated() where !used.contains(parameter.name) {
+            found.append(
+                Violation(
+                    field: "template.parameters[\(index)]", reason: "UNUSED_PARAMETER",
+                    message: "no body uses `\(parameter.name)`; use it or remove it",
+                    messageVi: "không nội dung nào dùng `\(parameter.name)`; hãy dùng hoặc bỏ đi"))
+        }
+        return found
+    }
+
+    /// The check that holds for a body with its blanks and once more with them filled.
+    static func textViolation(_ text: String, field: String, limit: Int, isLine: Bool) -> Violation? {
+        if text.isEmpty {
+            return Violation(
+                field: field, reason: "REQUIRED", message: "must not be empty", messageVi: "không được để trống")
+        }
+        // A line end in a subject would begin a new header of the mail (RFC 5322, section 2.2).
+        if text.unicodeScalars.contains(where: { $0.isControl && (isLine || ($0 != "\n" && $0 != "\t")) }) {
+            return Violation(
+                field: field, reason: "CONTROL_CHARACTER",
+                message: isLine
+                    ? "must be one line without control characters" : "holds control characters; remove them",
+                messageVi: isLine ? "phải là một dòng, không có ký tự điều khiển" : "có ký tự điều khiển; hãy bỏ đi")
+        }
+        let count = text.scalarCount
+        if count > limit {
+            return Violation(
+                field: field, reason: "TOO_LONG", message: "has \(count) characters; at most \(limit) are possible",
+                messageVi: "dài \(count) ký tự; tối đa \(limit)")
+        }
+        return nil
+    }
+}
+
+extension TemplateText.Defect {
+    func violation(field: String) -> Violation {
+        switch self {
+        case .unclosed(let text):
+            Violation(
+                field: field, reason: "UNCLOSED_PARAMETER", message: "`{{` without `}}` at: \(text)",
+                messageVi: "có `{{` mà thiếu `}}` tại: \(text)")
+        case .badName(let name):
+            Violation(
+                field: field, reason: "INVALID_NAME",
+                message: "`{{\(name)}}` is no parameter name: lower-case letters, digits and underscores",
+                messageVi: "`{{\(name)}}` không phải tên tham số: chỉ dùng chữ thường không dấu, chữ số và gạch dưới")
+        }
+    }
+}

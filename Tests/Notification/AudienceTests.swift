@@ -1,0 +1,140 @@
+import ChangeFeed
+import ServiceKit
+import Shared
+import Storage
+import Testing
+
+@testable import Notification
+
+@Suite struct AudienceTests {
+    private let today = LocalDate("2024-11-04") ?? .distantPast
+
+    private func team(_ obligations: [KnownObligation] = []) -> KnownTeam {
+        KnownTeam(
+            id: "t", isActive: true,
+            members: [
+                .init(person: "leader", role: 1, occupation: 1), .init(person: "deputy", role: 2, occupation: 2),
+                .init(person: "member", role: 3, occupation: 2),
+            ], obligations: obligations)
+    }
+
+    private func obligation(
+        _ person: String?, received: Bool = false, expected: Bool = true, returned: Bool = false
+    ) -> KnownObligation {
+        KnownObligation(
+            id: person ?? "whole", person: person, dueOn: "2024-11-05", graceUntil: "2024-11-08", isReceived: received,
+            isReturned: returned, isExpected: expected)
+    }
+
+    private func audience(_ condition: ReportCondition? = nil, roles: Set<Int> = [], occupations: Set<Int> = [])
+        -> Audience
+    {
+        Audience(
+            unit: "u", roles: roles, occupations: occupations,
+            report: condition.map { .init(period: Month("2024-10") ?? Month(index: 0), condition: $0) })
+    }
+
+    @Test func withoutAReportFilterMembersOfActiveTeamsAreTold() {
+        #expect(audience().recipients(of: team(), on: today).entries.map(\.person) == ["leader", "deputy", "member"])
+        #expect(audience(roles: [1]).recipients(of: team(), on: today).entries.map(\.person) == ["leader"])
+        #expect(
+            audience(occupations: [2]).recipients(of: team(), on: today).entries.map(\.person) == ["deputy", "member"])
+        #expect(audience(roles: [3], occupations: [1]).recipients(of: team(), on: today).entries.isEmpty)
+        var suspended = team()
+        suspended.isActive = false
+        #expect(audience().recipients(of: suspended, on: today).entries.isEmpty)
+    }
+
+    @Test func aPersonWhoOwesIsTold() {
+        let told = audience(.owes).recipients(
+            of: team([obligation("member"), obligation("deputy", received: true), obligation("gone")]), on: today)
+        #expect(told.entries.map(\.person) == ["member", "gone"])
+        #expect(told.reports == 2)
+        let leaders = audience(.owes, roles: [1]).recipients(
+            of: team([obligation("member"), obligation("leader")]), on: today)
+        #expect(leaders.entries.map(\.person) == ["leader"])
+        #expect(leaders.reportsWithoutRecipient == 1)
+    }
+
+    @Test func forATeamItsLeaderIsToldOrElseItsDeputies() {
+        let owed = [obligation(nil)]
+        #expect(audience(.owes).recipients(of: team(owed), on: today).entries.map(\.person) == ["leader"])
+        var headless = team(owed)
+        headless.members.removeFirst()
+        #expect(audience(.owes).recipients(of: headless, on: today).entries.map(\.person) == ["deputy"])
+        headless.members.removeFirst()
+        let nobody = audience(.owes).recipients(of: headless, on: today)
+        #expect(nobody.entries.isEmpty)
+        #expect(nobody.reportsWithoutRecipient == 1)
+        #expect(audience(.owes, roles: [3]).recipients(of: team(owed), on: today).entries.map(\.person) == ["member"])
+    }
+
+    @Test(
+        arguments: [
+            (ReportCondition.owes, false, true, false, "2024-11-04", true),
+            (.owes, true, true, false, "2024-11-04", false),
+            (.owes, false, false, false, "2024-11-04", false), (.overdue, false, true, false, "2024-11-08", false),
+            (.overdue, false, true, false, "2024-11-09", true), (.overdue, true, true, false, "2024-11-09", false),
+            (.returned, true, true, true, "2024-11-04", true), (.returned, true, true, false, "2024-11-04", false),
+            (.received, true, true, false, "2024-11-04", true), (.received, false, true, false, "2024-11-04", false),
+        ])
+    func conditions(
+        condition: ReportCondition, received: Bool, expected: Bool, returned: Bool, date: String, holds: Bool
+    ) throws {
+        let obligation = obligation("p", received: received, expected: expected, returned: returned)
+        #expect(obligation.fulfils(condition, on: try #require(LocalDate(date))) == holds)
+    }
+
+    @Test func theSubtreeIsThatOfTheTreeDate() async throws {
+        let database = try await World.populated()
+        defer { Task { await database.close() } }
+        let date = try #require(LocalDate("2024-10-31"))
+        func teams(_ unit: String, levels: Set<Int> = []) async throws -> [String] {
+            try await database.readPooled {
+                try AudienceStore.teams(Audience(unit: unit, levels: levels), treeDate: date, $0)
+            }
+        }
+        let all = [World.communeTeam, World.hamletTeam, World.secondHamletTeam]
+        #expect(try await teams(World.nation) == all)
+        #expect(try await teams(World.province) == all)
+        #expect(try await teams(World.otherProvince) == [])
+        #expect(try await teams(World.commune) == [World.communeTeam, World.hamletTeam])
+        #expect(try await teams(World.hamlet) == [World.hamletTeam])
+        #expect(try await teams(World.province, levels: [2]) == [World.hamletTeam, World.secondHamletTeam])
+        // Placed from 2024-01-01 on.
+        let before = try #require(LocalDate("2023-12-31"))
+        #expect(
+            try await database.readPooled {
+                try AudienceStore.teams(Audience(unit: World.province), treeDate: before, $0)
+            } == [])
+    }
+
+    @Test func theDefaultTreeDateIsThePeriodsLastDay() throws {
+        #expect(World.reminderAudience.treeDate(sending: today).description == "2024-10-31")
+        #expect(Audience(unit: "u").treeDate(sending: today) == today)
+        #expect(
+            Audience(unit: "u", treeDate: LocalDate("2025-07-01")).treeDate(sending: today).description == "2025-07-01")
+    }
+
+    @Test func laterFactsReplaceEarlierOnesAndTombstonesRemove() async throws {
+        let database = try await World.populated()
+        defer { Task { await database.close() } }
+        func members() throws -> [String] {
+            try database.read { try AudienceStore.team(World.hamletTeam, Audience(unit: "u"), on: today, $0) }.members
+                .map(\.person)
+        }
+        #expect(try members() == [World.person(4), World.person(5)])
+        try await World.tell([try World.member(5, of: World.hamletTeam, .member, to: "2024-11-03")], database)
+        #expect(try members() == [World.person(4)])
+        try await World.tell([try World.member(5, of: World.hamletTeam, .member, to: "2024-11-04")], database)
+        #expect(try members() == [World.person(4), World.person(5)])
+        let member = try World.member(4, of: World.hamletTeam, .leader)
+        try await World.tell([member.asTombstone], database)
+        #expect(try members() == [World.person(5)])
+        try await database.write { transaction in
+            for topic in FactsCopy.Topic.allCases { try FactsCopy.reset(topic, transaction) }
+        }
+        #expect(try members() == [])
+        #expect(try database.read { try AudienceStore.contact(World.person(1), $0) } == nil)
+    }
+}
