@@ -58,7 +58,9 @@ class Catcher:
 
 
 async def main(folder, port):
-    os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
+    # The mailbox module makes them only where the folder itself is missing.
+    for part in ("tmp", "new", "cur"):
+        os.makedirs(os.path.join(folder, part), exist_ok=True)
     catcher = Catcher(folder)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
