@@ -192,7 +192,8 @@ enum DocumentFields {
     static func read(_ message: Cdt_Common_V1_LegalDocument, _ field: String, _ fields: inout PersonFields) -> Document?
     {
         let before = fields.problems.count
-        let number = fields.line(message.number, "\(field).number", limit: 100)
+        // Older files know a decision by its date alone; one of the two must be there.
+        let number = fields.line(message.number, "\(field).number", limit: 100, required: message.issuedOn.isEmpty)
         let title = fields.line(message.title, "\(field).title", limit: 500, required: false)
         let issuer = fields.line(message.issuer, "\(field).issuer", limit: 200, required: false)
         let issuedOn = fields.date(message.issuedOn, "\(field).issued_on")

@@ -96,7 +96,7 @@ public nonisolated struct Cdt_Registry_V1_TeamRow: Sendable {
   /// First day as ACTIVE.
   public var established: String = String()
 
-  /// Establishing decision; unset: none known.
+  /// Establishing decision, by its number or at least its date of issue; unset: none.
   public var decision: Cdt_Common_V1_LegalDocument {
     get {_decision ?? Cdt_Common_V1_LegalDocument()}
     set {_decision = newValue}

@@ -140,7 +140,7 @@ struct  Cdt__Registry__V1__TeamRow
    */
   char *established;
   /*
-   * Establishing decision; unset: none known.
+   * Establishing decision, by its number or at least its date of issue; unset: none.
    */
   Cdt__Common__V1__LegalDocument *decision;
   /*
