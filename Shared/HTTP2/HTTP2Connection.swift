@@ -6,8 +6,9 @@ import NIOTLS
 package protocol ConnectionDelegate: AnyObject {
     /// The peer speaks HTTP/2.
     func connectionReady(_ connection: HTTP2Connection)
-    /// A client has opened a stream: set its delegate.
-    func connection(_ connection: HTTP2Connection, opened stream: HTTP2Stream)
+    /// A client has opened a stream: set its delegate, which is told of the headers next, or answer without one.
+    func connection(
+        _ connection: HTTP2Connection, opened stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool)
     /// The peer or we are leaving: no new streams.
     func connectionDraining(_ connection: HTTP2Connection, reason: String)
     /// The last call.
@@ -216,7 +217,9 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
 
     package func sessionDeadlineSet(_ deadline: NIODeadline) { if deadline < timerDue { arm(deadline) } }
 
-    package func sessionOpened(_ stream: HTTP2Stream) { delegate?.connection(self, opened: stream) }
+    package func sessionOpened(_ stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool) {
+        delegate?.connection(self, opened: stream, headers: headers, oversized: oversized)
+    }
 
     package func sessionClosed(_ stream: HTTP2Stream) {
         if session.streams.isEmpty { idleSince = session.now }

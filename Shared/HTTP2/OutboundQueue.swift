@@ -12,28 +12,31 @@ struct OutboundQueue {
         var count: Int { headCount + body.count }
     }
 
-    private var chunks: Deque<Chunk> = []
+    /// The usual reply is one chunk, and for one nothing is allocated.
+    private var first: Chunk?
+    private var rest: Deque<Chunk> = []
 
     /// Bytes waiting.
     private(set) var count = 0
 
     mutating func append(head: UInt64, headCount: Int, body: [UInt8]) {
-        chunks.append(Chunk(head: head, headCount: headCount, body: body))
+        let chunk = Chunk(head: head, headCount: headCount, body: body)
+        if first == nil { first = chunk } else { rest.append(chunk) }
         count += headCount + body.count
     }
 
     mutating func removeAll() {
-        chunks.removeAll()
+        first = nil
+        rest.removeAll()
         count = 0
     }
 
     /// Moves bytes into a buffer; returns how many.
     mutating func move(into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var written = 0
-        while written < buffer.count, !chunks.isEmpty {
-            let taken = Self.copy(&chunks[0], into: UnsafeMutableBufferPointer(rebasing: buffer[written...]))
-            written += taken
-            if chunks[0].sent == chunks[0].count { chunks.removeFirst() }
+        while written < buffer.count, var chunk = first.take() {
+            written += Self.copy(&chunk, into: UnsafeMutableBufferPointer(rebasing: buffer[written...]))
+            first = chunk.sent == chunk.count ? rest.popFirst() : chunk
         }
         count -= written
         return written

@@ -23,8 +23,8 @@ package protocol SessionOwner: AnyObject {
     func sessionNeedsFlush()
     /// A stream has a deadline.
     func sessionDeadlineSet(_ deadline: NIODeadline)
-    /// A client has opened a stream: set its delegate.
-    func sessionOpened(_ stream: HTTP2Stream)
+    /// A client has opened a stream: set its delegate, which is told of the headers next, or answer without one.
+    func sessionOpened(_ stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool)
     /// A stream has ended.
     func sessionClosed(_ stream: HTTP2Stream)
 }
@@ -134,13 +134,14 @@ package final class Session: @unchecked Sendable {
         if let headers = stream.pendingHeaders {
             stream.pendingHeaders = nil
             stream.headersDelivered = true
-            if role == .server { owner?.sessionOpened(stream) }
+            if role == .server { owner?.sessionOpened(stream, headers: headers, oversized: stream.oversized) }
             stream.delegate?.received(headers: headers, oversized: stream.oversized)
         }
         if !stream.pendingData.isEmpty {
             let data = stream.pendingData
             stream.pendingData = []
-            stream.delegate?.received(data: data)
+            // What nobody takes is thrown away, and the peer may go on sending.
+            if let delegate = stream.delegate { delegate.received(data: data) } else { stream.consume(data.count) }
         }
         if let trailers = stream.pendingTrailers {
             stream.pendingTrailers = nil

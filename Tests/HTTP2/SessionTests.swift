@@ -20,7 +20,7 @@ private final class Pair: SessionOwner {
     func sessionNeedsFlush() {}
     func sessionDeadlineSet(_ deadline: NIODeadline) {}
     func sessionClosed(_ stream: HTTP2Stream) {}
-    func sessionOpened(_ stream: HTTP2Stream) {
+    func sessionOpened(_ stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool) {
         opened.append(stream)
         stream.delegate = serverDelegate()
     }

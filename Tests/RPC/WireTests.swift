@@ -85,14 +85,16 @@ import Testing
         let wire = framed(messages)
         for size in 1...wire.count {
             var deframer = MessageDeframer(limit: 1000)
-            var frames: [MessageDeframer.Frame] = []
+            var queue = FrameQueue()
             var credited = 0
             var index = 0
             while index < wire.count {
                 let end = min(index + size, wire.count)
-                credited += try deframer.push(Array(wire[index..<end]), into: &frames)
+                credited += try deframer.push(Array(wire[index..<end]), into: &queue)
                 index = end
             }
+            var frames: [MessageDeframer.Frame] = []
+            while let frame = queue.popFirst() { frames.append(frame) }
             #expect(frames.map(\.bytes) == messages)
             // Every byte is given back exactly once.
             #expect(credited + frames.reduce(0) { $0 + $1.credit } == wire.count)
@@ -102,13 +104,13 @@ import Testing
 
     @Test func refusesALengthOverTheLimitBeforeAnyBody() {
         var deframer = MessageDeframer(limit: 10)
-        var frames: [MessageDeframer.Frame] = []
+        var frames = FrameQueue()
         #expect(throws: MessageDeframer.Failure.tooLarge(11)) { try deframer.push([0, 0, 0, 0, 11], into: &frames) }
     }
 
     @Test func refusesOtherFlags() {
         var deframer = MessageDeframer(limit: 10)
-        var frames: [MessageDeframer.Frame] = []
+        var frames = FrameQueue()
         #expect(throws: MessageDeframer.Failure.badFlag(2)) { try deframer.push([2, 0, 0, 0, 0], into: &frames) }
     }
 }

@@ -296,9 +296,14 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     }
 
     private func nextAvailable() -> Result<[UInt8]?, any Error>? {
-        if let frame = response.take() {
-            stream?.consume(frame.credit)
-            return .success(frame.bytes)
+        do {
+            if let frame = try response.take() {
+                stream?.consume(frame.credit)
+                return .success(frame.bytes)
+            }
+        } catch {
+            finish(.failure(error))
+            return .failure(error)
         }
         switch outcome {
         case nil: return nil

@@ -1,4 +1,3 @@
-import DequeModule
 import HTTP2
 
 /// Where the response of one attempt stands on the client's side. A value that says what to do; `ClientCall` does it.
@@ -6,7 +5,7 @@ struct ResponseState: Sendable {
     private var deframer: MessageDeframer
     private let maximumMessage: Int
     private var isGzip = false
-    private var messages: Deque<MessageDeframer.Frame> = []
+    private var messages = FrameQueue()
     private var headers: HeaderBlock?
     private var trailers: HeaderBlock?
     /// What came instead of gRPC, if anything did.
@@ -41,33 +40,31 @@ struct ResponseState: Sendable {
             credit = data.count
             return
         }
-        var frames: [MessageDeframer.Frame] = []
         do {
-            credit = try deframer.push(data, into: &frames)
+            credit = try deframer.push(data, into: &messages)
         } catch {
             throw error.status(limit: maximumMessage)
-        }
-        for var frame in frames {
-            if frame.isCompressed {
-                guard isGzip else {
-                    throw RPCError(code: .internal, message: "A response is compressed without a grpc-encoding.")
-                }
-                do {
-                    frame.bytes = try Gzip.decompress(frame.bytes, limit: maximumMessage)
-                } catch {
-                    throw RPCError(
-                        code: error == .tooLarge ? .resourceExhausted : .internal,
-                        message: "A compressed response cannot be read: \(error).")
-                }
-            }
-            messages.append(frame)
         }
     }
 
     mutating func received(trailers block: HeaderBlock) { trailers = block }
 
-    /// The next message.
-    mutating func take() -> MessageDeframer.Frame? { messages.popFirst() }
+    /// The next message, decompressed only now.
+    mutating func take() throws(RPCError) -> MessageDeframer.Frame? {
+        guard var frame = messages.popFirst() else { return nil }
+        guard frame.isCompressed else { return frame }
+        guard isGzip else {
+            throw RPCError(code: .internal, message: "A response is compressed without a grpc-encoding.")
+        }
+        do {
+            frame.bytes = try Gzip.decompress(frame.bytes, limit: maximumMessage)
+        } catch {
+            throw RPCError(
+                code: error == .tooLarge ? .resourceExhausted : .internal,
+                message: "A compressed response cannot be read: \(error).")
+        }
+        return frame
+    }
 
     /// Metadata sent first.
     var initialMetadata: Metadata? { headers.map(MetadataCoding.decode) }

@@ -101,7 +101,9 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
         client?.subchannelReady()
     }
 
-    func connection(_ connection: HTTP2Connection, opened stream: HTTP2Stream) {}
+    func connection(
+        _ connection: HTTP2Connection, opened stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool
+    ) {}
 
     func connectionDraining(_ connection: HTTP2Connection, reason: String) {
         guard connection === self.connection else { return }

@@ -11,7 +11,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     var peer: String { connection.peer }
 
     private let stream: HTTP2Stream
-    private let route: ServiceRouter.Route
+    let route: ServiceRouter.Route
     private let chain: @Sendable (ServerContext) async throws -> Void
     private let deadline: Deadline?
     private let clientAcceptsGzip: Bool
@@ -49,11 +49,9 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         if let timeout, let amount = TimeAmount(timeout) { stream.deadline = .now() + amount }
     }
 
-    func accepted() { apply(state.accepted()) }
-
     // MARK: From the stream
 
-    func received(headers: HeaderBlock, oversized: Bool) {}
+    func received(headers: HeaderBlock, oversized: Bool) { apply(state.accepted()) }
     func received(trailers: HeaderBlock) {}
 
     func received(data: [UInt8]) {
@@ -114,8 +112,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     private func start() {
         connection.runningHandlers += 1
-        let context = ServerContext(
-            method: route.method, methodIndex: route.index, deadline: deadline, call: self)
+        let context = ServerContext(deadline: deadline, call: self)
         // Starts here and now, and resumes on this loop: no hop for a handler that does not wait.
         let task = Task.immediate(executorPreference: connection.executor) { await self.run(context) }
         guard !handlerDone else { return }
@@ -169,7 +166,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     /// The only request of a unary or server-streaming call; it is complete when the handler starts.
     func decodeSingleRequest<T>(_ decode: ([UInt8]) throws -> T) throws -> T {
-        guard let frame = state.take() else {
+        guard let frame = try state.take() else {
             throw RPCError(code: .internal, message: "The request is gone.")
         }
         loopCounters.messagesReceived += 1
@@ -204,12 +201,18 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     private func nextAvailable() -> Result<[UInt8]?, any Error>? {
         if let ended { return .failure(ended) }
-        if let frame = state.take() {
-            stream.consume(frame.credit)
-            loopCounters.messagesReceived += 1
-            if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
-            loopCounters.bytesReceived += frame.bytes.count
-            return .success(frame.bytes)
+        do {
+            if let frame = try state.take() {
+                stream.consume(frame.credit)
+                loopCounters.messagesReceived += 1
+                if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
+                loopCounters.bytesReceived += frame.bytes.count
+                return .success(frame.bytes)
+            }
+        } catch {
+            end(early: error)
+            finish(error)
+            return .failure(error)
         }
         return state.inboundEnded ? .success(nil) : nil
     }
@@ -224,10 +227,15 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     /// Keeps the only response until the interceptors have let the call succeed; they see it counted already.
     func stageSingleResponse(_ bytes: [UInt8]) throws {
-        onLoop { call in
-            call.stagedResponse = bytes
-            call.count(sent: bytes)
+        guard connection.eventLoop.inEventLoop else {
+            return connection.eventLoop.execute { self.stage(bytes) }
         }
+        stage(bytes)
+    }
+
+    private func stage(_ bytes: [UInt8]) {
+        stagedResponse = bytes
+        count(sent: bytes)
     }
 
     private func count(sent bytes: [UInt8]) {

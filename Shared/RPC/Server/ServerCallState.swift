@@ -1,5 +1,3 @@
-import DequeModule
-
 /// Where a call stands on the server's side. A value that says what to do; `ServerCall` does it.
 ///
 /// Three kinds of surprise: what we do wrong is a precondition; what the client does wrong ends the call with a status;
@@ -20,7 +18,7 @@ struct ServerCallState: Sendable {
     private var deframer: MessageDeframer
     private let maximumMessage: Int
     private let decompresses: Bool
-    private var messages: Deque<MessageDeframer.Frame> = []
+    private var messages = FrameQueue()
     private(set) var inboundEnded = false
     private(set) var handlerStarted = false
     private(set) var headersSent = false
@@ -46,28 +44,17 @@ struct ServerCallState: Sendable {
             credit = data.count
             return .nothing
         }
-        var frames: [MessageDeframer.Frame] = []
+        let waiting = messages.count
         do {
-            credit = try deframer.push(data, into: &frames)
+            credit = try deframer.push(data, into: &messages)
         } catch {
             credit = data.count
             return .fail(error.status(limit: maximumMessage))
         }
-        guard !frames.isEmpty else { return .nothing }
-        for frame in frames {
-            do {
-                var frame = frame
-                try decompress(&frame)
-                messages.append(frame)
-            } catch {
-                return .fail(error)
-            }
-        }
+        guard messages.count > waiting else { return .nothing }
         if kind.clientStreams { return .wake }
         if messages.count > 1 { return .fail(Self.wrongCount("more than one")) }
-        // A single request is taken whole anyway: credit it now.
-        credit += messages[0].credit
-        messages[0].credit = 0
+        credit += messages.creditOfFirst()
         return .nothing
     }
 
@@ -84,8 +71,12 @@ struct ServerCallState: Sendable {
         return .start
     }
 
-    /// The next message for the handler.
-    mutating func take() -> MessageDeframer.Frame? { messages.popFirst() }
+    /// The next message for the handler, decompressed only now: what waits is bounded by what came over the wire.
+    mutating func take() throws(RPCError) -> MessageDeframer.Frame? {
+        guard var frame = messages.popFirst() else { return nil }
+        try decompress(&frame)
+        return frame
+    }
 
     /// The response headers are about to go out; false when they have gone already.
     mutating func sendHeaders() -> Bool {
@@ -106,8 +97,7 @@ struct ServerCallState: Sendable {
     private func decompress(_ frame: inout MessageDeframer.Frame) throws(RPCError) {
         guard frame.isCompressed else { return }
         guard decompresses else {
-            throw RPCError(
-                code: .internal, message: "A message is flagged as compressed but grpc-encoding names no compression.")
+            throw RPCError(code: .internal, message: Self.notAnnounced)
         }
         do {
             frame.bytes = try Gzip.decompress(frame.bytes, limit: maximumMessage)
@@ -118,6 +108,8 @@ struct ServerCallState: Sendable {
             throw RPCError(code: .internal, message: "A compressed message is not valid gzip.")
         }
     }
+
+    static let notAnnounced = "A message is flagged as compressed but grpc-encoding names no compression."
 
     /// What gRPC Core and the Connect conformance suite answer to a wrong number of request messages.
     private static func wrongCount(_ found: String) -> RPCError {

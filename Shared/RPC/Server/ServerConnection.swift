@@ -12,32 +12,9 @@ final class ServerConnection: ConnectionDelegate {
 
     func connectionReady(_ connection: HTTP2Connection) {}
 
-    func connection(_ connection: HTTP2Connection, opened stream: HTTP2Stream) {
-        stream.delegate = NewStream(connection: connection, stream: stream, router: router, chain: chain)
-    }
-
-    func connectionDraining(_ connection: HTTP2Connection, reason: String) {}
-    func connectionClosed(_ connection: HTTP2Connection) {}
-}
-
-/// A stream whose headers have not been looked at; it makes way for a `ServerCall`, or refuses and ignores the rest.
-private final class NewStream: StreamDelegate {
-    private let connection: HTTP2Connection
-    private let stream: HTTP2Stream
-    private let router: ServiceRouter
-    private let chain: @Sendable (ServerContext) async throws -> Void
-
-    init(
-        connection: HTTP2Connection, stream: HTTP2Stream, router: ServiceRouter,
-        chain: @escaping @Sendable (ServerContext) async throws -> Void
+    func connection(
+        _ connection: HTTP2Connection, opened stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool
     ) {
-        self.connection = connection
-        self.stream = stream
-        self.router = router
-        self.chain = chain
-    }
-
-    func received(headers: HeaderBlock, oversized: Bool) {
         guard connection.runningHandlers < connection.limits.runningHandlers else {
             // Never handled: the client may try again.
             return stream.reset(.refusedStream)
@@ -45,14 +22,15 @@ private final class NewStream: StreamDelegate {
         do {
             let request = try AcceptedRequest.check(
                 headers, oversized: oversized, router: router, limits: connection.limits)
-            let call = ServerCall(
+            stream.delegate = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, chain: chain)
-            stream.delegate = call
-            call.accepted()
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)
         }
     }
+
+    func connectionDraining(_ connection: HTTP2Connection, reason: String) {}
+    func connectionClosed(_ connection: HTTP2Connection) {}
 
     private static func reply(to refusal: AcceptedRequest.Refusal) -> HeaderBlock {
         switch refusal {
@@ -64,11 +42,4 @@ private final class NewStream: StreamDelegate {
             return headers
         }
     }
-
-    func received(data: [UInt8]) { stream.consume(data.count) }
-    func received(trailers: HeaderBlock) {}
-    func receivedEnd() {}
-    func outboundDrained() {}
-    func deadlineExceeded() {}
-    func closed(_ end: StreamEnd) {}
 }

@@ -31,9 +31,9 @@ public struct Identity: Sendable, Hashable {
 /// What a handler and the interceptors know of a call. A value: an interceptor passes a changed copy on.
 public struct ServerContext: Sendable {
     /// The method called.
-    public let method: MethodDescriptor
+    public var method: MethodDescriptor { call.route.method }
     /// Position of the method in the router; metrics use it.
-    package let methodIndex: Int
+    package var methodIndex: Int { call.route.index }
     /// Address of the client, for example `127.0.0.1:41234`.
     public var peer: String { call.peer }
     /// When the client stops waiting; nil: never.
@@ -45,9 +45,7 @@ public struct ServerContext: Sendable {
 
     let call: ServerCall
 
-    init(method: MethodDescriptor, methodIndex: Int, deadline: Deadline?, call: ServerCall) {
-        self.method = method
-        self.methodIndex = methodIndex
+    init(deadline: Deadline?, call: ServerCall) {
         self.deadline = deadline
         self.call = call
     }

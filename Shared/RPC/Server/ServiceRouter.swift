@@ -10,13 +10,24 @@ public protocol RegistrableService: Sendable {
 ///
 /// Generated code registers closures over concrete message types, so that decoding and encoding are specialised there.
 public struct ServiceRouter: Sendable {
-    package struct Route: Sendable {
+    /// A class, so that a call keeps one reference instead of copying strings.
+    package final class Route: Sendable {
         package let method: MethodDescriptor
         /// Position among all routes: metrics keep their counters in arrays by it.
         package let index: Int
         /// Bytes of the path.
         let path: [UInt8]
         let run: @Sendable (ServerCall, ServerContext) async throws -> Void
+
+        init(
+            method: MethodDescriptor, index: Int,
+            run: @escaping @Sendable (ServerCall, ServerContext) async throws -> Void
+        ) {
+            self.method = method
+            self.index = index
+            path = Array(method.path.utf8)
+            self.run = run
+        }
     }
 
     package private(set) var routes: [Route] = []
@@ -90,7 +101,7 @@ public struct ServiceRouter: Sendable {
             !(byHash[hash] ?? []).contains { routes[$0].method.path == method.path },
             "\(method.path) is registered twice")
         byHash[hash, default: []].append(routes.count)
-        routes.append(Route(method: method, index: routes.count, path: Array(method.path.utf8), run: run))
+        routes.append(Route(method: method, index: routes.count, run: run))
     }
 
     /// The route of a path: exact and case-sensitive (rule 22 of the wire list).

@@ -18,7 +18,9 @@ struct MessageDeframer: Sendable {
     }
 
     private let limit: Int
-    private var prefix: [UInt8] = []
+    /// Bytes of the prefix so far, the first highest.
+    private var prefix: UInt64 = 0
+    private var prefixCount = 0
     private var isCompressed = false
     private var expected = 0
     private var body: [UInt8] = []
@@ -27,20 +29,21 @@ struct MessageDeframer: Sendable {
     init(limit: Int) { self.limit = limit }
 
     /// Whether a message has begun and not ended.
-    var isInsideMessage: Bool { isInBody || !prefix.isEmpty }
+    var isInsideMessage: Bool { isInBody || prefixCount > 0 }
 
     /// Takes bytes in; appends complete messages to `frames`. Returns the bytes to credit at once: those of a message that
     /// is still incomplete, which is bounded by the message limit and must be able to grow beyond the window.
-    mutating func push(_ data: [UInt8], into frames: inout [Frame]) throws(Failure) -> Int {
+    mutating func push(_ data: [UInt8], into frames: inout FrameQueue) throws(Failure) -> Int {
         var index = 0
         var messageStart = 0
         while true {
             if !isInBody {
-                while prefix.count < 5, index < data.count {
-                    prefix.append(data[index])
+                while prefixCount < 5, index < data.count {
+                    prefix = prefix << 8 | UInt64(data[index])
+                    prefixCount += 1
                     index += 1
                 }
-                guard prefix.count == 5 else { break }
+                guard prefixCount == 5 else { break }
                 try readPrefix()
             }
             let amount = min(expected - body.count, data.count - index)
@@ -58,9 +61,10 @@ struct MessageDeframer: Sendable {
     }
 
     private mutating func readPrefix() throws(Failure) {
-        let flag = prefix[0]
-        expected = prefix[1...].reduce(0) { $0 << 8 | Int($1) }
-        prefix.removeAll(keepingCapacity: true)
+        let flag = UInt8(truncatingIfNeeded: prefix >> 32)
+        expected = Int(UInt32(truncatingIfNeeded: prefix))
+        prefix = 0
+        prefixCount = 0
         guard flag <= 1 else { throw .badFlag(flag) }
         guard expected <= limit else { throw .tooLarge(expected) }
         isCompressed = flag == 1
