@@ -38,8 +38,11 @@ package final class RunningService: Sendable {
         // First, so that a probe can tell a long migration from a dead process.
         let adminEndpoint = try settings[options.adminListen]
         let adminPort = try await bind("admin-listen", adminEndpoint) { try await admin.start(adminEndpoint) }
+        var opened: ServiceContext?
+        var begun: Task<Void, Never>?
         do {
             let context = try await makeContext(definition, options, settings, metrics, logger)
+            opened = context
             let parts = try await definition.make(context)
             readiness.add(parts.checks)
             StorageMetrics.register(context.database, in: metrics)
@@ -58,6 +61,7 @@ package final class RunningService: Sendable {
                 configuration: .init(host: endpoint.host, port: endpoint.port, tls: tls), services: services,
                 interceptors: interceptors)
             let tasks = Task { await RunningService.run(parts.tasks + [purge(context)], logger: logger) }
+            begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
             health.setAll(.serving)
             readiness.phase = .ready
@@ -67,6 +71,10 @@ package final class RunningService: Sendable {
                 admin: admin, readiness: readiness, health: health, tasks: tasks,
                 grace: .seconds(try settings[options.grace]), log: log)
         } catch {
+            begun?.cancel()
+            await begun?.value
+            await opened?.clients.close()
+            await opened?.database.close()
             await admin.stop()
             throw error
         }

@@ -61,7 +61,8 @@ package enum ServiceHost {
 
     static func help(_ definition: any ServiceDefinition.Type) -> String {
         HelpText.text(
-            program: definition.identity.name, summary: definition.identity.title,
+            program: CommandLine.arguments.first.map { URL(fileURLWithPath: $0).lastPathComponent }
+                ?? definition.identity.name, summary: definition.identity.title,
             options: options(of: definition) + [Settings.file],
             actions: [
                 ("--help", "Show this."),
@@ -88,18 +89,24 @@ package enum ServiceHost {
     private static func serve(_ definition: any ServiceDefinition.Type, arguments: [String]) async -> Never {
         let name = definition.identity.name
         let log = LogWriter()
+        // A reader of the log or the terminal that goes away must not take the service with it.
+        signal(SIGPIPE, SIG_IGN)
         do {
             let settings = try settings(of: definition, arguments: arguments)
             let level = Logger.Level(rawValue: try settings[CommonOptions(definition).logLevel]) ?? .info
             LoggingSystem.bootstrap { JSONLogHandler(label: $0, writer: log, level: level) }
             let logger = Logger(label: name)
-            // Before anything is opened: a signal during the start must stop it as well.
+            let stopper = Stopper(
+                grace: try settings[CommonOptions(definition).grace], logger: logger, log: log)
+            // Trapped before anything is opened: a signal ends a long start as well.
             let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            let stopping = Task { await stopper.obey(signals) }
             let service = try await RunningService.start(definition, settings: settings, log: log, logger: logger)
+            stopper.started(service)
             Terminal.say(greeting(service, settings, definition))
             logger.info("ready", metadata: ["listen": "\(service.endpoint)", "admin": "\(service.adminEndpoint)"])
-            let grace = try settings[CommonOptions(definition).grace]
-            await stop(service, on: signals, grace: grace, logger: logger, log: log)
+            await stopping.value
+            exit(0)
         } catch let error as ConfigurationError {
             log.flush()
             for problem in error.problems { Terminal.complain("\(name): \(problem)\n") }
@@ -109,36 +116,6 @@ package enum ServiceHost {
             Terminal.complain("\(name): cannot start: \(error)\n")
             exit(1)
         }
-    }
-
-    /// The first signal stops in order; a second one, or time running out, ends at once.
-    private static func stop(
-        _ service: RunningService, on signals: UnixSignalsSequence, grace: Int, logger: Logger, log: LogWriter
-    ) async -> Never {
-        var count = 0
-        for await signal in signals {
-            count += 1
-            if count > 1 {
-                logger.warning("stopping at once", metadata: ["signal": "\(signal)"])
-                log.flush()
-                exit(1)
-            }
-            logger.info("stopping", metadata: ["signal": "\(signal)", "grace_seconds": "\(grace)"])
-            Task {
-                await service.stop()
-                logger.info("stopped")
-                log.flush()
-                exit(0)
-            }
-            Task {
-                // The drain has its own limit; this one covers whatever else might hang.
-                try? await Task.sleep(for: .seconds(grace + 5))
-                logger.error("the grace time is over; stopping at once")
-                log.flush()
-                exit(1)
-            }
-        }
-        exit(1)
     }
 
     private static func greeting(
@@ -156,6 +133,9 @@ package enum ServiceHost {
 
 /// The terminal of who started the process; logs go another way.
 enum Terminal {
-    static func say(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
-    static func complain(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    static func say(_ text: String) { write(text, to: .standardOutput) }
+    static func complain(_ text: String) { write(text, to: .standardError) }
+
+    /// A closed terminal is nobody's problem but its owner's.
+    private static func write(_ text: String, to handle: FileHandle) { try? handle.write(contentsOf: Data(text.utf8)) }
 }

@@ -58,6 +58,9 @@ struct SampleService: RegistrableService {
         case "slow":
             try await Task.sleep(for: .milliseconds(300))
             return .init("done")
+        case "endless":
+            try await Task.sleep(for: .seconds(600))
+            return .init("never")
         case "today": return .init(context.clock.today.description)
         case "write":
             try await context.database.write { try $0.execute("INSERT INTO notes (text) VALUES ('x')") }

@@ -169,6 +169,30 @@ func withSample(
         }
     }
 
+    @Test func callsThatOutlastTheGraceTimeAreCutOff() async throws {
+        try await withSample { service, client, _ in
+            let call = Task { try await client.act("endless", .init(retries: false)) }
+            try await Task.sleep(for: .milliseconds(100))
+            let began = ContinuousClock.now
+            await service.stop()
+            #expect(began.duration(to: .now) < .seconds(5))
+            let error = try await failure { _ = try await call.value }
+            #expect([.unavailable, .cancelled].contains(error.code), "\(error)")
+        }
+    }
+
+    @Test func aPortThatIsTakenLeavesNothingBehind() async throws {
+        try await withSample { service, _, _ in
+            let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())").path
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let taken = ["--listen", "\(service.endpoint)", "--data", folder]
+            let error = await #expect(throws: ConfigurationError.self) {
+                _ = try await ServiceHost.start(SampleDefinition.self, arguments: taken)
+            }
+            #expect(error?.description.contains("is another process using the port?") == true)
+        }
+    }
+
     @Test func aProbeTellsServingFromStopped() async throws {
         var settings: Settings?
         try await withSample { service, _, _ in
