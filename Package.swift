@@ -149,7 +149,10 @@ let package = Package(
                 ]),
             tests("Storage", ["Storage", "CSQLite"]),
             tests("ChangeFeed", ["ChangeFeed", "TestSupport", "Storage", "Shared", "RPC", protobuf, logging]),
-            tests("ServiceKit", ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf, logging, crypto] + nio),
+            tests(
+                "ServiceKit",
+                ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf, logging, crypto]
+                    + nio),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),
             tests(
