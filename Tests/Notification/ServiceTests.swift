@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import RPC
 import ServiceKit
 import Shared
@@ -22,8 +23,8 @@ import Testing
             NotificationDefinition.self,
             arguments: [
                 "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1", "--log-level", "critical",
-            ] + arguments)
+                "activity=127.0.0.1:1",
+            ] + arguments, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
         return (service, client, Client(client))
     }

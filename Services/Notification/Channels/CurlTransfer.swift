@@ -136,6 +136,9 @@ final class CurlExchange {
     private(set) var replyLines: [String] = []
     /// The SMTP command under way.
     private(set) var phase = SMTPPhase.greeting
+    /// We have said goodbye, on this connection or on a kept one that is being closed: what is answered to that is not
+    /// about the message.
+    private var isLeaving = false
 
     init(body: [UInt8], limit: Int) {
         self.body = body
@@ -160,13 +163,13 @@ final class CurlExchange {
     }
 
     func reply(_ line: String) {
-        // What the server says to our goodbye is not about the message.
-        guard phase != .quit, replyLines.count < 100 else { return }
+        guard !isLeaving, replyLines.count < 100 else { return }
         replyLines.append(line)
     }
 
     func command(_ text: String) {
-        guard let phase = SMTPPhase(command: text) else { return }
+        isLeaving = text.hasPrefix("QUIT")
+        guard !isLeaving, let phase = SMTPPhase(command: text) else { return }
         self.phase = phase
         replyLines = []
     }

@@ -40,9 +40,11 @@ enum EncodedWords {
 enum TransferEncoding {
     /// The shorter of quoted-printable, which a person can still read in the source, and base64.
     static func encode(_ text: String) -> (name: String, bytes: [UInt8]) {
-        let quoted = quotedPrintable(text.withLineFeeds)
+        // A text part ends with a line end; the final dot of SMTP would add one anyway.
+        let lines = text.withLineFeeds.hasSuffix("\n") ? text.withLineFeeds : text.withLineFeeds + "\n"
+        let quoted = quotedPrintable(lines)
         let octets = Array(
-            text.withLineFeeds.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8)
+            lines.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8)
         let base64 = base64Lines(octets)
         return quoted.count <= base64.count ? ("quoted-printable", quoted) : ("base64", base64)
     }

@@ -1,6 +1,6 @@
 /// The command of an SMTP session that a reply belongs to: the same code means different things after different ones.
 enum SMTPPhase: Sendable, Hashable {
-    case greeting, tls, login, sender, recipient, data, message, quit
+    case greeting, tls, login, sender, recipient, data, message
 
     /// Nil for a line that continues the command before, as those of a login do.
     init?(command: String) {
@@ -11,7 +11,6 @@ enum SMTPPhase: Sendable, Hashable {
         case "MAIL": self = .sender
         case "RCPT": self = .recipient
         case "DATA": self = .data
-        case "QUIT": self = .quit
         default: return nil
         }
     }
@@ -93,7 +92,7 @@ struct SMTPReply: Sendable, Hashable {
             SendOutcome(kind: .permanent, failure: failure, replyCode: code, detail: detail)
         }
         switch phase {
-        case .greeting, .tls, .login, .quit:
+        case .greeting, .tls, .login:
             return configuration
         case .sender:
             // 552 and x.3.4: too big for this server. Else our address is not welcome, whoever the recipient is.

@@ -44,7 +44,8 @@ struct SMTPSender: MessageSender {
     var kind: ChannelKind { .email }
     var provider: String { settings.provider }
     var ratePerSecond: Double { settings.ratePerSecond }
-    var timeout: Duration { settings.timeout }
+    /// Twice: after a time-out curl still says goodbye, and waits for the answer to that.
+    var timeout: Duration { settings.timeout * 2 }
 
     /// "Deterministic Message-ID": relays and recipients can tell that a mail sent again is the same one.
     func messageID(_ delivery: UniqueID) -> String { "\(delivery)@\(settings.from.domain)" }
@@ -80,6 +81,7 @@ struct SMTPSender: MessageSender {
         transfer.set(CURLOPT_MAIL_RCPT, list: ["<\(recipient.address)>"])
         transfer.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds: settings.connectTimeout)
         transfer.set(CURLOPT_TIMEOUT_MS, milliseconds: settings.timeout)
+        transfer.set(CURLOPT_SERVER_RESPONSE_TIMEOUT, Int(settings.timeout.components.seconds))
         // Servers close idle connections after some minutes; a new one costs less than a failed try.
         transfer.set(CURLOPT_MAXAGE_CONN, 20)
         switch settings.security {
