@@ -28,9 +28,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         wanted = base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest()).decode()
         valid = any(
             hmac.compare_digest(given, f"v1,{wanted}") for given in self.headers["webhook-signature"].split(" "))
-        print(json.dumps({
+        line = json.dumps({
             "path": self.path, "valid": valid, "id": self.headers["webhook-id"], "type": self.headers["content-type"],
-            "body": json.loads(body)}), flush=True)
+            "body": json.loads(body)})
+        # In one piece, as several requests are answered at once.
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
         if self.path == "/slow":
             time.sleep(5)
         self.send_response(ANSWERS.get(self.path, 404))
