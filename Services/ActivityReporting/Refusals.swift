@@ -70,6 +70,13 @@ extension Refusal {
             vi: "mã thao tác \(id) đã dùng với nội dung khác; hãy dùng mã mới", metadata: ["operationId": id])
     }
 
+    static func declaredTooEarly(_ submission: String, _ calendar: ReportingCalendar) -> Refusal {
+        .invalid(
+            "\(submission).report.declared_on", reason: "DECLARED_TOO_EARLY",
+            "a report for \(calendar.period) cannot have been received before \(calendar.firstDay)",
+            vi: "báo cáo kỳ \(calendar.period) không thể nhận trước ngày \(calendar.firstDay)")
+    }
+
     static func versionConflict(_ name: String, current: Int64) -> Refusal {
         Refusal(
             .aborted, reason: "VERSION_CONFLICT",

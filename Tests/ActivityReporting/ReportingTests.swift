@@ -176,6 +176,7 @@ struct ReportingTests {
             try await world.submit("t", "p", on: "2030-01-01").refusal?.violations.map(\.field) == [
                 "submission.report.declared_on"
             ])
+        #expect(try await world.submit("t", "p", on: "2024-09-30").refusal?.reason == "DECLARED_TOO_EARLY")
         #expect(try await world.figures("A").received == 0)
     }
 

@@ -61,7 +61,7 @@ extension Reporting {
     ) throws -> [UnitRecord] {
         if parent.level == .hamlet { return [] }
         if level == .hamlet || parent.level == .commune { return try hamlets(below: parent, on: date, map, in: tx) }
-        guard let level else { return map.tree.children(of: parent.id, on: date) }
+        guard let level else { return map.children(of: parent.id, on: date) }
         return map.tree.units.filter { unit in
             unit.level == level && unit.id != parent.id && unit.validity.contains(date)
                 && map.tree.chain(of: unit.id, on: date).contains { $0.id == parent.id }

@@ -12,6 +12,8 @@ struct Submission: Sendable {
     let digest: [UInt8]
     /// The id under which it is kept if it is refused for review.
     let reviewID: UniqueID
+    /// Path of the submission in the request.
+    let field: String
     /// What was wrong with it in itself; nothing else is then looked at.
     let refusal: Refusal?
 
@@ -20,6 +22,7 @@ struct Submission: Sendable {
         content.report = message.report.asSent
         self.message = content
         self.caller = caller
+        self.field = field
         let violations = ReportCheck.violations(in: content, field: field, today: now.localDate)
         refusal = violations.isEmpty ? nil : .invalid(violations)
         key = ObligationKey(
@@ -69,6 +72,9 @@ struct ReportDesk {
         }
         guard submission.message.baseVersion == row.reportVersion else {
             return refused(.versionConflict(key.report, current: row.reportVersion), id, .conflict)
+        }
+        if let declared = LocalDate(submission.message.report.declaredOn), declared < row.calendar.firstDay {
+            return refused(.declaredTooEarly(submission.field, row.calendar), id)
         }
         return try store(submission, row, team)
     }

@@ -39,6 +39,7 @@ package final class PlaceMap: Sendable {
     private struct View {
         var under: [String: [Int]] = [:]
         var covers: [String: PlaceCover] = [:]
+        var children: [String: [UnitRecord]] = [:]
     }
 
     package init(tree: UnitTree, places: [Place]) {
@@ -63,6 +64,15 @@ package final class PlaceMap: Sendable {
     /// The places under a unit in the tree of a date, ascending by id.
     package func places(under unit: String, on date: LocalDate) -> [Place] {
         view(on: date).under[unit, default: []].map { places[$0] }
+    }
+
+    /// `UnitTree.children`, remembered: it goes over all units.
+    package func children(of unit: String, on date: LocalDate) -> [UnitRecord] {
+        let epoch = epoch(of: date)
+        if let known = view(on: date).children[unit] { return known }
+        let children = tree.children(of: unit, on: date)
+        views.withLock { $0[epoch]?.children[unit] = children }
+        return children
     }
 
     package func cover(of unit: String, on date: LocalDate) -> PlaceCover {
