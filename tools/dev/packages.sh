@@ -19,6 +19,7 @@ test_packages=(
     ruby-grpc             # the official Ruby client calls the services
     nghttp2-client        # h2load, nghttp: an independent HTTP/2 client
     nghttp2-server        # nghttpd: an independent HTTP/2 server
+    openssl               # makes the certificates of the TLS tests
     curl                  # an independent HTTP/2 client over TLS
     sqlite3               # looks into databases from outside
 )
