@@ -166,6 +166,6 @@ let package = Package(
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests(
                 "Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),
-            tests("Suite", ["Shared", "RPC", "TestSupport", protobuf]),
+            tests("Suite", ["Shared", "RPC", "TestSupport", protobuf], exclude: ["Clients"]),
         ]
 )

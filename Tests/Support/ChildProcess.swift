@@ -72,13 +72,13 @@ package struct ChildProcess: Sendable {
     }
 
     /// WIFEXITED and its like are macros, which Swift does not import.
-    static func exitStatus(_ status: Int32) -> Int32 {
+    package static func exitStatus(_ status: Int32) -> Int32 {
         let signal = status & 0x7f
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
     /// Starts a program in a process group of its own, with `environment` added to ours.
-    static func spawn(
+    package static func spawn(
         _ command: [String], environment: [String: String], directory: String, output: String, errors: String
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -90,7 +90,11 @@ package struct ChildProcess: Sendable {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        // Threads of the pool block every signal, and a child inherits that: it would never hear SIGTERM.
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
 
         // posix_spawn_file_actions_addchdir_np is hidden from Swift; env(1) changes the folder, looks in PATH and execs.
         var arguments = (["/usr/bin/env", "-C", directory] + command).map { strdup($0) } + [nil]

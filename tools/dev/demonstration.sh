@@ -5,18 +5,19 @@ month=2024-10 month_end=2024-10-31 data_day=2024-10-01
 source_system=demo
 
 demonstration() {
-    local national="" once="" keep="" base_port=50051
+    local national="" once="" keep="" base_port=50051 configuration=release
     while [ $# -gt 0 ]; do
         case "$1" in
             --national) national=1; shift ;;
             --once) once=1; shift ;;
             --keep) keep=1; shift ;;
             --base-port) base_port=${2:?--base-port needs a port}; shift 2 ;;
+            --debug) configuration=debug; shift ;;
             *) die "run: unknown option $1; see ./dev help" ;;
         esac
     done
     SECONDS=0
-    build_programs release
+    build_programs $configuration
     local folder=.local/run province=42 place="Tỉnh Hà Tĩnh" provinces=(--provinces 42)
     if [ -n "$national" ]; then folder=.local/run-national province=vn place="Việt Nam" provinces=(); fi
     [ -n "$keep" ] || rm -rf "$folder"
