@@ -1,4 +1,6 @@
 import Foundation
+import Shared
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -68,7 +70,21 @@ import Testing
         #expect(answer.status == 0 && answer.output.contains("Tỉnh Yên Bái"), "\(answer.errors)")
         let failure = try await curl(#"{"code": "10", "date": "2025-07-01"}"#)
         #expect(failure.status != 0)
-        #expect(failure.errors.contains("not_found"), "\(failure.errors)")
-        #expect(failure.errors.contains("CODE_NOT_IN_FORCE"), "\(failure.errors)")
+        // buf prints an error as Connect does: the details' types, and their bytes in base64.
+        struct Failure: Decodable {
+            struct Detail: Decodable {
+                let type: String
+                let value: String
+            }
+            let code: String
+            let details: [Detail]
+        }
+        let error = try JSONDecoder().decode(Failure.self, from: Data(failure.errors.utf8))
+        #expect(error.code == "not_found")
+        let detail = try #require(error.details.first { $0.type == "google.rpc.ErrorInfo" })
+        let padded = detail.value + String(repeating: "=", count: (4 - detail.value.count % 4) % 4)
+        let info = try Google_Rpc_ErrorInfo(serializedBytes: #require(Data(base64Encoded: padded)))
+        #expect(info.reason == "CODE_NOT_IN_FORCE" && info.domain == "registry.cdt.vn")
+        #expect(info.metadata["lastName"] == "Tỉnh Lào Cai")
     }
 }

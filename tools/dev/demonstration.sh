@@ -98,18 +98,35 @@ summary() { # summary UNIT
     today=$(TZ=Asia/Ho_Chi_Minh date +%F)
     echo "Reports by unit, as the units were on $month_end:"
     cdt report status "$1" --month $month
-    echo
-    echo "The same reports in the units of today ($today):"
-    cdt report status "$1" --month $month --tree-date "$today"
-    echo
-    echo "Codes change their meaning, so a code is read with a date:"
-    cdt units resolve 15 --date 2025-06-30
-    cdt units resolve 15 --date 2025-07-01
+    printf '\nThe same reports in the units of today (%s), the first ten:\n' "$today"
+    cdt report status "$1" --month $month --tree-date "$today" | first_and_last 11 2
+    printf '\nA code means something only with a date. Province 15:\n'
+    for date in 2025-06-30 2025-07-01; do
+        printf '  on %s  %s\n' $date "$(cdt units resolve 15 --date $date -o json | field 'answer["unit"]["displayName"]')"
+    done
+    printf '\nIn short:\n'
+    cdt teams count "$1" --date $month_end -o json | field '"  {communeTeams} commune teams, {hamletTeams} hamlet teams, {people} people".format_map(answer)'
+    cdt report status "$1" --month $month --total -o json | field \
+        '"  {received} of {expected} reports received, {onTime} on time".format_map(answer["figures"])'
+    cdt fund runs --limit 1 -o json | field '"  {:,} đồng due in all".format(int(answer["runs"][0]["amountDong"]))'
+    cdt notify status -o json | field '"  reminders: " + answer["campaigns"][0]["name"] + " " + answer["campaigns"][0]["state"]'
+}
+
+# The first and the last lines of a long table.
+first_and_last() { # first_and_last FIRST LAST
+    awk -v first="$1" -v last="$2" '{ line[NR] = $0 }
+        END { for (i = 1; i <= NR; i++) if (i <= first || i > NR - last) print line[i]
+                                        else if (i == first + 1) print "  …" }'
+}
+
+# Evaluates a Python expression over a JSON `answer`.
+field() { # field EXPRESSION
+    .local/venv/bin/python -c 'import json, sys; answer = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
 }
 
 examples() { # examples UNIT
     local first
-    first=$(cdt teams list "$1" --date $month_end --level commune --limit 1 -o json | first_team)
+    first=$(cdt teams list "$1" --date $month_end --level commune --limit 1 -o json | field 'answer["teams"][0]["name"]')
     step "The suite stays up until Ctrl-C. Try in another terminal:"
     cat <<TEXT
   export PATH=$bin:\$PATH CDT_REGISTRY=$CDT_REGISTRY CDT_ACTIVITY=$CDT_ACTIVITY \\
@@ -130,5 +147,3 @@ examples() { # examples UNIT
 TEXT
     tell_ports
 }
-
-first_team() { "$PWD/.local/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["teams"][0]["name"])'; }

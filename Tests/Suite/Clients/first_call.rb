@@ -19,5 +19,5 @@ begin
 rescue GRPC::BadStatus => e
   details = GRPC::GoogleRpcStatusUtils.extract_google_rpc_status(e.to_status).details
   info = details.find { |detail| detail.is(Google::Rpc::ErrorInfo) }.unpack(Google::Rpc::ErrorInfo)
-  puts "#{info.reason} #{info.domain} #{info.metadata['last_name']}"
+  puts "#{info.reason} #{info.domain} #{info.metadata['lastName']}"
 end
