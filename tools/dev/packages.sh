@@ -14,14 +14,14 @@ generate_packages=(
     protobuf-compiler     # protoc
     protobuf-c-compiler   # protoc-c
 )
+bench_packages=(
+    nghttp2-client        # h2load makes the calls
+    nghttp2-server        # nghttpd is what is compared with
+)
 test_packages=(
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services
-    nghttp2-client        # h2load, nghttp: an independent HTTP/2 client
-    nghttp2-server        # nghttpd: an independent HTTP/2 server
-    openssl               # makes the certificates of the TLS tests
-    curl                  # an independent HTTP/2 client over TLS
-    sqlite3               # looks into databases from outside
+    openssl               # certificates for the tests of TLS
 )
 
 # Installs the named Debian packages that are missing, without a question.
