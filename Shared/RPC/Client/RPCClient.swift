@@ -37,7 +37,7 @@ public final class RPCClient: @unchecked Sendable {
     public struct Options: Sendable {
         /// TLS; nil: plaintext.
         public var tls: TLS?
-        /// Deadline of calls that name none; nil: none.
+        /// Deadline of calls that name none and whose reply is one message: a feed that is followed has no end; nil: none.
         public var defaultTimeout: Duration?
         /// Metadata sent with every call, for example `authorization`.
         public var metadata: Metadata
@@ -117,15 +117,16 @@ public final class RPCClient: @unchecked Sendable {
         var outgoing = OutgoingCall(method: method, options: options, started: .now)
         for interceptor in self.options.interceptors { try await interceptor.prepare(&outgoing) }
         let call = ClientCall(
-            client: self, loop: loop, outgoing: outgoing, deadline: deadline(outgoing.options),
+            client: self, loop: loop, outgoing: outgoing, deadline: deadline(method, outgoing.options),
             retryPolicy: self.options.retryPolicy, request: request)
         call.begin()
         return call
     }
 
     /// The earliest of the call's timeout and the deadline of the call being handled.
-    private func deadline(_ options: CallOptions) -> Deadline? {
-        let own = (options.timeout ?? self.options.defaultTimeout).map { Deadline.after($0) }
+    private func deadline(_ method: MethodDescriptor, _ options: CallOptions) -> Deadline? {
+        let usual = method.kind.serverStreams ? nil : self.options.defaultTimeout
+        let own = (options.timeout ?? usual).map { Deadline.after($0) }
         guard let inherited = Deadline.current else { return own }
         guard let own else { return inherited }
         return own.instant < inherited.instant ? own : inherited
