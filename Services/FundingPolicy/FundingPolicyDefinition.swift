@@ -32,7 +32,12 @@ package enum FundingPolicyDefinition: ServiceDefinition {
             runs: RunBook(database: database, pageTokens: context.pageTokens, clock: context.clock))
         return ServiceParts(
             services: [handlers, FeedServer(database: database, outbox: outbox)],
-            tasks: [BackgroundTask(registry), BackgroundTask("funding runs") { await worker.run() }])
+            tasks: [
+                BackgroundTask(registry), BackgroundTask("funding runs") { await worker.run() },
+                .every(.seconds(86_400), "feed compaction") {
+                    _ = try await outbox.compact(in: database, at: context.clock.now.microseconds)
+                },
+            ])
     }
 }
 

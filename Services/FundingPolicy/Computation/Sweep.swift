@@ -73,13 +73,13 @@ extension UnitFacts {
 }
 
 extension Sweep.Plan {
-    /// Teams computed at a time: what is in memory at once.
-    package static let chunk = 512
+    /// Months of teams computed at a time, which bounds what is in memory at once.
+    package static let teamMonthsPerChunk = 1024
 
     package var chunks: [Range<Int>] {
-        stride(from: 0, to: candidates.count, by: Self.chunk).map {
-            $0..<min($0 + Self.chunk, candidates.count)
-        }
+        let months = sweep.months.lowerBound.months(until: sweep.months.upperBound) + 1
+        let size = max(FactsReader.listSize / 4, Self.teamMonthsPerChunk / months)
+        return stride(from: 0, to: candidates.count, by: size).map { $0..<min($0 + size, candidates.count) }
     }
 
     /// Computes the teams at these positions of `candidates`, in the order of their ids.

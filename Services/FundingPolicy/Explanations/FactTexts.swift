@@ -12,9 +12,11 @@ enum FactTexts {
         case Evidence.Kind.status:
             return ("Team \(fact.value) \(days).", "Tổ \(statusVi(fact.value)) \(daysVi).")
         case Evidence.Kind.decision:
+            // A decision may be known by its date alone.
+            let number = fact.value.isEmpty ? "" : " \(fact.value)"
             return (
-                "Establishing decision \(fact.value) in force \(days).",
-                "Quyết định thành lập \(fact.value) có hiệu lực \(daysVi)."
+                "Establishing decision\(number) in force \(days).",
+                "Quyết định thành lập\(number) có hiệu lực \(daysVi)."
             )
         case Evidence.Kind.enrolment:
             return ("On the enrolment list \(days).", "Có trong danh sách được hưởng \(daysVi).")

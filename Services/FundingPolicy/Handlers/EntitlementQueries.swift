@@ -8,6 +8,8 @@ import SwiftProtobuf
 package struct EntitlementQueries: Sendable {
     /// Months in one question at most: ten years.
     package static let longestPeriod = 120
+    /// Months in one question about one team, whose lines are all explained in one answer.
+    package static let longestTeamPeriod = 36
     /// Lines in one streamed message.
     private static let batch = 200
 
@@ -20,7 +22,9 @@ package struct EntitlementQueries: Sendable {
     }
 
     /// The months of a request; nil when a violation was noted.
-    static func months(_ from: String, _ to: String, _ check: inout Violations) -> ClosedRange<Month>? {
+    static func months(
+        _ from: String, _ to: String, _ check: inout Violations, longest: Int = longestPeriod
+    ) -> ClosedRange<Month>? {
         guard let first = check.month(from, "from_month") else { return nil }
         let last: Month
         if to.isEmpty {
@@ -35,10 +39,10 @@ package struct EntitlementQueries: Sendable {
                 vi: "\(last) sớm hơn from_month (\(first))")
             return nil
         }
-        guard first.months(until: last) < longestPeriod else {
+        guard first.months(until: last) < longest else {
             check.add(
-                "to_month", reason: "TOO_LONG", "ask for at most \(longestPeriod) months",
-                vi: "chỉ được hỏi tối đa \(longestPeriod) tháng")
+                "to_month", reason: "TOO_LONG", "ask for at most \(longest) months",
+                vi: "chỉ được hỏi tối đa \(longest) tháng")
             return nil
         }
         return first...last
@@ -58,7 +62,8 @@ package struct EntitlementQueries: Sendable {
         let rule =
             request.rule == .unspecified
             ? nil : PolicyMessages.partMonthRule(request.rule, "rule", &check)
-        let months = EntitlementQueries.months(request.fromMonth, request.toMonth, &check)
+        let months = EntitlementQueries.months(
+            request.fromMonth, request.toMonth, &check, longest: EntitlementQueries.longestTeamPeriod)
         try check.refuse()
         guard let months else { return .init() }
         let freshness = freshness()
@@ -176,6 +181,7 @@ package struct EntitlementQueries: Sendable {
             if reference.version > 0 {
                 guard let stored = try PolicyStore.get(reference.policy, version: Int(reference.version), transaction)
                 else { throw FundingErrors.policyNotFound(reference.policy, version: Int(reference.version)) }
+                try refuseUnsound(stored.policy, transaction)
                 found.append(stored)
             } else {
                 let versions = try PolicyStore.versions(of: reference.policy, transaction)
@@ -186,6 +192,15 @@ package struct EntitlementQueries: Sendable {
             }
         }
         return found
+    }
+
+    /// A draft must be sound to be simulated; that it overlaps the version it will follow is no obstacle.
+    private static func refuseUnsound(_ policy: Policy, _ transaction: ReadTransaction) throws {
+        guard policy.state == .draft else { return }
+        let violations = PolicyValidation.violations(
+            of: policy,
+            jurisdictionKnown: try PolicyStore.jurisdiction(of: policy, FactsReader(transaction)) != nil)
+        if !violations.isEmpty { throw FundingErrors.invalidPolicy(.failedPrecondition, violations) }
     }
 
     package func compute(

@@ -40,6 +40,15 @@ package enum FundingErrors {
         return error
     }
 
+    static func invalidPolicy(_ code: StatusCode, _ violations: [PolicyViolation]) -> ServiceError {
+        invalidPolicy(
+            code,
+            violations.map {
+                ServiceError.FieldViolation(
+                    field: $0.field, reason: $0.reason, description: $0.description, descriptionVi: $0.descriptionVi)
+            })
+    }
+
     static func etagMismatch(_ name: String, etag: String) -> ServiceError {
         ServiceError(
             .aborted, reason: "ETAG_MISMATCH", "\"\(name)\" is not as it was read; read it again and repeat",

@@ -129,14 +129,7 @@ package struct PolicyCatalogue: Sendable {
                 if stored.policy.state == .draft {
                     let violations = try PolicyCatalogue.violations(of: stored.policy, transaction)
                     if !violations.isEmpty {
-                        return .failure(
-                            FundingErrors.invalidPolicy(
-                                .failedPrecondition,
-                                violations.map {
-                                    .init(
-                                        field: $0.field, reason: $0.reason, description: $0.description,
-                                        descriptionVi: $0.descriptionVi)
-                                }))
+                        return .failure(FundingErrors.invalidPolicy(.failedPrecondition, violations))
                     }
                     try PolicyStore.activate(request.name, version: Int(request.version), at: now, transaction)
                     stored.policy.state = .active

@@ -299,7 +299,7 @@ public nonisolated struct Cdt_Funding_V1_GetTeamEntitlementRequest: Sendable {
   /// First month, `YYYY-MM`.
   public var fromMonth: String = String()
 
-  /// Last month; empty: `from_month`. At most 120 months.
+  /// Last month; empty: `from_month`. At most 36 months.
   public var toMonth: String = String()
 
   /// `policies/{id}`; empty: every active policy whose territory holds the team. A policy named here is answered for also
@@ -385,7 +385,7 @@ public nonisolated struct Cdt_Funding_V1_ComputeEntitlementsRequest: Sendable {
   /// First month, `YYYY-MM`.
   public var fromMonth: String = String()
 
-  /// Last month; empty: `from_month`.
+  /// Last month; empty: `from_month`. At most 120 months.
   public var toMonth: String = String()
 
   /// Only these; empty: every active policy.

@@ -97,12 +97,14 @@ public enum Cdt_Funding_V1_FundingPolicyService {
         func listEnrolmentLists(_ request: Cdt_Funding_V1_ListEnrolmentListsRequest, context: ServerContext) async throws -> Cdt_Funding_V1_ListEnrolmentListsResponse
 
         /// What one team, or its members, are due month by month, with the explanation.
-        /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
+        /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
         func getTeamEntitlement(_ request: Cdt_Funding_V1_GetTeamEntitlementRequest, context: ServerContext) async throws -> Cdt_Funding_V1_GetTeamEntitlementResponse
 
         /// Computes what is due in a unit or under a policy, and stores nothing. Drafts may be named: that simulates them.
         /// Lines come team by team; totals come last.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
         func computeEntitlements(_ request: Cdt_Funding_V1_ComputeEntitlementsRequest, response: ResponseWriter<Cdt_Funding_V1_ComputeEntitlementsResponse>, context: ServerContext) async throws
 
         /// Starts to compute and keep the entitlements of whole calendar months, and returns at once. While a run of the same
@@ -187,7 +189,8 @@ public enum Cdt_Funding_V1_FundingPolicyService {
         }
 
         /// What one team, or its members, are due month by month, with the explanation.
-        /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
+        /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
         public func getTeamEntitlement(_ request: Cdt_Funding_V1_GetTeamEntitlementRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_GetTeamEntitlementResponse {
             try await rpc.unary(
                 Method.getTeamEntitlement, request, options: options,
@@ -197,7 +200,8 @@ public enum Cdt_Funding_V1_FundingPolicyService {
 
         /// Computes what is due in a unit or under a policy, and stores nothing. Drafts may be named: that simulates them.
         /// Lines come team by team; totals come last.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
         public func computeEntitlements(_ request: Cdt_Funding_V1_ComputeEntitlementsRequest, options: CallOptions = .defaults) async throws -> ServerStreamingCall<Cdt_Funding_V1_ComputeEntitlementsResponse> {
             try await rpc.serverStreaming(
                 Method.computeEntitlements, request, options: options,

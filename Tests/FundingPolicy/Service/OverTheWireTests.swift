@@ -105,7 +105,7 @@ import Testing
             #expect(reason.reason == "TEAM_NOT_FOUND")
             #expect(reason.domain == FundingErrors.domain)
             let localized = try #require(
-                try status.details.lazy.filter { $0.isA(Google_Rpc_LocalizedMessage.self) }.first)
+                status.details.lazy.filter { $0.isA(Google_Rpc_LocalizedMessage.self) }.first)
             #expect(try Google_Rpc_LocalizedMessage(unpackingAny: localized).message.contains("không tìm thấy"))
         }
     }

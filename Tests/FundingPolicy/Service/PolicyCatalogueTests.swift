@@ -138,6 +138,29 @@ import Testing
         #expect(error?.violations.allSatisfy { !$0.descriptionVi.isEmpty } == true)
     }
 
+    @Test func anUnsoundDraftIsNotSimulatedButRefusedWithItsReasons() async throws {
+        let service = try await Fixture()
+        try await service.apply([Fixture.team("a", in: "ht")])
+        var bad = draft()
+        bad.components[0].rateDong = -5
+        let created = try await service.catalogue.create(.with { $0.policy = bad }, key: nil)
+        let error = await refusal {
+            _ = try await service.compute(
+                .with {
+                    $0.fromMonth = "2026-03"
+                    $0.policies = [
+                        .with {
+                            $0.policy = created.policy.name
+                            $0.version = 1
+                        }
+                    ]
+                })
+        }
+        #expect(error?.reason == "INVALID_POLICY")
+        #expect(error?.violations.map(\.field) == ["policy.components[0].rate_dong"])
+        #expect(try await service.entitlement("a", "2024-10").amountDong == 600_000)
+    }
+
     @Test func aNewVersionMustNotOverlapAnActiveOne() async throws {
         let service = try await Fixture()
         var next = draft()

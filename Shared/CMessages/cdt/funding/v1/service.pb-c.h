@@ -323,7 +323,7 @@ struct  Cdt__Funding__V1__GetTeamEntitlementRequest
    */
   char *from_month;
   /*
-   * Last month; empty: `from_month`. At most 120 months.
+   * Last month; empty: `from_month`. At most 36 months.
    */
   char *to_month;
   /*
@@ -421,7 +421,7 @@ struct  Cdt__Funding__V1__ComputeEntitlementsRequest
    */
   char *from_month;
   /*
-   * Last month; empty: `from_month`.
+   * Last month; empty: `from_month`. At most 120 months.
    */
   char *to_month;
   /*
