@@ -14,13 +14,13 @@ extension Refusal {
                         field: problem.field, reason: problem.reason.rawValue, description: problem.description,
                         descriptionVi: problem.descriptionVietnamese)
                 })
-            if problems.count == 1 { error.metadata.merge(first.values) { kept, _ in kept } }
+            if problems.count == 1 { error.metadata.merge(first.values.filter { $0.value != "-" }) { kept, _ in kept } }
             return error
         }
         let place = first.field.isEmpty ? "" : "\(first.field): "
         var error = ServiceError(
             first.reason.code, reason: first.reason.rawValue, place + first.description,
-            vi: place + first.descriptionVietnamese, metadata: first.values)
+            vi: place + first.descriptionVietnamese, metadata: first.values.filter { $0.value != "-" })
         if !first.field.isEmpty { error.metadata["field"] = first.field }
         if first.reason.code == .failedPrecondition {
             error.preconditions = problems.filter { $0.reason.code == .failedPrecondition }.map {
