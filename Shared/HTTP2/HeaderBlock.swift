@@ -46,7 +46,7 @@ package struct HeaderBlock: Sendable {
     }
 
     /// Calls `body` with name and value of every field, in order.
-    package func forEach(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
+    package func visit(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
         try bytes.withUnsafeBufferPointer { buffer in
             for field in fields {
                 let nameEnd = Int(field.start + field.nameLength)

@@ -169,12 +169,10 @@ extension RPCClient {
     @Test func deadlinesReachTheHandlerAndCutTheCallOff() async throws {
         try await withEcho { client, service, _ in
             _ = try await client.unary([1])  // connected, so that the deadline is spent in the handler
-            let start = ContinuousClock.now
             let error = try await #require(throws: RPCError.self) {
                 try await client.unary(Array("S".utf8), options: CallOptions(timeout: .seconds(1)))
             }
             #expect(error.code == .deadlineExceeded)
-            #expect(ContinuousClock.now - start < .seconds(10))
             #expect(await service.cancelled.reaches(1))
         }
     }

@@ -18,33 +18,39 @@ struct EchoService: RegistrableService {
     }
 
     func register(in router: inout ServiceRouter) {
-        router.unary(Self.unary, decode: { $0 }, encode: { $0 }) { (request: [UInt8], context) -> [UInt8] in
-            try await answer(request, context)
-        }
-        router.serverStreaming(Self.download, decode: { $0 }, encode: { $0 }) {
-            (request: [UInt8], response: ResponseWriter<[UInt8]>, context) in
-            seen.increment()
-            let count = Int(request.first ?? 0) * 256 + Int(request.dropFirst().first ?? 0)
-            let size = Int(request.dropFirst(2).first ?? 1) * 1000
-            do {
-                for index in 0..<count {
-                    try await response.write([UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size))
-                }
-            } catch {
-                cancelled.increment()
-                throw error
+        router.unary(
+            Self.unary, decode: { $0 }, encode: { $0 }, handler: { try await answer($0, $1) })
+        router.serverStreaming(
+            Self.download, decode: { $0 }, encode: { $0 },
+            handler: { request, response, _ in try await send(request, response) })
+        router.clientStreaming(
+            Self.upload, decode: { $0 }, encode: { $0 }, handler: { requests, _ in try await count(requests) })
+        router.bidirectionalStreaming(
+            Self.chat, decode: { $0 }, encode: { $0 },
+            handler: { requests, response, _ in
+                for try await request in requests { try await response.write(request) }
+            })
+    }
+
+    /// As many messages as the first two bytes say, of as many thousand bytes as the third says.
+    private func send(_ request: [UInt8], _ response: ResponseWriter<[UInt8]>) async throws {
+        seen.increment()
+        let count = Int(request.first ?? 0) * 256 + Int(request.dropFirst().first ?? 0)
+        let size = Int(request.dropFirst(2).first ?? 1) * 1000
+        do {
+            for index in 0..<count {
+                try await response.write([UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size))
             }
+        } catch {
+            cancelled.increment()
+            throw error
         }
-        router.clientStreaming(Self.upload, decode: { $0 }, encode: { $0 }) {
-            (requests: RequestStream<[UInt8]>, context) -> [UInt8] in
-            var total = 0
-            for try await request in requests { total += request.count }
-            return Array(String(total).utf8)
-        }
-        router.bidirectionalStreaming(Self.chat, decode: { $0 }, encode: { $0 }) {
-            (requests: RequestStream<[UInt8]>, response: ResponseWriter<[UInt8]>, context) in
-            for try await request in requests { try await response.write(request) }
-        }
+    }
+
+    private func count(_ requests: RequestStream<[UInt8]>) async throws -> [UInt8] {
+        var total = 0
+        for try await request in requests { total += request.count }
+        return Array(String(total).utf8)
     }
 
     private func answer(_ request: [UInt8], _ context: ServerContext) async throws -> [UInt8] {

@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func `the same request id gives the same team, another payload is refused`() async throws {
-        let request = try await team("03158")
+        let request = try await team("03160")
         let first = try await registry.registry.createTeam(request).team
         #expect(first.status == .active)
         #expect(first.flags == ["NEEDS_LEADER"])

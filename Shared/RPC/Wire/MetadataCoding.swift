@@ -5,7 +5,7 @@ enum MetadataCoding {
     /// Custom metadata among header fields: pseudo-headers, HTTP/2's own and `grpc-` fields are left out.
     static func decode(_ headers: HeaderBlock) -> Metadata {
         var metadata = Metadata()
-        headers.forEach { name, value in
+        headers.visit { name, value in
             guard name.first != UInt8(ascii: ":"), !isReserved(name) else { return }
             let key = String(decoding: name, as: UTF8.self)
             if key.hasSuffix("-bin") {
