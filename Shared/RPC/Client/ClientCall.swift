@@ -161,10 +161,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
             if let error { waiter.resume(throwing: error) } else { waiter.resume(returning: metadata) }
         }
         headerWaiters = []
-        if let reader, let next = nextAvailable() {
-            self.reader = nil
-            reader.resume(with: next)
-        }
+        wakeReader()
     }
 
     // MARK: From the stream
@@ -188,10 +185,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         } catch {
             return finish(.failure(error))
         }
-        if let reader, let next = nextAvailable() {
-            self.reader = nil
-            reader.resume(with: next)
-        }
+        wakeReader()
     }
 
     func received(trailers: HeaderBlock) { response.received(trailers: trailers) }
@@ -293,6 +287,13 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         } onCancel: {
             cancel()
         }
+    }
+
+    private func wakeReader() {
+        // Taken out first: a message that cannot be decompressed ends the call, which wakes who is waiting.
+        guard let waiting = reader else { return }
+        reader = nil
+        if let next = nextAvailable() { waiting.resume(with: next) } else { reader = waiting }
     }
 
     private func nextAvailable() -> Result<[UInt8]?, any Error>? {

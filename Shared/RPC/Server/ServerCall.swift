@@ -99,9 +99,10 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         case .nothing: break
         case .start: start()
         case .wake:
-            guard let waiting = reader, let next = nextAvailable() else { return }
+            // Taken out first: a message that cannot be decompressed ends the call, which wakes who is waiting.
+            guard let waiting = reader else { return }
             reader = nil
-            waiting.resume(with: next)
+            if let next = nextAvailable() { waiting.resume(with: next) } else { reader = waiting }
         case .fail(let error):
             end(early: error)
             finish(error)
