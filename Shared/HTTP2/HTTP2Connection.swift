@@ -52,6 +52,11 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     private var ageDue: NIODeadline?
     private var drainDue: NIODeadline?
     private var roundTripDue: NIODeadline?
+    /// When to look whether what we send is taken; set while anything may be waiting.
+    private var stallDue: NIODeadline?
+    private var bytesFlushed = 0
+    /// Bytes the socket had taken when we looked last.
+    private var bytesTaken = 0
     private var idleSince: NIODeadline
     private var keepalive: Keepalive
     private var keepaliveDue: NIODeadline
@@ -106,6 +111,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What still comes after our end is thrown away.
+        guard !isClosing else { return }
         let buffer = unwrapInboundIn(data)
         isReading = true
         session.now = .now()
@@ -117,6 +124,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
             deliver()
             close()
         }
+        if let begun = session.headersBegun, begun + limits.headerBlock < timerDue { arm(begun + limits.headerBlock) }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -194,6 +202,11 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         guard let context, !isFlushing else { return }
         isFlushing = true
         defer { isFlushing = false }
+        if stallDue == nil {
+            let due = session.now + limits.writeStall
+            stallDue = due
+            if due < timerDue { arm(due) }
+        }
         repeat {
             flushWanted = false
             guard context.channel.isWritable else { return }
@@ -206,6 +219,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
             }
             if buffer.readableBytes > 0 {
                 flushSize = min(max(512, buffer.readableBytes), 64 * 1024)
+                bytesFlushed += buffer.readableBytes
                 context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
             }
             deliver()
@@ -239,7 +253,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         guard drain.begin() == .announce else { return }
         drainReason = reason
         drainDue = .now() + grace
-        roundTripDue = .now() + .seconds(1)
+        roundTripDue = .now() + .seconds(5)
         session.announceShutdown()
         delegate?.connectionDraining(self, reason: reason)
         armTimer()
@@ -286,7 +300,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     // MARK: Clocks
 
     private func armTimer() {
-        let next = nextDue()
+        // Never in the past: a timer that is always due would keep the loop from everything else.
+        let next = max(nextDue(), session.now + .milliseconds(1))
         if next < timerDue { arm(next) }
     }
 
@@ -299,11 +314,17 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     private func nextDue() -> NIODeadline {
         var next = NIODeadline.distantFuture
         for due in [handshakeDue, ageDue, drainDue, roundTripDue] { if let due { next = min(next, due) } }
-        if let idle = limits.connectionIdle, session.streams.isEmpty { next = min(next, idleSince + idle) }
+        if let idle = limits.connectionIdle, session.streams.isEmpty, !drain.isDraining {
+            next = min(next, idleSince + idle)
+        }
         next = min(next, keepaliveDue)
+        if let stallDue { next = min(next, stallDue) }
+        if let begun = session.headersBegun { next = min(next, begun + limits.headerBlock) }
         for stream in session.streams.values {
             if let deadline = stream.deadline { next = min(next, deadline) }
-            if stream.queuedBytes > 0 { next = min(next, stream.lastProgress + limits.writeStall) }
+            if stream.queuedBytes > 0, let progress = stream.lastProgress {
+                next = min(next, progress + limits.writeStall)
+            }
         }
         return next
     }
@@ -315,6 +336,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         timerDue = .distantFuture
         if let due = handshakeDue, now >= due { return abandon() }
         if let due = drainDue, now >= due { return abandon() }
+        if let begun = session.headersBegun, now >= begun + limits.headerBlock { return abandon() }
+        if let due = stallDue, now >= due, isSocketStalled(now: now) { return abandon() }
         if let due = roundTripDue, now >= due { roundTripDone() }
         if let due = ageDue, now >= due {
             ageDue = nil
@@ -337,10 +360,25 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
                 stream.deadline = nil
                 stream.delegate?.deadlineExceeded()
             }
-            if stream.queuedBytes > 0, now - stream.lastProgress >= limits.writeStall { stream.reset(.cancel) }
+            if stream.queuedBytes > 0 {
+                let progress = stream.lastProgress ?? now
+                stream.lastProgress = progress
+                if now - progress >= limits.writeStall { stream.reset(.cancel) }
+            }
         }
         armTimer()
         flush()
+    }
+
+    /// Whether the peer has taken nothing from its socket since we looked last, although there was something.
+    private func isSocketStalled(now: NIODeadline) -> Bool {
+        let option = ChannelOptions.Types.BufferedWritableBytesOption()
+        let buffered = (try? context?.channel.syncOptions?.getOption(option)) ?? 0
+        let taken = bytesFlushed - buffered
+        defer { bytesTaken = taken }
+        let waits = buffered > 0 || session.streams.values.contains { $0.queuedBytes > 0 }
+        stallDue = waits ? now + limits.writeStall : nil
+        return buffered > 0 && taken <= bytesTaken
     }
 
     /// Closes at once, without ceremony: the peer is not playing.

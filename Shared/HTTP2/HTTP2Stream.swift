@@ -57,6 +57,10 @@ package final class HTTP2Stream: @unchecked Sendable {
     var pendingEnd = false
     var pendingClose: StreamEnd?
     var pendingDrained = false
+    /// RST_STREAM came: with NO_ERROR that cannot be told from an end in order otherwise.
+    var wasReset = false
+    /// END_STREAM came.
+    var peerEnded = false
     var isTouched = false
 
     // Outbound.
@@ -72,7 +76,8 @@ package final class HTTP2Stream: @unchecked Sendable {
     }
     /// Bytes queued above which `outboundDrained` will be called once they are sent.
     var drainMark: Int?
-    var lastProgress = NIODeadline.distantPast
+    /// When bytes were last sent; nil: not since some were queued, and no clock has looked.
+    var lastProgress: NIODeadline?
 
     init(id: Int32, session: Session) {
         self.id = id
@@ -91,7 +96,7 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// Queues bytes: `headCount` bytes of `head`, lowest first, then `body`.
     package func send(head: UInt64, headCount: Int, body: [UInt8]) {
         guard !isClosed, case .open = finish else { return }
-        if queue.count == 0, let session { lastProgress = session.now }
+        if queue.count == 0 { lastProgress = nil }
         queue.append(head: head, headCount: headCount, body: body)
         resume()
     }

@@ -49,9 +49,12 @@ public struct Limits: Sendable {
 
     /// From accepting a connection to the client's first SETTINGS, TLS handshake included.
     public var handshake: TimeAmount = .seconds(10)
+    /// From the first frame of a header list to its last: a client has no reason to wait in between.
+    public var headerBlock: TimeAmount = .seconds(10)
     /// Deadline of a unary call whose client names none; nil: none.
     public var unaryTimeout: Duration? = .seconds(60)
-    /// A stream that has something to send and makes no progress is reset after this.
+    /// A stream that has something to send and makes no progress is reset after this; a connection whose peer takes
+    /// nothing from its socket is closed after at most twice this.
     public var writeStall: TimeAmount = .seconds(60)
     /// A connection without a call is closed after this; nil: never.
     public var connectionIdle: TimeAmount?

@@ -58,6 +58,14 @@ package final class Session: @unchecked Sendable {
     private var controlFrames: TokenBucket
     private var oversizedHeaderLists = 0
     private var sentTraffic = false
+    /// The library has failed, or its last GOAWAY is out: it is fed no more, and asked for nothing (CVE-2026-27135).
+    private var hasFailed = false
+    /// A GOAWAY is queued after which nothing is sent; nothing is read any more.
+    private var isTerminating = false
+    /// The peer broke a bound, which is said once.
+    private var isAbused = false
+    /// When the header list began that has not ended yet.
+    private(set) package var headersBegun: NIODeadline?
 
     /// A session of a fresh connection; its SETTINGS are queued.
     package init(role: Role, limits: Limits, now: NIODeadline) throws(HTTP2Error) {
@@ -101,9 +109,12 @@ package final class Session: @unchecked Sendable {
 
     /// Feeds bytes from the peer; `deliver` must follow. Throws when the connection is to be closed at once.
     package func receive(_ bytes: UnsafeRawBufferPointer) throws(HTTP2Error) {
-        guard let raw, nghttp2_session_want_read(raw) != 0 else { return }
+        guard let raw, !hasFailed, !isTerminating, nghttp2_session_want_read(raw) != 0 else { return }
         let result = nghttp2_session_mem_recv(raw, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-        if result < 0 { throw HTTP2Error(code: Int32(result)) }
+        if result < 0 {
+            hasFailed = true
+            throw HTTP2Error(code: Int32(result))
+        }
     }
 
     /// Passes on what the last input brought. `handle` gets what concerns the connection.
@@ -131,6 +142,13 @@ package final class Session: @unchecked Sendable {
     }
 
     private func deliver(_ stream: HTTP2Stream) {
+        if role == .server, !stream.headersDelivered, isAbused || stream.wasReset {
+            // Reset before anybody has looked at it, or from a peer that is being sent away: no work begins
+            // (CVE-2023-44487).
+            stream.pendingHeaders = nil
+            if stream.pendingClose != nil { owner?.sessionClosed(stream) }
+            return
+        }
         if let headers = stream.pendingHeaders {
             stream.pendingHeaders = nil
             stream.headersDelivered = true
@@ -160,7 +178,7 @@ package final class Session: @unchecked Sendable {
             let delegate = stream.delegate
             stream.delegate = nil
             delegate?.closed(end)
-            if stream.headersDelivered || role == .client { owner?.sessionClosed(stream) }
+            owner?.sessionClosed(stream)
         }
     }
 
@@ -168,7 +186,7 @@ package final class Session: @unchecked Sendable {
 
     /// Serialises frames into a buffer until it holds `limit` bytes or nothing is left; true when more is waiting.
     package func drain(into buffer: inout ByteBuffer, limit: Int) throws(HTTP2Error) -> Bool {
-        guard let raw else { return false }
+        guard let raw, !hasFailed else { return false }
         while buffer.readableBytes < limit {
             var pointer: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(raw, &pointer)
@@ -179,6 +197,7 @@ package final class Session: @unchecked Sendable {
             }
             // The pointer dies at the next call: copy at once.
             buffer.writeBytes(UnsafeBufferPointer(start: pointer, count: count))
+            if hasFailed { return false }
         }
         noteTraffic()
         return true
@@ -196,7 +215,7 @@ package final class Session: @unchecked Sendable {
 
     /// Whether the session has nothing more to read or write.
     package var isFinished: Bool {
-        guard let raw else { return true }
+        guard let raw, !hasFailed else { return true }
         return nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0
     }
 
@@ -246,10 +265,10 @@ package final class Session: @unchecked Sendable {
 
     /// Queues a GOAWAY after which the session is over.
     package func terminate(_ code: ErrorCode, debug: String) {
-        guard raw != nil else { return }
+        // Not nghttp2_session_terminate_session: its GOAWAY would be a second one, without our text.
+        guard raw != nil, !isTerminating else { return }
         goAway(code, debug: debug)
-        if let raw { nghttp2_session_terminate_session(raw, code.rawValue) }
-        setNeedsFlush()
+        isTerminating = true
     }
 
     // MARK: Streams
@@ -324,6 +343,7 @@ package final class Session: @unchecked Sendable {
 
 extension Session {
     func noteBeginHeaders(id: Int32, category: nghttp2_headers_category) {
+        headersBegun = now
         if role == .server, category == NGHTTP2_HCAT_REQUEST {
             let stream = HTTP2Stream(id: id, session: self)
             streams[id] = stream
@@ -341,13 +361,15 @@ extension Session {
         if stream.collecting.listSize + name.count + value.count + 32 > limits.headerListBytes {
             stream.oversized = true
             oversizedHeaderLists += 1
-            if oversizedHeaderLists > limits.oversizedHeaderLists { events.append(.abuse("header_list_size")) }
+            if oversizedHeaderLists > limits.oversizedHeaderLists { noteAbuse("header_list_size") }
             return
         }
         stream.collecting.append(name: name, value: value)
     }
 
     func noteFrame(_ frame: nghttp2_frame) {
+        // No frame of another kind may stand between the first and the last of a header list.
+        headersBegun = nil
         let flags = frame.hd.flags
         let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         switch nghttp2_frame_type(UInt32(frame.hd.type)) {
@@ -357,9 +379,10 @@ extension Session {
         case NGHTTP2_DATA:
             guard let stream = streams[frame.hd.stream_id] else { return }
             if endStream {
-                stream.pendingEnd = true
+                (stream.pendingEnd, stream.peerEnded) = (true, true)
                 touch(stream)
-            } else if frame.hd.length == 0 {
+            } else if frame.hd.length == frame.data.padlen {
+                // Padding alone is as empty as nothing.
                 noteControlFrame("empty_data")
             }
         case NGHTTP2_SETTINGS:
@@ -380,12 +403,15 @@ extension Session {
             events.append(
                 .goAway(lastStreamID: frame.goaway.last_stream_id, code: frame.goaway.error_code, debug: debug))
         case NGHTTP2_RST_STREAM:
-            if role == .server, !peerResets.take(now: now) { events.append(.abuse("too_many_resets")) }
+            streams[frame.hd.stream_id]?.wasReset = true
+            if role == .server, !peerResets.take(now: now) { noteAbuse("too_many_resets") }
         case NGHTTP2_WINDOW_UPDATE: noteControlFrame("window_update")
-        case NGHTTP2_PRIORITY: noteControlFrame("priority")
         default: noteControlFrame("extension")
         }
     }
+
+    /// The library drops PRIORITY, as we announce that we do not use it, and does not say that it was received.
+    func notePriorityFrame() { noteControlFrame("priority") }
 
     private func noteHeadersComplete(_ stream: HTTP2Stream, endStream: Bool) {
         if !stream.headersDelivered, stream.pendingHeaders == nil {
@@ -398,12 +424,18 @@ extension Session {
             stream.pendingTrailers = stream.collecting
         }
         stream.collecting = HeaderBlock()
-        if endStream { stream.pendingEnd = true }
+        if endStream { (stream.pendingEnd, stream.peerEnded) = (true, true) }
         touch(stream)
     }
 
     private func noteControlFrame(_ name: String) {
-        if !controlFrames.take(now: now) { events.append(.abuse("too_many_\(name)_frames")) }
+        if !controlFrames.take(now: now) { noteAbuse("too_many_\(name)_frames") }
+    }
+
+    private func noteAbuse(_ name: String) {
+        guard !isAbused else { return }
+        isAbused = true
+        events.append(.abuse(name))
     }
 
     func noteData(id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
@@ -417,7 +449,7 @@ extension Session {
         guard let stream = streams.removeValue(forKey: id) else { return }
         stream.isClosed = true
         stream.queue.removeAll()
-        stream.pendingClose = code == 0 ? .finished : .reset(code)
+        stream.pendingClose = code == 0 && (stream.peerEnded || !stream.wasReset) ? .finished : .reset(code)
         touch(stream)
     }
 
@@ -436,11 +468,13 @@ extension Session {
         case NGHTTP2_DATA:
             sentTraffic = true
             controlFrames.give(2)
+        case NGHTTP2_GOAWAY:
+            if isTerminating { hasFailed = true }
         case NGHTTP2_RST_STREAM:
             // Resets the peer provoked (CVE-2025-8671); ours say NO_ERROR, CANCEL or REFUSED_STREAM.
             let code = frame.rst_stream.error_code
             let ours: Set<UInt32> = [0, ErrorCode.cancel.rawValue, ErrorCode.refusedStream.rawValue]
-            if !ours.contains(code), !streamErrors.take(now: now) { events.append(.abuse("too_many_stream_errors")) }
+            if !ours.contains(code), !streamErrors.take(now: now) { noteAbuse("too_many_stream_errors") }
         default: break
         }
     }
@@ -460,7 +494,8 @@ extension Session {
     }
 
     func noteInvalidFrame() {
-        if !streamErrors.take(now: now) { events.append(.abuse("too_many_stream_errors")) }
+        headersBegun = nil
+        if !streamErrors.take(now: now) { noteAbuse("too_many_stream_errors") }
     }
 
     /// Moves queued bytes into nghttp2's frame; what the data source's read callback returns.

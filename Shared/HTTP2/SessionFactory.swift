@@ -30,6 +30,8 @@ enum SessionFactory {
         nghttp2_option_set_max_settings(options, limits.settingsEntries)
         nghttp2_option_set_max_outbound_ack(options, limits.outboundAcknowledgements)
         nghttp2_option_set_no_closed_streams(options, 1)
+        // Custom metadata may have space at its edges (PROTOCOL-HTTP2, "Custom-Metadata"); the library would drop it.
+        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)
         // Ours is stricter and answers with GOAWAY ENHANCE_YOUR_CALM.
         nghttp2_option_set_stream_reset_rate_limit(
             options, UInt64(limits.peerResets.burst) * 4, UInt64(limits.peerResets.perSecond) * 4)
@@ -63,6 +65,12 @@ enum SessionFactory {
     }
 
     private static func install(on callbacks: OpaquePointer?) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
+            if let header, header.pointee.type == UInt8(NGHTTP2_PRIORITY.rawValue) {
+                SessionFactory.session(user)?.notePriorityFrame()
+            }
+            return 0
+        }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
             if let frame = frame?.pointee {
                 SessionFactory.session(user)?.noteBeginHeaders(id: frame.hd.stream_id, category: frame.headers.cat)
