@@ -138,6 +138,15 @@ let package = Package(
                 name: "bench-rpc-server", dependencies: ["RPC", "HTTP2", product("NIOPosix", "swift-nio")],
                 path: "Tests/Benchmarks/RPCServer", swiftSettings: strict),
 
+            // `grpc.testing.TestService`, which the tests of the wire and other implementations' clients call.
+            .target(
+                name: "InteropService", dependencies: ["Shared", "RPC", protobuf], path: "Tests/InteropService",
+                swiftSettings: strict),
+            .executableTarget(
+                name: "interop-server",
+                dependencies: ["InteropService", "RPC", "HTTP2", product("NIOCore", "swift-nio"), arguments],
+                path: "Tests/InteropServer", swiftSettings: strict),
+
             tests("HTTP2", ["HTTP2"]),
             tests("RPC", ["RPC", "HTTP2", "TestSupport"]),
             tests(
@@ -165,7 +174,11 @@ let package = Package(
                 ], exclude: ["Peers"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests(
-                "Interop", ["Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf], exclude: ["Clients"]),
+                "Interop", ["InteropService", "Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf],
+                exclude: ["Clients"]),
+            tests(
+                "Wire", ["RPC", "HTTP2", "CNghttp2", "CZlib", "TestSupport", "interop-server"] + nio,
+                exclude: ["Clients"]),
             tests("Suite", ["Shared", "RPC", "TestSupport", protobuf], exclude: ["Clients"]),
         ]
 )

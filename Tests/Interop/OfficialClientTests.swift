@@ -1,3 +1,4 @@
+import InteropService
 import TestSupport
 import Testing
 

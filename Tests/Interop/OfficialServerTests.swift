@@ -1,4 +1,5 @@
 import Foundation
+import InteropService
 import RPC
 import Shared
 import SwiftProtobuf

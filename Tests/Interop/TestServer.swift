@@ -1,3 +1,4 @@
+import InteropService
 import RPC
 import TestSupport
 import Testing

@@ -12,6 +12,8 @@ package final class BackgroundProcess: Sendable {
 
     private let command: [String]
     private let pid: pid_t
+    /// Its process id.
+    package var id: pid_t { pid }
     private let scratch: ScratchFolder
 
     /// Starts a program. `command` starts with a path, or with a name to be found in PATH.

@@ -42,25 +42,25 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
 }
 
 /// The type of payload that should be returned.
-nonisolated enum Grpc_Testing_PayloadType: SwiftProtobuf.Enum, Swift.CaseIterable {
-  typealias RawValue = Int
+public nonisolated enum Grpc_Testing_PayloadType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
 
   /// Compressable text format.
   case compressable // = 0
   case UNRECOGNIZED(Int)
 
-  init() {
+  public init() {
     self = .compressable
   }
 
-  init?(rawValue: Int) {
+  public init?(rawValue: Int) {
     switch rawValue {
     case 0: self = .compressable
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
 
-  var rawValue: Int {
+  public var rawValue: Int {
     switch self {
     case .compressable: return 0
     case .UNRECOGNIZED(let i): return i
@@ -68,7 +68,7 @@ nonisolated enum Grpc_Testing_PayloadType: SwiftProtobuf.Enum, Swift.CaseIterabl
   }
 
   // The compiler won't synthesize support with the UNRECOGNIZED case.
-  static let allCases: [Grpc_Testing_PayloadType] = [
+  public static let allCases: [Grpc_Testing_PayloadType] = [
     .compressable,
   ]
 
@@ -80,8 +80,8 @@ nonisolated enum Grpc_Testing_PayloadType: SwiftProtobuf.Enum, Swift.CaseIterabl
 /// that the RPC reached the server via "gRPCLB backend" path (i.e. if it got
 /// the address of this server from the gRPCLB server BalanceLoad RPC). Exactly
 /// how this detection is done is context and server dependent.
-nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIterable {
-  typealias RawValue = Int
+public nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
 
   /// Server didn't detect the route that a client took to reach it.
   case unknown // = 0
@@ -93,11 +93,11 @@ nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIte
   case backend // = 2
   case UNRECOGNIZED(Int)
 
-  init() {
+  public init() {
     self = .unknown
   }
 
-  init?(rawValue: Int) {
+  public init?(rawValue: Int) {
     switch rawValue {
     case 0: self = .unknown
     case 1: self = .fallback
@@ -106,7 +106,7 @@ nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIte
     }
   }
 
-  var rawValue: Int {
+  public var rawValue: Int {
     switch self {
     case .unknown: return 0
     case .fallback: return 1
@@ -116,7 +116,7 @@ nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIte
   }
 
   // The compiler won't synthesize support with the UNRECOGNIZED case.
-  static let allCases: [Grpc_Testing_GrpclbRouteType] = [
+  public static let allCases: [Grpc_Testing_GrpclbRouteType] = [
     .unknown,
     .fallback,
     .backend,
@@ -127,89 +127,89 @@ nonisolated enum Grpc_Testing_GrpclbRouteType: SwiftProtobuf.Enum, Swift.CaseIte
 /// TODO(dgq): Go back to using well-known types once
 /// https://github.com/grpc/grpc/issues/6980 has been fixed.
 /// import "google/protobuf/wrappers.proto";
-nonisolated struct Grpc_Testing_BoolValue: Sendable {
+public nonisolated struct Grpc_Testing_BoolValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The bool value.
-  var value: Bool = false
+  public var value: Bool = false
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// A block of data, to simply increase gRPC message size.
-nonisolated struct Grpc_Testing_Payload: Sendable {
+public nonisolated struct Grpc_Testing_Payload: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The type of data in body.
-  var type: Grpc_Testing_PayloadType = .compressable
+  public var type: Grpc_Testing_PayloadType = .compressable
 
   /// Primary contents of payload.
-  var body: Data = Data()
+  public var body: Data = Data()
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// A protobuf representation for grpc status. This is used by test
 /// clients to specify a status that the server should attempt to return.
-nonisolated struct Grpc_Testing_EchoStatus: Sendable {
+public nonisolated struct Grpc_Testing_EchoStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var code: Int32 = 0
+  public var code: Int32 = 0
 
-  var message: String = String()
+  public var message: String = String()
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// Unary request.
-nonisolated struct Grpc_Testing_SimpleRequest: @unchecked Sendable {
+public nonisolated struct Grpc_Testing_SimpleRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Desired payload type in the response from the server.
   /// If response_type is RANDOM, server randomly chooses one from other formats.
-  var responseType: Grpc_Testing_PayloadType {
+  public var responseType: Grpc_Testing_PayloadType {
     get {_storage._responseType}
     set {_uniqueStorage()._responseType = newValue}
   }
 
   /// Desired payload size in the response from the server.
-  var responseSize: Int32 {
+  public var responseSize: Int32 {
     get {_storage._responseSize}
     set {_uniqueStorage()._responseSize = newValue}
   }
 
   /// Optional input payload sent along with the request.
-  var payload: Grpc_Testing_Payload {
+  public var payload: Grpc_Testing_Payload {
     get {_storage._payload ?? Grpc_Testing_Payload()}
     set {_uniqueStorage()._payload = newValue}
   }
   /// Returns true if `payload` has been explicitly set.
-  var hasPayload: Bool {_storage._payload != nil}
+  public var hasPayload: Bool {_storage._payload != nil}
   /// Clears the value of `payload`. Subsequent reads from it will return its default value.
-  mutating func clearPayload() {_uniqueStorage()._payload = nil}
+  public mutating func clearPayload() {_uniqueStorage()._payload = nil}
 
   /// Whether SimpleResponse should include username.
-  var fillUsername: Bool {
+  public var fillUsername: Bool {
     get {_storage._fillUsername}
     set {_uniqueStorage()._fillUsername = newValue}
   }
 
   /// Whether SimpleResponse should include OAuth scope.
-  var fillOauthScope: Bool {
+  public var fillOauthScope: Bool {
     get {_storage._fillOauthScope}
     set {_uniqueStorage()._fillOauthScope = newValue}
   }
@@ -218,200 +218,200 @@ nonisolated struct Grpc_Testing_SimpleRequest: @unchecked Sendable {
   /// "nullable" in order to interoperate seamlessly with clients not able to
   /// implement the full compression tests by introspecting the call to verify
   /// the response's compression status.
-  var responseCompressed: Grpc_Testing_BoolValue {
+  public var responseCompressed: Grpc_Testing_BoolValue {
     get {_storage._responseCompressed ?? Grpc_Testing_BoolValue()}
     set {_uniqueStorage()._responseCompressed = newValue}
   }
   /// Returns true if `responseCompressed` has been explicitly set.
-  var hasResponseCompressed: Bool {_storage._responseCompressed != nil}
+  public var hasResponseCompressed: Bool {_storage._responseCompressed != nil}
   /// Clears the value of `responseCompressed`. Subsequent reads from it will return its default value.
-  mutating func clearResponseCompressed() {_uniqueStorage()._responseCompressed = nil}
+  public mutating func clearResponseCompressed() {_uniqueStorage()._responseCompressed = nil}
 
   /// Whether server should return a given status
-  var responseStatus: Grpc_Testing_EchoStatus {
+  public var responseStatus: Grpc_Testing_EchoStatus {
     get {_storage._responseStatus ?? Grpc_Testing_EchoStatus()}
     set {_uniqueStorage()._responseStatus = newValue}
   }
   /// Returns true if `responseStatus` has been explicitly set.
-  var hasResponseStatus: Bool {_storage._responseStatus != nil}
+  public var hasResponseStatus: Bool {_storage._responseStatus != nil}
   /// Clears the value of `responseStatus`. Subsequent reads from it will return its default value.
-  mutating func clearResponseStatus() {_uniqueStorage()._responseStatus = nil}
+  public mutating func clearResponseStatus() {_uniqueStorage()._responseStatus = nil}
 
   /// Whether the server should expect this request to be compressed.
-  var expectCompressed: Grpc_Testing_BoolValue {
+  public var expectCompressed: Grpc_Testing_BoolValue {
     get {_storage._expectCompressed ?? Grpc_Testing_BoolValue()}
     set {_uniqueStorage()._expectCompressed = newValue}
   }
   /// Returns true if `expectCompressed` has been explicitly set.
-  var hasExpectCompressed: Bool {_storage._expectCompressed != nil}
+  public var hasExpectCompressed: Bool {_storage._expectCompressed != nil}
   /// Clears the value of `expectCompressed`. Subsequent reads from it will return its default value.
-  mutating func clearExpectCompressed() {_uniqueStorage()._expectCompressed = nil}
+  public mutating func clearExpectCompressed() {_uniqueStorage()._expectCompressed = nil}
 
   /// Whether SimpleResponse should include server_id.
-  var fillServerID: Bool {
+  public var fillServerID: Bool {
     get {_storage._fillServerID}
     set {_uniqueStorage()._fillServerID = newValue}
   }
 
   /// Whether SimpleResponse should include grpclb_route_type.
-  var fillGrpclbRouteType: Bool {
+  public var fillGrpclbRouteType: Bool {
     get {_storage._fillGrpclbRouteType}
     set {_uniqueStorage()._fillGrpclbRouteType = newValue}
   }
 
   /// If set the server should record this metrics report data for the current RPC.
-  var orcaPerQueryReport: Grpc_Testing_TestOrcaReport {
+  public var orcaPerQueryReport: Grpc_Testing_TestOrcaReport {
     get {_storage._orcaPerQueryReport ?? Grpc_Testing_TestOrcaReport()}
     set {_uniqueStorage()._orcaPerQueryReport = newValue}
   }
   /// Returns true if `orcaPerQueryReport` has been explicitly set.
-  var hasOrcaPerQueryReport: Bool {_storage._orcaPerQueryReport != nil}
+  public var hasOrcaPerQueryReport: Bool {_storage._orcaPerQueryReport != nil}
   /// Clears the value of `orcaPerQueryReport`. Subsequent reads from it will return its default value.
-  mutating func clearOrcaPerQueryReport() {_uniqueStorage()._orcaPerQueryReport = nil}
+  public mutating func clearOrcaPerQueryReport() {_uniqueStorage()._orcaPerQueryReport = nil}
 
   /// If set the server should update this metrics report data at the OOB server.
-  var orcaOobReport: Grpc_Testing_TestOrcaReport {
+  public var orcaOobReport: Grpc_Testing_TestOrcaReport {
     get {_storage._orcaOobReport ?? Grpc_Testing_TestOrcaReport()}
     set {_uniqueStorage()._orcaOobReport = newValue}
   }
   /// Returns true if `orcaOobReport` has been explicitly set.
-  var hasOrcaOobReport: Bool {_storage._orcaOobReport != nil}
+  public var hasOrcaOobReport: Bool {_storage._orcaOobReport != nil}
   /// Clears the value of `orcaOobReport`. Subsequent reads from it will return its default value.
-  mutating func clearOrcaOobReport() {_uniqueStorage()._orcaOobReport = nil}
+  public mutating func clearOrcaOobReport() {_uniqueStorage()._orcaOobReport = nil}
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Unary response, as configured by the request.
-nonisolated struct Grpc_Testing_SimpleResponse: Sendable {
+public nonisolated struct Grpc_Testing_SimpleResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Payload to increase message size.
-  var payload: Grpc_Testing_Payload {
+  public var payload: Grpc_Testing_Payload {
     get {_payload ?? Grpc_Testing_Payload()}
     set {_payload = newValue}
   }
   /// Returns true if `payload` has been explicitly set.
-  var hasPayload: Bool {self._payload != nil}
+  public var hasPayload: Bool {self._payload != nil}
   /// Clears the value of `payload`. Subsequent reads from it will return its default value.
-  mutating func clearPayload() {self._payload = nil}
+  public mutating func clearPayload() {self._payload = nil}
 
   /// The user the request came from, for verifying authentication was
   /// successful when the client expected it.
-  var username: String = String()
+  public var username: String = String()
 
   /// OAuth scope.
-  var oauthScope: String = String()
+  public var oauthScope: String = String()
 
   /// Server ID. This must be unique among different server instances,
   /// but the same across all RPC's made to a particular server instance.
-  var serverID: String = String()
+  public var serverID: String = String()
 
   /// gRPCLB Path.
-  var grpclbRouteType: Grpc_Testing_GrpclbRouteType = .unknown
+  public var grpclbRouteType: Grpc_Testing_GrpclbRouteType = .unknown
 
   /// Server hostname.
-  var hostname: String = String()
+  public var hostname: String = String()
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _payload: Grpc_Testing_Payload? = nil
 }
 
 /// Client-streaming request.
-nonisolated struct Grpc_Testing_StreamingInputCallRequest: Sendable {
+public nonisolated struct Grpc_Testing_StreamingInputCallRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Optional input payload sent along with the request.
-  var payload: Grpc_Testing_Payload {
+  public var payload: Grpc_Testing_Payload {
     get {_payload ?? Grpc_Testing_Payload()}
     set {_payload = newValue}
   }
   /// Returns true if `payload` has been explicitly set.
-  var hasPayload: Bool {self._payload != nil}
+  public var hasPayload: Bool {self._payload != nil}
   /// Clears the value of `payload`. Subsequent reads from it will return its default value.
-  mutating func clearPayload() {self._payload = nil}
+  public mutating func clearPayload() {self._payload = nil}
 
   /// Whether the server should expect this request to be compressed. This field
   /// is "nullable" in order to interoperate seamlessly with servers not able to
   /// implement the full compression tests by introspecting the call to verify
   /// the request's compression status.
-  var expectCompressed: Grpc_Testing_BoolValue {
+  public var expectCompressed: Grpc_Testing_BoolValue {
     get {_expectCompressed ?? Grpc_Testing_BoolValue()}
     set {_expectCompressed = newValue}
   }
   /// Returns true if `expectCompressed` has been explicitly set.
-  var hasExpectCompressed: Bool {self._expectCompressed != nil}
+  public var hasExpectCompressed: Bool {self._expectCompressed != nil}
   /// Clears the value of `expectCompressed`. Subsequent reads from it will return its default value.
-  mutating func clearExpectCompressed() {self._expectCompressed = nil}
+  public mutating func clearExpectCompressed() {self._expectCompressed = nil}
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _payload: Grpc_Testing_Payload? = nil
   fileprivate var _expectCompressed: Grpc_Testing_BoolValue? = nil
 }
 
 /// Client-streaming response.
-nonisolated struct Grpc_Testing_StreamingInputCallResponse: Sendable {
+public nonisolated struct Grpc_Testing_StreamingInputCallResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Aggregated size of payloads received from the client.
-  var aggregatedPayloadSize: Int32 = 0
+  public var aggregatedPayloadSize: Int32 = 0
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// Configuration for a particular response.
-nonisolated struct Grpc_Testing_ResponseParameters: Sendable {
+public nonisolated struct Grpc_Testing_ResponseParameters: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Desired payload sizes in responses from the server.
-  var size: Int32 = 0
+  public var size: Int32 = 0
 
   /// Desired interval between consecutive responses in the response stream in
   /// microseconds.
-  var intervalUs: Int32 = 0
+  public var intervalUs: Int32 = 0
 
   /// Whether to request the server to compress the response. This field is
   /// "nullable" in order to interoperate seamlessly with clients not able to
   /// implement the full compression tests by introspecting the call to verify
   /// the response's compression status.
-  var compressed: Grpc_Testing_BoolValue {
+  public var compressed: Grpc_Testing_BoolValue {
     get {_compressed ?? Grpc_Testing_BoolValue()}
     set {_compressed = newValue}
   }
   /// Returns true if `compressed` has been explicitly set.
-  var hasCompressed: Bool {self._compressed != nil}
+  public var hasCompressed: Bool {self._compressed != nil}
   /// Clears the value of `compressed`. Subsequent reads from it will return its default value.
-  mutating func clearCompressed() {self._compressed = nil}
+  public mutating func clearCompressed() {self._compressed = nil}
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _compressed: Grpc_Testing_BoolValue? = nil
 }
 
 /// Server-streaming request.
-nonisolated struct Grpc_Testing_StreamingOutputCallRequest: Sendable {
+public nonisolated struct Grpc_Testing_StreamingOutputCallRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -420,44 +420,44 @@ nonisolated struct Grpc_Testing_StreamingOutputCallRequest: Sendable {
   /// If response_type is RANDOM, the payload from each response in the stream
   /// might be of different types. This is to simulate a mixed type of payload
   /// stream.
-  var responseType: Grpc_Testing_PayloadType = .compressable
+  public var responseType: Grpc_Testing_PayloadType = .compressable
 
   /// Configuration for each expected response message.
-  var responseParameters: [Grpc_Testing_ResponseParameters] = []
+  public var responseParameters: [Grpc_Testing_ResponseParameters] = []
 
   /// Optional input payload sent along with the request.
-  var payload: Grpc_Testing_Payload {
+  public var payload: Grpc_Testing_Payload {
     get {_payload ?? Grpc_Testing_Payload()}
     set {_payload = newValue}
   }
   /// Returns true if `payload` has been explicitly set.
-  var hasPayload: Bool {self._payload != nil}
+  public var hasPayload: Bool {self._payload != nil}
   /// Clears the value of `payload`. Subsequent reads from it will return its default value.
-  mutating func clearPayload() {self._payload = nil}
+  public mutating func clearPayload() {self._payload = nil}
 
   /// Whether server should return a given status
-  var responseStatus: Grpc_Testing_EchoStatus {
+  public var responseStatus: Grpc_Testing_EchoStatus {
     get {_responseStatus ?? Grpc_Testing_EchoStatus()}
     set {_responseStatus = newValue}
   }
   /// Returns true if `responseStatus` has been explicitly set.
-  var hasResponseStatus: Bool {self._responseStatus != nil}
+  public var hasResponseStatus: Bool {self._responseStatus != nil}
   /// Clears the value of `responseStatus`. Subsequent reads from it will return its default value.
-  mutating func clearResponseStatus() {self._responseStatus = nil}
+  public mutating func clearResponseStatus() {self._responseStatus = nil}
 
   /// If set the server should update this metrics report data at the OOB server.
-  var orcaOobReport: Grpc_Testing_TestOrcaReport {
+  public var orcaOobReport: Grpc_Testing_TestOrcaReport {
     get {_orcaOobReport ?? Grpc_Testing_TestOrcaReport()}
     set {_orcaOobReport = newValue}
   }
   /// Returns true if `orcaOobReport` has been explicitly set.
-  var hasOrcaOobReport: Bool {self._orcaOobReport != nil}
+  public var hasOrcaOobReport: Bool {self._orcaOobReport != nil}
   /// Clears the value of `orcaOobReport`. Subsequent reads from it will return its default value.
-  mutating func clearOrcaOobReport() {self._orcaOobReport = nil}
+  public mutating func clearOrcaOobReport() {self._orcaOobReport = nil}
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _payload: Grpc_Testing_Payload? = nil
   fileprivate var _responseStatus: Grpc_Testing_EchoStatus? = nil
@@ -465,119 +465,119 @@ nonisolated struct Grpc_Testing_StreamingOutputCallRequest: Sendable {
 }
 
 /// Server-streaming response, as configured by the request and parameters.
-nonisolated struct Grpc_Testing_StreamingOutputCallResponse: Sendable {
+public nonisolated struct Grpc_Testing_StreamingOutputCallResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Payload to increase response size.
-  var payload: Grpc_Testing_Payload {
+  public var payload: Grpc_Testing_Payload {
     get {_payload ?? Grpc_Testing_Payload()}
     set {_payload = newValue}
   }
   /// Returns true if `payload` has been explicitly set.
-  var hasPayload: Bool {self._payload != nil}
+  public var hasPayload: Bool {self._payload != nil}
   /// Clears the value of `payload`. Subsequent reads from it will return its default value.
-  mutating func clearPayload() {self._payload = nil}
+  public mutating func clearPayload() {self._payload = nil}
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 
   fileprivate var _payload: Grpc_Testing_Payload? = nil
 }
 
 /// For reconnect interop test only.
 /// Client tells server what reconnection parameters it used.
-nonisolated struct Grpc_Testing_ReconnectParams: Sendable {
+public nonisolated struct Grpc_Testing_ReconnectParams: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var maxReconnectBackoffMs: Int32 = 0
+  public var maxReconnectBackoffMs: Int32 = 0
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// For reconnect interop test only.
 /// Server tells client whether its reconnects are following the spec and the
 /// reconnect backoffs it saw.
-nonisolated struct Grpc_Testing_ReconnectInfo: Sendable {
+public nonisolated struct Grpc_Testing_ReconnectInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var passed: Bool = false
+  public var passed: Bool = false
 
-  var backoffMs: [Int32] = []
+  public var backoffMs: [Int32] = []
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
-nonisolated struct Grpc_Testing_LoadBalancerStatsRequest: Sendable {
+public nonisolated struct Grpc_Testing_LoadBalancerStatsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Request stats for the next num_rpcs sent by client.
-  var numRpcs: Int32 = 0
+  public var numRpcs: Int32 = 0
 
   /// If num_rpcs have not completed within timeout_sec, return partial results.
-  var timeoutSec: Int32 = 0
+  public var timeoutSec: Int32 = 0
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
-nonisolated struct Grpc_Testing_LoadBalancerStatsResponse: Sendable {
+public nonisolated struct Grpc_Testing_LoadBalancerStatsResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The number of completed RPCs for each peer.
-  var rpcsByPeer: Dictionary<String,Int32> = [:]
+  public var rpcsByPeer: Dictionary<String,Int32> = [:]
 
   /// The number of RPCs that failed to record a remote peer.
-  var numFailures: Int32 = 0
+  public var numFailures: Int32 = 0
 
-  var rpcsByMethod: Dictionary<String,Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer> = [:]
+  public var rpcsByMethod: Dictionary<String,Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer> = [:]
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  nonisolated struct RpcsByPeer: Sendable {
+  public nonisolated struct RpcsByPeer: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
     /// The number of completed RPCs for each peer.
-    var rpcsByPeer: Dictionary<String,Int32> = [:]
+    public var rpcsByPeer: Dictionary<String,Int32> = [:]
 
-    var unknownFields = SwiftProtobuf.UnknownStorage()
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-    init() {}
+    public init() {}
   }
 
-  init() {}
+  public init() {}
 }
 
 /// Request for retrieving a test client's accumulated stats.
-nonisolated struct Grpc_Testing_LoadBalancerAccumulatedStatsRequest: Sendable {
+public nonisolated struct Grpc_Testing_LoadBalancerAccumulatedStatsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// Accumulated stats for RPCs sent by a test client.
-nonisolated struct Grpc_Testing_LoadBalancerAccumulatedStatsResponse: Sendable {
+public nonisolated struct Grpc_Testing_LoadBalancerAccumulatedStatsResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -586,76 +586,76 @@ nonisolated struct Grpc_Testing_LoadBalancerAccumulatedStatsResponse: Sendable {
   /// Deprecated: use stats_per_method.rpcs_started instead.
   ///
   /// NOTE: This field was marked as deprecated in the .proto file.
-  var numRpcsStartedByMethod: Dictionary<String,Int32> = [:]
+  public var numRpcsStartedByMethod: Dictionary<String,Int32> = [:]
 
   /// The total number of RPCs have ever completed successfully for each type.
   /// Deprecated: use stats_per_method.result instead.
   ///
   /// NOTE: This field was marked as deprecated in the .proto file.
-  var numRpcsSucceededByMethod: Dictionary<String,Int32> = [:]
+  public var numRpcsSucceededByMethod: Dictionary<String,Int32> = [:]
 
   /// The total number of RPCs have ever failed for each type.
   /// Deprecated: use stats_per_method.result instead.
   ///
   /// NOTE: This field was marked as deprecated in the .proto file.
-  var numRpcsFailedByMethod: Dictionary<String,Int32> = [:]
+  public var numRpcsFailedByMethod: Dictionary<String,Int32> = [:]
 
   /// Per-method RPC statistics.  The key is the RpcType in string form; e.g.
   /// 'EMPTY_CALL' or 'UNARY_CALL'
-  var statsPerMethod: Dictionary<String,Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats> = [:]
+  public var statsPerMethod: Dictionary<String,Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats> = [:]
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  nonisolated struct MethodStats: Sendable {
+  public nonisolated struct MethodStats: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
     /// The number of RPCs that were started for this method.
-    var rpcsStarted: Int32 = 0
+    public var rpcsStarted: Int32 = 0
 
     /// The number of RPCs that completed with each status for this method.  The
     /// key is the integral value of a google.rpc.Code; the value is the count.
-    var result: Dictionary<Int32,Int32> = [:]
+    public var result: Dictionary<Int32,Int32> = [:]
 
-    var unknownFields = SwiftProtobuf.UnknownStorage()
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-    init() {}
+    public init() {}
   }
 
-  init() {}
+  public init() {}
 }
 
 /// Configurations for a test client.
-nonisolated struct Grpc_Testing_ClientConfigureRequest: Sendable {
+public nonisolated struct Grpc_Testing_ClientConfigureRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The types of RPCs the client sends.
-  var types: [Grpc_Testing_ClientConfigureRequest.RpcType] = []
+  public var types: [Grpc_Testing_ClientConfigureRequest.RpcType] = []
 
   /// The collection of custom metadata to be attached to RPCs sent by the client.
-  var metadata: [Grpc_Testing_ClientConfigureRequest.Metadata] = []
+  public var metadata: [Grpc_Testing_ClientConfigureRequest.Metadata] = []
 
   /// The deadline to use, in seconds, for all RPCs.  If unset or zero, the
   /// client will use the default from the command-line.
-  var timeoutSec: Int32 = 0
+  public var timeoutSec: Int32 = 0
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// Type of RPCs to send.
-  nonisolated enum RpcType: SwiftProtobuf.Enum, Swift.CaseIterable {
-    typealias RawValue = Int
+  public nonisolated enum RpcType: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
     case emptyCall // = 0
     case unaryCall // = 1
     case UNRECOGNIZED(Int)
 
-    init() {
+    public init() {
       self = .emptyCall
     }
 
-    init?(rawValue: Int) {
+    public init?(rawValue: Int) {
       switch rawValue {
       case 0: self = .emptyCall
       case 1: self = .unaryCall
@@ -663,7 +663,7 @@ nonisolated struct Grpc_Testing_ClientConfigureRequest: Sendable {
       }
     }
 
-    var rawValue: Int {
+    public var rawValue: Int {
       switch self {
       case .emptyCall: return 0
       case .unaryCall: return 1
@@ -672,7 +672,7 @@ nonisolated struct Grpc_Testing_ClientConfigureRequest: Sendable {
     }
 
     // The compiler won't synthesize support with the UNRECOGNIZED case.
-    static let allCases: [Grpc_Testing_ClientConfigureRequest.RpcType] = [
+    public static let allCases: [Grpc_Testing_ClientConfigureRequest.RpcType] = [
       .emptyCall,
       .unaryCall,
     ]
@@ -680,55 +680,55 @@ nonisolated struct Grpc_Testing_ClientConfigureRequest: Sendable {
   }
 
   /// Metadata to be attached for the given type of RPCs.
-  nonisolated struct Metadata: Sendable {
+  public nonisolated struct Metadata: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
-    var type: Grpc_Testing_ClientConfigureRequest.RpcType = .emptyCall
+    public var type: Grpc_Testing_ClientConfigureRequest.RpcType = .emptyCall
 
-    var key: String = String()
+    public var key: String = String()
 
-    var value: String = String()
+    public var value: String = String()
 
-    var unknownFields = SwiftProtobuf.UnknownStorage()
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-    init() {}
+    public init() {}
   }
 
-  init() {}
+  public init() {}
 }
 
 /// Response for updating a test client's configuration.
-nonisolated struct Grpc_Testing_ClientConfigureResponse: Sendable {
+public nonisolated struct Grpc_Testing_ClientConfigureResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 /// Metrics data the server will update and send to the client. It mirrors orca load report
 /// https://github.com/cncf/xds/blob/eded343319d09f30032952beda9840bbd3dcf7ac/xds/data/orca/v3/orca_load_report.proto#L15,
 /// but avoids orca dependency. Used by both per-query and out-of-band reporting tests.
-nonisolated struct Grpc_Testing_TestOrcaReport: Sendable {
+public nonisolated struct Grpc_Testing_TestOrcaReport: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var cpuUtilization: Double = 0
+  public var cpuUtilization: Double = 0
 
-  var memoryUtilization: Double = 0
+  public var memoryUtilization: Double = 0
 
-  var requestCost: Dictionary<String,Double> = [:]
+  public var requestCost: Dictionary<String,Double> = [:]
 
-  var utilization: Dictionary<String,Double> = [:]
+  public var utilization: Dictionary<String,Double> = [:]
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  init() {}
+  public init() {}
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -736,18 +736,18 @@ nonisolated struct Grpc_Testing_TestOrcaReport: Sendable {
 fileprivate nonisolated let _protobuf_package = "grpc.testing"
 
 nonisolated extension Grpc_Testing_PayloadType: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0COMPRESSABLE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0COMPRESSABLE\0")
 }
 
 nonisolated extension Grpc_Testing_GrpclbRouteType: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GRPCLB_ROUTE_TYPE_UNKNOWN\0\u{1}GRPCLB_ROUTE_TYPE_FALLBACK\0\u{1}GRPCLB_ROUTE_TYPE_BACKEND\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GRPCLB_ROUTE_TYPE_UNKNOWN\0\u{1}GRPCLB_ROUTE_TYPE_FALLBACK\0\u{1}GRPCLB_ROUTE_TYPE_BACKEND\0")
 }
 
 nonisolated extension Grpc_Testing_BoolValue: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".BoolValue"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0")
+  public static let protoMessageName: String = _protobuf_package + ".BoolValue"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -759,14 +759,14 @@ nonisolated extension Grpc_Testing_BoolValue: SwiftProtobuf.Message, SwiftProtob
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.value != false {
       try visitor.visitSingularBoolField(value: self.value, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_BoolValue, rhs: Grpc_Testing_BoolValue) -> Bool {
+  public static func ==(lhs: Grpc_Testing_BoolValue, rhs: Grpc_Testing_BoolValue) -> Bool {
     if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -774,10 +774,10 @@ nonisolated extension Grpc_Testing_BoolValue: SwiftProtobuf.Message, SwiftProtob
 }
 
 nonisolated extension Grpc_Testing_Payload: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".Payload"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}body\0")
+  public static let protoMessageName: String = _protobuf_package + ".Payload"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}body\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -790,7 +790,7 @@ nonisolated extension Grpc_Testing_Payload: SwiftProtobuf.Message, SwiftProtobuf
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.type != .compressable {
       try visitor.visitSingularEnumField(value: self.type, fieldNumber: 1)
     }
@@ -800,7 +800,7 @@ nonisolated extension Grpc_Testing_Payload: SwiftProtobuf.Message, SwiftProtobuf
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_Payload, rhs: Grpc_Testing_Payload) -> Bool {
+  public static func ==(lhs: Grpc_Testing_Payload, rhs: Grpc_Testing_Payload) -> Bool {
     if lhs.type != rhs.type {return false}
     if lhs.body != rhs.body {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -809,10 +809,10 @@ nonisolated extension Grpc_Testing_Payload: SwiftProtobuf.Message, SwiftProtobuf
 }
 
 nonisolated extension Grpc_Testing_EchoStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".EchoStatus"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}message\0")
+  public static let protoMessageName: String = _protobuf_package + ".EchoStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}message\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -825,7 +825,7 @@ nonisolated extension Grpc_Testing_EchoStatus: SwiftProtobuf.Message, SwiftProto
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.code != 0 {
       try visitor.visitSingularInt32Field(value: self.code, fieldNumber: 1)
     }
@@ -835,7 +835,7 @@ nonisolated extension Grpc_Testing_EchoStatus: SwiftProtobuf.Message, SwiftProto
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_EchoStatus, rhs: Grpc_Testing_EchoStatus) -> Bool {
+  public static func ==(lhs: Grpc_Testing_EchoStatus, rhs: Grpc_Testing_EchoStatus) -> Bool {
     if lhs.code != rhs.code {return false}
     if lhs.message != rhs.message {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -844,8 +844,8 @@ nonisolated extension Grpc_Testing_EchoStatus: SwiftProtobuf.Message, SwiftProto
 }
 
 nonisolated extension Grpc_Testing_SimpleRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".SimpleRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}response_type\0\u{3}response_size\0\u{1}payload\0\u{3}fill_username\0\u{3}fill_oauth_scope\0\u{3}response_compressed\0\u{3}response_status\0\u{3}expect_compressed\0\u{3}fill_server_id\0\u{3}fill_grpclb_route_type\0\u{3}orca_per_query_report\0\u{3}orca_oob_report\0")
+  public static let protoMessageName: String = _protobuf_package + ".SimpleRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}response_type\0\u{3}response_size\0\u{1}payload\0\u{3}fill_username\0\u{3}fill_oauth_scope\0\u{3}response_compressed\0\u{3}response_status\0\u{3}expect_compressed\0\u{3}fill_server_id\0\u{3}fill_grpclb_route_type\0\u{3}orca_per_query_report\0\u{3}orca_oob_report\0")
 
   fileprivate class _StorageClass {
     var _responseType: Grpc_Testing_PayloadType = .compressable
@@ -892,7 +892,7 @@ nonisolated extension Grpc_Testing_SimpleRequest: SwiftProtobuf.Message, SwiftPr
     return _storage
   }
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     _ = _uniqueStorage()
     try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
       while let fieldNumber = try decoder.nextFieldNumber() {
@@ -918,7 +918,7 @@ nonisolated extension Grpc_Testing_SimpleRequest: SwiftProtobuf.Message, SwiftPr
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every if/case branch local when no optimizations
@@ -964,7 +964,7 @@ nonisolated extension Grpc_Testing_SimpleRequest: SwiftProtobuf.Message, SwiftPr
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_SimpleRequest, rhs: Grpc_Testing_SimpleRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_SimpleRequest, rhs: Grpc_Testing_SimpleRequest) -> Bool {
     if lhs._storage !== rhs._storage {
       let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
         let _storage = _args.0
@@ -991,10 +991,10 @@ nonisolated extension Grpc_Testing_SimpleRequest: SwiftProtobuf.Message, SwiftPr
 }
 
 nonisolated extension Grpc_Testing_SimpleResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".SimpleResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0\u{1}username\0\u{3}oauth_scope\0\u{3}server_id\0\u{3}grpclb_route_type\0\u{1}hostname\0")
+  public static let protoMessageName: String = _protobuf_package + ".SimpleResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0\u{1}username\0\u{3}oauth_scope\0\u{3}server_id\0\u{3}grpclb_route_type\0\u{1}hostname\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1011,7 +1011,7 @@ nonisolated extension Grpc_Testing_SimpleResponse: SwiftProtobuf.Message, SwiftP
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -1037,7 +1037,7 @@ nonisolated extension Grpc_Testing_SimpleResponse: SwiftProtobuf.Message, SwiftP
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_SimpleResponse, rhs: Grpc_Testing_SimpleResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_SimpleResponse, rhs: Grpc_Testing_SimpleResponse) -> Bool {
     if lhs._payload != rhs._payload {return false}
     if lhs.username != rhs.username {return false}
     if lhs.oauthScope != rhs.oauthScope {return false}
@@ -1050,10 +1050,10 @@ nonisolated extension Grpc_Testing_SimpleResponse: SwiftProtobuf.Message, SwiftP
 }
 
 nonisolated extension Grpc_Testing_StreamingInputCallRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".StreamingInputCallRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0\u{3}expect_compressed\0")
+  public static let protoMessageName: String = _protobuf_package + ".StreamingInputCallRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0\u{3}expect_compressed\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1066,7 +1066,7 @@ nonisolated extension Grpc_Testing_StreamingInputCallRequest: SwiftProtobuf.Mess
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -1080,7 +1080,7 @@ nonisolated extension Grpc_Testing_StreamingInputCallRequest: SwiftProtobuf.Mess
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_StreamingInputCallRequest, rhs: Grpc_Testing_StreamingInputCallRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_StreamingInputCallRequest, rhs: Grpc_Testing_StreamingInputCallRequest) -> Bool {
     if lhs._payload != rhs._payload {return false}
     if lhs._expectCompressed != rhs._expectCompressed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1089,10 +1089,10 @@ nonisolated extension Grpc_Testing_StreamingInputCallRequest: SwiftProtobuf.Mess
 }
 
 nonisolated extension Grpc_Testing_StreamingInputCallResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".StreamingInputCallResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}aggregated_payload_size\0")
+  public static let protoMessageName: String = _protobuf_package + ".StreamingInputCallResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}aggregated_payload_size\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1104,14 +1104,14 @@ nonisolated extension Grpc_Testing_StreamingInputCallResponse: SwiftProtobuf.Mes
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.aggregatedPayloadSize != 0 {
       try visitor.visitSingularInt32Field(value: self.aggregatedPayloadSize, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_StreamingInputCallResponse, rhs: Grpc_Testing_StreamingInputCallResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_StreamingInputCallResponse, rhs: Grpc_Testing_StreamingInputCallResponse) -> Bool {
     if lhs.aggregatedPayloadSize != rhs.aggregatedPayloadSize {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -1119,10 +1119,10 @@ nonisolated extension Grpc_Testing_StreamingInputCallResponse: SwiftProtobuf.Mes
 }
 
 nonisolated extension Grpc_Testing_ResponseParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ResponseParameters"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}size\0\u{3}interval_us\0\u{1}compressed\0")
+  public static let protoMessageName: String = _protobuf_package + ".ResponseParameters"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}size\0\u{3}interval_us\0\u{1}compressed\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1136,7 +1136,7 @@ nonisolated extension Grpc_Testing_ResponseParameters: SwiftProtobuf.Message, Sw
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -1153,7 +1153,7 @@ nonisolated extension Grpc_Testing_ResponseParameters: SwiftProtobuf.Message, Sw
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ResponseParameters, rhs: Grpc_Testing_ResponseParameters) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ResponseParameters, rhs: Grpc_Testing_ResponseParameters) -> Bool {
     if lhs.size != rhs.size {return false}
     if lhs.intervalUs != rhs.intervalUs {return false}
     if lhs._compressed != rhs._compressed {return false}
@@ -1163,10 +1163,10 @@ nonisolated extension Grpc_Testing_ResponseParameters: SwiftProtobuf.Message, Sw
 }
 
 nonisolated extension Grpc_Testing_StreamingOutputCallRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".StreamingOutputCallRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}response_type\0\u{3}response_parameters\0\u{1}payload\0\u{4}\u{4}response_status\0\u{3}orca_oob_report\0")
+  public static let protoMessageName: String = _protobuf_package + ".StreamingOutputCallRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}response_type\0\u{3}response_parameters\0\u{1}payload\0\u{4}\u{4}response_status\0\u{3}orca_oob_report\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1182,7 +1182,7 @@ nonisolated extension Grpc_Testing_StreamingOutputCallRequest: SwiftProtobuf.Mes
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -1205,7 +1205,7 @@ nonisolated extension Grpc_Testing_StreamingOutputCallRequest: SwiftProtobuf.Mes
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_StreamingOutputCallRequest, rhs: Grpc_Testing_StreamingOutputCallRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_StreamingOutputCallRequest, rhs: Grpc_Testing_StreamingOutputCallRequest) -> Bool {
     if lhs.responseType != rhs.responseType {return false}
     if lhs.responseParameters != rhs.responseParameters {return false}
     if lhs._payload != rhs._payload {return false}
@@ -1217,10 +1217,10 @@ nonisolated extension Grpc_Testing_StreamingOutputCallRequest: SwiftProtobuf.Mes
 }
 
 nonisolated extension Grpc_Testing_StreamingOutputCallResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".StreamingOutputCallResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0")
+  public static let protoMessageName: String = _protobuf_package + ".StreamingOutputCallResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payload\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1232,7 +1232,7 @@ nonisolated extension Grpc_Testing_StreamingOutputCallResponse: SwiftProtobuf.Me
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -1243,7 +1243,7 @@ nonisolated extension Grpc_Testing_StreamingOutputCallResponse: SwiftProtobuf.Me
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_StreamingOutputCallResponse, rhs: Grpc_Testing_StreamingOutputCallResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_StreamingOutputCallResponse, rhs: Grpc_Testing_StreamingOutputCallResponse) -> Bool {
     if lhs._payload != rhs._payload {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -1251,10 +1251,10 @@ nonisolated extension Grpc_Testing_StreamingOutputCallResponse: SwiftProtobuf.Me
 }
 
 nonisolated extension Grpc_Testing_ReconnectParams: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ReconnectParams"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_reconnect_backoff_ms\0")
+  public static let protoMessageName: String = _protobuf_package + ".ReconnectParams"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_reconnect_backoff_ms\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1266,14 +1266,14 @@ nonisolated extension Grpc_Testing_ReconnectParams: SwiftProtobuf.Message, Swift
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.maxReconnectBackoffMs != 0 {
       try visitor.visitSingularInt32Field(value: self.maxReconnectBackoffMs, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ReconnectParams, rhs: Grpc_Testing_ReconnectParams) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ReconnectParams, rhs: Grpc_Testing_ReconnectParams) -> Bool {
     if lhs.maxReconnectBackoffMs != rhs.maxReconnectBackoffMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -1281,10 +1281,10 @@ nonisolated extension Grpc_Testing_ReconnectParams: SwiftProtobuf.Message, Swift
 }
 
 nonisolated extension Grpc_Testing_ReconnectInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ReconnectInfo"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}passed\0\u{3}backoff_ms\0")
+  public static let protoMessageName: String = _protobuf_package + ".ReconnectInfo"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}passed\0\u{3}backoff_ms\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1297,7 +1297,7 @@ nonisolated extension Grpc_Testing_ReconnectInfo: SwiftProtobuf.Message, SwiftPr
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.passed != false {
       try visitor.visitSingularBoolField(value: self.passed, fieldNumber: 1)
     }
@@ -1307,7 +1307,7 @@ nonisolated extension Grpc_Testing_ReconnectInfo: SwiftProtobuf.Message, SwiftPr
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ReconnectInfo, rhs: Grpc_Testing_ReconnectInfo) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ReconnectInfo, rhs: Grpc_Testing_ReconnectInfo) -> Bool {
     if lhs.passed != rhs.passed {return false}
     if lhs.backoffMs != rhs.backoffMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1316,10 +1316,10 @@ nonisolated extension Grpc_Testing_ReconnectInfo: SwiftProtobuf.Message, SwiftPr
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerStatsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".LoadBalancerStatsRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}num_rpcs\0\u{3}timeout_sec\0")
+  public static let protoMessageName: String = _protobuf_package + ".LoadBalancerStatsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}num_rpcs\0\u{3}timeout_sec\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1332,7 +1332,7 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsRequest: SwiftProtobuf.Messa
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.numRpcs != 0 {
       try visitor.visitSingularInt32Field(value: self.numRpcs, fieldNumber: 1)
     }
@@ -1342,7 +1342,7 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsRequest: SwiftProtobuf.Messa
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerStatsRequest, rhs: Grpc_Testing_LoadBalancerStatsRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerStatsRequest, rhs: Grpc_Testing_LoadBalancerStatsRequest) -> Bool {
     if lhs.numRpcs != rhs.numRpcs {return false}
     if lhs.timeoutSec != rhs.timeoutSec {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1351,10 +1351,10 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsRequest: SwiftProtobuf.Messa
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerStatsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".LoadBalancerStatsResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_by_peer\0\u{3}num_failures\0\u{3}rpcs_by_method\0")
+  public static let protoMessageName: String = _protobuf_package + ".LoadBalancerStatsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_by_peer\0\u{3}num_failures\0\u{3}rpcs_by_method\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1368,7 +1368,7 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsResponse: SwiftProtobuf.Mess
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.rpcsByPeer.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: self.rpcsByPeer, fieldNumber: 1)
     }
@@ -1381,7 +1381,7 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsResponse: SwiftProtobuf.Mess
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerStatsResponse, rhs: Grpc_Testing_LoadBalancerStatsResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerStatsResponse, rhs: Grpc_Testing_LoadBalancerStatsResponse) -> Bool {
     if lhs.rpcsByPeer != rhs.rpcsByPeer {return false}
     if lhs.numFailures != rhs.numFailures {return false}
     if lhs.rpcsByMethod != rhs.rpcsByMethod {return false}
@@ -1391,10 +1391,10 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsResponse: SwiftProtobuf.Mess
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = Grpc_Testing_LoadBalancerStatsResponse.protoMessageName + ".RpcsByPeer"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_by_peer\0")
+  public static let protoMessageName: String = Grpc_Testing_LoadBalancerStatsResponse.protoMessageName + ".RpcsByPeer"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_by_peer\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1406,14 +1406,14 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer: SwiftPr
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.rpcsByPeer.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: self.rpcsByPeer, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer, rhs: Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer, rhs: Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer) -> Bool {
     if lhs.rpcsByPeer != rhs.rpcsByPeer {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -1421,29 +1421,29 @@ nonisolated extension Grpc_Testing_LoadBalancerStatsResponse.RpcsByPeer: SwiftPr
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".LoadBalancerAccumulatedStatsRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+  public static let protoMessageName: String = _protobuf_package + ".LoadBalancerAccumulatedStatsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     // Load everything into unknown fields
     while try decoder.nextFieldNumber() != nil {}
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsRequest, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsRequest, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsRequest) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".LoadBalancerAccumulatedStatsResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}num_rpcs_started_by_method\0\u{3}num_rpcs_succeeded_by_method\0\u{3}num_rpcs_failed_by_method\0\u{3}stats_per_method\0")
+  public static let protoMessageName: String = _protobuf_package + ".LoadBalancerAccumulatedStatsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}num_rpcs_started_by_method\0\u{3}num_rpcs_succeeded_by_method\0\u{3}num_rpcs_failed_by_method\0\u{3}stats_per_method\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1458,7 +1458,7 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse: SwiftPr
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.numRpcsStartedByMethod.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: self.numRpcsStartedByMethod, fieldNumber: 1)
     }
@@ -1474,7 +1474,7 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse: SwiftPr
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse) -> Bool {
     if lhs.numRpcsStartedByMethod != rhs.numRpcsStartedByMethod {return false}
     if lhs.numRpcsSucceededByMethod != rhs.numRpcsSucceededByMethod {return false}
     if lhs.numRpcsFailedByMethod != rhs.numRpcsFailedByMethod {return false}
@@ -1485,10 +1485,10 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse: SwiftPr
 }
 
 nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = Grpc_Testing_LoadBalancerAccumulatedStatsResponse.protoMessageName + ".MethodStats"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_started\0\u{1}result\0")
+  public static let protoMessageName: String = Grpc_Testing_LoadBalancerAccumulatedStatsResponse.protoMessageName + ".MethodStats"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rpcs_started\0\u{1}result\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1501,7 +1501,7 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodSt
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.rpcsStarted != 0 {
       try visitor.visitSingularInt32Field(value: self.rpcsStarted, fieldNumber: 1)
     }
@@ -1511,7 +1511,7 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodSt
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats) -> Bool {
+  public static func ==(lhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats, rhs: Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodStats) -> Bool {
     if lhs.rpcsStarted != rhs.rpcsStarted {return false}
     if lhs.result != rhs.result {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1520,10 +1520,10 @@ nonisolated extension Grpc_Testing_LoadBalancerAccumulatedStatsResponse.MethodSt
 }
 
 nonisolated extension Grpc_Testing_ClientConfigureRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ClientConfigureRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}types\0\u{1}metadata\0\u{3}timeout_sec\0")
+  public static let protoMessageName: String = _protobuf_package + ".ClientConfigureRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}types\0\u{1}metadata\0\u{3}timeout_sec\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1537,7 +1537,7 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest: SwiftProtobuf.Message
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.types.isEmpty {
       try visitor.visitPackedEnumField(value: self.types, fieldNumber: 1)
     }
@@ -1550,7 +1550,7 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest: SwiftProtobuf.Message
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ClientConfigureRequest, rhs: Grpc_Testing_ClientConfigureRequest) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ClientConfigureRequest, rhs: Grpc_Testing_ClientConfigureRequest) -> Bool {
     if lhs.types != rhs.types {return false}
     if lhs.metadata != rhs.metadata {return false}
     if lhs.timeoutSec != rhs.timeoutSec {return false}
@@ -1560,14 +1560,14 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest: SwiftProtobuf.Message
 }
 
 nonisolated extension Grpc_Testing_ClientConfigureRequest.RpcType: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EMPTY_CALL\0\u{1}UNARY_CALL\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EMPTY_CALL\0\u{1}UNARY_CALL\0")
 }
 
 nonisolated extension Grpc_Testing_ClientConfigureRequest.Metadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = Grpc_Testing_ClientConfigureRequest.protoMessageName + ".Metadata"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}key\0\u{1}value\0")
+  public static let protoMessageName: String = Grpc_Testing_ClientConfigureRequest.protoMessageName + ".Metadata"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}key\0\u{1}value\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1581,7 +1581,7 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest.Metadata: SwiftProtobu
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.type != .emptyCall {
       try visitor.visitSingularEnumField(value: self.type, fieldNumber: 1)
     }
@@ -1594,7 +1594,7 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest.Metadata: SwiftProtobu
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ClientConfigureRequest.Metadata, rhs: Grpc_Testing_ClientConfigureRequest.Metadata) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ClientConfigureRequest.Metadata, rhs: Grpc_Testing_ClientConfigureRequest.Metadata) -> Bool {
     if lhs.type != rhs.type {return false}
     if lhs.key != rhs.key {return false}
     if lhs.value != rhs.value {return false}
@@ -1604,29 +1604,29 @@ nonisolated extension Grpc_Testing_ClientConfigureRequest.Metadata: SwiftProtobu
 }
 
 nonisolated extension Grpc_Testing_ClientConfigureResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ClientConfigureResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+  public static let protoMessageName: String = _protobuf_package + ".ClientConfigureResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     // Load everything into unknown fields
     while try decoder.nextFieldNumber() != nil {}
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_ClientConfigureResponse, rhs: Grpc_Testing_ClientConfigureResponse) -> Bool {
+  public static func ==(lhs: Grpc_Testing_ClientConfigureResponse, rhs: Grpc_Testing_ClientConfigureResponse) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
 nonisolated extension Grpc_Testing_TestOrcaReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".TestOrcaReport"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cpu_utilization\0\u{3}memory_utilization\0\u{3}request_cost\0\u{1}utilization\0")
+  public static let protoMessageName: String = _protobuf_package + ".TestOrcaReport"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cpu_utilization\0\u{3}memory_utilization\0\u{3}request_cost\0\u{1}utilization\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -1641,7 +1641,7 @@ nonisolated extension Grpc_Testing_TestOrcaReport: SwiftProtobuf.Message, SwiftP
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.cpuUtilization.bitPattern != 0 {
       try visitor.visitSingularDoubleField(value: self.cpuUtilization, fieldNumber: 1)
     }
@@ -1657,7 +1657,7 @@ nonisolated extension Grpc_Testing_TestOrcaReport: SwiftProtobuf.Message, SwiftP
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Grpc_Testing_TestOrcaReport, rhs: Grpc_Testing_TestOrcaReport) -> Bool {
+  public static func ==(lhs: Grpc_Testing_TestOrcaReport, rhs: Grpc_Testing_TestOrcaReport) -> Bool {
     if lhs.cpuUtilization != rhs.cpuUtilization {return false}
     if lhs.memoryUtilization != rhs.memoryUtilization {return false}
     if lhs.requestCost != rhs.requestCost {return false}

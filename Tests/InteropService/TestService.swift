@@ -7,15 +7,19 @@ import struct Foundation.Data
 
 /// `grpc.testing.TestService`, as the interoperability tests of gRPC describe it (doc/interop-test-descriptions.md,
 /// "Server features").
-struct TestService: Grpc_Testing_TestService.ServiceProtocol {
-    let observations = Observations()
+public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
+    /// What the handlers saw.
+    public let observations = Observations()
 
-    func emptyCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty {
+    /// A service that has seen nothing.
+    public init() {}
+
+    public func emptyCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty {
         echoMetadata(context)
         return Grpc_Testing_Empty()
     }
 
-    func unaryCall(
+    public func unaryCall(
         _ request: Grpc_Testing_SimpleRequest, context: ServerContext
     ) async throws -> Grpc_Testing_SimpleResponse {
         echoMetadata(context)
@@ -28,13 +32,13 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         return .with { $0.payload = .zeros(request.responseSize) }
     }
 
-    func cacheableUnaryCall(
+    public func cacheableUnaryCall(
         _ request: Grpc_Testing_SimpleRequest, context: ServerContext
     ) async throws -> Grpc_Testing_SimpleResponse {
         try await unaryCall(request, context: context)
     }
 
-    func streamingOutputCall(
+    public func streamingOutputCall(
         _ request: Grpc_Testing_StreamingOutputCallRequest,
         response: ResponseWriter<Grpc_Testing_StreamingOutputCallResponse>, context: ServerContext
     ) async throws {
@@ -44,7 +48,7 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         }
     }
 
-    func streamingInputCall(
+    public func streamingInputCall(
         _ requests: RequestStream<Grpc_Testing_StreamingInputCallRequest>, context: ServerContext
     ) async throws -> Grpc_Testing_StreamingInputCallResponse {
         try await observations.handling {
@@ -63,7 +67,7 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         }
     }
 
-    func fullDuplexCall(
+    public func fullDuplexCall(
         _ requests: RequestStream<Grpc_Testing_StreamingOutputCallRequest>,
         response: ResponseWriter<Grpc_Testing_StreamingOutputCallResponse>, context: ServerContext
     ) async throws {
@@ -73,7 +77,7 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         }
     }
 
-    func halfDuplexCall(
+    public func halfDuplexCall(
         _ requests: RequestStream<Grpc_Testing_StreamingOutputCallRequest>,
         response: ResponseWriter<Grpc_Testing_StreamingOutputCallResponse>, context: ServerContext
     ) async throws {
@@ -84,7 +88,9 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
     }
 
     /// "The test server will not implement this method."
-    func unimplementedCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty {
+    public func unimplementedCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws
+        -> Grpc_Testing_Empty
+    {
         throw RPCError(code: .unimplemented, message: "not implemented")
     }
 
@@ -147,7 +153,7 @@ struct TestService: Grpc_Testing_TestService.ServiceProtocol {
 }
 
 /// What the handlers saw.
-final class Observations: Sendable {
+public final class Observations: Sendable {
     private struct State {
         var running = 0
         var cancelled = 0
@@ -156,11 +162,11 @@ final class Observations: Sendable {
     private let state = Mutex(State())
 
     /// Streaming handlers that have not returned.
-    var running: Int { state.withLock { $0.running } }
+    public var running: Int { state.withLock { $0.running } }
     /// Streaming handlers that ended because their call did.
-    var cancelled: Int { state.withLock { $0.cancelled } }
+    public var cancelled: Int { state.withLock { $0.cancelled } }
     /// What was left of the deadline of the last unary call; nil: it had none.
-    var deadline: Duration? { state.withLock { $0.deadline } }
+    public var deadline: Duration? { state.withLock { $0.deadline } }
 
     func sawDeadline(_ remaining: Duration?) { state.withLock { $0.deadline = remaining } }
 
@@ -177,5 +183,6 @@ final class Observations: Sendable {
 }
 
 extension Grpc_Testing_Payload {
-    static func zeros(_ count: Int32) -> Self { .with { $0.body = Data(count: Int(count)) } }
+    /// So many bytes of zero.
+    public static func zeros(_ count: Int32) -> Self { .with { $0.body = Data(count: Int(count)) } }
 }

@@ -6,12 +6,12 @@ import SwiftProtobuf
 
 /// A simple service to test the various types of RPCs and experiment with
 /// performance with various types of payload.
-enum Grpc_Testing_TestService {
+public enum Grpc_Testing_TestService {
     /// Full name of the service.
-    static let name = "grpc.testing.TestService"
+    public static let name = "grpc.testing.TestService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.emptyCall,
         Method.unaryCall,
         Method.cacheableUnaryCall,
@@ -23,35 +23,35 @@ enum Grpc_Testing_TestService {
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.TestService/EmptyCall`.
-        static let emptyCall = MethodDescriptor(
+        public static let emptyCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "EmptyCall", kind: .unary)
         /// `/grpc.testing.TestService/UnaryCall`.
-        static let unaryCall = MethodDescriptor(
+        public static let unaryCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "UnaryCall", kind: .unary)
         /// `/grpc.testing.TestService/CacheableUnaryCall`.
-        static let cacheableUnaryCall = MethodDescriptor(
+        public static let cacheableUnaryCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "CacheableUnaryCall", kind: .unary)
         /// `/grpc.testing.TestService/StreamingOutputCall`.
-        static let streamingOutputCall = MethodDescriptor(
+        public static let streamingOutputCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "StreamingOutputCall", kind: .serverStreaming)
         /// `/grpc.testing.TestService/StreamingInputCall`.
-        static let streamingInputCall = MethodDescriptor(
+        public static let streamingInputCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "StreamingInputCall", kind: .clientStreaming)
         /// `/grpc.testing.TestService/FullDuplexCall`.
-        static let fullDuplexCall = MethodDescriptor(
+        public static let fullDuplexCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "FullDuplexCall", kind: .bidirectionalStreaming)
         /// `/grpc.testing.TestService/HalfDuplexCall`.
-        static let halfDuplexCall = MethodDescriptor(
+        public static let halfDuplexCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "HalfDuplexCall", kind: .bidirectionalStreaming)
         /// `/grpc.testing.TestService/UnimplementedCall`.
-        static let unimplementedCall = MethodDescriptor(
+        public static let unimplementedCall = MethodDescriptor(
             service: "grpc.testing.TestService", method: "UnimplementedCall", kind: .unary)
     }
 
     /// What a server of `grpc.testing.TestService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         /// One empty request followed by one empty response.
         func emptyCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty
 
@@ -88,15 +88,15 @@ enum Grpc_Testing_TestService {
     }
 
     /// Calls `grpc.testing.TestService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// One empty request followed by one empty response.
-        func emptyCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func emptyCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.emptyCall, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
@@ -104,7 +104,7 @@ enum Grpc_Testing_TestService {
         }
 
         /// One request followed by one response.
-        func unaryCall(_ request: Grpc_Testing_SimpleRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_SimpleResponse {
+        public func unaryCall(_ request: Grpc_Testing_SimpleRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_SimpleResponse {
             try await rpc.unary(
                 Method.unaryCall, request, options: options,
                 encode: { (message: Grpc_Testing_SimpleRequest) in try message.serializedBytes() },
@@ -114,7 +114,7 @@ enum Grpc_Testing_TestService {
         /// One request followed by one response. Response has cache control
         /// headers set such that a caching HTTP proxy (such as GFE) can
         /// satisfy subsequent requests.
-        func cacheableUnaryCall(_ request: Grpc_Testing_SimpleRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_SimpleResponse {
+        public func cacheableUnaryCall(_ request: Grpc_Testing_SimpleRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_SimpleResponse {
             try await rpc.unary(
                 Method.cacheableUnaryCall, request, options: options,
                 encode: { (message: Grpc_Testing_SimpleRequest) in try message.serializedBytes() },
@@ -123,7 +123,7 @@ enum Grpc_Testing_TestService {
 
         /// One request followed by a sequence of responses (streamed download).
         /// The server returns the payload with client desired type and sizes.
-        func streamingOutputCall(_ request: Grpc_Testing_StreamingOutputCallRequest, options: CallOptions = .defaults) async throws -> ServerStreamingCall<Grpc_Testing_StreamingOutputCallResponse> {
+        public func streamingOutputCall(_ request: Grpc_Testing_StreamingOutputCallRequest, options: CallOptions = .defaults) async throws -> ServerStreamingCall<Grpc_Testing_StreamingOutputCallResponse> {
             try await rpc.serverStreaming(
                 Method.streamingOutputCall, request, options: options,
                 encode: { (message: Grpc_Testing_StreamingOutputCallRequest) in try message.serializedBytes() },
@@ -132,7 +132,7 @@ enum Grpc_Testing_TestService {
 
         /// A sequence of requests followed by one response (streamed upload).
         /// The server returns the aggregated size of client payload as the result.
-        func streamingInputCall(options: CallOptions = .defaults) async throws -> ClientStreamingCall<Grpc_Testing_StreamingInputCallRequest, Grpc_Testing_StreamingInputCallResponse> {
+        public func streamingInputCall(options: CallOptions = .defaults) async throws -> ClientStreamingCall<Grpc_Testing_StreamingInputCallRequest, Grpc_Testing_StreamingInputCallResponse> {
             try await rpc.clientStreaming(
                 Method.streamingInputCall, options: options,
                 encode: { (message: Grpc_Testing_StreamingInputCallRequest) in try message.serializedBytes() },
@@ -142,7 +142,7 @@ enum Grpc_Testing_TestService {
         /// A sequence of requests with each request served by the server immediately.
         /// As one request could lead to multiple responses, this interface
         /// demonstrates the idea of full duplexing.
-        func fullDuplexCall(options: CallOptions = .defaults) async throws -> BidirectionalCall<Grpc_Testing_StreamingOutputCallRequest, Grpc_Testing_StreamingOutputCallResponse> {
+        public func fullDuplexCall(options: CallOptions = .defaults) async throws -> BidirectionalCall<Grpc_Testing_StreamingOutputCallRequest, Grpc_Testing_StreamingOutputCallResponse> {
             try await rpc.bidirectionalStreaming(
                 Method.fullDuplexCall, options: options,
                 encode: { (message: Grpc_Testing_StreamingOutputCallRequest) in try message.serializedBytes() },
@@ -153,7 +153,7 @@ enum Grpc_Testing_TestService {
         /// The server buffers all the client requests and then serves them in order. A
         /// stream of responses are returned to the client when the server starts with
         /// first request.
-        func halfDuplexCall(options: CallOptions = .defaults) async throws -> BidirectionalCall<Grpc_Testing_StreamingOutputCallRequest, Grpc_Testing_StreamingOutputCallResponse> {
+        public func halfDuplexCall(options: CallOptions = .defaults) async throws -> BidirectionalCall<Grpc_Testing_StreamingOutputCallRequest, Grpc_Testing_StreamingOutputCallResponse> {
             try await rpc.bidirectionalStreaming(
                 Method.halfDuplexCall, options: options,
                 encode: { (message: Grpc_Testing_StreamingOutputCallRequest) in try message.serializedBytes() },
@@ -162,7 +162,7 @@ enum Grpc_Testing_TestService {
 
         /// The test server will not implement this method. It will be used
         /// to test the behavior when clients call unimplemented methods.
-        func unimplementedCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func unimplementedCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.unimplementedCall, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
@@ -173,7 +173,7 @@ enum Grpc_Testing_TestService {
 
 extension Grpc_Testing_TestService.ServiceProtocol {
     /// Adds every method of `grpc.testing.TestService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_TestService.Method.emptyCall,
             decode: { try Grpc_Testing_Empty(serializedBytes: $0) },
@@ -219,38 +219,38 @@ extension Grpc_Testing_TestService.ServiceProtocol {
 
 /// A simple service NOT implemented at servers so clients can test for
 /// that case.
-enum Grpc_Testing_UnimplementedService {
+public enum Grpc_Testing_UnimplementedService {
     /// Full name of the service.
-    static let name = "grpc.testing.UnimplementedService"
+    public static let name = "grpc.testing.UnimplementedService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.unimplementedCall,
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.UnimplementedService/UnimplementedCall`.
-        static let unimplementedCall = MethodDescriptor(
+        public static let unimplementedCall = MethodDescriptor(
             service: "grpc.testing.UnimplementedService", method: "UnimplementedCall", kind: .unary)
     }
 
     /// What a server of `grpc.testing.UnimplementedService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         /// A call that no server should implement
         func unimplementedCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty
     }
 
     /// Calls `grpc.testing.UnimplementedService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// A call that no server should implement
-        func unimplementedCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func unimplementedCall(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.unimplementedCall, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
@@ -261,7 +261,7 @@ enum Grpc_Testing_UnimplementedService {
 
 extension Grpc_Testing_UnimplementedService.ServiceProtocol {
     /// Adds every method of `grpc.testing.UnimplementedService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_UnimplementedService.Method.unimplementedCall,
             decode: { try Grpc_Testing_Empty(serializedBytes: $0) },
@@ -271,49 +271,49 @@ extension Grpc_Testing_UnimplementedService.ServiceProtocol {
 }
 
 /// A service used to control reconnect server.
-enum Grpc_Testing_ReconnectService {
+public enum Grpc_Testing_ReconnectService {
     /// Full name of the service.
-    static let name = "grpc.testing.ReconnectService"
+    public static let name = "grpc.testing.ReconnectService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.start,
         Method.stop,
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.ReconnectService/Start`.
-        static let start = MethodDescriptor(
+        public static let start = MethodDescriptor(
             service: "grpc.testing.ReconnectService", method: "Start", kind: .unary)
         /// `/grpc.testing.ReconnectService/Stop`.
-        static let stop = MethodDescriptor(
+        public static let stop = MethodDescriptor(
             service: "grpc.testing.ReconnectService", method: "Stop", kind: .unary)
     }
 
     /// What a server of `grpc.testing.ReconnectService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         func start(_ request: Grpc_Testing_ReconnectParams, context: ServerContext) async throws -> Grpc_Testing_Empty
 
         func stop(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_ReconnectInfo
     }
 
     /// Calls `grpc.testing.ReconnectService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
-        func start(_ request: Grpc_Testing_ReconnectParams, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func start(_ request: Grpc_Testing_ReconnectParams, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.start, request, options: options,
                 encode: { (message: Grpc_Testing_ReconnectParams) in try message.serializedBytes() },
                 decode: { try Grpc_Testing_Empty(serializedBytes: $0) })
         }
 
-        func stop(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_ReconnectInfo {
+        public func stop(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_ReconnectInfo {
             try await rpc.unary(
                 Method.stop, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
@@ -324,7 +324,7 @@ enum Grpc_Testing_ReconnectService {
 
 extension Grpc_Testing_ReconnectService.ServiceProtocol {
     /// Adds every method of `grpc.testing.ReconnectService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_ReconnectService.Method.start,
             decode: { try Grpc_Testing_ReconnectParams(serializedBytes: $0) },
@@ -339,28 +339,28 @@ extension Grpc_Testing_ReconnectService.ServiceProtocol {
 }
 
 /// A service used to obtain stats for verifying LB behavior.
-enum Grpc_Testing_LoadBalancerStatsService {
+public enum Grpc_Testing_LoadBalancerStatsService {
     /// Full name of the service.
-    static let name = "grpc.testing.LoadBalancerStatsService"
+    public static let name = "grpc.testing.LoadBalancerStatsService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.getClientStats,
         Method.getClientAccumulatedStats,
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.LoadBalancerStatsService/GetClientStats`.
-        static let getClientStats = MethodDescriptor(
+        public static let getClientStats = MethodDescriptor(
             service: "grpc.testing.LoadBalancerStatsService", method: "GetClientStats", kind: .unary)
         /// `/grpc.testing.LoadBalancerStatsService/GetClientAccumulatedStats`.
-        static let getClientAccumulatedStats = MethodDescriptor(
+        public static let getClientAccumulatedStats = MethodDescriptor(
             service: "grpc.testing.LoadBalancerStatsService", method: "GetClientAccumulatedStats", kind: .unary)
     }
 
     /// What a server of `grpc.testing.LoadBalancerStatsService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         /// Gets the backend distribution for RPCs sent by a test client.
         func getClientStats(_ request: Grpc_Testing_LoadBalancerStatsRequest, context: ServerContext) async throws -> Grpc_Testing_LoadBalancerStatsResponse
 
@@ -369,15 +369,15 @@ enum Grpc_Testing_LoadBalancerStatsService {
     }
 
     /// Calls `grpc.testing.LoadBalancerStatsService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// Gets the backend distribution for RPCs sent by a test client.
-        func getClientStats(_ request: Grpc_Testing_LoadBalancerStatsRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_LoadBalancerStatsResponse {
+        public func getClientStats(_ request: Grpc_Testing_LoadBalancerStatsRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_LoadBalancerStatsResponse {
             try await rpc.unary(
                 Method.getClientStats, request, options: options,
                 encode: { (message: Grpc_Testing_LoadBalancerStatsRequest) in try message.serializedBytes() },
@@ -385,7 +385,7 @@ enum Grpc_Testing_LoadBalancerStatsService {
         }
 
         /// Gets the accumulated stats for RPCs sent by a test client.
-        func getClientAccumulatedStats(_ request: Grpc_Testing_LoadBalancerAccumulatedStatsRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_LoadBalancerAccumulatedStatsResponse {
+        public func getClientAccumulatedStats(_ request: Grpc_Testing_LoadBalancerAccumulatedStatsRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_LoadBalancerAccumulatedStatsResponse {
             try await rpc.unary(
                 Method.getClientAccumulatedStats, request, options: options,
                 encode: { (message: Grpc_Testing_LoadBalancerAccumulatedStatsRequest) in try message.serializedBytes() },
@@ -396,7 +396,7 @@ enum Grpc_Testing_LoadBalancerStatsService {
 
 extension Grpc_Testing_LoadBalancerStatsService.ServiceProtocol {
     /// Adds every method of `grpc.testing.LoadBalancerStatsService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_LoadBalancerStatsService.Method.getClientStats,
             decode: { try Grpc_Testing_LoadBalancerStatsRequest(serializedBytes: $0) },
@@ -411,49 +411,49 @@ extension Grpc_Testing_LoadBalancerStatsService.ServiceProtocol {
 }
 
 /// A service to remotely control health status of an xDS test server.
-enum Grpc_Testing_XdsUpdateHealthService {
+public enum Grpc_Testing_XdsUpdateHealthService {
     /// Full name of the service.
-    static let name = "grpc.testing.XdsUpdateHealthService"
+    public static let name = "grpc.testing.XdsUpdateHealthService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.setServing,
         Method.setNotServing,
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.XdsUpdateHealthService/SetServing`.
-        static let setServing = MethodDescriptor(
+        public static let setServing = MethodDescriptor(
             service: "grpc.testing.XdsUpdateHealthService", method: "SetServing", kind: .unary)
         /// `/grpc.testing.XdsUpdateHealthService/SetNotServing`.
-        static let setNotServing = MethodDescriptor(
+        public static let setNotServing = MethodDescriptor(
             service: "grpc.testing.XdsUpdateHealthService", method: "SetNotServing", kind: .unary)
     }
 
     /// What a server of `grpc.testing.XdsUpdateHealthService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         func setServing(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty
 
         func setNotServing(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty
     }
 
     /// Calls `grpc.testing.XdsUpdateHealthService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
-        func setServing(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func setServing(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.setServing, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
                 decode: { try Grpc_Testing_Empty(serializedBytes: $0) })
         }
 
-        func setNotServing(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
+        public func setNotServing(_ request: Grpc_Testing_Empty, options: CallOptions = .defaults) async throws -> Grpc_Testing_Empty {
             try await rpc.unary(
                 Method.setNotServing, request, options: options,
                 encode: { (message: Grpc_Testing_Empty) in try message.serializedBytes() },
@@ -464,7 +464,7 @@ enum Grpc_Testing_XdsUpdateHealthService {
 
 extension Grpc_Testing_XdsUpdateHealthService.ServiceProtocol {
     /// Adds every method of `grpc.testing.XdsUpdateHealthService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_XdsUpdateHealthService.Method.setServing,
             decode: { try Grpc_Testing_Empty(serializedBytes: $0) },
@@ -479,38 +479,38 @@ extension Grpc_Testing_XdsUpdateHealthService.ServiceProtocol {
 }
 
 /// A service to dynamically update the configuration of an xDS test client.
-enum Grpc_Testing_XdsUpdateClientConfigureService {
+public enum Grpc_Testing_XdsUpdateClientConfigureService {
     /// Full name of the service.
-    static let name = "grpc.testing.XdsUpdateClientConfigureService"
+    public static let name = "grpc.testing.XdsUpdateClientConfigureService"
 
     /// Every method, in the order of the contract.
-    static let methods: [MethodDescriptor] = [
+    public static let methods: [MethodDescriptor] = [
         Method.configure,
     ]
 
     /// The methods by name.
-    enum Method {
+    public enum Method {
         /// `/grpc.testing.XdsUpdateClientConfigureService/Configure`.
-        static let configure = MethodDescriptor(
+        public static let configure = MethodDescriptor(
             service: "grpc.testing.XdsUpdateClientConfigureService", method: "Configure", kind: .unary)
     }
 
     /// What a server of `grpc.testing.XdsUpdateClientConfigureService` implements. Give it to `RPCServer`.
-    protocol ServiceProtocol: RegistrableService {
+    public protocol ServiceProtocol: RegistrableService {
         /// Update the tes client's configuration.
         func configure(_ request: Grpc_Testing_ClientConfigureRequest, context: ServerContext) async throws -> Grpc_Testing_ClientConfigureResponse
     }
 
     /// Calls `grpc.testing.XdsUpdateClientConfigureService`.
-    struct Client: Sendable {
+    public struct Client: Sendable {
         /// The connections it calls over.
-        let rpc: RPCClient
+        public let rpc: RPCClient
 
         /// Creates a client; many may share the same connections.
-        init(_ rpc: RPCClient) { self.rpc = rpc }
+        public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// Update the tes client's configuration.
-        func configure(_ request: Grpc_Testing_ClientConfigureRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_ClientConfigureResponse {
+        public func configure(_ request: Grpc_Testing_ClientConfigureRequest, options: CallOptions = .defaults) async throws -> Grpc_Testing_ClientConfigureResponse {
             try await rpc.unary(
                 Method.configure, request, options: options,
                 encode: { (message: Grpc_Testing_ClientConfigureRequest) in try message.serializedBytes() },
@@ -521,7 +521,7 @@ enum Grpc_Testing_XdsUpdateClientConfigureService {
 
 extension Grpc_Testing_XdsUpdateClientConfigureService.ServiceProtocol {
     /// Adds every method of `grpc.testing.XdsUpdateClientConfigureService` to the router.
-    func register(in router: inout ServiceRouter) {
+    public func register(in router: inout ServiceRouter) {
         router.unary(
             Grpc_Testing_XdsUpdateClientConfigureService.Method.configure,
             decode: { try Grpc_Testing_ClientConfigureRequest(serializedBytes: $0) },

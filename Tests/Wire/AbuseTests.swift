@@ -1,0 +1,254 @@
+import HTTP2
+import NIOCore
+import RPC
+import Testing
+
+/// The attacks of the project's list (table B.3), each against limits small enough to be quick. What they cost a whole
+/// process at the default limits is measured in `AbuseCostTests`.
+@Suite(.timeLimit(.minutes(2))) struct AbuseTests {
+    /// Sends a flood; the peer must be sent away with ENHANCE_YOUR_CALM, and others must be answered meanwhile.
+    private func expectSentAway(
+        _ limits: Limits, debug: String?, flood: (RawPeer, WireServer) async throws -> Void
+    ) async throws {
+        try await WireServer.connect(limits) { peer, server in
+            try await flood(peer, server)
+            #expect(try await server.answersOthers())
+            #expect(try await peer.wait { $0.isClosed })
+            if let debug {
+                #expect(peer.goAways.first?.code == 11)
+                #expect(peer.goAways.first?.debug == debug)
+            }
+            #expect(try await server.answersOthers())
+            #expect(try await server.seen.eventually { $0.running == 0 })
+        }
+    }
+
+    private static var strict: Limits {
+        var limits = Limits()
+        limits.peerResets = .init(burst: 50, perSecond: 1)
+        limits.streamErrors = .init(burst: 20, perSecond: 1)
+        limits.controlFrames = .init(burst: 200, perSecond: 1)
+        return limits
+    }
+
+    @Test func `B.3 rapid reset (CVE-2023-44487) is counted and starts few handlers`() async throws {
+        try await expectSentAway(Self.strict, debug: "too_many_resets") { peer, server in
+            var bytes: [UInt8] = []
+            for index in 0..<2000 {
+                let stream = UInt32(1 + 2 * index)
+                bytes += Frame.headers(stream, RawPeer.request("Wait")).bytes()
+                bytes += Frame.data(stream, message(""), end: true).bytes() + Frame.reset(stream).bytes()
+            }
+            try await peer.send(bytes: bytes)
+            // A stream reset before its request is looked at starts nothing.
+            #expect(server.seen.now.started <= 400)
+            #expect(server.seen.now.mostRunning <= 300)
+        }
+    }
+
+    @Test func `B.3 MadeYouReset (CVE-2025-8671) by window overflow`() async throws {
+        try await expectSentAway(Self.strict, debug: "too_many_stream_errors") { peer, server in
+            for index in 0..<200 where !peer.isSentAway {
+                let stream = UInt32(1 + 2 * index)
+                try await peer.send(
+                    .headers(stream, RawPeer.request("Wait")), .data(stream, message(""), end: true),
+                    .windowUpdate(stream, 0x7fff_ffff), .windowUpdate(stream, 0x7fff_ffff))
+                try await peer.pump()
+            }
+            _ = try await peer.wait { $0.isSentAway }
+            #expect(server.seen.now.mostRunning <= 200)
+        }
+    }
+
+    @Test(arguments: ["upper-case", "connection", "content-length"])
+    func `B.3 MadeYouReset by malformed requests`(kind: String) async throws {
+        try await expectSentAway(Self.strict, debug: "too_many_stream_errors") { peer, _ in
+            for index in 0..<200 where !peer.isSentAway {
+                let stream = UInt32(1 + 2 * index)
+                switch kind {
+                case "upper-case": try await peer.send(.headers(stream, RawPeer.request("Wait", ["Upper": "a"])))
+                case "connection": try await peer.send(.headers(stream, RawPeer.request("Wait", ["connection": "a"])))
+                default:
+                    try await peer.send(
+                        .headers(stream, RawPeer.request("Wait", ["content-length": "1"])),
+                        .data(stream, message("abc"), end: true))
+                }
+                try await peer.pump()
+            }
+            _ = try await peer.wait { $0.isSentAway }
+        }
+    }
+
+    @Test func `B.3 handlers of one connection are capped, whatever resets their streams`() async throws {
+        var limits = Limits()
+        limits.runningHandlers = 20
+        limits.concurrentStreams = 10
+        limits.peerResets = .init(burst: 10_000, perSecond: 10_000)
+        try await WireServer.connect(limits) { peer, server in
+            for index in 0..<10 {
+                let stream = UInt32(1 + 2 * index)
+                try await peer.send(
+                    .headers(stream, RawPeer.request("Stubborn")), .data(stream, message(""), end: true))
+            }
+            #expect(try await server.seen.eventually { $0.running == 10 })
+            for index in 0..<10 { try await peer.send(.reset(UInt32(1 + 2 * index))) }
+            for index in 10..<20 {
+                let stream = UInt32(1 + 2 * index)
+                try await peer.send(
+                    .headers(stream, RawPeer.request("Stubborn")), .data(stream, message(""), end: true))
+            }
+            #expect(try await server.seen.eventually { $0.running == 20 })
+            for index in 10..<20 { try await peer.send(.reset(UInt32(1 + 2 * index))) }
+            // Streams are free, handlers are not: the call is refused, and safe to make again.
+            #expect(try await peer.call("Echo", message(""), stream: 101).reset == Code.refused)
+            #expect(server.seen.now.mostRunning == 20)
+            #expect(try await server.answersOthers())
+            server.seen.release()
+            #expect(try await server.seen.eventually { $0.running == 0 })
+            #expect(try await peer.call("Echo", message(""), stream: 103).status == 0)
+        }
+    }
+
+    @Test func `B.3 CONTINUATION flood (CVE-2024-28182)`() async throws {
+        try await expectSentAway(Self.strict, debug: nil) { peer, _ in
+            try await peer.send(.headers(1, RawPeer.request("Echo"), endHeaders: false))
+            try await peer.flood(Frame.continuation(1, endHeaders: false).bytes(), times: 10_000)
+        }
+    }
+
+    @Test func `B.3 HPACK bomb`() async throws {
+        var limits = Limits()
+        limits.oversizedHeaderLists = 2
+        // One long field in the dynamic table, then thousands of one-byte references to it.
+        let bomb =
+            HPACK.literal(RawPeer.request("Echo"))
+            + HPACK.indexed(name: "x", value: String(repeating: "v", count: 4000))
+            + [UInt8](repeating: 0x80 | 62, count: 12_000)
+        try await expectSentAway(limits, debug: "header_list_size") { peer, _ in
+            for stream: UInt32 in [1, 3] {
+                try await peer.send(.headers(stream, block: bomb, end: true))
+                #expect(try await peer.outcome(stream).status == 8, "48 MB are refused, not stored")
+            }
+            try await peer.send(.headers(5, block: bomb, end: true))
+        }
+    }
+
+    @Test func `B.3 header lists over the limit end the connection when repeated`() async throws {
+        var limits = Limits()
+        limits.headerListBytes = 500
+        limits.oversizedHeaderLists = 5
+        try await expectSentAway(limits, debug: "header_list_size") { peer, _ in
+            for index in 0..<6 {
+                try await peer.send(
+                    .headers(
+                        UInt32(1 + 2 * index), RawPeer.request("Echo", ["x": String(repeating: "v", count: 500)]),
+                        end: true))
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("settings", Frame.settings([(4, 65_535)]).bytes()), ("window_update", Frame.windowUpdate(0, 1).bytes()),
+        ("priority", Frame.priority(1, on: 0).bytes()),
+    ])
+    func `B.3 control frame floods`(name: String, frame: [UInt8]) async throws {
+        try await expectSentAway(Self.strict, debug: "too_many_\(name)_frames") { peer, _ in
+            try await peer.flood(frame, times: 20_000)
+        }
+    }
+
+    @Test(arguments: [Frame.data(1, []), Frame.padded(1, [], padding: 10)])
+    func `B.3 empty DATA flood`(frame: Frame) async throws {
+        try await expectSentAway(Self.strict, debug: "too_many_empty_data_frames") { peer, _ in
+            try await peer.open()
+            try await peer.flood(frame.bytes(), times: 20_000)
+        }
+    }
+
+    @Test func `B.3 PING flood, answers read`() async throws {
+        try await expectSentAway(Limits(), debug: "too_many_pings") { peer, _ in
+            try await peer.flood(Frame.ping().bytes(), times: 20_000)
+        }
+    }
+
+    @Test func `B.3 PING flood, answers not read`() async throws {
+        // Traffic would forgive the pings: the queue of answers is bounded all the same.
+        try await WireServer.run { server in
+            let socket = try RawSocket(port: server.port, receiveBuffer: 4096)
+            let bytes =
+                RawPeer.clientPreface + Frame.settings().bytes()
+                + Array(repeatElement(Frame.ping().bytes(), count: 100_000).joined())
+            try await socket.send(bytes, within: .seconds(2))
+            #expect(try await server.answersOthers())
+        }
+    }
+
+    @Test func `B.3 unknown frames are dropped at no cost`() async throws {
+        try await WireServer.connect { peer, server in
+            try await peer.flood(Frame(kind: 0x42, stream: 1, payload: [1, 2, 3]).bytes(), times: 100_000)
+            #expect(try await server.answersOthers())
+            #expect(try await peer.call("Echo", message("")).status == 0)
+        }
+    }
+
+    @Test func `B.3 SETTINGS with many entries`() async throws {
+        try await expectSentAway(Limits(), debug: nil) { peer, _ in
+            try await peer.send(.settings((0..<33).map { _ in (4, 65_535) }))
+        }
+    }
+
+    @Test func `B.3 more streams than announced`() async throws {
+        var limits = Limits()
+        limits.concurrentStreams = 5
+        try await WireServer.connect(limits) { peer, server in
+            #expect(peer.settings[3] == 5)
+            for index in 0..<6 { try await peer.send(.headers(UInt32(1 + 2 * index), RawPeer.request("Ignore"))) }
+            #expect(try await peer.wait { $0.isClosed })
+            #expect(peer.goAways.last?.code == Code.protocolError)
+            #expect(server.seen.now.mostRunning <= 5)
+            #expect(try await server.seen.eventually { $0.running == 0 })
+            #expect(try await server.answersOthers())
+        }
+    }
+
+    @Test func `B.3 giant length prefixes allocate nothing`() async throws {
+        try await WireServer.connect { peer, server in
+            for index in 0..<100 {
+                let stream = UInt32(1 + 2 * index)
+                try await peer.send(
+                    .headers(stream, RawPeer.request("Collect")), .data(stream, message([], length: 0xffff_ffff)))
+            }
+            for index in 0..<100 { #expect(try await peer.outcome(UInt32(1 + 2 * index)).status == 8) }
+            #expect(try await server.answersOthers())
+        }
+    }
+
+    @Test func `B.3 decompression bombs are cut at the message limit`() async throws {
+        var limits = Limits()
+        limits.receiveMessageBytes = 100_000
+        let bomb = message(gzip([UInt8](repeating: 0, count: 10_000_000)), flag: 1)
+        try await WireServer.connect(limits) { peer, server in
+            for index in 0..<10 {
+                let stream = UInt32(1 + 2 * index)
+                let reply = try await peer.call("Collect", bomb, stream: stream, ["grpc-encoding": "gzip"])
+                #expect(reply.status == 8)
+            }
+            #expect(try await server.answersOthers())
+        }
+    }
+
+    @Test func `B.3 a connection over the cap is closed, and a place comes free`() async throws {
+        var limits = Limits()
+        limits.connections = 3
+        try await WireServer.run(limits) { server in
+            var kept: [RawPeer] = []
+            for _ in 0..<3 { kept.append(try await RawPeer.connect(port: server.port)) }
+            let extra = RawPeer(try RawSocket(port: server.port))
+            #expect(try await extra.wait { $0.isClosed })
+            #expect(try await kept[0].call("Echo", message("")).status == 0)
+            kept.removeLast().socket.abort()
+            for _ in 0..<400 where server.server.connectionCount == 3 { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(try await server.answersOthers())
+        }
+    }
+}
