@@ -37,7 +37,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
     -> Target
 {
     .testTarget(
-        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", exclude: exclude,
         resources: resources, swiftSettings: strict)
 }
 
@@ -148,16 +148,16 @@ let package = Package(
                 path: "Tests/InteropServer", swiftSettings: strict),
 
             tests("HTTP2", ["HTTP2"]),
-            tests("RPC", ["RPC", "HTTP2", "TestSupport"]),
+            tests("RPC", ["RPC", "HTTP2"]),
             tests(
                 "Shared",
                 [
-                    "Shared", "RPC", "CMessages", "CProtobufC", "TestSupport", protobuf,
+                    "Shared", "RPC", "CMessages", "CProtobufC", protobuf,
                     // Built, not linked: the test that generated code is fresh runs them.
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ]),
             tests("Storage", ["Storage", "CSQLite"]),
-            tests("ChangeFeed", ["ChangeFeed", "TestSupport", "Storage", "Shared", "RPC", protobuf, logging]),
+            tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
             tests(
                 "ServiceKit",
                 ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf, logging, crypto]
@@ -169,16 +169,16 @@ let package = Package(
             tests(
                 "Notification",
                 [
-                    "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", "TestSupport", protobuf,
+                    "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", protobuf,
                     logging,
                 ], exclude: ["Peers"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests(
-                "Interop", ["InteropService", "Shared", "RPC", "ServiceKit", "Storage", "TestSupport", protobuf],
+                "Interop", ["InteropService", "Shared", "RPC", "ServiceKit", "Storage", protobuf],
                 exclude: ["Clients"]),
             tests(
-                "Wire", ["RPC", "HTTP2", "CNghttp2", "CZlib", "TestSupport", "interop-server"] + nio,
+                "Wire", ["RPC", "HTTP2", "CNghttp2", "CZlib", "interop-server"] + nio,
                 exclude: ["Clients"]),
-            tests("Suite", ["Shared", "RPC", "TestSupport", protobuf], exclude: ["Clients"]),
+            tests("Suite", ["Shared", "RPC", protobuf], exclude: ["Clients"]),
         ]
 )

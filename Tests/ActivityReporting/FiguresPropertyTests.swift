@@ -4,6 +4,7 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ActivityReporting
@@ -123,7 +124,7 @@ struct Oracle {
     }
 }
 
-@Suite("Figures equal a recount of the raw facts")
+@Suite("Figures equal a recount of the raw facts", .ownThread)
 struct FiguresPropertyTests {
     static let periods = ["2024-09", "2024-10", "2024-11"].map(month)
 

@@ -6,6 +6,7 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ActivityReporting
@@ -115,13 +116,9 @@ struct ServiceTests {
 
     /// Waits until the figures of the nation are as expected.
     static func wait(_ client: Client, for expected: Int64) async throws -> Cdt_Activity_V1_GetFiguresResponse {
-        for _ in 0..<200 {
-            if let reply = try? await client.getFigures(.with { $0.period = "2024-10" }),
-                reply.figures.expected == expected, reply.pendingTeams == 0
-            {
-                return reply
-            }
-            try await Task.sleep(for: .milliseconds(50))
+        try await eventually {
+            let reply = try? await client.getFigures(.with { $0.period = "2024-10" })
+            return reply?.figures.expected == expected && reply?.pendingTeams == 0
         }
         return try await client.getFigures(.with { $0.period = "2024-10" })
     }
@@ -256,9 +253,9 @@ struct ServiceTests {
             let before = try await Self.wait(client, for: 2)
             await registry.server.shutdown(grace: .zero)
             var reply = before
-            for _ in 0..<100 where reply.registry.connected {
-                try await Task.sleep(for: .milliseconds(50))
+            try await eventually {
                 reply = try await client.getFigures(.with { $0.period = "2024-10" })
+                return !reply.registry.connected
             }
             #expect(!reply.registry.connected)
             #expect(reply.registry.hasAsOf)

@@ -1,12 +1,13 @@
 import Foundation
 import Storage
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
 
 /// Producer and consumer are killed at random moments; in the end the consumer's state is the producer's, every
 /// acknowledged change is there, and each event has taken effect once.
-@Suite(.timeLimit(.minutes(5))) struct FeedCrashTests {
+@Suite(.timeLimit(.minutes(10))) struct FeedCrashTests {
     @Test func killedProcessesAgreeInTheEnd() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("crash-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -4,11 +4,12 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
 
-@Suite(.timeLimit(.minutes(2))) struct FeedConsumerTests {
+@Suite(.timeLimit(.minutes(10))) struct FeedConsumerTests {
     struct Refused: Error {}
 
     @Test func whatTheProducerHasTheConsumerGets() async throws {

@@ -3,11 +3,12 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
 
-@Suite(.timeLimit(.minutes(1))) struct FeedServerTests {
+@Suite(.timeLimit(.minutes(10))) struct FeedServerTests {
     struct Enough: Error {}
 
     /// The responses to a request until `isEnough`.

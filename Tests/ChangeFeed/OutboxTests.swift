@@ -2,11 +2,12 @@ import Foundation
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
 
-@Suite(.timeLimit(.minutes(1))) struct OutboxTests {
+@Suite(.timeLimit(.minutes(10))) struct OutboxTests {
     struct Refused: Error {}
 
     @Test func eventsAreNumberedInCommitOrderWithoutGaps() async throws {
@@ -170,7 +171,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
+@Suite(.timeLimit(.minutes(10))) struct RetentionTests {
     private let day: Int64 = 86_400_000_000
 
     @Test func onlySupersededEventsGo() async throws {

@@ -185,19 +185,6 @@ final class LocalFeed: FeedSource {
     }
 }
 
-/// Waits for a condition that a consumer makes true.
-func eventually(
-    _ what: Comment = "the condition did not become true", within limit: Duration = .seconds(30),
-    _ condition: () throws -> Bool
-) async throws {
-    let end = ContinuousClock.now + limit
-    while ContinuousClock.now < end {
-        if try condition() { return }
-        try await Task.sleep(for: .milliseconds(3))
-    }
-    Issue.record(what)
-}
-
 extension FeedConsumer {
     /// Runs while `body` does.
     func running<T>(_ body: () async throws -> T) async throws -> T {

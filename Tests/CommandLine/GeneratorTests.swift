@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CommandLine
 
-@Suite struct GeneratorTests {
+@Suite(.ownThread) struct GeneratorTests {
     static let units = Result { try UnitTables(directory: #require(UnitTables.defaultDirectory())) }
 
     @Test(arguments: [("2024-08-12", 10_595), ("2024-10-01", 10_542), ("2026-10-01", 3_321)])

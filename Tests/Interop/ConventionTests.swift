@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What every service of the suite offers beside its own methods, as tools of others see it.
-@Suite(.timeLimit(.minutes(2))) struct ConventionTests {
+@Suite(.timeLimit(.minutes(10))) struct ConventionTests {
     /// A service without methods of its own.
     private enum Bare: ServiceDefinition {
         static let identity = ServiceIdentity(name: "bare", title: "Nothing but the conventions.", port: 50_059)

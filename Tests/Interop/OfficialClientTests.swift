@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The official clients of gRPC call our server.
-@Suite(.timeLimit(.minutes(3))) struct OfficialClientTests {
+@Suite(.timeLimit(.minutes(10))) struct OfficialClientTests {
     /// gRPC's cases (doc/interop-test-descriptions.md) and more of the same kind, in `Clients/cases.py`.
     private static let pythonCases = [
         "empty_unary", "large_unary", "client_compressed_unary", "server_compressed_unary", "client_streaming",

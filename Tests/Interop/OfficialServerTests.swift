@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Our client calls the official Python server: the client's side of gRPC's interoperability cases.
-@Suite(.timeLimit(.minutes(2))) struct OfficialServerTests {
+@Suite(.timeLimit(.minutes(10))) struct OfficialServerTests {
     typealias Client = Grpc_Testing_TestService.Client
 
     /// A server for the length of a test, and a client of it.
@@ -170,9 +170,9 @@ import Testing
 
     @Test func `A deadline goes with the call and ends it on both sides`() async throws {
         try await withServer { client, server in
-            let seen = try await client.unaryCall(.init(), options: .init(timeout: .seconds(7))).username
+            let seen = try await client.unaryCall(.init(), options: .init(timeout: .seconds(100))).username
             let remaining = try #require(Double(seen))
-            #expect(remaining > 5 && remaining <= 7)
+            #expect(remaining > 50 && remaining <= 100)
 
             let request = Grpc_Testing_StreamingOutputCallRequest.with {
                 $0.responseParameters = [.with { $0.intervalUs = 30_000_000 }]
@@ -196,7 +196,7 @@ import Testing
             #expect(try await responses.next()?.payload.body.count == 31415)
             call.cancel()
             #expect(try await failure { try await responses.next() }.code == .cancelled)
-            _ = try await server.line(after: "ended FullDuplexCall", within: .seconds(10))
+            _ = try await server.line(after: "ended FullDuplexCall")
 
             let task = Task {
                 let upload = try await client.streamingInputCall(options: Self.limit)
@@ -207,7 +207,7 @@ import Testing
             _ = try await server.line(after: "begun StreamingInputCall")
             task.cancel()
             await #expect(throws: (any Error).self) { try await task.value }
-            _ = try await server.line(after: "ended StreamingInputCall", within: .seconds(10))
+            _ = try await server.line(after: "ended StreamingInputCall")
         }
     }
 
@@ -219,10 +219,10 @@ import Testing
                     .with { $0.responseParameters = (0..<100).map { _ in .with { $0.size = 300_000 } } })
                 for try await _ in download.responses { break }
             }
-            _ = try await server.line(after: "ended StreamingOutputCall", within: .seconds(10))
+            _ = try await server.line(after: "ended StreamingOutputCall")
 
             try await client.fullDuplexCall().requests.send(outputRequest(9))
-            _ = try await server.line(after: "ended FullDuplexCall", within: .seconds(10))
+            _ = try await server.line(after: "ended FullDuplexCall")
         }
     }
 

@@ -23,7 +23,7 @@ struct TestServer {
 
     /// Waits until something about the server is so.
     func eventually(_ condition: @Sendable (Observations) -> Bool) async throws -> Bool {
-        for _ in 0..<500 {
+        for _ in 0..<6_000 {
             if condition(observations) { return true }
             try await Task.sleep(for: .milliseconds(10))
         }

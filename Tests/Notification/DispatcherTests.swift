@@ -2,6 +2,7 @@ import Logging
 import ServiceKit
 import Storage
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Notification
@@ -251,10 +252,7 @@ import Testing
         let running = Task { await dispatcher.run() }
         let campaign = try await World.launch(in: database, at: .system())
         try await database.write { $0.notify(CampaignSignal.work) }
-        for _ in 0..<500 where try state(database, campaign) != .completed {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(try state(database, campaign) == .completed)
+        try await eventually { try state(database, campaign) == .completed }
         #expect(sender.sent.count == 4)
         running.cancel()
         await running.value

@@ -11,7 +11,7 @@ import Testing
 
 /// The whole service over the wire, with a real mail server behind it. The other services are away: what is known of
 /// them was told before.
-@Suite(.timeLimit(.minutes(2))) struct ServiceTests {
+@Suite(.timeLimit(.minutes(10))) struct ServiceTests {
     private typealias Client = Cdt_Notification_V1_NotificationService.Client
 
     private let folder: TemporaryFolder

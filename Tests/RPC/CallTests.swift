@@ -43,7 +43,7 @@ extension RPCClient {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct CallTests {
+@Suite(.timeLimit(.minutes(10))) struct CallTests {
     @Test(arguments: [0, 1, 1000, 100_000, 4_000_000]) func unaryOfAnySize(size: Int) async throws {
         try await withEcho { client, _, _ in
             let bytes = [UInt8](repeating: UInt8(ascii: "."), count: size)

@@ -98,7 +98,7 @@ final class Counter: Sendable {
     var count: Int { value.withLockedValue { $0 } }
 
     /// Waits until the count is reached; false after the time is up.
-    func reaches(_ wanted: Int, within limit: Duration = .seconds(10)) async -> Bool {
+    func reaches(_ wanted: Int, within limit: Duration = .seconds(60)) async -> Bool {
         let end = ContinuousClock.now + limit
         while count < wanted {
             if ContinuousClock.now > end { return false }

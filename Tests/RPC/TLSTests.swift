@@ -43,7 +43,7 @@ private struct Certificates {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+@Suite(.timeLimit(.minutes(10))) struct TLSTests {
     private func call(_ client: RPCClient, _ bytes: [UInt8]) async throws -> [UInt8] {
         try await client.unary(
             EchoService.unary, bytes, options: CallOptions(timeout: .seconds(20), retries: false), encode: { $0 },

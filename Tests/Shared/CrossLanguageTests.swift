@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Swift and C read and write the same bytes.
-@Suite struct CrossLanguageTests {
+@Suite(.ownThread) struct CrossLanguageTests {
     let contract = try! Contract()
     let arena = CArena()
     static let messageNames = ContractMessages.all.map { type in type.protoMessageName }

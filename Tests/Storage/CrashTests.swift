@@ -4,7 +4,7 @@ import Testing
 @testable import Storage
 
 /// A process that is killed in the middle of its work loses nothing it has acknowledged.
-@Suite(.timeLimit(.minutes(5))) struct CrashTests {
+@Suite(.timeLimit(.minutes(10))) struct CrashTests {
     @Test func killedProcessesKeepWhatTheyAcknowledged() async throws {
         try await withDirectory { directory in
             let path = directory.appendingPathComponent("store.sqlite").path

@@ -71,15 +71,6 @@ func holdWriter(_ database: Database, _ gate: Gate) async throws -> Task<Void, a
     return task
 }
 
-/// Waits for a condition that another thread makes true.
-func eventually(_ condition: () throws -> Bool) async throws {
-    for _ in 0..<2_000 {
-        if try condition() { return }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-    Issue.record("the condition did not become true")
-}
-
 final class Counter: Sendable {
     private let state = Mutex(0)
     func add() { state.withLock { $0 += 1 } }

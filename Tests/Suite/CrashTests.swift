@@ -62,9 +62,7 @@ import Testing
             let province = try await SampleData.province(in: suite.scratch)
             async let importing = suite.importFiles(province)
             // Some rows are stored, others are on their way.
-            _ = try await eventually("rows arrive") {
-                try await suite.teams(on: "2024-10-31").communeTeams > 20 ? true : nil
-            }
+            try await eventually("rows arrive") { try await suite.teams(on: "2024-10-31").communeTeams > 20 }
             await suite.crash(.registry)
             try await suite.restart(.registry)
             let summary = try await importing

@@ -111,12 +111,12 @@ final class RunningSuite: Sendable {
     func untilServing(_ program: Program) async throws {
         let client = try RPCClient(targets: [#require(RPCClient.Target(address(program)))])
         let health = Grpc_Health_V1_Health.Client(client)
-        _ = try await eventually("\(program) serves", limit: .seconds(120)) {
+        try await eventually("\(program) serves", within: .seconds(120)) {
             if let process = process(program), !process.isRunning {
                 throw NotReady(description: "\(program) ended: \(process.lastLines())")
             }
             let answer = try? await health.check(.init(), options: .init(timeout: .seconds(2)))
-            return answer?.status == .serving ? true : nil
+            return answer?.status == .serving
         }
         await client.close(grace: .zero)
     }
@@ -142,19 +142,5 @@ final class RunningSuite: Sendable {
             uniqueKeysWithValues: Program.allCases.map { ("CDT_\($0.shortName.uppercased())", address($0)) })
         return try await ChildProcess.run(
             ["\(PackageFolder.products)/cdt"] + arguments, environment: environment, limit: limit)
-    }
-}
-
-/// Asks until there is an answer.
-func eventually<Answer>(
-    _ what: String, limit: Duration = .seconds(60), _ body: () async throws -> Answer?
-) async throws -> Answer {
-    let deadline = ContinuousClock.now + limit
-    while true {
-        if let answer = try await body() { return answer }
-        guard ContinuousClock.now < deadline else {
-            throw RunningSuite.NotReady(description: "in \(limit) not: \(what)")
-        }
-        try await Task.sleep(for: .milliseconds(50))
     }
 }

@@ -33,7 +33,7 @@ package final class BackgroundProcess: Sendable {
     }
 
     /// The rest of the first line it prints that starts with `prefix`.
-    package func line(after prefix: String, within limit: Duration = .seconds(20)) async throws -> String {
+    package func line(after prefix: String, within limit: Duration = .seconds(60)) async throws -> String {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
             // The last line may not be complete yet.

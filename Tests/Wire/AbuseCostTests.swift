@@ -4,7 +4,7 @@ import Testing
 
 /// What attacks cost a whole server at its default limits, measured from outside: a process of its own, its memory and
 /// its processor time, and whether others are answered while the attack runs.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct AbuseCostTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct AbuseCostTests {
     /// A server in a process of its own.
     private struct Victim {
         let process: BackgroundProcess

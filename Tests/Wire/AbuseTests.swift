@@ -1,11 +1,12 @@
 import HTTP2
 import NIOCore
 import RPC
+import TestSupport
 import Testing
 
 /// The attacks of the project's list (table B.3), each against limits small enough to be quick. What they cost a whole
 /// process at the default limits is measured in `AbuseCostTests`.
-@Suite(.timeLimit(.minutes(2))) struct AbuseTests {
+@Suite(.timeLimit(.minutes(10))) struct AbuseTests {
     /// Sends a flood; the peer must be sent away with ENHANCE_YOUR_CALM, and others must be answered meanwhile.
     private func expectSentAway(
         _ limits: Limits, debug: String?, flood: (RawPeer, WireServer) async throws -> Void

@@ -88,7 +88,7 @@ extension RawPeer {
 ///   is only counted. In HEADERS (5.3.1 #1) the library still looks, and ends the connection.
 /// - http2 6.9.2 #3: an initial window that overflows the window of an open stream resets that stream only.
 /// - generic 4 #1 and #2 (GET and HEAD): a gRPC server takes POST; the answer is HTTP 405 or 415.
-@Suite(.timeLimit(.minutes(2))) struct ConformanceTests {
+@Suite(.timeLimit(.minutes(10))) struct ConformanceTests {
     @Test(arguments: ConformanceCase.generic) func `h2spec generic`(test: ConformanceCase) async throws {
         try await run(test)
     }

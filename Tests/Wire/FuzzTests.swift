@@ -1,5 +1,6 @@
 import HTTP2
 import NIOCore
+import TestSupport
 import Testing
 
 import class Foundation.ProcessInfo
@@ -7,7 +8,7 @@ import class Foundation.ProcessInfo
 @testable import RPC
 
 /// Random and mutated input to everything that reads from the wire. Always the same cases; a failure names its own.
-@Suite(.timeLimit(.minutes(2))) struct FuzzTests {
+@Suite(.ownThread, .timeLimit(.minutes(10))) struct FuzzTests {
     /// Rounds of each test; `CDT_FUZZ` multiplies them, for a longer run.
     private static let rounds = 400 * (ProcessInfo.processInfo.environment["CDT_FUZZ"].flatMap { Int($0) } ?? 1)
 

@@ -3,7 +3,7 @@ import Testing
 
 /// Our client against servers that misbehave: the eight cases of gRPC's `doc/http2-interop-test-descriptions.md`, and
 /// what a connection's end means to calls.
-@Suite(.timeLimit(.minutes(2))) struct HostileServerTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileServerTests {
     @Test func `goaway: the next call goes over a new connection`() async throws {
         try await HostileServer.run { server in
             let first = server.client.call()

@@ -3,7 +3,7 @@ import Testing
 
 /// What the conformance suite of Connect expects of a gRPC server when a request is unexpected (its suites
 /// `grpc_server_unexpected`, `server_message_size` and `grpc_server_proto_subformat`), by raw frames.
-@Suite(.timeLimit(.minutes(1))) struct OracleTests {
+@Suite(.timeLimit(.minutes(10))) struct OracleTests {
     private func expect(
         _ status: Int, _ reply: RawPeer.Stream, sourceLocation: SourceLocation = #_sourceLocation
     ) {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Peers that take their time (table B.3, "slowloris"): each is given up by a clock, and others are served meanwhile.
-@Suite(.timeLimit(.minutes(2))) struct SlowPeerTests {
+@Suite(.timeLimit(.minutes(10))) struct SlowPeerTests {
     private static var impatient: Limits {
         var limits = Limits()
         limits.handshake = .milliseconds(300)

@@ -1,6 +1,7 @@
 import HTTP2
 import NIOCore
 import RPC
+import TestSupport
 import Testing
 
 /// The second half of the list: how calls and connections end.

@@ -1,5 +1,6 @@
 import FundingPolicy
 import ServiceKit
+import TestSupport
 import Testing
 
 /// Numbers that are the same in every run of the tests.
@@ -15,7 +16,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-@Suite struct EntitlementPropertyTests {
+@Suite(.ownThread) struct EntitlementPropertyTests {
     private static func randomRange(_ random: inout SeededGenerator) -> DateRange {
         let start = day("2023-10-01").adding(days: Int.random(in: 0...600, using: &random))
         return DateRange(

@@ -31,7 +31,7 @@ final class PythonPeer: Sendable {
     }
 
     /// The lines so far, once there are at least so many.
-    func lines(_ count: Int, within limit: Duration = .seconds(30)) async throws -> [[String: Any]] {
+    func lines(_ count: Int, within limit: Duration = .seconds(60)) async throws -> [[String: Any]] {
         let end = ContinuousClock.now + limit
         while said.count < count {
             guard ContinuousClock.now < end else {

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ServiceKit
@@ -68,7 +69,7 @@ final class LogCollector: Sendable {
         let writer = collector.writer()
         for i in 0..<3 {
             writer.append(Array("{\"n\":\(i)}\n".utf8))
-            for _ in 0..<500 where collector.lines.count <= i { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually { collector.lines.count > i }
             #expect(collector.lines.count == i + 1)
         }
         writer.close()

@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ServiceKit
 
 /// A service as a process of its own, as an operator meets it.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProcessTests {
+@Suite(.serialized, .ownThread, .timeLimit(.minutes(10))) struct ProcessTests {
     struct Ended {
         let status: Int32
         let output: String

@@ -1,3 +1,4 @@
+import Logging
 import RPC
 import Shared
 import Storage
@@ -56,9 +57,11 @@ struct SampleService: RegistrableService {
             return .init(
                 "\(TraceContext.current?.traceparent ?? "") \(call.trace?.state ?? "") \(call.identity?.subject ?? "")")
         case "slow":
+            context.logger.info("slow has begun")
             try await Task.sleep(for: .milliseconds(300))
             return .init("done")
         case "endless":
+            context.logger.info("endless has begun")
             try await Task.sleep(for: .seconds(600))
             return .init("never")
         case "today": return .init(context.clock.today.description)

@@ -3,6 +3,7 @@ import HTTP2
 import RPC
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ServiceKit
@@ -69,9 +70,7 @@ func withSample(
                 #expect(!told.contains("secret"))
                 let id = error.status?.details.compactMap { try? Google_Rpc_RequestInfo(unpackingAny: $0) }.first?
                     .requestID
-                for _ in 0..<200 where !logs.lines.contains(where: { $0["correlation_id"] as? String == id }) {
-                    try await Task.sleep(for: .milliseconds(5))
-                }
+                try await eventually { logs.lines.contains { $0["correlation_id"] as? String == id } }
                 let line = logs.lines.first { $0["correlation_id"] as? String == id }
                 #expect((line?["cause"] as? String)?.contains("secret") == true)
             }
@@ -98,9 +97,7 @@ func withSample(
         try await withSample { service, client, logs in
             _ = try await client.act("hello secret text")
             _ = try await failure { _ = try await client.act("refuse") }
-            for _ in 0..<200 where logs.lines.filter({ $0["message"] as? String == "call" }).count < 2 {
-                try await Task.sleep(for: .milliseconds(5))
-            }
+            try await eventually { logs.lines.count { $0["message"] as? String == "call" } >= 2 }
             let calls = logs.lines.filter { $0["message"] as? String == "call" }
             #expect(calls.map { $0["code"] as? String } == ["OK", "NOT_FOUND"])
             #expect(calls[0]["method"] as? String == "cdt.sample.v1.SampleService/Act")
@@ -153,12 +150,12 @@ func withSample(
     }
 
     @Test func stoppingLetsRunningCallsFinishAndEndsEndlessOnes() async throws {
-        try await withSample { service, client, _ in
+        try await withSample { service, client, logs in
             let endless = try await client.watch()
             var messages = endless.responses.makeAsyncIterator()
             #expect(try await messages.next()?.value == "begun")
             async let slow = client.act("slow")
-            try await Task.sleep(for: .milliseconds(100))
+            try await eventually { logs.lines.contains { $0["message"] as? String == "slow has begun" } }
             await service.stop()
             #expect(try await slow == "done")
             // Told so, not cut off when the grace time was over.
@@ -169,9 +166,9 @@ func withSample(
     }
 
     @Test func callsThatOutlastTheGraceTimeAreCutOff() async throws {
-        try await withSample { service, client, _ in
+        try await withSample { service, client, logs in
             let call = Task { try await client.act("endless", .init(retries: false)) }
-            try await Task.sleep(for: .milliseconds(100))
+            try await eventually { logs.lines.contains { $0["message"] as? String == "endless has begun" } }
             await service.stop()
             let error = try await failure { _ = try await call.value }
             #expect([.unavailable, .cancelled].contains(error.code), "\(error)")

@@ -139,7 +139,7 @@ final class Seen: Sendable {
 
     /// Waits until something is so.
     func eventually(_ condition: (State) -> Bool) async throws -> Bool {
-        for _ in 0..<2000 {
+        for _ in 0..<12_000 {
             if condition(now) { return true }
             try await Task.sleep(for: .milliseconds(5))
         }
