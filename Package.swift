@@ -135,7 +135,11 @@ let package = Package(
             // Child processes and scratch folders for tests.
             .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
             .executableTarget(
-                name: "bench-rpc-server", dependencies: ["RPC", "HTTP2", product("NIOPosix", "swift-nio")],
+                name: "bench-rpc-server",
+                dependencies: [
+                    "InteropService", "ServiceKit", "RPC", "HTTP2", product("NIOPosix", "swift-nio"), protobuf, logging,
+                    arguments,
+                ],
                 path: "Tests/Benchmarks/RPCServer", swiftSettings: strict),
 
             // `grpc.testing.TestService`, which the tests of the wire and other implementations' clients call.

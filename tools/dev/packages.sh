@@ -18,6 +18,12 @@ bench_packages=(
     nghttp2-client        # h2load makes the calls
     nghttp2-server        # nghttpd is what is compared with
 )
+# The other implementations ./dev bench rpc compares with; what cannot be had is named in its tables.
+rpc_bench_packages=(
+    g++ libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc        # gRPC C++
+    golang-go golang-google-grpc-dev golang-google-protobuf-dev                       # grpc-go
+    openssl                                                                           # a certificate
+)
 test_packages=(
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services

@@ -1,0 +1,1 @@
+../../../../InteropService/Generated/grpc_testing_messages.pb.swift

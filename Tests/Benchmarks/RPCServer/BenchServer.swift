@@ -1,0 +1,42 @@
+import ArgumentParser
+import Foundation
+import HTTP2
+import Logging
+import NIOPosix
+import RPC
+import ServiceKit
+
+/// Our side of `./dev bench rpc`: the measured methods on one event loop, bare or behind the interceptors of a service.
+@main struct BenchServer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-rpc-server", abstract: "Serve the measured methods on 127.0.0.1.")
+
+    @Argument(help: "TCP port.") var port: Int
+    @Flag(help: "Surround the handlers with what surrounds those of a service; log lines go to standard error.")
+    var stack = false
+    @ArgumentParser.Option(help: "PEM file of the certificate chain; TLS is on with it.") var tlsCertificate: String?
+    @ArgumentParser.Option(help: "PEM file of the certificate's key.") var tlsKey: String?
+
+    func run() async throws {
+        let services: [any RegistrableService] = [BareService(), MessageService()]
+        let server = RPCServer(
+            configuration: .init(
+                port: port, tls: tlsCertificate.map { TLS(certificateChainFile: $0, privateKeyFile: tlsKey) },
+                eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+            services: services, interceptors: stack ? interceptors(services) : [])
+        try await server.start()
+        // Until a signal ends the process.
+        while true { try await Task.sleep(for: .seconds(3600)) }
+    }
+
+    /// As `RunningService` makes them.
+    private func interceptors(_ services: [any RegistrableService]) -> [any ServerInterceptor] {
+        var router = ServiceRouter()
+        for service in services { service.register(in: &router) }
+        let log = LogWriter()
+        return InterceptorChain.make(
+            service: "bench", errorDomain: "bench.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
+            log: log, logLevel: .info, logger: Logger(label: "bench") { JSONLogHandler(label: $0, writer: log) },
+            authenticator: LocalAuthenticator(), drain: DrainSignal())
+    }
+}

@@ -1,0 +1,183 @@
+"""The servers that are compared: how each is built and started."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FLOOR = "nghttpd, same bytes"
+BARE, MESSAGES, STACK = "ours, bare handler", "ours, messages", "ours, whole stack"
+# Another face of a server that is measured under another name.
+TWINS = {"nghttpd, by GET", BARE}
+CPP, GO, GRPC_SWIFT = "gRPC C++, callback API", "grpc-go", "grpc-swift-2, NIO transport"
+
+WORK = Path(".local/bench")
+CERTIFICATE, KEY = WORK / "certificate.pem", WORK / "key.pem"
+
+
+class Missing(Exception):
+    """A server cannot be compared here; says why."""
+
+
+def run(command: list, **options) -> None:
+    """Runs a build step; its output is shown when it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    if done.returncode:
+        told = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        raise Missing(f"{command[0]} failed: {told[-1]}")
+
+
+def need(program: str, package: str) -> str:
+    found = shutil.which(program)
+    if not found:
+        raise Missing(f"{program} is not installed (Debian: {package})")
+    return found
+
+
+def certificate() -> None:
+    if not CERTIFICATE.exists():
+        run([need("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "3650", "-subj", "/CN=localhost", "-keyout", KEY, "-out", CERTIFICATE])
+
+
+def is_fresh(product: Path, *sources: Path) -> bool:
+    return product.exists() and all(product.stat().st_mtime > source.stat().st_mtime for source in sources)
+
+
+def build_ours(skip: bool) -> Path:
+    if not skip:
+        run(["swift", "build", "-c", "release", "--product", "bench-rpc-server"])
+    return Path(".build/release/bench-rpc-server").absolute()
+
+
+def build_grpc_swift(skip: bool) -> Path:
+    scratch = Path(".build-grpc-swift")
+    if not skip:
+        run(["swift", "build", "-c", "release", "--package-path", "Tests/Benchmarks/GRPCSwift", "--scratch-path",
+             scratch])
+    program = scratch / "release/bench-grpc-swift"
+    if not program.exists():
+        raise Missing("not built; run without --skip-build")
+    return program.absolute()
+
+
+def build_cpp() -> Path:
+    program, source, generated = WORK / "cpp-server", Path("Tests/Benchmarks/cpp/server.cc"), WORK / "cpp"
+    if not is_fresh(program, source):
+        plugin = need("grpc_cpp_plugin", "protobuf-compiler-grpc")
+        generated.mkdir(parents=True, exist_ok=True)
+        run(["protoc", "-I", "proto", f"--cpp_out={generated}", f"--grpc_out={generated}",
+             f"--plugin=protoc-gen-grpc={plugin}", *sorted(Path("proto/grpc/testing").glob("*.proto"))])
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "grpc++", "protobuf"], capture_output=True,
+                               text=True).stdout.split()
+        run([need("g++", "g++"), "-O2", "-std=c++17", "-I", generated, "-o", program, source,
+             *sorted(generated.glob("grpc/testing/*.cc")), *flags])
+    return program.absolute()
+
+
+def build_go() -> Path:
+    program, source = WORK / "go-server", Path("Tests/Benchmarks/go/server.go")
+    if not is_fresh(program, source):
+        # Debian's packages are a GOPATH of sources; modules would ask a registry.
+        environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
+                                    "GOCACHE": str((WORK / "go-cache").absolute())}
+        run([need("go", "golang-go"), "build", "-o", program.absolute(), source], env=environment)
+    return program.absolute()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A server to compare: `command(port)` starts it."""
+
+    def __init__(self, name: str, command, tls=False, grpc=True, get=False, paths=None, shapes=None):
+        self.name, self.command, self.tls, self.grpc, self.get = name, command, tls, grpc, get
+        self.paths = paths or {}  # by shape, instead of the shape's own
+        self.shapes = shapes  # those measured; None: all
+        self.process = self.port = None
+
+    def takes(self, shape) -> bool:
+        return self.shapes is None or shape.key in self.shapes
+
+    def path(self, shape) -> str:
+        return self.paths.get(shape.key, shape.path)
+
+    def start(self, core: int) -> None:
+        self.port = free_port()
+        command = ["taskset", "-c", core, *self.command(self.port)]
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > until:
+                    self.stop()
+                    raise Missing("it does not start") from None
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @property
+    def address(self) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+
+def comparisons(shapes, generated: Path, skip_build: bool):
+    """(name, make) of each: `make()` builds and returns the server, or raises `Missing`."""
+    files = WORK / "htdocs"
+    files.mkdir(parents=True, exist_ok=True)
+    for shape in shapes:
+        (files / shape.key).write_bytes(bytes(shape.reply_bytes))
+
+    def server(name, build, arguments=lambda program, port: [program, port], **options):
+        def make():
+            program = build()
+            return Server(name, lambda port: arguments(program, port), **options)
+
+        return name, make
+
+    def nghttpd(name, tls=False, **options):
+        options |= {"tls": tls, "grpc": False, "paths": {shape.key: f"/{shape.key}" for shape in shapes}}
+        common = ["-d", files, "-n", 1, "-a", "127.0.0.1"]
+        return server(
+            name, lambda: need("nghttpd", "nghttp2-server"),
+            lambda program, port: [program, *common, *([port, KEY, CERTIFICATE] if tls else ["--no-tls", port])],
+            **options)
+
+    def ours(name, *arguments, **options):
+        return server(name, lambda: build_ours(skip_build), lambda program, port: [program, port, *arguments], **options)
+
+    def with_tls(program, port):
+        return [program, port, CERTIFICATE, KEY]
+
+    unary = {"unary", "large"}
+    python = Path("Tests/Benchmarks/python/server.py").absolute()
+    return [
+        nghttpd(FLOOR),
+        nghttpd("nghttpd, by GET", get=True, shapes={"unary"}),
+        nghttpd("nghttpd, TLS", tls=True, shapes=unary),
+        ours(BARE, paths={"unary": "/bench.Bench/Unary"}, shapes={"unary"}),
+        ours(MESSAGES),
+        ours(STACK, "--stack"),
+        ours("ours, messages, TLS", "--tls-certificate", CERTIFICATE, "--tls-key", KEY, tls=True, shapes=unary),
+        server(CPP, build_cpp),
+        server("gRPC C++, TLS", build_cpp, with_tls, tls=True, shapes=unary),
+        server(GO, build_go),
+        server("grpc-go, TLS", build_go, with_tls, tls=True, shapes=unary),
+        server(GRPC_SWIFT, lambda: build_grpc_swift(skip_build)),
+        server("Python grpcio", lambda: sys.executable, lambda program, port: [program, python, generated, port]),
+    ]
