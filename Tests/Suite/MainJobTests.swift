@@ -51,6 +51,7 @@ import Testing
 
             // One mail to each who owes a report: a commune team's member, a hamlet team's leader.
             let owing = data.expectedReports - data.receivedReports
+            #expect(try await suite.plannedReminders("vn") == Int64(owing), "the whole country is this province here")
             let campaign = try await suite.remind()
             #expect(campaign.progress.state == .completed)
             #expect(campaign.progress.recipients == Int64(owing))

@@ -58,6 +58,13 @@ extension RunningSuite {
         return try Cdt_Notification_V1_GetCampaignResponse(jsonString: outcome.output)
     }
 
+    /// How many would be reminded.
+    func plannedReminders(_ unit: String) async throws -> Int64 {
+        let outcome = try await expectSuccess(
+            "notify", "remind", unit, "--month", SampleData.month, "--wait", "--plan", "-o", "json")
+        return try Cdt_Notification_V1_PlanCampaignResponse(jsonString: outcome.output).plan.recipients
+    }
+
     func mails() throws -> Mails {
         try JSONDecoder().decode(Mails.self, from: Data(contentsOf: URL(fileURLWithPath: "\(mailFolder)/counts.json")))
     }

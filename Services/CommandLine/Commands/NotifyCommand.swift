@@ -93,7 +93,8 @@ struct NotifyRemindCommand: ServiceCommand {
         var campaign = Cdt_Notification_V1_Campaign()
         campaign.displayName = "\(overdue ? "Overdue" : "Owed") reports \(month)"
         campaign.audience.unit = try await suite.unitName(unit, on: month.day(month.lastDay))
-        if campaign.audience.unit.isEmpty { campaign.audience.unit = "units/vn" }
+        // Notification takes no empty unit: nobody writes to the whole country by leaving something out.
+        if campaign.audience.unit.isEmpty { campaign.audience.unit = try await suite.nationName() }
         campaign.audience.report.period = "\(month)"
         campaign.audience.report.condition = overdue ? .overdue : .owes
         campaign.template = template

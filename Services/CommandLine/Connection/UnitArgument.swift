@@ -11,6 +11,13 @@ extension Connections {
         return try await resolve(code: text, on: date).unit.name
     }
 
+    /// The resource name of the country, the parent of its provinces.
+    func nationName() async throws -> String {
+        var request = Cdt_Registry_V1_ListUnitsRequest()
+        request.pageSize = 1
+        return try await registry.listUnits(request, options: call).units.first?.parent ?? ""
+    }
+
     func resolve(code: String, on date: String) async throws -> Cdt_Registry_V1_ResolveUnitCodeResponse {
         var request = Cdt_Registry_V1_ResolveUnitCodeRequest()
         request.code = code
