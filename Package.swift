@@ -164,8 +164,10 @@ let package = Package(
             tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
             tests(
                 "ServiceKit",
-                ["ServiceKit", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf, logging, crypto]
-                    + nio),
+                [
+                    "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf,
+                    logging, crypto,
+                ] + nio),
             tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
             tests("ActivityReporting", ["ActivityReporting"]),
             tests(

@@ -31,13 +31,8 @@ package enum FundingPolicyDefinition: ServiceDefinition {
             queries: EntitlementQueries(database: database, freshness: freshness),
             runs: RunBook(database: database, pageTokens: context.pageTokens, clock: context.clock))
         return ServiceParts(
-            services: [handlers, FeedServer(database: database, outbox: outbox)],
-            tasks: [
-                BackgroundTask(registry), BackgroundTask("funding runs") { await worker.run() },
-                .every(.seconds(86_400), "feed compaction") {
-                    _ = try await outbox.compact(in: database, at: context.clock.now.microseconds)
-                },
-            ])
+            services: [handlers], feed: FeedServer(database: database, outbox: outbox), consumers: [registry],
+            tasks: [BackgroundTask("funding runs") { await worker.run() }])
     }
 }
 

@@ -32,10 +32,7 @@ package enum NotificationDefinition: ServiceDefinition {
             database: context.database, channels: channels, dispatcher: dispatcher, clock: context.clock,
             pageTokens: context.pageTokens, freshness: { feeds.freshness })
         return ServiceParts(
-            services: [service],
-            tasks: [
-                BackgroundTask("feeds") { await feeds.run() },
-                BackgroundTask("dispatcher") { await dispatcher.run() },
-            ])
+            services: [service], consumers: feeds.consumers,
+            tasks: [BackgroundTask("dispatcher") { await dispatcher.run() }])
     }
 }

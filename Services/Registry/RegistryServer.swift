@@ -20,16 +20,8 @@ package enum RegistryServer: ServiceDefinition {
         let core = try await RegistryCore.open(
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],
             clock: context.clock)
-        let feed = FeedServer(database: core.database, outbox: core.outbox)
         return ServiceParts(
-            services: [RegistryHandlers(core), ImportHandlers(core), feed],
-            tasks: [
-                .every(.seconds(3600), "compaction of the feed") {
-                    for topic in [Recorder.facts, Recorder.contacts] {
-                        try await core.outbox.compact(
-                            topic: topic, in: core.database, at: core.clock.now.microseconds)
-                    }
-                }
-            ])
+            services: [RegistryHandlers(core), ImportHandlers(core)],
+            feed: FeedServer(database: core.database, outbox: core.outbox))
     }
 }

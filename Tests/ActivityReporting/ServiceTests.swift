@@ -138,11 +138,15 @@ struct ServiceTests {
     func submit() async throws {
         let registry = try await RegistryStandIn()
         try await registry.tellSmallTruth(members: 3)
-        try await Self.with(registry) { client, _ in
+        try await Self.with(registry) { client, service in
             let before = try await Self.wait(client, for: 3)
             #expect(before.figures.due == 3)
             #expect(before.registry.connected)
             #expect(before.registry.hasAsOf)
+            let metrics = service.context.metrics.exposition()
+            #expect(
+                metrics.contains("\nfeed_consumer_connected{consumer=\"registry.facts\",topic=\"registry.facts\"} 1\n"))
+            #expect(metrics.contains("\nfeed_server_followers 0\n"))
             let reply = try await client.submitReport(.with { $0.submission = Self.submission("p0") })
             #expect(reply.outcome == .applied)
             #expect(reply.obligation.state == .onTime)

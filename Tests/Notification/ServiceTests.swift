@@ -74,6 +74,11 @@ import Testing
         ])
         try await World.tell(try World.events(), service.context.database)
 
+        let metrics = service.context.metrics.exposition()
+        for topic in ["registry.facts", "registry.contacts", "activity.facts"] {
+            let labels = "{consumer=\"\(topic)\",topic=\"\(topic)\"}"
+            #expect(metrics.contains("\nfeed_consumer_connected\(labels) 0\n"), "\(topic)")
+        }
         let channels = try await client.listChannels(.init()).channels
         #expect(channels.map(\.on) == [true, false])
         #expect(channels[1].offReason.contains("--webhook-secret-file"))

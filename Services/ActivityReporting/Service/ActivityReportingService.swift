@@ -27,15 +27,8 @@ package enum ActivityReportingService: ServiceDefinition {
         let handlers = ActivityReportingHandlers(
             reporting: reporting, pageTokens: context.pageTokens, freshness: { registry.freshness })
         let reconciler = reporting.reconciler(logger: context.logger)
-        let (database, clock) = (context.database, context.clock)
         return ServiceParts(
-            services: [handlers, FeedServer(database: database, outbox: outbox)],
-            tasks: [
-                BackgroundTask(registry),
-                BackgroundTask("obligations") { await reconciler.run() },
-                .every(.seconds(3600), "outbox retention") {
-                    try await outbox.compact(topic: topic, in: database, at: clock.now.microseconds)
-                },
-            ])
+            services: [handlers], feed: FeedServer(database: context.database, outbox: outbox), consumers: [registry],
+            tasks: [BackgroundTask("obligations") { await reconciler.run() }])
     }
 }

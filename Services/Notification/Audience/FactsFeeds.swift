@@ -24,12 +24,7 @@ struct FactsFeeds: Sendable {
         self.activity = try consumer(.activityFacts, activity)
     }
 
-    /// Follows until the task is cancelled.
-    func run() async {
-        await withDiscardingTaskGroup { group in
-            for consumer in [facts, contacts, activity] { group.addTask { await consumer.run() } }
-        }
-    }
+    var consumers: [FeedConsumer] { [facts, contacts, activity] }
 
     var freshness: [Cdt_Common_V1_Freshness] {
         [Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity])]

@@ -48,6 +48,11 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
 
     package var statistics: Statistics { counters.withLock { $0 } }
 
+    /// Removes the history that no reader needs any more; for a daily task. `microseconds` is now, since 1970.
+    package func compact(at microseconds: Int64) async throws {
+        try await reader.outbox.compact(in: reader.database, at: microseconds)
+    }
+
     package func follow(
         _ request: Cdt_Feed_V1_FollowRequest, response: ResponseWriter<Cdt_Feed_V1_FollowResponse>,
         context: ServerContext

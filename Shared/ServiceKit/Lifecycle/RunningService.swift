@@ -46,6 +46,7 @@ package final class RunningService: Sendable {
             let parts = try await definition.make(context)
             readiness.add(parts.checks)
             StorageMetrics.register(context.database, in: metrics)
+            parts.register(in: metrics)
 
             let (services, health) = try assemble(parts, options, settings)
             var router = ServiceRouter()
@@ -60,7 +61,8 @@ package final class RunningService: Sendable {
             let server = RPCServer(
                 configuration: .init(host: endpoint.host, port: endpoint.port, tls: tls), services: services,
                 interceptors: interceptors)
-            let tasks = Task { await RunningService.run(parts.tasks + [purge(context)], logger: logger) }
+            let work = parts.allTasks(clock: context.clock) + [purge(context)]
+            let tasks = Task { await RunningService.run(work, logger: logger) }
             begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
             health.setAll(.serving)
@@ -144,10 +146,10 @@ package final class RunningService: Sendable {
         _ parts: ServiceParts, _ options: CommonOptions, _ settings: Settings
     ) throws -> (services: [any RegistrableService], health: HealthStatuses) {
         var router = ServiceRouter()
-        for service in parts.services { service.register(in: &router) }
+        for service in parts.allServices { service.register(in: &router) }
         let names = Set(router.methods.map(\.service)).sorted()
         let health = HealthStatuses(services: names)
-        var services = parts.services + [HealthService(statuses: health)]
+        var services = parts.allServices + [HealthService(statuses: health)]
         if try settings[options.reflection] == "on" {
             services += Reflection.services(listing: names + [Grpc_Health_V1_Health.name])
         }

@@ -19,13 +19,27 @@ package final class MetricsRegistry: Sendable {
     }
 
     /// A number that is read when someone asks; nil: not known now, and left out.
-    package func gauge(_ name: String, help: String, read: @escaping @Sendable () -> Double?) {
-        family(name, help: help, kind: .gauge, labels: []).add(labels: [], cell: .computed(read))
+    package func gauge(
+        _ name: String, help: String, labels: KeyValuePairs<String, String> = [:],
+        read: @escaping @Sendable () -> Double?
+    ) {
+        computed(name, help: help, kind: .gauge, labels: labels, read)
     }
 
     /// The same for a number that only rises.
-    package func counter(_ name: String, help: String, read: @escaping @Sendable () -> Double?) {
-        family(name, help: help, kind: .counter, labels: []).add(labels: [], cell: .computed(read))
+    package func counter(
+        _ name: String, help: String, labels: KeyValuePairs<String, String> = [:],
+        read: @escaping @Sendable () -> Double?
+    ) {
+        computed(name, help: help, kind: .counter, labels: labels, read)
+    }
+
+    private func computed(
+        _ name: String, help: String, kind: MetricFamily.Kind, labels: KeyValuePairs<String, String>,
+        _ read: @escaping @Sendable () -> Double?
+    ) {
+        family(name, help: help, kind: kind, labels: labels.map(\.key))
+            .add(labels: labels.map(\.value), cell: .computed(read))
     }
 
     /// How a quantity is spread; seconds, by default.

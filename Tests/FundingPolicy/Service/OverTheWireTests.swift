@@ -46,6 +46,10 @@ import Testing
             #expect(answer.freshness.source == "registry")
             #expect(!answer.freshness.connected)
             #expect(!answer.freshness.hasAsOf)
+            // Operators see the same.
+            let metrics = service.context.metrics.exposition()
+            #expect(metrics.contains("\nfeed_consumer_connected{consumer=\"registry\",topic=\"registry.facts\"} 0\n"))
+            #expect(metrics.contains("\nfeed_server_followers 0\n"))
         }
     }
 

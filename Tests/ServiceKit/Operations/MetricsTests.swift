@@ -11,6 +11,8 @@ import Testing
         metrics.gauge("in_flight", help: "Now.").with().set(2)
         metrics.gauge("known", help: "Read.") { 1.5 }
         metrics.gauge("unknown", help: "Read.") { nil }
+        metrics.counter("told", help: "Read.", labels: ["by": "one", "to": "a"]) { 4 }
+        metrics.counter("told", help: "Read.", labels: ["by": "two", "to": "a"]) { 5 }
         let seconds = metrics.histogram("seconds", help: "Time.", buckets: [0.1, 1]).with()
         seconds.observe(0.1)
         seconds.observe(.milliseconds(500))
@@ -34,6 +36,10 @@ import Testing
                 seconds_bucket{le="+Inf"} 3
                 seconds_sum 2.6
                 seconds_count 3
+                # HELP told Read.
+                # TYPE told counter
+                told{by="one",to="a"} 4
+                told{by="two",to="a"} 5
                 # HELP unknown Read.
                 # TYPE unknown gauge
 
