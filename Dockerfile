@@ -29,7 +29,8 @@ RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
         libnghttp2-14 libsqlite3-0 zlib1g libcurl4 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --create-home cdt
+    && useradd --system --uid 10001 --home-dir /data --create-home cdt \
+    && install -d -o cdt -m 700 /run/cdt
 COPY --from=build /out/bin /usr/local/bin
 USER cdt
 WORKDIR /data

@@ -1,5 +1,6 @@
 import ChangeFeed
 import Logging
+import RPC
 import ServiceKit
 import Storage
 
@@ -20,8 +21,10 @@ package enum NotificationDefinition: ServiceDefinition {
                 metadata: ["channel": "\(kind.name)", "reason": "\(off?.reason ?? "")"])
         }
         try await BuiltInTemplates.install(in: context.database, now: context.clock.now)
+        let token = try ContactsToken(NotificationOptions.contactsToken, in: context.settings)
         let feeds = try FactsFeeds(
             registry: RemoteFeed(try context.feed(of: "registry")),
+            contacts: RemoteFeed(try context.feed(of: "registry"), metadata: { token?.metadata ?? [:] }),
             activity: RemoteFeed(try context.feed(of: "activity")),
             database: context.database, logger: context.logger)
         var pace = Dispatcher.Options()

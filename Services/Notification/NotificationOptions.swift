@@ -34,10 +34,13 @@ enum NotificationOptions {
         "webhook-rate", in: 1...10_000, default: 50, help: "Webhook calls per second at most.")
     static let senders = Option<Int>.integer(
         "senders", in: 1...256, default: 8, help: "Messages of one channel under way at once.")
+    static let contactsToken = ContactsToken.option(
+        help: "A file with the token that the Registry asks of whoever follows its topic of contact data; the Registry "
+            + "is given the same. Not needed when the Registry listens on a loopback address without one.")
 
     static let all: [any AnyOption] = [
         smtpURL, smtpFrom, smtpUser, smtpPasswordFile, smtpStartTLS, smtpAuthorities, smtpRate, smtpTimeout,
-        webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, senders,
+        webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, senders, contactsToken,
     ]
 
     static func channels(_ settings: Settings) throws -> Channels {
@@ -60,7 +63,8 @@ enum NotificationOptions {
         var login: SMTPSettings.Login?
         switch (try settings[smtpUser], try settings[smtpPasswordFile]) {
         case (nil, nil): break
-        case (let user?, let file?): login = .init(user: user, password: try secret(file, smtpPasswordFile.name))
+        case (let user?, let file?):
+            login = .init(user: user, password: try SecretFile.read(file, of: smtpPasswordFile))
         default: throw ConfigurationError("--smtp-user and --smtp-password-file belong together; give both or neither")
         }
         let startTLS = try settings[smtpStartTLS]
@@ -84,22 +88,10 @@ enum NotificationOptions {
 
     static func webhook(_ settings: Settings) throws -> WebhookSettings? {
         guard let file = try settings[webhookSecretFile] else { return nil }
-        let secret = try secret(file, webhookSecretFile.name)
-        guard secret.utf8.count >= 32 else {
-            throw ConfigurationError(
-                "--webhook-secret-file: \(file) holds \(secret.utf8.count) bytes; at least 32 are needed, for example "
-                    + "from `openssl rand -base64 48`")
-        }
+        let secret = try SecretFile.read(file, of: webhookSecretFile, atLeast: 32)
         return WebhookSettings(
             signer: WebhookSigner(masterSecret: Array(secret.utf8)), allowPrivate: try settings[webhookAllowPrivate],
             certificateAuthorities: try settings[webhookAuthorities], ratePerSecond: Double(try settings[webhookRate]))
-    }
-
-    private static func secret(_ path: String, _ option: String) throws -> String {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw ConfigurationError("--\(option): \(path) cannot be read as text")
-        }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
 

@@ -13,7 +13,12 @@ package enum RegistryServer: ServiceDefinition {
         help: "Where the administrative units' files (communes.csv …) are, read when the database is new. Without it "
             + "they are looked for beside the program.")
 
-    package static let options: [any AnyOption] = [unitData]
+    private static let contactsToken = ContactsToken.option(
+        help: "A file with a secret of at least 32 characters. Only who shows it may follow the feed topic "
+            + "\(Recorder.contacts) (names, phones, e-mail and Zalo addresses); Notification is given the same file. Without "
+            + "it the topic is served to every caller where --listen is a loopback address, and to nobody elsewhere.")
+
+    package static let options: [any AnyOption] = [unitData, contactsToken]
     package static let migrations = [RegistrySchema.migrations]
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
@@ -22,6 +27,9 @@ package enum RegistryServer: ServiceDefinition {
             clock: context.clock)
         return ServiceParts(
             services: [RegistryHandlers(core), ImportHandlers(core)],
-            feed: FeedServer(database: core.database, outbox: core.outbox))
+            feed: FeedServer(
+                database: core.database, outbox: core.outbox,
+                access: .registry(
+                    core, token: try ContactsToken(contactsToken, in: context.settings), isLocal: context.isLocal)))
     }
 }

@@ -16,10 +16,13 @@ struct RunningRegistry: Sendable {
 
     static let shared = Task { try await start() }
 
-    static func start() async throws -> RunningRegistry {
+    private static func start() async throws -> RunningRegistry {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("registry-\(UUID())")
-        let service = try await ServiceHost.start(
-            RegistryServer.self, arguments: ["--data", folder.path, "--today", "2026-11-21", "--log-level", "error"])
+        return try await start(["--data", folder.path, "--today", "2026-11-21"])
+    }
+
+    static func start(_ arguments: [String]) async throws -> RunningRegistry {
+        let service = try await ServiceHost.start(RegistryServer.self, arguments: arguments + ["--log-level", "error"])
         let client = try RPCClient(
             targets: [.init(host: "127.0.0.1", port: service.endpoint.port)],
             options: .init(defaultTimeout: .seconds(120)))

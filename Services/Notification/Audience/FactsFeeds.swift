@@ -13,14 +13,17 @@ struct FactsFeeds: Sendable {
     private let contacts: FeedConsumer
     private let activity: FeedConsumer
 
-    init(registry: any FeedSource, activity: any FeedSource, database: Database, logger: Logger) throws {
+    init(
+        registry: any FeedSource, contacts: any FeedSource, activity: any FeedSource, database: Database,
+        logger: Logger
+    ) throws {
         func consumer(_ topic: FactsCopy.Topic, _ source: any FeedSource) throws -> FeedConsumer {
             try FeedConsumer(
                 name: topic.rawValue, source: source, topic: topic.rawValue, database: database, logger: logger,
                 reset: { try FactsCopy.reset(topic, $0) }, apply: { try FactsCopy.apply($0, $1) })
         }
         facts = try consumer(.registryFacts, registry)
-        contacts = try consumer(.registryContacts, registry)
+        self.contacts = try consumer(.registryContacts, contacts)
         self.activity = try consumer(.activityFacts, activity)
     }
 

@@ -54,6 +54,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case overCapacity = "OVER_CAPACITY"
     case belowMinimum = "BELOW_MINIMUM"
     case outsideCommune = "OUTSIDE_COMMUNE"
+    case contactsNotAllowed = "CONTACTS_NOT_ALLOWED"
     case policyOverlaps = "POLICY_OVERLAPS"
 
     // Imports.
@@ -77,6 +78,7 @@ extension Reason {
             .batchNotFound:
             .notFound
         case .externalIDTaken, .hamletExists: .alreadyExists
+        case .contactsNotAllowed: .permissionDenied
         case .unitNotInForce, .wrongUnitLevel, .hamletAmbiguous, .unitHasActiveTeam, .statusNotAllowed, .levelChanged,
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated:
@@ -220,6 +222,11 @@ extension Reason {
             ("the team has {current} members, fewer than {minimum}", "tổ có {current} thành viên, ít hơn {minimum}")
         case .outsideCommune:
             ("{unit} is outside the team's commune, {commune}", "{unit} nằm ngoài xã của tổ, {commune}")
+        case .contactsNotAllowed:
+            (
+                "{topic} is personal data; give Notification and the Registry the same --contacts-token-file",
+                "{topic} là dữ liệu cá nhân; hãy cấp cho Notification và Registry cùng một --contacts-token-file"
+            )
         case .policyOverlaps:
             (
                 "the jurisdiction has a policy for this level from {from} to {to}",

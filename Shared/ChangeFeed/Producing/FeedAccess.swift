@@ -29,10 +29,12 @@ package struct FeedFilter: Sendable {
 
 /// Decides who may read which topic. Asked once for each stream, before anything is read.
 package struct FeedAccess: Sendable {
-    let filter: @Sendable (_ topic: String, _ context: ServerContext) throws -> FeedFilter
+    let filter: @Sendable (_ topic: String, _ context: ServerContext) async throws -> FeedFilter
 
-    /// `filter` throws an `RPCError` (PERMISSION_DENIED) for a topic the caller may not read.
-    package init(_ filter: @escaping @Sendable (_ topic: String, _ context: ServerContext) throws -> FeedFilter) {
+    /// `filter` throws an error of status PERMISSION_DENIED for a topic the caller may not read.
+    package init(
+        _ filter: @escaping @Sendable (_ topic: String, _ context: ServerContext) async throws -> FeedFilter
+    ) {
         self.filter = filter
     }
 

@@ -60,7 +60,7 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
         do {
             // An unknown topic is told before the access to it is judged: topics are documented, not secret.
             _ = try reader.topic(request.topic)
-            let filter = try access.filter(request.topic, context)
+            let filter = try await access.filter(request.topic, context)
             try await offLoop { try await self.follow(request, filter: filter) { try await response.write($0) } }
         } catch let error as FeedError {
             throw error.rpcError

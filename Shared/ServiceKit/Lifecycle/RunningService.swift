@@ -137,7 +137,7 @@ package final class RunningService: Sendable {
         return ServiceContext(
             identity: definition.identity, settings: settings, database: database, clock: try options.clock(settings),
             logger: logger, metrics: metrics, pageTokens: try await PageTokens.load(from: database),
-            drain: DrainSignal(),
+            isLocal: try settings[options.listen].isLoopback, drain: DrainSignal(),
             clients: PeerClients(endpoints: endpoints, tls: authorities.map { TLS(trustedAuthoritiesFile: $0) }))
     }
 

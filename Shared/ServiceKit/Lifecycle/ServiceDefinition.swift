@@ -52,6 +52,8 @@ package struct ServiceContext: Sendable {
     package let logger: Logger
     package let metrics: MetricsRegistry
     package let pageTokens: PageTokens
+    /// Only this machine reaches the port of calls.
+    package let isLocal: Bool
     /// Streams without an end may wait for it; those named `Watch…` and `Follow…` are ended anyway.
     package let drain: DrainSignal
     let clients: PeerClients

@@ -29,7 +29,8 @@ public enum Cdt_Feed_V1_FeedService {
         /// state of its aggregate, so the newest version of an aggregate replaces the ones before. Retained history may be
         /// compacted to the newest version of each aggregate; a new consumer therefore starts with an empty cursor.
         /// When caught up, the server sends a response without events at least every 10 seconds, which moves `as_of`.
-        /// Errors: INVALID_ARGUMENT (UNKNOWN_TOPIC, INVALID_CURSOR); OUT_OF_RANGE (CURSOR_EXPIRED: start again with an empty cursor).
+        /// Errors: INVALID_ARGUMENT (UNKNOWN_TOPIC, INVALID_CURSOR); OUT_OF_RANGE (CURSOR_EXPIRED: start again with an empty cursor);
+        /// PERMISSION_DENIED for a topic that the caller may not read; RESOURCE_EXHAUSTED (TOO_MANY_FOLLOWERS).
         func follow(_ request: Cdt_Feed_V1_FollowRequest, response: ResponseWriter<Cdt_Feed_V1_FollowResponse>, context: ServerContext) async throws
     }
 
@@ -47,7 +48,8 @@ public enum Cdt_Feed_V1_FeedService {
         /// state of its aggregate, so the newest version of an aggregate replaces the ones before. Retained history may be
         /// compacted to the newest version of each aggregate; a new consumer therefore starts with an empty cursor.
         /// When caught up, the server sends a response without events at least every 10 seconds, which moves `as_of`.
-        /// Errors: INVALID_ARGUMENT (UNKNOWN_TOPIC, INVALID_CURSOR); OUT_OF_RANGE (CURSOR_EXPIRED: start again with an empty cursor).
+        /// Errors: INVALID_ARGUMENT (UNKNOWN_TOPIC, INVALID_CURSOR); OUT_OF_RANGE (CURSOR_EXPIRED: start again with an empty cursor);
+        /// PERMISSION_DENIED for a topic that the caller may not read; RESOURCE_EXHAUSTED (TOO_MANY_FOLLOWERS).
         public func follow(_ request: Cdt_Feed_V1_FollowRequest, options: CallOptions = .defaults) async throws -> ServerStreamingCall<Cdt_Feed_V1_FollowResponse> {
             try await rpc.serverStreaming(
                 Method.follow, request, options: options,
