@@ -361,6 +361,29 @@ import Testing
         #expect(Set(teams.map(\.provinceCode)) == ["11"])
         #expect(teams.map(\.externalID) == ["e0", "e1"])
         #expect(members.map(\.externalID) == ["em"])
+        func people(of source: String) async throws -> [String] {
+            var people: [String] = []
+            let request = Cdt_Registry_V1_ExportMembersRequest.with {
+                $0.unit = commune
+                $0.date = "2024-10-15"
+                $0.sourceSystem = source
+            }
+            for try await page in try await registry.imports.exportMembers(request).responses {
+                #expect(page.people.count == page.rows.count && page.names.count == page.rows.count)
+                people += page.people
+            }
+            return people
+        }
+        let person = try await registry.registry.getPerson(
+            .with {
+                $0.source.sourceSystem = "test-export"
+                $0.source.externalID = "em"
+            }
+        ).person.name
+        #expect(try await people(of: "") == [person])
+        #expect(try await people(of: "test-export") == [person])
+        #expect(try await people(of: "another").isEmpty)
+        #expect(await registry.failure { _ = try await people(of: "Not A System") }.reason == "INVALID_SOURCE")
         let back = teams.enumerated().map { index, row in
             Cdt_Registry_V1_ImportRow.with {
                 $0.rowNumber = Int64(index + 1)

@@ -137,9 +137,7 @@ struct ReportSubmitFileCommand: ServiceCommand {
         let submission = BulkSubmission(
             suite: suite, lines: lines, month: month,
             unit: try await suite.unitName(unit, on: month.day(month.lastDay)), source: source, platform: platform)
-        let progress = ProgressLine(label: "reports", unit: "reports")
-        let result = try await submission.run(progress: progress)
-        progress.finish()
+        let result = try await submission.run()
         var last = Cdt_Activity_V1_SubmitReportsResponse()
         last.verdicts = result.problems
         try output.show(last) {

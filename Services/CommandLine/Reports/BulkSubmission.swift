@@ -24,10 +24,10 @@ struct BulkSubmission {
     let source: String
     let platform: String
     private static let submissionsPerMessage = 250
-    private static let concurrentReads = 16
 
-    func run(progress: ProgressLine) async throws -> Result {
-        let teams = try await teamKeys()
+    func run() async throws -> Result {
+        let members = try await membersByTeam()
+        let progress = ProgressLine(label: "reports", unit: "reports")
         let call = try await suite.activity.submitReports(options: suite.stream)
         let done = Mutex(0)
         let receiver = Task { [responses = call.responses] in
@@ -53,7 +53,7 @@ struct BulkSubmission {
                 let page = try await suite.activity.listObligations(request, options: suite.call)
                 request.pageToken = page.nextPageToken
                 obligations += page.obligations.count
-                for submission in try await submissions(for: page.obligations, teams: teams) {
+                for submission in submissions(for: page.obligations, members: members) {
                     message.submissions.append(submission)
                     submitted += 1
                     if message.submissions.count == Self.submissionsPerMessage {
@@ -73,37 +73,22 @@ struct BulkSubmission {
         }
         var result = try await receiver.value
         progress.update(done.withLock { $0 })
+        progress.finish()
         result.obligations = obligations
         result.submitted = submitted
         return result
     }
 
-    /// Teams of the unit at the end of the month that came from the source system, with their keys there.
-    private func teamKeys() async throws -> Set<String> {
-        var request = Cdt_Registry_V1_ListTeamsRequest()
-        request.unit = unit
-        request.date = month.day(month.lastDay)
-        let teams = try await allPages { token, size in
-            request.pageToken = token
-            request.pageSize = size
-            let page = try await suite.registry.listTeams(request, options: suite.call)
-            return (page.teams, page.nextPageToken)
-        }
-        return Set(teams.lazy.filter { $0.sourceSystem == source }.map(\.name))
-    }
-
     private func submissions(
-        for obligations: [Cdt_Activity_V1_Obligation], teams: Set<String>
-    ) async throws -> [Cdt_Activity_V1_ReportSubmission] {
-        let owing = obligations.filter { teams.contains($0.team) }
-        let members = try await memberKeys(of: Set(owing.map(\.team)))
-        return owing.compactMap { obligation in
-            let keys = members[obligation.team] ?? []
-            let own = obligation.person.isEmpty ? keys : keys.filter { $0.person == obligation.person }
+        for obligations: [Cdt_Activity_V1_Obligation], members: [String: [Member]]
+    ) -> [Cdt_Activity_V1_ReportSubmission] {
+        obligations.compactMap { obligation in
+            let team = members[obligation.team] ?? []
+            let own = obligation.person.isEmpty ? team : team.filter { $0.person == obligation.person }
             guard
                 let report = ReportDraft.report(
-                    of: own.compactMap { lines[$0.key] }, team: obligation.team, person: obligation.person,
-                    month: month, platform: platform)
+                    of: own.map(\.line), team: obligation.team, person: obligation.person, month: month,
+                    platform: platform)
             else { return nil }
             var submission = Cdt_Activity_V1_ReportSubmission()
             // The obligation names the operation: the same file submitted twice is the same operations.
@@ -113,37 +98,32 @@ struct BulkSubmission {
         }
     }
 
-    private typealias MemberKey = (person: String, key: String)
+    /// A member who is in the file.
+    private struct Member {
+        let person: String
+        let line: ReportLine
+    }
 
-    /// The members of each team in the month, by their keys in the source system.
-    private func memberKeys(of teams: Set<String>) async throws -> [String: [MemberKey]] {
-        let registry = try suite.registry
-        let options = suite.call
-        let date = month.day(month.lastDay)
-        let source = source
-        return try await withThrowingTaskGroup(of: (String, [MemberKey]).self) { group in
-            var waiting = teams.sorted()[...]
-            func startNext() {
-                guard let team = waiting.popFirst() else { return }
-                group.addTask {
-                    var request = Cdt_Registry_V1_ListMembershipsRequest()
-                    request.parent = team
-                    request.date = date
-                    request.pageSize = 1000
-                    let answer = try await registry.listMemberships(request, options: options)
-                    return (
-                        team,
-                        answer.memberships.filter { $0.sourceSystem == source }.map { ($0.person, $0.externalID) }
-                    )
+    /// The members that came from the source system and have a row, by team: one stream, however many teams there are.
+    private func membersByTeam() async throws -> [String: [Member]] {
+        var request = Cdt_Registry_V1_ExportMembersRequest()
+        request.unit = unit
+        request.date = month.day(month.lastDay)
+        request.sourceSystem = source
+        let progress = ProgressLine(label: "members", unit: "members", total: lines.members)
+        var members: [String: [Member]] = [:]
+        var seen = 0
+        for try await part in try await suite.imports.exportMembers(request, options: suite.stream).responses {
+            for ((row, name), person) in zip(zip(part.rows, part.names), part.people) {
+                seen += 1
+                guard let line = lines[row.externalID], let team = name.firstRange(of: "/memberships/") else {
+                    continue
                 }
+                members[String(name[..<team.lowerBound]), default: []].append(Member(person: person, line: line))
             }
-            for _ in 0..<Self.concurrentReads { startNext() }
-            var keys: [String: [MemberKey]] = [:]
-            while let (team, members) = try await group.next() {
-                keys[team] = members
-                startNext()
-            }
-            return keys
+            progress.update(seen)
         }
+        progress.finish()
+        return members
     }
 }

@@ -31,7 +31,8 @@ struct ExportCalls: Sendable {
         _ request: Cdt_Registry_V1_ExportMembersRequest, by caller: Caller,
         send: (Cdt_Registry_V1_ExportMembersResponse) async throws -> Void
     ) async throws {
-        let (unit, day) = try read(request.unit, request.date)
+        let (unit, day) = try read(request.unit, request.date, source: request.sourceSystem)
+        let source = request.sourceSystem
         // One line tells of the whole export, before anything leaves.
         try await PeopleCalls(core: core).auditRead(["\(units[unit].id.unitName)/members@\(day)"], by: caller)
         try await pages(under: unit, on: day) { tx, teams in
@@ -41,9 +42,11 @@ struct ExportCalls: Sendable {
                     for membership in try MembershipStore.list(
                         team: team.id, person: nil, on: day, after: nil, limit: .max, in: tx)
                     {
+                        guard source.isEmpty || membership.source?.system == source else { continue }
                         guard let person = try PersonStore.person(membership.person, in: tx) else { continue }
                         response.rows.append(row(membership, person, team))
                         response.names.append(membership.resourceName)
+                        response.people.append(person.id.personName)
                     }
                 }
             }
@@ -52,9 +55,12 @@ struct ExportCalls: Sendable {
         }
     }
 
-    private func read(_ unit: String, _ date: String) throws -> (UnitRank, LocalDate) {
+    private func read(_ unit: String, _ date: String, source: String = "") throws -> (UnitRank, LocalDate) {
         var reader = RequestReader(core)
         let day = reader.day(date)
+        if !source.isEmpty, !ImportHeader.isSystemName(source) {
+            reader.fields.add(Problem(.invalidSource, "source_system", ["value": PersonFields.shown(source)]))
+        }
         let rank = reader.coded(unit, "unit")
         try reader.refuse()
         return (rank ?? UnitIndex.nation, day.date)

@@ -580,6 +580,9 @@ public nonisolated struct Cdt_Registry_V1_ExportMembersRequest: Sendable {
   /// The day; empty: today. Memberships in force on that day in ACTIVE and SUSPENDED teams are exported.
   public var date: String = String()
 
+  /// Only memberships that came from this system, so that `external_id` is a key of it; empty: all.
+  public var sourceSystem: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -599,6 +602,9 @@ public nonisolated struct Cdt_Registry_V1_ExportMembersResponse: Sendable {
 
   /// The day used.
   public var date: String = String()
+
+  /// `people/{id}` of each row.
+  public var people: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1558,7 +1564,7 @@ nonisolated extension Cdt_Registry_V1_ExportTeamsResponse: SwiftProtobuf.Message
 
 nonisolated extension Cdt_Registry_V1_ExportMembersRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ExportMembersRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{1}date\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{1}date\0\u{3}source_system\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1568,6 +1574,7 @@ nonisolated extension Cdt_Registry_V1_ExportMembersRequest: SwiftProtobuf.Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.unit) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.sourceSystem) }()
       default: break
       }
     }
@@ -1580,12 +1587,16 @@ nonisolated extension Cdt_Registry_V1_ExportMembersRequest: SwiftProtobuf.Messag
     if !self.date.isEmpty {
       try visitor.visitSingularStringField(value: self.date, fieldNumber: 2)
     }
+    if !self.sourceSystem.isEmpty {
+      try visitor.visitSingularStringField(value: self.sourceSystem, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Registry_V1_ExportMembersRequest, rhs: Cdt_Registry_V1_ExportMembersRequest) -> Bool {
     if lhs.unit != rhs.unit {return false}
     if lhs.date != rhs.date {return false}
+    if lhs.sourceSystem != rhs.sourceSystem {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1593,7 +1604,7 @@ nonisolated extension Cdt_Registry_V1_ExportMembersRequest: SwiftProtobuf.Messag
 
 nonisolated extension Cdt_Registry_V1_ExportMembersResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ExportMembersResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rows\0\u{1}names\0\u{1}date\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rows\0\u{1}names\0\u{1}date\0\u{1}people\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1604,6 +1615,7 @@ nonisolated extension Cdt_Registry_V1_ExportMembersResponse: SwiftProtobuf.Messa
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.rows) }()
       case 2: try { try decoder.decodeRepeatedStringField(value: &self.names) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.people) }()
       default: break
       }
     }
@@ -1619,6 +1631,9 @@ nonisolated extension Cdt_Registry_V1_ExportMembersResponse: SwiftProtobuf.Messa
     if !self.date.isEmpty {
       try visitor.visitSingularStringField(value: self.date, fieldNumber: 3)
     }
+    if !self.people.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.people, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1626,6 +1641,7 @@ nonisolated extension Cdt_Registry_V1_ExportMembersResponse: SwiftProtobuf.Messa
     if lhs.rows != rhs.rows {return false}
     if lhs.names != rhs.names {return false}
     if lhs.date != rhs.date {return false}
+    if lhs.people != rhs.people {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -2306,7 +2306,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__export_teams_response__descr
   (ProtobufCMessageInit) cdt__registry__v1__export_teams_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_request__field_descriptors[3] =
 {
   {
     "unit",
@@ -2332,15 +2332,28 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_request_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "source_system",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__ExportMembersRequest, source_system),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__export_members_request__field_indices_by_name[] = {
   1,   /* field[1] = date */
+  2,   /* field[2] = source_system */
   0,   /* field[0] = unit */
 };
 static const ProtobufCIntRange cdt__registry__v1__export_members_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__export_members_request__descriptor =
 {
@@ -2350,14 +2363,14 @@ const ProtobufCMessageDescriptor cdt__registry__v1__export_members_request__desc
   "Cdt__Registry__V1__ExportMembersRequest",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__ExportMembersRequest),
-  2,
+  3,
   cdt__registry__v1__export_members_request__field_descriptors,
   cdt__registry__v1__export_members_request__field_indices_by_name,
   1,  cdt__registry__v1__export_members_request__number_ranges,
   (ProtobufCMessageInit) cdt__registry__v1__export_members_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_response__field_descriptors[4] =
 {
   {
     "rows",
@@ -2395,16 +2408,29 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__export_members_response
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "people",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Cdt__Registry__V1__ExportMembersResponse, n_people),
+    offsetof(Cdt__Registry__V1__ExportMembersResponse, people),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__export_members_response__field_indices_by_name[] = {
   2,   /* field[2] = date */
   1,   /* field[1] = names */
+  3,   /* field[3] = people */
   0,   /* field[0] = rows */
 };
 static const ProtobufCIntRange cdt__registry__v1__export_members_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__export_members_response__descriptor =
 {
@@ -2414,7 +2440,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__export_members_response__des
   "Cdt__Registry__V1__ExportMembersResponse",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__ExportMembersResponse),
-  3,
+  4,
   cdt__registry__v1__export_members_response__field_descriptors,
   cdt__registry__v1__export_members_response__field_indices_by_name,
   1,  cdt__registry__v1__export_members_response__number_ranges,

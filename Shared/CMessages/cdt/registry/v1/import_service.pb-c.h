@@ -607,10 +607,14 @@ struct  Cdt__Registry__V1__ExportMembersRequest
    * The day; empty: today. Memberships in force on that day in ACTIVE and SUSPENDED teams are exported.
    */
   char *date;
+  /*
+   * Only memberships that came from this system, so that `external_id` is a key of it; empty: all.
+   */
+  char *source_system;
 };
 #define CDT__REGISTRY__V1__EXPORT_MEMBERS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__export_members_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -633,10 +637,15 @@ struct  Cdt__Registry__V1__ExportMembersResponse
    * The day used.
    */
   char *date;
+  /*
+   * `people/{id}` of each row.
+   */
+  size_t n_people;
+  char **people;
 };
 #define CDT__REGISTRY__V1__EXPORT_MEMBERS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__export_members_response__descriptor) \
-    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /* Cdt__Registry__V1__ImportHeader methods */
