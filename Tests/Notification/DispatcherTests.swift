@@ -183,6 +183,22 @@ import Testing
         await database.close()
     }
 
+    @Test func aTemplateThatCannotBeReadNowCostsNoMessage() async throws {
+        let database = try await World.populated()
+        let sender = RecordingSender()
+        let dispatcher = dispatcher(database, [sender])
+        let campaign = try await World.launch(in: database)
+        while try state(database, campaign) == .expanding { _ = try await dispatcher.pass() }
+        let claimed = try #require(try await dispatcher.pass().claimed.first)
+        let courier = Courier(
+            database: database, channels: Channels(senders: [sender]), clock: .system, threadsPerChannel: 1)
+        await database.close()
+        let outcome = await courier.attempt(claimed)
+        #expect(outcome.kind == .transient)
+        #expect(outcome.failure == .temporary)
+        #expect(sender.sent.isEmpty)
+    }
+
     @Test func aCancelledCampaignSendsNothingMore() async throws {
         let database = try await World.populated()
         let sender = RecordingSender()
@@ -210,11 +226,18 @@ import Testing
         let dispatcher = dispatcher(database, [sender])
         _ = try await World.launch(in: database)
         try await settle(dispatcher)
-        let tried = sender.sent.count
-        #expect(tried <= 4)
+        #expect(Set(sender.sent.map(\.recipient)).count == 4)
+        #expect(sender.sent.count == 4)
         let pause = try #require(dispatcher.pause(of: .email))
         #expect(pause.reason == "refused")
         #expect(pause.until > clock.now)
+        // Others wait too while the provider is left alone.
+        _ = try await World.launch(in: database)
+        try await settle(dispatcher)
+        #expect(sender.sent.count == 4)
+        clock.advance(by: .seconds(2))
+        try await settle(dispatcher)
+        #expect(sender.sent.count == 8)
         await database.close()
     }
 

@@ -1,11 +1,10 @@
 import Logging
-import NIOPosix
 import ServiceKit
 import Storage
 import Synchronization
 
-/// Takes messages out of the outbox and sends them: claims with leases, sends on a channel's own threads, records what
-/// came of each try. All that must survive is in the database; what is here is only this process's pace.
+/// Takes messages out of the outbox and has them sent: claims with leases, and records what came of each try. All that
+/// must survive is in the database; what is here is only this process's pace.
 final class Dispatcher: Sendable {
     struct Options: Sendable {
         /// Threads, and so messages under way at once, for each channel.
@@ -31,12 +30,9 @@ final class Dispatcher: Sendable {
     }
 
     private struct State {
-        var limiters: [ChannelKind: RateLimiter] = [:]
-        var pauseReasons: [ChannelKind: String] = [:]
-        var underWay: [ChannelKind: Int] = [:]
+        var paces: ChannelPaces
         /// Teams of the campaigns that are being expanded.
         var teams: [String: [String]] = [:]
-        var templates: [String: CompiledTemplate] = [:]
     }
 
     private let database: Database
@@ -46,7 +42,7 @@ final class Dispatcher: Sendable {
     private let options: Options
     private let logger: Logger
     private let expansion: AudienceExpansion
-    private let threads: [ChannelKind: NIOThreadPool]
+    private let courier: Courier
     private let state: Mutex<State>
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
@@ -62,28 +58,15 @@ final class Dispatcher: Sendable {
         self.options = options
         self.machine = machine
         expansion = AudienceExpansion(database: database)
-        var threads: [ChannelKind: NIOThreadPool] = [:]
-        var state = State()
-        for sender in channels.on {
-            threads[sender.kind] = NIOThreadPool(numberOfThreads: options.sendersPerChannel)
-            state.limiters[sender.kind] = RateLimiter(rate: sender.ratePerSecond)
-        }
-        self.threads = threads
-        self.state = Mutex(state)
+        courier = Courier(
+            database: database, channels: channels, clock: clock, threadsPerChannel: options.sendersPerChannel)
+        state = Mutex(State(paces: ChannelPaces(channels.on, sendersPerChannel: options.sendersPerChannel)))
         (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        for pool in threads.values { pool.start() }
-    }
-
-    deinit {
-        for pool in threads.values { pool.shutdownGracefully { _ in } }
     }
 
     /// Since when and why a provider is left alone.
     func pause(of kind: ChannelKind) -> (until: Instant, reason: String)? {
-        state.withLock { state in
-            guard let until = state.limiters[kind]?.pausedUntil, until > clock.now else { return nil }
-            return (until, state.pauseReasons[kind] ?? "")
-        }
+        state.withLock { $0.paces.pause(of: kind, now: clock.now) }
     }
 
     // MARK: The loop
@@ -208,9 +191,9 @@ final class Dispatcher: Sendable {
                 pass.lookAgain(at: due)
                 continue
             }
-            let granted = take(channel, now: now)
+            let granted = state.withLock { $0.paces.take(channel, now: now) }
             guard granted > 0 else {
-                pass.lookAgain(at: nextToken(channel, now: now))
+                pass.lookAgain(at: state.withLock { $0.paces.next(channel, now: now) })
                 continue
             }
             let random = (0..<granted).map { _ in Double.random(in: 0..<1) }
@@ -220,7 +203,9 @@ final class Dispatcher: Sendable {
                     campaign: campaign.id, channel: channel, limit: granted, leaseUntil: lease, now: now,
                     random: random, machine: machine, transaction)
             }
-            begin(result.claimed.count, giveBack: granted - result.claimed.count, channel)
+            state.withLock {
+                $0.paces.begin(result.claimed.count, giveBack: granted - result.claimed.count, channel)
+            }
             pass.claimed += result.claimed
             pass.lookAgain(at: now)
         }
@@ -245,9 +230,16 @@ final class Dispatcher: Sendable {
 
     /// Sends one claimed message and records what came of it.
     func send(_ claimed: ClaimedMessage) async {
-        let outcome = await attempt(claimed)
+        let outcome = await courier.attempt(claimed)
         let now = clock.now
-        finish(claimed.channel, outcome, now: now)
+        let paused = state.withLock { $0.paces.finish(claimed.channel, outcome, now: now) }
+        if let paused {
+            logger.warning(
+                "a provider is left alone",
+                metadata: [
+                    "channel": "\(claimed.channel.name)", "until": "\(paused)", "reason": "\(outcome.detail)",
+                ])
+        }
         let random = Double.random(in: 0..<1)
         // The message is out: its state must not be lost to a moment's trouble with the disk. If it is for good, the
         // lease runs out, and the message is AMBIGUOUS rather than sent again.
@@ -267,94 +259,5 @@ final class Dispatcher: Sendable {
             }
         }
         waker.yield()
-    }
-
-    private func attempt(_ claimed: ClaimedMessage) async -> SendOutcome {
-        guard let sender = channels.sender(claimed.channel), let threads = threads[claimed.channel] else {
-            return SendOutcome(kind: .transient, failure: .configuration, detail: "the channel is off")
-        }
-        switch await render(claimed) {
-        case .failure(let violations):
-            return SendOutcome(kind: .permanent, failure: .template, detail: violations.summary)
-        case .success(let message):
-            do {
-                return try await threads.runIfActive { sender.send(message) }
-            } catch {
-                return SendOutcome(kind: .transient, failure: .connection, detail: "the service is stopping")
-            }
-        }
-    }
-
-    private func render(_ claimed: ClaimedMessage) async -> Result<OutgoingMessage, ViolationList> {
-        let content = claimed.campaign.content
-        guard let template = await template(content.template, version: content.templateVersion),
-            let id = UniqueID(claimed.delivery.id)
-        else { return .failure(ViolationList(violations: [.invalidName("template", form: "templates/{id}")])) }
-        return template.values(content.parameters, filledIn: content.filledIn, field: "parameters").flatMap { own in
-            let values = own.merging(claimed.facts.values) { _, fact in fact }
-            return template.render(.init(language: content.language, channel: claimed.channel), values).map { message in
-                OutgoingMessage(
-                    campaign: "campaigns/\(claimed.campaign.id)", deliveryID: id,
-                    recipient: "people/\(claimed.delivery.person)", recipientName: claimed.facts.name,
-                    address: claimed.address, language: content.language, message: message,
-                    subjects: claimed.facts.subjects, createdAt: claimed.delivery.createdAt, now: clock.now)
-            }
-        }
-    }
-
-    private func template(_ id: String, version: Int) async -> CompiledTemplate? {
-        let key = "\(id)/\(version)"
-        if let known = state.withLock({ $0.templates[key] }) { return known }
-        let stored = try? await database.readPooled { try TemplateStore.get(id, version: version, $0) }
-        guard let template = stored?.template, let compiled = try? CompiledTemplate(template) else { return nil }
-        state.withLock { state in
-            if state.templates.count > 100 { state.templates = [:] }
-            state.templates[key] = compiled
-        }
-        return compiled
-    }
-
-    // MARK: Pace
-
-    /// How many messages of a channel may begin now: free threads, and what the provider's rate allows.
-    private func take(_ channel: ChannelKind, now: Instant) -> Int {
-        state.withLock { state in
-            let free = options.sendersPerChannel - (state.underWay[channel] ?? 0)
-            return free > 0 ? state.limiters[channel]?.take(upTo: free, now: now) ?? 0 : 0
-        }
-    }
-
-    private func begin(_ count: Int, giveBack unused: Int, _ channel: ChannelKind) {
-        state.withLock { state in
-            state.underWay[channel, default: 0] += count
-            state.limiters[channel]?.giveBack(unused)
-        }
-    }
-
-    /// Nil when all threads are busy: the first that ends will call.
-    private func nextToken(_ channel: ChannelKind, now: Instant) -> Instant? {
-        state.withLock { state in
-            guard (state.underWay[channel] ?? 0) < options.sendersPerChannel else { return nil }
-            return state.limiters[channel]?.nextToken(now: now)
-        }
-    }
-
-    private func finish(_ channel: ChannelKind, _ outcome: SendOutcome, now: Instant) {
-        let paused: Instant? = state.withLock { state in
-            state.underWay[channel, default: 1] -= 1
-            if outcome.kind == .accepted {
-                state.limiters[channel]?.succeeded()
-                return nil
-            }
-            guard outcome.concernsProvider else { return nil }
-            state.limiters[channel]?.pause(now: now, asked: outcome.retryAfter)
-            state.pauseReasons[channel] = outcome.detail
-            return state.limiters[channel]?.pausedUntil
-        }
-        if let paused {
-            logger.warning(
-                "a provider is left alone",
-                metadata: ["channel": "\(channel.name)", "until": "\(paused)", "reason": "\(outcome.detail)"])
-        }
     }
 }
