@@ -77,7 +77,7 @@ package struct RunWorker: Sendable {
     }
 
     private enum Part: Sendable {
-        case plan(teams: Int, policies: [Policy])
+        case plan(teams: Int)
         case teams(done: Int, lines: [RunStore.StoredLine])
         case end(hash: String, totals: [Cdt_Funding_V1_PolicyMonthTotal], amount: Int64, lines: Int64)
     }
@@ -119,7 +119,7 @@ package struct RunWorker: Sendable {
         }
         let policies = try PolicyStore.active(transaction).filter { run.policy.isEmpty || $0.policy.name == run.policy }
         let plan = try Sweep(months: first...last, unit: run.unit, policies: policies).plan(FactsReader(transaction))
-        try handoff.push(.plan(teams: plan.candidates.count, policies: plan.rules.policies))
+        try handoff.push(.plan(teams: plan.candidates.count))
         var tally = Tally(policies: plan.rules.policies)
         var hash = SnapshotHash(plan.sweep)
         for chunk in plan.chunks {
@@ -141,7 +141,7 @@ package struct RunWorker: Sendable {
 
     private func store(_ part: Part, number: Int64, run: inout RunStore.Run) async throws {
         switch part {
-        case .plan(let teams, _):
+        case .plan(let teams):
             run.teamsTotal = Int64(teams)
             let progress = run
             try await database.write { try RunStore.update(progress, $0) }

@@ -59,9 +59,10 @@ package struct Sweep: Sendable {
             candidates = try reader.candidateTeams(under: [scope.unit])
         } else {
             let known = jurisdictions.compactMap { $0 }
-            let national = known.contains { $0.level == UnitFacts.nationLevel }
-            if national || !known.isEmpty {
-                candidates = try reader.candidateTeams(under: national ? [] : Array(Set(known.map(\.id))).sorted())
+            if known.contains(where: { $0.level == UnitFacts.nationLevel }) {
+                candidates = try reader.candidateTeams(under: [])
+            } else if !known.isEmpty {
+                candidates = try reader.candidateTeams(under: Set(known.map(\.id)).sorted())
             }
         }
         return Plan(sweep: self, rules: rules, jurisdictions: jurisdictions, scope: scope, candidates: candidates)
