@@ -9,18 +9,6 @@ import Testing
 
 @testable import ActivityReporting
 
-/// Numbers that come again with the same seed.
-struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
 /// What the service should say, counted day by day and report by report from the facts alone.
 struct Oracle {
     struct Team {
@@ -130,7 +118,7 @@ struct FiguresPropertyTests {
 
     @Test("after any interleaving of late facts, reports, policies and waivers", arguments: 1...12)
     func recount(_ seed: Int) async throws {
-        var random = SeededNumbers(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let world = try await World(today: "2024-11-07")
         try await world.units(SmallWorld.units)
         try await world.units(

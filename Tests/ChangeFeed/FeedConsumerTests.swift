@@ -179,7 +179,7 @@ import Testing
     /// Producer and consumer are stopped and broken at random, a hundred times: in the end both hold the same, and each
     /// event has taken effect once.
     @Test(arguments: [1, 2, 3]) func randomFailuresLoseAndRepeatNothing(seed: UInt64) async throws {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("feed-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: directory) }
         let producerFile = DatabaseConfiguration.sqlite(path: directory.appendingPathComponent("p.sqlite").path)
@@ -231,17 +231,5 @@ import Testing
         await running.value
         await producer.database.close()
         await copy.database.close()
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,13 +1,14 @@
 import SwiftProtobuf
+import TestSupport
 
 /// Makes arbitrary valid messages of the contract as bytes, the same for the same seed.
 struct RandomMessage {
     let contract: Contract
-    var random: SplitMix
+    var random: SeededGenerator
 
     init(contract: Contract, seed: UInt64) {
         self.contract = contract
-        random = SplitMix(state: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     /// Bytes of a message; sub-messages are filled too.
@@ -97,18 +98,5 @@ struct RandomMessage {
             rest >>= 7
         }
         return bytes + [UInt8(rest)]
-    }
-}
-
-/// A small generator with a seed (Steele, Lea and Flood: "Fast splittable pseudorandom number generators").
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
