@@ -10,25 +10,12 @@ package final class Number: Sendable {
     package func set(_ value: Int) { atomic.store(value, ordering: .relaxed) }
 }
 
-/// Counters of one name, one for each set of label values.
-package struct CounterFamily: Sendable {
+/// Counters or gauges of one name, one for each set of label values.
+package struct NumberFamily: Sendable {
     private let family: MetricFamily
     init(_ family: MetricFamily) { self.family = family }
 
-    /// The counter of these label values, made at zero when it is new. Keep it: finding it again takes a lock.
-    package func with(_ values: String...) -> Number { with(values) }
-    package func with(_ values: [String]) -> Number {
-        let made = Number()
-        guard case .number(let number) = family.cell(labels: values, make: { .number(made) }) else { return made }
-        return number
-    }
-}
-
-/// Gauges of one name.
-package struct GaugeFamily: Sendable {
-    private let family: MetricFamily
-    init(_ family: MetricFamily) { self.family = family }
-
+    /// The number of these label values, made at zero when it is new. Keep it: finding it again takes a lock.
     package func with(_ values: String...) -> Number { with(values) }
     package func with(_ values: [String]) -> Number {
         let made = Number()

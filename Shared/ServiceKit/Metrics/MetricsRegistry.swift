@@ -9,13 +9,13 @@ package final class MetricsRegistry: Sendable {
     package init() {}
 
     /// A number that only rises.
-    package func counter(_ name: String, help: String, labels: [String] = []) -> CounterFamily {
-        CounterFamily(family(name, help: help, kind: .counter, labels: labels))
+    package func counter(_ name: String, help: String, labels: [String] = []) -> NumberFamily {
+        NumberFamily(family(name, help: help, kind: .counter, labels: labels))
     }
 
     /// A number that rises and falls.
-    package func gauge(_ name: String, help: String, labels: [String] = []) -> GaugeFamily {
-        GaugeFamily(family(name, help: help, kind: .gauge, labels: labels))
+    package func gauge(_ name: String, help: String, labels: [String] = []) -> NumberFamily {
+        NumberFamily(family(name, help: help, kind: .gauge, labels: labels))
     }
 
     /// A number that is read when someone asks; nil: not known now, and left out.
