@@ -149,7 +149,7 @@ extension ImportJudge {
     private func checkProvince(_ code: String, _ commune: UnitRank, _ fields: inout PersonFields) {
         guard !code.isEmpty else { return }
         let province = units.ancestor(of: commune, at: .province, on: codeDate)
-        let found = province.map { units[$0].code } ?? "-"
+        let found = province.map { units[$0].code }
         if found != code {
             fields.add(
                 Problem(
@@ -181,8 +181,8 @@ extension UnitIndex {
         return Problem(
             .unitHasActiveTeam, field,
             [
-                "unit": unit, "team": clash.team.teamName, "from": clash.range.from?.description ?? "-",
-                "to": clash.range.to?.description ?? "-",
+                "unit": unit, "team": clash.team.teamName, "from": clash.range.from?.description,
+                "to": clash.range.to?.description,
             ])
     }
 }

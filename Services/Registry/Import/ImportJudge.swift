@@ -72,12 +72,12 @@ struct ImportJudge {
 
 extension UnitIndex {
     /// What to say of a code that names nothing on a day.
-    func lastValidity(code: String, _ last: UnitRank, on date: LocalDate) -> [String: String] {
+    func lastValidity(code: String, _ last: UnitRank, on date: LocalDate) -> [String: String?] {
         [
             "value": code, "date": date.description, "lastName": units[last].name,
             "lastUnit": units[last].id.unitName,
-            "lastValidFrom": units[last].validity.from?.description ?? "-",
-            "lastValidTo": units[last].validity.to?.description ?? "-",
+            "lastValidFrom": units[last].validity.from?.description,
+            "lastValidTo": units[last].validity.to?.description,
         ]
     }
 }

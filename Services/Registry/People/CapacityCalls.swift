@@ -47,7 +47,7 @@ struct CapacityCalls: Sendable {
                 return .failure(
                     Refusal(
                         .policyOverlaps, "policy.from",
-                        ["from": clash.range.from?.description ?? "-", "to": clash.range.to?.description ?? "-"]
+                        ["from": clash.range.from?.description, "to": clash.range.to?.description]
                     ).error)
             }
             try core.recorder.insert(policy, as: policy.message, by: author, in: tx)

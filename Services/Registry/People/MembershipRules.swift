@@ -58,7 +58,7 @@ package enum MembershipRules {
         others.first { $0.id != candidate.id && !$0.isVoid && $0.range.overlaps(candidate.range) }
     }
 
-    private static func span(_ range: DateRange) -> [String: String] {
-        ["from": range.from?.description ?? "-", "to": range.to?.description ?? "-"]
+    private static func span(_ range: DateRange) -> [String: String?] {
+        ["from": range.from?.description, "to": range.to?.description]
     }
 }

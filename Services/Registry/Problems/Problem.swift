@@ -6,10 +6,10 @@ package struct Problem: Sendable, Hashable {
     package var reason: Reason
     /// Path of the field in the request or row, for example `team.unit`.
     package var field: String
-    /// Values for the text's placeholders; errors carry them as metadata too.
-    package var values: [String: String]
+    /// Values for the text's placeholders; nil: open or not known. Errors carry the others as metadata.
+    package var values: [String: String?]
 
-    package init(_ reason: Reason, _ field: String, _ values: [String: String] = [:]) {
+    package init(_ reason: Reason, _ field: String, _ values: [String: String?] = [:]) {
         self.reason = reason
         self.field = field
         self.values = values
@@ -23,7 +23,8 @@ package struct Problem: Sendable, Hashable {
         var rest = text[...]
         while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
             result += rest[..<open]
-            result += values[String(rest[rest.index(after: open)..<close])] ?? "?"
+            // A placeholder that nobody gave a value is a mistake of ours, which a test looks for.
+            result += (values[String(rest[rest.index(after: open)..<close])] ?? "?") ?? "-"
             rest = rest[rest.index(after: close)...]
         }
         return result + rest
@@ -44,7 +45,7 @@ package struct Refusal: Error, Sendable, Hashable {
     package var problems: [Problem]
 
     package init(_ problems: [Problem]) { self.problems = problems }
-    package init(_ reason: Reason, _ field: String, _ values: [String: String] = [:]) {
+    package init(_ reason: Reason, _ field: String, _ values: [String: String?] = [:]) {
         problems = [Problem(reason, field, values)]
     }
 }

@@ -14,20 +14,20 @@ extension Refusal {
                         field: problem.field, reason: problem.reason.rawValue, description: problem.description,
                         descriptionVi: problem.descriptionVietnamese)
                 })
-            if problems.count == 1 { error.metadata.merge(first.values.filter { $0.value != "-" }) { kept, _ in kept } }
+            if problems.count == 1 { error.metadata.merge(first.values.compactMapValues(\.self)) { kept, _ in kept } }
             return error
         }
         let place = first.field.isEmpty ? "" : "\(first.field): "
         var error = ServiceError(
             first.reason.code, reason: first.reason.rawValue, place + first.description,
-            vi: place + first.descriptionVietnamese, metadata: first.values.filter { $0.value != "-" })
+            vi: place + first.descriptionVietnamese, metadata: first.values.compactMapValues(\.self))
         if !first.field.isEmpty { error.metadata["field"] = first.field }
         if first.reason.code == .failedPrecondition {
             error.preconditions = problems.filter { $0.reason.code == .failedPrecondition }.map {
                 .init(type: $0.reason.rawValue, subject: $0.field, description: $0.description)
             }
         }
-        if first.reason.code == .notFound, let name = first.values["value"] {
+        if first.reason.code == .notFound, let name = first.values["value"] ?? nil {
             error.resource = .init(type: first.reason.resourceType, name: name)
         }
         return error

@@ -75,7 +75,7 @@ struct TeamCalls: Sendable {
             let first = places.first
             let isInForce = draft.level == .hamlet ? first?.basis != .ended : first?.basis == .stated
             guard first?.range.from == draft.from, isInForce else {
-                return .failure(Refusal(.unitNotInForce, "team.unit", notInForce(draft)).error)
+                return .failure(Refusal(.unitNotInForce, "team.unit", notInForce(draft, stays)).error)
             }
             let team = Team(
                 id: draft.id, level: draft.level, name: draft.name, nameVariant: draft.nameVariant,
@@ -192,11 +192,14 @@ struct TeamCalls: Sendable {
         }
     }
 
-    private func notInForce(_ draft: TeamDraft) -> [String: String] {
+    private func notInForce(_ draft: TeamDraft, _ stays: [CommuneStay]) -> [String: String?] {
         switch draft.unit {
         case .coded(let rank): units.validity(of: rank, on: draft.from)
         case .hamlet(let id):
-            ["unit": id.unitName, "date": draft.from.description, "validFrom": "-", "validTo": "-"]
+            [
+                "unit": id.unitName, "date": draft.from.description,
+                "validFrom": stays.first?.range.from?.description, "validTo": stays.last?.range.to?.description,
+            ]
         }
     }
 

@@ -230,11 +230,11 @@ struct UnitCalls: Sendable {
 
 extension UnitIndex {
     /// What to say of a unit that is not in force.
-    func validity(of rank: UnitRank, on date: LocalDate) -> [String: String] {
+    func validity(of rank: UnitRank, on date: LocalDate) -> [String: String?] {
         [
             "unit": units[rank].name, "date": date.description,
-            "validFrom": units[rank].validity.from?.description ?? "-",
-            "validTo": units[rank].validity.to?.description ?? "-",
+            "validFrom": units[rank].validity.from?.description,
+            "validTo": units[rank].validity.to?.description,
         ]
     }
 }
