@@ -1,20 +1,7 @@
 import ServiceKit
 
-/// Resource names of the contract, and the ids in them.
+/// Resource names of the contract.
 enum Names {
-    /// The id at the end of a resource name.
-    static func id(_ name: String) -> String {
-        guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return name }
-        return String(name[name.utf8.index(after: slash)...])
-    }
-
-    /// The id of a name of the given collection, nil when it is not one.
-    static func id(_ name: String, in collection: String) -> String? {
-        guard name.utf8.count > collection.utf8.count + 1, name.hasPrefix(collection + "/") else { return nil }
-        let id = name.dropFirst(collection.count + 1)
-        return id.utf8.count <= 128 && !id.utf8.contains(UInt8(ascii: "/")) ? String(id) : nil
-    }
-
     static func name(_ collection: String, _ id: String) -> String { id.isEmpty ? "" : "\(collection)/\(id)" }
 }
 
@@ -44,7 +31,7 @@ package struct ObligationKey: Sendable, Hashable {
     }
 
     init?(name: String, in collection: String) {
-        guard let id = Names.id(name, in: collection) else { return nil }
+        guard let id = ResourceName.id(name, in: collection) else { return nil }
         self.init(id: id)
     }
 

@@ -15,12 +15,6 @@ enum Names {
         return (campaign.description, delivery.description)
     }
 
-    /// The last part of a name, whatever the collections: `teams/{t}/memberships/{m}` gives `{m}`.
-    static func lastPart(_ name: String) -> String {
-        guard let slash = name.lastIndex(of: "/") else { return name }
-        return String(name[name.index(after: slash)...])
-    }
-
     static let campaign = "cdt.notification.v1.Campaign"
     static let deliveryType = "cdt.notification.v1.Delivery"
     static let template = "cdt.notification.v1.Template"

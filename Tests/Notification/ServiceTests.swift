@@ -273,7 +273,7 @@ import Testing
         #expect(try await client.createWebhookEndpoint(request) == created)
         let peer = try PythonPeer("webhook_peer.py", [created.signingSecret])
         let port = try await peer.port()
-        let id = Names.lastPart(created.endpoint.name)
+        let id = ResourceName.lastID(created.endpoint.name)
         try await service.context.database.write { transaction in
             try transaction.execute(
                 "UPDATE webhook_endpoint SET url = ? WHERE id = ?",

@@ -32,7 +32,7 @@ import Testing
     @Test func anUnusedOrRepeatedParameterIsNamed() {
         let found = template([who, who, .init(name: "other", type: .date, description: "")]).violations()
         #expect(found.map(\.reason).sorted() == ["DUPLICATE", "UNUSED_PARAMETER"])
-        #expect(found.contains { $0.field == "template.parameters[2]" && $0.message.contains("`other`") })
+        #expect(found.contains { $0.field == "template.parameters[2]" && $0.description.contains("`other`") })
     }
 
     @Test func aParameterOfTheAudienceHasItsType() {

@@ -55,7 +55,7 @@ extension Reporting {
             dueDay: number(policy.dueDay, "due_day", 1...31, default: 5),
             graceDays: number(policy.graceDays, "grace_days", 0...60),
             minimumDays: number(policy.minimumDays, "minimum_days", 1...31, default: 1))
-        if Names.id(policy.jurisdiction, in: "units") == nil {
+        if ResourceName.id(policy.jurisdiction, in: "units") == nil {
             found.append(
                 Violation("policy.jurisdiction", "give a unit as units/{id}", vi: "cần đơn vị dạng units/{id}"))
         }
@@ -87,7 +87,7 @@ extension Reporting {
         case .failure(let refusal): return .failure(refusal)
         case .success(let read): (rules, validity) = read
         }
-        let unit = Names.id(policy.jurisdiction)
+        let unit = ResourceName.lastID(policy.jurisdiction)
         guard try RegistryFactsStore.unit(unit, in: tx) != nil else {
             return .failure(.unitNotFound(policy.jurisdiction))
         }

@@ -13,12 +13,12 @@ enum RegistryFeed {
         if event.isTombstone {
             try bury(event.aggregate, version: event.version, in: tx)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_MembershipFact.self) {
-            let (team, id) = (Names.id(fact.team), Names.id(fact.membership))
+            let (team, id) = (ResourceName.lastID(fact.team), ResourceName.lastID(fact.membership))
             if try RegistryFactsStore.put(fact, team: team, id: id, version: event.version, in: tx) {
                 try changed(team, in: tx)
             }
         } else if let fact = try event.payload(as: Cdt_Registry_V1_TeamFact.self) {
-            let id = Names.id(fact.team)
+            let id = ResourceName.lastID(fact.team)
             if try RegistryFactsStore.put(fact, id: id, version: event.version, in: tx) { try changed(id, in: tx) }
         } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
             try put(fact, version: event.version, in: tx)
@@ -35,7 +35,7 @@ enum RegistryFeed {
     }
 
     private static func put(_ fact: Cdt_Registry_V1_UnitFact, version: Int64, in tx: WriteTransaction) throws {
-        let id = Names.id(fact.unit.name)
+        let id = ResourceName.lastID(fact.unit.name)
         guard try RegistryFactsStore.put(fact, id: id, version: version, in: tx) else { return }
         if fact.unit.level == .hamlet {
             for team in try RegistryFactsStore.teams(everIn: id, in: tx) { try changed(team, in: tx) }

@@ -26,8 +26,8 @@ struct Submission: Sendable {
         let violations = ReportCheck.violations(in: content, field: field, today: now.localDate)
         refusal = violations.isEmpty ? nil : .invalid(violations)
         key = ObligationKey(
-            period: Month(content.report.period) ?? Month(index: 0), team: Names.id(content.report.team),
-            person: Names.id(content.report.person))
+            period: Month(content.report.period) ?? Month(index: 0), team: ResourceName.lastID(content.report.team),
+            person: ResourceName.lastID(content.report.person))
         // Field order and defaults are fixed within one encoder; the id itself is the key of the comparison.
         let bytes: [UInt8] = (try? content.serializedBytes()) ?? []
         digest = Array(SHA256.hash(data: bytes))

@@ -33,10 +33,10 @@ package enum ReportCheck {
 
     private static func subject(of report: Cdt_Activity_V1_Report, field: String) -> [Violation] {
         var found: [Violation] = []
-        if Names.id(report.team, in: "teams") == nil {
+        if ResourceName.id(report.team, in: "teams") == nil {
             found.append(Violation("\(field).team", "give a team as teams/{id}", vi: "cần tên tổ dạng teams/{id}"))
         }
-        if !report.person.isEmpty, Names.id(report.person, in: "people") == nil {
+        if !report.person.isEmpty, ResourceName.id(report.person, in: "people") == nil {
             found.append(
                 Violation(
                     "\(field).person", "give a person as people/{id}, or nothing when the team reports",

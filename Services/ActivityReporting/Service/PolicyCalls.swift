@@ -42,7 +42,8 @@ extension ActivityReportingHandlers {
         var token = ""
         if found.count > page.size, let last = found.prefix(page.size).last {
             token = try pageTokens.token(
-                after: [Names.id(last.jurisdiction), last.validFrom], of: request, Method.listReportingPolicies)
+                after: [ResourceName.lastID(last.jurisdiction), last.validFrom], of: request,
+                Method.listReportingPolicies)
         }
         return .with {
             $0.policies = Array(found.prefix(page.size))
@@ -65,7 +66,7 @@ extension ActivityReportingHandlers {
         -> Cdt_Activity_V1_GetPeriodResponse
     {
         var check = Violations()
-        let month = check.month(Names.id(request.name, in: "periods") ?? request.name, "name")
+        let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
         try check.refuse()
         guard let month else { return .init() }
         let period = try await reporting.period(month)
@@ -82,7 +83,7 @@ extension ActivityReportingHandlers {
         let found = try await reporting.periods(before: page.position?.first, limit: page.size + 1)
         var token = ""
         if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(after: [Names.id(last.name)], of: request, Method.listPeriods)
+            token = try pageTokens.token(after: [ResourceName.lastID(last.name)], of: request, Method.listPeriods)
         }
         return .with {
             $0.periods = Array(found.prefix(page.size))

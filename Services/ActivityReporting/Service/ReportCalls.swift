@@ -139,7 +139,8 @@ extension ActivityReportingHandlers {
         let found = try await reporting.rejected(period, before: page.position?.first, limit: page.size + 1)
         var token = ""
         if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(after: [Names.id(last.name)], of: request, Method.listRejectedReports)
+            token = try pageTokens.token(
+                after: [ResourceName.lastID(last.name)], of: request, Method.listRejectedReports)
         }
         return .with {
             $0.rejectedReports = Array(found.prefix(page.size))

@@ -72,7 +72,7 @@ enum RegistryFactsStore {
                 """,
                 [.text(id), .integer(version), .blob(try fact.serializedBytes())]) > 0
         guard stored else { return false }
-        for unit in Set(fact.placements.map { Names.id($0.unit) }) {
+        for unit in Set(fact.placements.map { ResourceName.lastID($0.unit) }) {
             try tx.execute(
                 "INSERT INTO team_units (unit, team) VALUES (?, ?) ON CONFLICT (unit, team) DO NOTHING",
                 [.text(unit), .text(id)])
@@ -124,7 +124,8 @@ enum RegistryFactsStore {
             WHERE memberships.version < excluded.version
             """,
             [
-                .text(team), .text(id), .integer(version), .text(Names.id(fact.person)), SQLValue(fact.role.rawValue),
+                .text(team), .text(id), .integer(version), .text(ResourceName.lastID(fact.person)),
+                SQLValue(fact.role.rawValue),
                 SQLValue(fact.occupation.rawValue), .text(fact.from),
                 SQLValue(LocalDate(fact.to)?.next.description), SQLValue(fact.void),
             ]) > 0
@@ -195,7 +196,7 @@ extension TeamRow {
         level = TeamLevel(rawValue: fact.level.rawValue) ?? .hamlet
         active = fact.statusHistory.filter { $0.status == .active }.map { DateRange(from: $0.from, to: $0.to) }
         placements = fact.placements.map {
-            UnitRecord.Stretch(unit: Names.id($0.unit), days: DateRange(from: $0.from, to: $0.to))
+            UnitRecord.Stretch(unit: ResourceName.lastID($0.unit), days: DateRange(from: $0.from, to: $0.to))
         }
         if let place = try row.intOrNull(2), let bucket = try row.intOrNull(3), let level = try row.intOrNull(4) {
             counted = CountedAt(place: place, bucket: bucket, level: TeamLevel(rawValue: level) ?? .hamlet)
@@ -207,13 +208,13 @@ extension UnitRecord {
     init(fact bytes: [UInt8]) throws {
         let fact = try Cdt_Registry_V1_UnitFact(serializedBytes: bytes)
         self.init(
-            id: Names.id(fact.unit.name), level: UnitLevel(rawValue: fact.unit.level.rawValue) ?? .hamlet,
+            id: ResourceName.lastID(fact.unit.name), level: UnitLevel(rawValue: fact.unit.level.rawValue) ?? .hamlet,
             code: fact.unit.code, name: fact.unit.displayName,
             validity: DateRange(from: fact.unit.validFrom, to: fact.unit.validTo),
             parents: fact.placements.map {
-                Stretch(unit: Names.id($0.parent), days: DateRange(from: $0.from, to: $0.to))
+                Stretch(unit: ResourceName.lastID($0.parent), days: DateRange(from: $0.from, to: $0.to))
             },
-            successors: fact.unit.successors.map(Names.id))
+            successors: fact.unit.successors.map(ResourceName.lastID))
     }
 }
 

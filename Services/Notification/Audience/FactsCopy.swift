@@ -46,7 +46,7 @@ enum FactsCopy {
     }
 
     private static func apply(_ fact: Cdt_Registry_V1_UnitFact, _ transaction: WriteTransaction) throws {
-        let unit = Names.lastPart(fact.unit.name)
+        let unit = ResourceName.lastID(fact.unit.name)
         let days = Days(from: fact.unit.validFrom, to: fact.unit.validTo)
         try transaction.execute(
             """
@@ -60,12 +60,12 @@ enum FactsCopy {
             let days = Days(from: placement.from, to: placement.to)
             try transaction.execute(
                 "INSERT INTO known_unit_placement (unit, first_day, end_day, parent) VALUES (?, ?, ?, ?)",
-                [.text(unit), days.first, days.end, .text(Names.lastPart(placement.parent))])
+                [.text(unit), days.first, days.end, .text(ResourceName.lastID(placement.parent))])
         }
     }
 
     private static func apply(_ fact: Cdt_Registry_V1_TeamFact, _ transaction: WriteTransaction) throws {
-        let team = Names.lastPart(fact.team)
+        let team = ResourceName.lastID(fact.team)
         try transaction.execute(
             """
             INSERT INTO known_team (id, level, display_name) VALUES (?, ?, ?)
@@ -84,12 +84,12 @@ enum FactsCopy {
             let days = Days(from: placement.from, to: placement.to)
             try transaction.execute(
                 "INSERT INTO known_team_placement (team, first_day, end_day, unit) VALUES (?, ?, ?, ?)",
-                [.text(team), days.first, days.end, .text(Names.lastPart(placement.unit))])
+                [.text(team), days.first, days.end, .text(ResourceName.lastID(placement.unit))])
         }
     }
 
     private static func apply(_ fact: Cdt_Registry_V1_MembershipFact, _ transaction: WriteTransaction) throws {
-        let membership = Names.lastPart(fact.membership)
+        let membership = ResourceName.lastID(fact.membership)
         guard !fact.void else {
             try transaction.execute("DELETE FROM known_membership WHERE id = ?", [.text(membership)])
             return
@@ -103,7 +103,7 @@ enum FactsCopy {
                 occupation = excluded.occupation, first_day = excluded.first_day, end_day = excluded.end_day
             """,
             [
-                .text(membership), .text(Names.lastPart(fact.team)), .text(Names.lastPart(fact.person)),
+                .text(membership), .text(ResourceName.lastID(fact.team)), .text(ResourceName.lastID(fact.person)),
                 SQLValue(fact.role.rawValue), SQLValue(fact.occupation.rawValue), days.first, days.end,
             ])
     }
@@ -116,13 +116,13 @@ enum FactsCopy {
                 phones = excluded.phones, zalo_user_ids = excluded.zalo_user_ids
             """,
             [
-                .text(Names.lastPart(fact.person)), .text(fact.fullName), .text(fact.email),
+                .text(ResourceName.lastID(fact.person)), .text(fact.fullName), .text(fact.email),
                 .text(fact.phones.joined(separator: "\n")), .text(fact.zaloUserIds.joined(separator: "\n")),
             ])
     }
 
     private static func apply(_ fact: Cdt_Activity_V1_ObligationFact, _ transaction: WriteTransaction) throws {
-        let obligation = Names.lastPart(fact.obligation)
+        let obligation = ResourceName.lastID(fact.obligation)
         guard !fact.void else {
             try transaction.execute("DELETE FROM known_obligation WHERE id = ?", [.text(obligation)])
             return
@@ -138,8 +138,8 @@ enum FactsCopy {
                 report_state = excluded.report_state, expected = excluded.expected
             """,
             [
-                .text(obligation), .text(Names.lastPart(fact.team)),
-                SQLValue(fact.person.isEmpty ? nil : Names.lastPart(fact.person)), .text(fact.period),
+                .text(obligation), .text(ResourceName.lastID(fact.team)),
+                SQLValue(fact.person.isEmpty ? nil : ResourceName.lastID(fact.person)), .text(fact.period),
                 .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
                 SQLValue(fact.setAside == .unspecified),
             ])
@@ -147,7 +147,7 @@ enum FactsCopy {
 
     /// The aggregate has left our sight.
     private static func forget(_ aggregate: String, _ transaction: WriteTransaction) throws {
-        let id = SQLValue.text(Names.lastPart(aggregate))
+        let id = SQLValue.text(ResourceName.lastID(aggregate))
         let statements: [String]
         if aggregate.contains("/memberships/") {
             statements = ["DELETE FROM known_membership WHERE id = ?"]

@@ -40,8 +40,8 @@ extension CampaignContent {
             found.append(
                 Violation(
                     field: "campaign.display_name", reason: "INVALID_TEXT",
-                    message: "give a name of 1 to 200 characters on one line",
-                    messageVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
+                    description: "give a name of 1 to 200 characters on one line",
+                    descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
         }
         if ResourceName.id(message.template, in: "templates") == nil {
             found.append(.invalidName("campaign.template", form: "templates/{id}"))
@@ -50,8 +50,8 @@ extension CampaignContent {
             found.append(
                 Violation(
                     field: "campaign.template_version", reason: "OUT_OF_RANGE",
-                    message: "give a version from 1, or 0 for the newest",
-                    messageVi: "hãy cho phiên bản từ 1, hoặc 0 để lấy phiên bản mới nhất"))
+                    description: "give a version from 1, or 0 for the newest",
+                    descriptionVi: "hãy cho phiên bản từ 1, hoặc 0 để lấy phiên bản mới nhất"))
         }
         let language = message.language == .unspecified ? .vietnamese : Language(rawValue: message.language.rawValue)
         if language == nil { found.append(.unknownValue("campaign.language")) }
@@ -60,8 +60,8 @@ extension CampaignContent {
             found.append(
                 Violation(
                     field: "campaign.channels", reason: channels.isEmpty ? "REQUIRED" : "INVALID_CHANNELS",
-                    message: "name at least one channel, each known and at most once, in order of preference",
-                    messageVi: "hãy nêu ít nhất một kênh, mỗi kênh có thật và chỉ một lần, theo thứ tự ưu tiên"))
+                    description: "name at least one channel, each known and at most once, in order of preference",
+                    descriptionVi: "hãy nêu ít nhất một kênh, mỗi kênh có thật và chỉ một lần, theo thứ tự ưu tiên"))
         }
         switch Audience.reading(message.audience) {
         case .failure(let list):
@@ -122,8 +122,8 @@ extension Audience {
                 found.append(
                     Violation(
                         field: "campaign.audience.report.period", reason: "INVALID_MONTH",
-                        message: "write a month YYYY-MM, for example 2024-10",
-                        messageVi: "hãy viết tháng dạng YYYY-MM, ví dụ 2024-10"))
+                        description: "write a month YYYY-MM, for example 2024-10",
+                        descriptionVi: "hãy viết tháng dạng YYYY-MM, ví dụ 2024-10"))
             }
             if condition == nil { found.append(.unknownValue("campaign.audience.report.condition")) }
             if let period, let condition { report = ReportFilter(period: period, condition: condition) }
@@ -133,8 +133,8 @@ extension Audience {
             found.append(
                 Violation(
                     field: "campaign.audience.tree_date", reason: "INVALID_DATE",
-                    message: "write a date YYYY-MM-DD that exists, or leave it empty",
-                    messageVi: "hãy viết ngày có thật dạng YYYY-MM-DD, hoặc để trống"))
+                    description: "write a date YYYY-MM-DD that exists, or leave it empty",
+                    descriptionVi: "hãy viết ngày có thật dạng YYYY-MM-DD, hoặc để trống"))
         }
         guard found.isEmpty, let unit else { return .failure(ViolationList(violations: found)) }
         return .success(
@@ -147,13 +147,14 @@ extension Audience {
 extension Violation {
     static func invalidName(_ field: String, form: String) -> Violation {
         Violation(
-            field: field, reason: "INVALID_NAME", message: "write it as `\(form)`", messageVi: "hãy viết dạng `\(form)`"
+            field: field, reason: "INVALID_NAME", description: "write it as `\(form)`",
+            descriptionVi: "hãy viết dạng `\(form)`"
         )
     }
 
     static func unknownValue(_ field: String) -> Violation {
         Violation(
-            field: field, reason: "UNKNOWN_VALUE", message: "give a value that the contract names",
-            messageVi: "hãy cho một giá trị có trong giao diện")
+            field: field, reason: "UNKNOWN_VALUE", description: "give a value that the contract names",
+            descriptionVi: "hãy cho một giá trị có trong giao diện")
     }
 }

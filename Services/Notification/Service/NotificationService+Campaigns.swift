@@ -189,8 +189,8 @@ extension NotificationService {
                 ViolationList(violations: [
                     Violation(
                         field: "campaign.channels", reason: "NO_BODY",
-                        message: "the template has no body for \(list) in `\(content.language.tag)`",
-                        messageVi: "mẫu không có nội dung cho \(list) bằng `\(content.language.tag)`")
+                        description: "the template has no body for \(list) in `\(content.language.tag)`",
+                        descriptionVi: "mẫu không có nội dung cho \(list) bằng `\(content.language.tag)`")
                 ]), reason: "INVALID_CAMPAIGN")
         }
         _ = try unit(content.audience.unit)

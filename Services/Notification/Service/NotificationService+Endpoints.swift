@@ -20,8 +20,8 @@ extension NotificationService {
             found.append(
                 Violation(
                     field: "endpoint.url", reason: "INVALID_URL",
-                    message: "write `https://host[:port]/path`, without user name and fragment",
-                    messageVi: "hãy viết `https://máy-chủ[:cổng]/đường-dẫn`, không có tên người dùng và fragment"))
+                    description: "write `https://host[:port]/path`, without user name and fragment",
+                    descriptionVi: "hãy viết `https://máy-chủ[:cổng]/đường-dẫn`, không có tên người dùng và fragment"))
         }
         if request.endpoint.displayName.scalarCount > 200
             || request.endpoint.displayName.unicodeScalars.contains(where: \.isControl)
@@ -29,7 +29,7 @@ extension NotificationService {
             found.append(
                 Violation(
                     field: "endpoint.display_name", reason: "INVALID_TEXT",
-                    message: "at most 200 characters on one line", messageVi: "tối đa 200 ký tự trên một dòng"))
+                    description: "at most 200 characters on one line", descriptionVi: "tối đa 200 ký tự trên một dòng"))
         }
         guard found.isEmpty, let unitID, let url else {
             throw ServiceError.invalid(ViolationList(violations: found), reason: "INVALID_ENDPOINT")
@@ -53,7 +53,7 @@ extension NotificationService {
             return .success(.with { $0.endpoint = endpoint.message })
         }
         // Added on the way out, so that it is stored nowhere, with no kept answer either.
-        response.signingSecret = settings.signer.shownSecret(endpoint: Names.lastPart(response.endpoint.name))
+        response.signingSecret = settings.signer.shownSecret(endpoint: ResourceName.lastID(response.endpoint.name))
         return response
     }
 

@@ -55,11 +55,7 @@ struct NotificationService: Cdt_Notification_V1_NotificationService.ServiceProto
 extension ServiceError {
     /// Several fields are wrong: "BadRequest with all violations".
     static func invalid(_ list: ViolationList, reason: String) -> ServiceError {
-        var error = ServiceError.invalid(
-            list.violations.map {
-                FieldViolation(
-                    field: $0.field, reason: $0.reason, description: $0.message, descriptionVi: $0.messageVi)
-            })
+        var error = ServiceError.invalid(list.violations)
         error.reason = reason
         return error
     }

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// A template whose bodies are parsed, for rendering many messages.
 struct CompiledTemplate: Sendable {
     let template: Template
@@ -27,8 +29,9 @@ struct CompiledTemplate: Sendable {
             found.append(
                 Violation(
                     field: "\(field)[\(name)]", reason: "UNKNOWN_PARAMETER",
-                    message: "template `\(template.id)` has no parameter `\(name)`; it has \(declared.sorted())",
-                    messageVi: "mẫu `\(template.id)` không có tham số `\(name)`; các tham số là \(declared.sorted())"))
+                    description: "template `\(template.id)` has no parameter `\(name)`; it has \(declared.sorted())",
+                    descriptionVi:
+                        "mẫu `\(template.id)` không có tham số `\(name)`; các tham số là \(declared.sorted())"))
         }
         for parameter in template.parameters {
             let field = "\(field)[\(parameter.name)]"
@@ -36,8 +39,8 @@ struct CompiledTemplate: Sendable {
                 if !filledIn.contains(parameter.name) {
                     found.append(
                         Violation(
-                            field: field, reason: "MISSING_PARAMETER", message: "give \(parameter.type.form)",
-                            messageVi: "hãy cho \(parameter.type.formVi)"))
+                            field: field, reason: "MISSING_PARAMETER", description: "give \(parameter.type.form)",
+                            descriptionVi: "hãy cho \(parameter.type.formVi)"))
                 }
                 continue
             }
@@ -45,15 +48,15 @@ struct CompiledTemplate: Sendable {
                 found.append(
                     Violation(
                         field: field, reason: "FILLED_IN_BY_AUDIENCE",
-                        message: "`\(parameter.name)` is filled in for each recipient; leave it out",
-                        messageVi: "`\(parameter.name)` được điền cho từng người nhận; hãy bỏ ra"))
+                        description: "`\(parameter.name)` is filled in for each recipient; leave it out",
+                        descriptionVi: "`\(parameter.name)` được điền cho từng người nhận; hãy bỏ ra"))
             } else if let value = ParameterValue(text.withLineFeeds, type: parameter.type) {
                 values[parameter.name] = value
             } else {
                 found.append(
                     Violation(
-                        field: field, reason: "MALFORMED_PARAMETER", message: "must be \(parameter.type.form)",
-                        messageVi: "phải là \(parameter.type.formVi)"))
+                        field: field, reason: "MALFORMED_PARAMETER", description: "must be \(parameter.type.form)",
+                        descriptionVi: "phải là \(parameter.type.formVi)"))
             }
         }
         return found.isEmpty ? .success(values) : .failure(ViolationList(violations: found))
@@ -66,8 +69,9 @@ struct CompiledTemplate: Sendable {
                 ViolationList(violations: [
                     Violation(
                         field: "language", reason: "NO_BODY",
-                        message: "template `\(template.id)` has no \(key.channel.name) body in `\(key.language.tag)`",
-                        messageVi:
+                        description:
+                            "template `\(template.id)` has no \(key.channel.name) body in `\(key.language.tag)`",
+                        descriptionVi:
                             "mẫu `\(template.id)` không có nội dung \(key.channel.name) cho ngôn ngữ `\(key.language.tag)`"
                     )
                 ]))
@@ -79,7 +83,7 @@ struct CompiledTemplate: Sendable {
                     violations: missing.sorted().map { name in
                         Violation(
                             field: "parameters[\(name)]", reason: "MISSING_PARAMETER",
-                            message: "`\(name)` has no value", messageVi: "`\(name)` chưa có giá trị")
+                            description: "`\(name)` has no value", descriptionVi: "`\(name)` chưa có giá trị")
                     }))
         }
         let fill = { (text: TemplateText) in text.filled { values[$0]?.shown(in: key.language) }.nfc }
@@ -94,9 +98,12 @@ struct CompiledTemplate: Sendable {
     }
 }
 
+/// One thing wrong with a request.
+typealias Violation = ServiceError.FieldViolation
+
 /// Several things wrong at once: "BadRequest with all violations".
 struct ViolationList: Error, Sendable, Hashable {
     var violations: [Violation]
 
-    var summary: String { violations.map { "\($0.field): \($0.message)" }.joined(separator: "; ") }
+    var summary: String { violations.map { "\($0.field): \($0.description)" }.joined(separator: "; ") }
 }

@@ -1,3 +1,5 @@
+import ServiceKit
+
 extension Template {
     /// Everything wrong with a template, by the field paths of the contract; empty: it can be recorded.
     func violations() -> [Violation] {
@@ -6,8 +8,8 @@ extension Template {
             found.append(
                 Violation(
                     field: "template.name", reason: "INVALID_NAME",
-                    message: "write `templates/{id}` with 1 to 60 lower-case letters, digits and hyphens",
-                    messageVi: "hãy viết `templates/{id}` gồm 1 đến 60 chữ thường không dấu, chữ số và gạch nối"))
+                    description: "write `templates/{id}` with 1 to 60 lower-case letters, digits and hyphens",
+                    descriptionVi: "hãy viết `templates/{id}` gồm 1 đến 60 chữ thường không dấu, chữ số và gạch nối"))
         }
         if displayName.isEmpty || displayName.scalarCount > 200
             || displayName.unicodeScalars.contains(where: \.isControl)
@@ -15,15 +17,15 @@ extension Template {
             found.append(
                 Violation(
                     field: "template.display_name", reason: "INVALID_TEXT",
-                    message: "give a name of 1 to 200 characters on one line",
-                    messageVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
+                    description: "give a name of 1 to 200 characters on one line",
+                    descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
         }
         found += parameterViolations()
         if bodies.isEmpty {
             found.append(
                 Violation(
-                    field: "template.contents", reason: "REQUIRED", message: "give at least one body",
-                    messageVi: "hãy cho ít nhất một nội dung"))
+                    field: "template.contents", reason: "REQUIRED", description: "give at least one body",
+                    descriptionVi: "hãy cho ít nhất một nội dung"))
         }
         found += bodyViolations()
         return found
@@ -46,22 +48,24 @@ extension Template {
                 found.append(
                     Violation(
                         field: field + ".name", reason: "INVALID_NAME",
-                        message:
+                        description:
                             "write lower-case letters, digits and underscores, beginning with a letter, at most 40",
-                        messageVi: "hãy dùng chữ thường không dấu, chữ số và gạch dưới, bắt đầu bằng chữ, tối đa 40"))
+                        descriptionVi: "hãy dùng chữ thường không dấu, chữ số và gạch dưới, bắt đầu bằng chữ, tối đa 40"
+                    ))
             } else if !seen.insert(parameter.name).inserted {
                 found.append(
                     Violation(
                         field: field + ".name", reason: "DUPLICATE",
-                        message: "`\(parameter.name)` is declared twice; remove one",
-                        messageVi: "`\(parameter.name)` được khai báo hai lần; hãy bỏ bớt một"))
+                        description: "`\(parameter.name)` is declared twice; remove one",
+                        descriptionVi: "`\(parameter.name)` được khai báo hai lần; hãy bỏ bớt một"))
             }
             if let type = Template.audienceParameters[parameter.name], type != parameter.type {
                 found.append(
                     Violation(
                         field: field + ".type", reason: "WRONG_TYPE",
-                        message: "`\(parameter.name)` is filled in by the audience as \(type.form); declare that type",
-                        messageVi:
+                        description:
+                            "`\(parameter.name)` is filled in by the audience as \(type.form); declare that type",
+                        descriptionVi:
                             "`\(parameter.name)` do danh sách nhận điền, kiểu \(type.formVi); hãy khai báo kiểu đó"))
             }
         }
@@ -92,8 +96,10 @@ extension Template {
                         found.append(
                             Violation(
                                 field: field, reason: "UNKNOWN_PARAMETER",
-                                message: "`\(name)` is not declared; declare it in `parameters` or correct the name",
-                                messageVi: "`\(name)` chưa được khai báo; hãy khai báo trong `parameters` hoặc sửa tên")
+                                description:
+                                    "`\(name)` is not declared; declare it in `parameters` or correct the name",
+                                descriptionVi:
+                                    "`\(name)` chưa được khai báo; hãy khai báo trong `parameters` hoặc sửa tên")
                         )
                     }
                 } catch {
@@ -105,8 +111,8 @@ extension Template {
             found.append(
                 Violation(
                     field: "template.parameters[\(index)]", reason: "UNUSED_PARAMETER",
-                    message: "no body uses `\(parameter.name)`; use it or remove it",
-                    messageVi: "không nội dung nào dùng `\(parameter.name)`; hãy dùng hoặc bỏ đi"))
+                    description: "no body uses `\(parameter.name)`; use it or remove it",
+                    descriptionVi: "không nội dung nào dùng `\(parameter.name)`; hãy dùng hoặc bỏ đi"))
         }
         return found
     }
@@ -115,21 +121,23 @@ extension Template {
     static func textViolation(_ text: String, field: String, limit: Int, isLine: Bool) -> Violation? {
         if text.isEmpty {
             return Violation(
-                field: field, reason: "REQUIRED", message: "must not be empty", messageVi: "không được để trống")
+                field: field, reason: "REQUIRED", description: "must not be empty", descriptionVi: "không được để trống"
+            )
         }
         // A line end in a subject would begin a new header of the mail (RFC 5322, section 2.2).
         if text.unicodeScalars.contains(where: { $0.isControl && (isLine || ($0 != "\n" && $0 != "\t")) }) {
             return Violation(
                 field: field, reason: "CONTROL_CHARACTER",
-                message: isLine
+                description: isLine
                     ? "must be one line without control characters" : "holds control characters; remove them",
-                messageVi: isLine ? "phải là một dòng, không có ký tự điều khiển" : "có ký tự điều khiển; hãy bỏ đi")
+                descriptionVi: isLine ? "phải là một dòng, không có ký tự điều khiển" : "có ký tự điều khiển; hãy bỏ đi"
+            )
         }
         let count = text.scalarCount
         if count > limit {
             return Violation(
-                field: field, reason: "TOO_LONG", message: "has \(count) characters; at most \(limit) are possible",
-                messageVi: "dài \(count) ký tự; tối đa \(limit)")
+                field: field, reason: "TOO_LONG", description: "has \(count) characters; at most \(limit) are possible",
+                descriptionVi: "dài \(count) ký tự; tối đa \(limit)")
         }
         return nil
     }
@@ -140,13 +148,14 @@ extension TemplateText.Defect {
         switch self {
         case .unclosed(let text):
             Violation(
-                field: field, reason: "UNCLOSED_PARAMETER", message: "`{{` without `}}` at: \(text)",
-                messageVi: "có `{{` mà thiếu `}}` tại: \(text)")
+                field: field, reason: "UNCLOSED_PARAMETER", description: "`{{` without `}}` at: \(text)",
+                descriptionVi: "có `{{` mà thiếu `}}` tại: \(text)")
         case .badName(let name):
             Violation(
                 field: field, reason: "INVALID_NAME",
-                message: "`{{\(name)}}` is no parameter name: lower-case letters, digits and underscores",
-                messageVi: "`{{\(name)}}` không phải tên tham số: chỉ dùng chữ thường không dấu, chữ số và gạch dưới")
+                description: "`{{\(name)}}` is no parameter name: lower-case letters, digits and underscores",
+                descriptionVi:
+                    "`{{\(name)}}` không phải tên tham số: chỉ dùng chữ thường không dấu, chữ số và gạch dưới")
         }
     }
 }

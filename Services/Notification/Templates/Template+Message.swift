@@ -54,8 +54,8 @@ extension Template {
                 found.append(
                     Violation(
                         field: "template.contents[\(index)].language", reason: "DUPLICATE",
-                        message: "`\(language.tag)` is given twice; join both entries",
-                        messageVi: "ngôn ngữ `\(language.tag)` có hai lần; hãy gộp lại"))
+                        description: "`\(language.tag)` is given twice; join both entries",
+                        descriptionVi: "ngôn ngữ `\(language.tag)` có hai lần; hãy gộp lại"))
                 continue
             }
             if content.hasEmail {

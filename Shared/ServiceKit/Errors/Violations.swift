@@ -149,6 +149,12 @@ package enum ResourceName {
         return (String(parts[1]), String(parts[3]))
     }
 
+    /// The last id of a name, whatever the collections: `teams/{t}/memberships/{m}` gives `{m}`.
+    package static func lastID(_ name: String) -> String {
+        guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return name }
+        return String(name[name.utf8.index(after: slash)...])
+    }
+
     private static func isID(_ text: some StringProtocol) -> Bool {
         !text.isEmpty && text.utf8.count <= 128
             && text.utf8.allSatisfy {
