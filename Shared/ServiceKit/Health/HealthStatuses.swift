@@ -28,7 +28,6 @@ package final class HealthStatuses: Sendable {
 
     package func status(of service: String) -> Status? { state.withLock { $0.statuses[service] } }
     package var all: [String: Status] { state.withLock { $0.statuses } }
-    package var watcherCount: Int { state.withLock { $0.watchers.count } }
 
     package func set(_ status: Status, for service: String) {
         state.withLock { state in

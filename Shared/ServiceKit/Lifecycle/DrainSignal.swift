@@ -1,4 +1,5 @@
 import RPC
+import Shared
 import Synchronization
 
 /// Tells streams without an end that the service is stopping.
@@ -47,9 +48,10 @@ package struct DrainInterceptor: ServerInterceptor {
 
     package init(signal: DrainSignal) { self.signal = signal }
 
-    /// What follows something rather than answering a question.
+    /// What follows something rather than answering a question. Health ends its watches by itself, after the news that it
+    /// no longer serves.
     static func isEndless(_ method: MethodDescriptor) -> Bool {
-        method.kind.serverStreams
+        method.kind.serverStreams && method.service != Grpc_Health_V1_Health.name
             && (method.method.hasPrefix("Watch") || method.method.hasPrefix("Follow")
                 || method.method == "ServerReflectionInfo")
     }

@@ -104,8 +104,6 @@ package final class RunningService: Sendable {
     package func stop() async {
         readiness.phase = .stopping
         health.setAll(.notServing)
-        // Watchers get the news before their streams end.
-        if health.watcherCount > 0 { try? await Task.sleep(for: .milliseconds(50)) }
         health.close()
         context.drain.drain()
         await server.shutdown(grace: grace)
