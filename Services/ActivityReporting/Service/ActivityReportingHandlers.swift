@@ -14,6 +14,7 @@ struct ActivityReportingHandlers: Cdt_Activity_V1_ActivityReportingService.Servi
     /// How old the facts of the Registry are.
     let freshness: @Sendable () -> FeedFreshness
 
+    /// Asked for before the answer is read: facts that come in between make the answer newer than it says, never older.
     var registry: Cdt_Common_V1_Freshness {
         let known = freshness()
         return .with {

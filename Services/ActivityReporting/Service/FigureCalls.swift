@@ -13,6 +13,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
         try check.refuse()
+        let registry = registry
         let (figures, pending) = try await reporting.figures(query)
         return .with {
             $0.figures = figures
@@ -34,6 +35,7 @@ extension ActivityReportingHandlers {
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listFigures, size: 500, maximum: 5000)
         let offset = page.position?.first.flatMap { Int($0) } ?? 0
+        let registry = registry
         let below = try await reporting.figuresBelow(query, level: level, offset: offset, limit: page.size)
         let token =
             below.isLast
@@ -62,6 +64,7 @@ extension ActivityReportingHandlers {
         let commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30))
         var last: Cdt_Activity_V1_Figures?
         func send() async throws {
+            let registry = registry
             let figures = try await reporting.figures(query).figures
             guard figures != last else { return }
             last = figures

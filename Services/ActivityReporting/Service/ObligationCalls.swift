@@ -13,6 +13,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let key = check.key(request.name, of: "obligations")
         try check.refuse()
+        let registry = registry
         let obligation = try reporting.obligation(key)
         return .with {
             $0.obligation = obligation
@@ -40,6 +41,7 @@ extension ActivityReportingHandlers {
         if let position = page.position, position.count == 3 {
             query.after = .init(place: Int(position[0]) ?? 0, team: position[1], person: position[2])
         }
+        let registry = registry
         let (found, next) = try await reporting.obligations(query)
         let token = try next.map {
             try pageTokens.token(after: ["\($0.place)", $0.team, $0.person], of: request, Method.listObligations)

@@ -69,6 +69,7 @@ extension ActivityReportingHandlers {
         let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
         try check.refuse()
         guard let month else { return .init() }
+        let registry = registry
         let period = try await reporting.period(month)
         return .with {
             $0.period = period

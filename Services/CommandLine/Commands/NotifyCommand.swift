@@ -108,13 +108,13 @@ struct NotifyRemindCommand: ServiceCommand {
         }
         var planning = Cdt_Notification_V1_PlanCampaignRequest()
         planning.campaign = campaign
-        var planned = try await suite.notification.planCampaign(planning, options: suite.call)
-        if wait {
-            try await FactsWait().untilFresh {
-                planned = try await suite.notification.planCampaign(planning, options: suite.call)
-                return planned.freshness
-            }
+        var planned = Cdt_Notification_V1_PlanCampaignResponse()
+        let facts = wait ? FactsWait() : nil
+        func ask() async throws -> [Cdt_Common_V1_Freshness] {
+            planned = try await suite.notification.planCampaign(planning, options: suite.call)
+            return planned.freshness
         }
+        if let facts { try await facts.untilFresh(ask) } else { _ = try await ask() }
         if plan {
             try output.show(planned) { planText(planned.plan) }
             return

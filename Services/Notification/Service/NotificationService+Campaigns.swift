@@ -22,6 +22,8 @@ extension NotificationService {
     func planCampaign(_ request: Cdt_Notification_V1_PlanCampaignRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_PlanCampaignResponse
     {
+        // Before the facts are read: the plan may be newer than it says, never older.
+        let freshness = freshness()
         let content: CampaignContent
         switch request.target {
         case .name(let name): content = try campaign(name).content
@@ -39,7 +41,7 @@ extension NotificationService {
         let samples = try samples(of: plan, content, CompiledTemplate(template))
         return .with {
             $0.plan = plan.message(samples, channels: channels)
-            $0.freshness = freshness()
+            $0.freshness = freshness
         }
     }
 
@@ -99,11 +101,12 @@ extension NotificationService {
     func getCampaign(_ request: Cdt_Notification_V1_GetCampaignRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_GetCampaignResponse
     {
+        let freshness = freshness()
         let (campaign, progress) = try await progress(try campaign(request.name).id, name: request.name)
         return .with {
             $0.campaign = campaign.message
             $0.progress = progress
-            $0.freshness = freshness()
+            $0.freshness = freshness
         }
     }
 
