@@ -234,25 +234,25 @@ private struct WriterLoop {
         answer(done)
     }
 
+    /// Counts before it answers: a caller that has its answer finds its write counted.
     private func answer(_ done: [Done]) {
         var channels: Set<String> = []
         var failures = 0
         for item in done {
             for effect in item.effects { effect() }
             channels.formUnion(item.channels)
+            if case .failure = item.outcome { failures += 1 }
         }
-        for item in done {
-            switch item.outcome {
-            case .answer(let answer): answer()
-            case .failure(let error):
-                failures += 1
-                item.request.fail(error)
-            }
-        }
-        writer.wake(channels)
         writer.record {
             $0.writes += done.count
             $0.failures += failures
         }
+        for item in done {
+            switch item.outcome {
+            case .answer(let answer): answer()
+            case .failure(let error): item.request.fail(error)
+            }
+        }
+        writer.wake(channels)
     }
 }
