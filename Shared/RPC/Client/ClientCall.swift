@@ -22,6 +22,8 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     private var timer: Scheduled<Void>?
     private var outcome: Result<Void, RPCError>?
     private var sendingFinished = false
+    /// Messages of a stream have gone out; they are not kept.
+    private var hasSent = false
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
     private var writer: (continuation: CheckedContinuation<Void, any Error>, bytes: [UInt8])?
     private var drainWaiter: CheckedContinuation<Void, any Error>?
@@ -83,6 +85,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
             } else {
                 if let writer {
                     self.writer = nil
+                    hasSent = true
                     send(writer.bytes, on: stream)
                     writer.continuation.resume()
                 }
@@ -129,10 +132,13 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     private func attemptFailed(_ error: RPCError, unprocessed: Bool) {
         stream = nil
         guard outcome == nil else { return }
+        // The server's clock may be read before ours: what it cancels after the deadline was not cancelled by anybody.
+        if error.code == .cancelled, let deadline, deadline.remaining <= .zero { return deadlineExceeded() }
         client.throttle.failed(code: error.code, unprocessed: unprocessed, pushback: response.pushback)
         guard !response.isCommitted else { return finish(.failure(error)) }
         switch attempts.failed(
-            code: error.code, unprocessed: unprocessed, pushback: response.pushback, throttle: client.throttle)
+            code: error.code, unprocessed: unprocessed, resendable: request != nil || !hasSent,
+            pushback: response.pushback, throttle: client.throttle)
         {
         case .giveUp: finish(.failure(error))
         case .retry(let wait):
@@ -260,6 +266,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
             writer = (continuation, bytes)
             return
         }
+        hasSent = true
         send(bytes, on: stream)
         if stream.queuedBytes <= client.limits.outboundStreamBytes { return continuation.resume() }
         drainWaiter = continuation

@@ -152,22 +152,28 @@ public final class RPCClient: @unchecked Sendable {
     func withConnection(waitForReady: Bool, _ body: @escaping (Result<HTTP2Connection, RPCError>) -> Void) {
         if isClosed { return body(.failure(Self.closed)) }
         if let connection = pick() { return body(.success(connection)) }
-        for subchannel in subchannels { subchannel.connectIfNeeded() }
-        if let connection = pick() { return body(.success(connection)) }
         if !waitForReady, let error = commonFailure() { return body(.failure(error)) }
         waiting[nextWaiting] = (waitForReady, body)
         nextWaiting += 1
     }
 
+    /// The next connection that is ready. Every address that has none is tried again, so that a server that comes back
+    /// gets its share.
     private func pick() -> HTTP2Connection? {
+        var picked: HTTP2Connection?
+        let start = turn
         for offset in 0..<subchannels.count {
-            let index = (turn + offset) % subchannels.count
-            if subchannels[index].connectivity.state == .ready, let connection = subchannels[index].connection {
+            let index = (start + offset) % subchannels.count
+            let subchannel = subchannels[index]
+            if subchannel.connectivity.state == .ready, let connection = subchannel.connection {
+                guard picked == nil else { continue }
                 turn = index + 1
-                return connection
+                picked = connection
+            } else {
+                subchannel.connectIfNeeded()
             }
         }
-        return nil
+        return picked
     }
 
     /// The last error when every address has failed.

@@ -48,20 +48,24 @@ struct AttemptState: Sendable {
     private var failures = 0
     private var transparentRetries = 0
 
-    /// `policy` nil: never retried, because the request cannot be sent twice or the caller does not want it.
+    /// `policy` nil: what the server may have seen is never made again, because the caller does not want it or the request
+    /// cannot be sent twice.
     init(policy: RetryPolicy?) { self.policy = policy }
 
-    /// An attempt failed before any response. `unprocessed`: the server never handled it. `pushback`: milliseconds the
-    /// server asked to wait; negative: not again.
+    /// An attempt failed before any response. `unprocessed`: the server never handled it. `resendable`: everything sent so
+    /// far can be sent again. `pushback`: milliseconds the server asked to wait; negative: not again.
     mutating func failed(
-        code: StatusCode, unprocessed: Bool, pushback: Int?, throttle: RetryThrottle,
+        code: StatusCode, unprocessed: Bool, resendable: Bool = true, pushback: Int?, throttle: RetryThrottle,
         random: Double = .random(in: -1...1)
     ) -> Decision {
-        guard let policy else { return .giveUp }
+        guard resendable else { return .giveUp }
         if unprocessed, transparentRetries < 5 {
+            // Not a repetition: nobody has seen the call (gRFC A6, "Transparent Retries").
             transparentRetries += 1
-            return .retry(after: transparentRetries == 1 ? .zero : policy.backoff.wait(attempt: transparentRetries))
+            let backoff = (policy ?? RetryPolicy()).backoff
+            return .retry(after: transparentRetries == 1 ? .zero : backoff.wait(attempt: transparentRetries))
         }
+        guard let policy else { return .giveUp }
         failures += 1
         guard code == .unavailable, failures < policy.attempts, throttle.allowsRetry else { return .giveUp }
         if let pushback { return pushback < 0 ? .giveUp : .retry(after: .milliseconds(pushback)) }

@@ -6,9 +6,11 @@ struct HostileServer {
     let listener: RawListener
     let client: WireClient
 
-    static func run(_ body: (HostileServer) async throws -> Void) async throws {
+    static func run(
+        _ options: RPCClient.Options = .init(), _ body: (HostileServer) async throws -> Void
+    ) async throws {
         let listener = try RawListener()
-        let rpc = try RPCClient(host: "127.0.0.1", port: listener.port)
+        let rpc = try RPCClient(targets: [.init(host: "127.0.0.1", port: listener.port)], options: options)
         do {
             try await body(HostileServer(listener: listener, client: WireClient(rpc: rpc)))
         } catch {
@@ -39,6 +41,13 @@ extension RawPeer {
 
     func newestRequest(after: UInt32) -> UInt32? { streams.filter { $0.key > after && $0.value.ended }.keys.min() }
 
+    /// Refuses a call with UNAVAILABLE in one HEADERS frame; `pushback` in milliseconds.
+    func refuse(_ stream: UInt32, pushback: String? = nil) async throws {
+        var fields = Self.responseHeaders + [("grpc-status", "14")]
+        if let pushback { fields.append(("grpc-retry-pushback-ms", pushback)) }
+        try await send(.headers(stream, fields, end: true))
+    }
+
     /// Answers a call with one message.
     func reply(_ stream: UInt32, _ body: [UInt8]) async throws {
         try await send(.headers(stream, Self.responseHeaders), .data(stream, message(body)))
@@ -60,13 +69,17 @@ struct WireClient: Sendable {
     static let echo = MethodDescriptor(service: "wire.Test", method: "Echo", kind: .unary)
 
     /// One unary call, under way.
-    func call(_ request: [UInt8] = [1], timeout: Duration = .seconds(20)) -> Pending {
+    func call(
+        _ request: [UInt8] = [1], timeout: Duration = .seconds(60), retries: Bool = true, waitForReady: Bool = false
+    ) -> Pending {
         let pending = Pending()
         pending.begin {
             do {
                 return Outcome(
                     reply: try await rpc.unary(
-                        Self.echo, request, options: CallOptions(timeout: timeout), encode: { $0 }, decode: { $0 }))
+                        Self.echo, request,
+                        options: CallOptions(timeout: timeout, waitForReady: waitForReady, retries: retries),
+                        encode: { $0 }, decode: { $0 }))
             } catch {
                 return Outcome(error: error as? RPCError ?? RPCError(code: .unknown, message: "\(error)"))
             }
@@ -90,7 +103,7 @@ struct WireClient: Sendable {
         /// Waits for the end; no outcome is an outcome of code UNKNOWN, "hangs".
         var outcome: Outcome {
             get async {
-                for _ in 0..<6000 {
+                for _ in 0..<18_000 {
                     if let outcome = result.withLock({ $0 }) { return outcome }
                     try? await Task.sleep(for: .milliseconds(5))
                 }
