@@ -34,6 +34,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     package var delegate: (any ConnectionDelegate)?
     /// Handlers running for this connection, bounded by `Limits.runningHandlers`; the layer above counts.
     package var runningHandlers = 0
+    /// What its requests make us hold; the layer above counts.
+    package var inbound: InboundBudget
 
     package let session: Session
     private var context: ChannelHandlerContext?
@@ -73,6 +75,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         self.executor = executor
         self.peer = peer
         self.limits = limits
+        inbound = InboundBudget(limit: limits.inboundConnectionBytes)
         session = try Session(role: role, limits: limits, now: now)
         idleSince = now
         handshakeDue = now + limits.handshake

@@ -21,6 +21,10 @@ public struct Limits: Sendable {
     /// Bytes of one received message, after decompression; checked before anything is buffered.
     public var receiveMessageBytes = 4 * 1024 * 1024
 
+    /// Bytes of requests that are incomplete or not taken yet, for one connection, above which only one stream at a time is
+    /// given more window. The most a connection can make us hold is `concurrentStreams` × `streamWindowBytes` and one message.
+    public var inboundConnectionBytes = 16 * 1024 * 1024
+
     // Flow control
 
     /// Bytes a peer may send on one stream before the handler takes them.
@@ -36,8 +40,9 @@ public struct Limits: Sendable {
 
     // Misbehaviour
 
-    /// Streams a peer may reset in a burst, and per second after that.
-    public var peerResets = TokenBucket.Rate(burst: 400, perSecond: 100)
+    /// Streams a peer may reset in a burst, and per second after that. An honest client resets a stream for each call that
+    /// runs out of time, and they may be many at once; what a reset costs is bounded by `runningHandlers`.
+    public var peerResets = TokenBucket.Rate(burst: 1_000, perSecond: 500)
     /// Frames we must answer with an error, in a burst and per second: above it GOAWAY ENHANCE_YOUR_CALM.
     public var streamErrors = TokenBucket.Rate(burst: 100, perSecond: 10)
     /// SETTINGS, PRIORITY, WINDOW_UPDATE of nothing, empty DATA and unknown frames, in a burst and per second.
@@ -75,6 +80,8 @@ public struct Limits: Sendable {
 
     /// Connections a server holds at once; more are closed on arrival.
     public var connections = 10_000
+    /// Connections at once from one address; more are closed on arrival. Raise it where all clients come through one proxy.
+    public var connectionsPerAddress = 2_000
 
     /// The defaults.
     public init() {}

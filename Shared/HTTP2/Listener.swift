@@ -8,6 +8,8 @@ package final class Listener: Sendable {
     private struct State {
         var channel: (any Channel)?
         var connections: [ObjectIdentifier: HTTP2Connection] = [:]
+        /// Connections by the address they come from.
+        var addresses: [String: Int] = [:]
         var isStopping = false
         var allClosed: [EventLoopPromise<Void>] = []
     }
@@ -52,21 +54,26 @@ package final class Listener: Sendable {
             role: .server, eventLoop: loop,
             executor: executors[ObjectIdentifier(loop)] ?? LoopExecutor(loop: loop),
             peer: channel.remoteAddress.map(Self.describe) ?? "unknown", limits: limits)
+        let address = channel.remoteAddress?.ipAddress ?? ""
         let admitted = state.withLockedValue { state in
-            guard !state.isStopping, state.connections.count < limits.connections else { return false }
+            guard !state.isStopping, state.connections.count < limits.connections,
+                state.addresses[address, default: 0] < limits.connectionsPerAddress
+            else { return false }
             state.connections[ObjectIdentifier(connection)] = connection
+            state.addresses[address, default: 0] += 1
             return true
         }
         guard admitted else { throw ChannelError.operationUnsupported }
-        channel.closeFuture.whenComplete { _ in self.forget(connection) }
+        channel.closeFuture.whenComplete { _ in self.forget(connection, address: address) }
         prepare(connection)
         if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 
-    private func forget(_ connection: HTTP2Connection) {
+    private func forget(_ connection: HTTP2Connection, address: String) {
         let waiting = state.withLockedValue { state in
             state.connections[ObjectIdentifier(connection)] = nil
+            if let count = state.addresses[address] { state.addresses[address] = count > 1 ? count - 1 : nil }
             guard state.connections.isEmpty else { return [EventLoopPromise<Void>]() }
             defer { state.allClosed = [] }
             return state.allClosed

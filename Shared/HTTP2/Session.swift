@@ -410,8 +410,8 @@ extension Session {
         }
     }
 
-    /// The library drops PRIORITY, as we announce that we do not use it, and does not say that it was received.
-    func notePriorityFrame() { noteControlFrame("priority") }
+    /// A frame of a kind that is dropped: PRIORITY, as we announce that we do not use it, and unknown ones.
+    func noteIgnoredFrame(_ name: String) { noteControlFrame(name) }
 
     private func noteHeadersComplete(_ stream: HTTP2Stream, endStream: Bool) {
         if !stream.headersDelivered, stream.pendingHeaders == nil {

@@ -30,6 +30,9 @@ enum SessionFactory {
         nghttp2_option_set_max_settings(options, limits.settingsEntries)
         nghttp2_option_set_max_outbound_ack(options, limits.outboundAcknowledgements)
         nghttp2_option_set_no_closed_streams(options, 1)
+        // Frames of unknown types are ignored (RFC 9113, section 5.5), but not without being counted: the library tells of
+        // the types it has been told to expect. Up to 9 they are HTTP/2's own.
+        for type in UInt8(10)...255 { nghttp2_option_set_user_recv_extension_type(options, type) }
         // Custom metadata may have space at its edges (PROTOCOL-HTTP2, "Custom-Metadata"); the library would drop it.
         nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)
         // Ours is stricter and answers with GOAWAY ENHANCE_YOUR_CALM.
@@ -66,10 +69,19 @@ enum SessionFactory {
 
     private static func install(on callbacks: OpaquePointer?) {
         nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
-            if let header, header.pointee.type == UInt8(NGHTTP2_PRIORITY.rawValue) {
-                SessionFactory.session(user)?.notePriorityFrame()
+            // Frames that are ignored, of which the library says no more than that they begin.
+            if let header {
+                let type = header.pointee.type
+                if type == UInt8(NGHTTP2_PRIORITY.rawValue) {
+                    SessionFactory.session(user)?.noteIgnoredFrame("priority")
+                } else if type > UInt8(NGHTTP2_CONTINUATION.rawValue) {
+                    SessionFactory.session(user)?.noteIgnoredFrame("unknown")
+                }
             }
             return 0
+        }
+        nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, _, _, _ in
+            Int32(NGHTTP2_ERR_CANCEL.rawValue)
         }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
             if let frame = frame?.pointee {

@@ -34,6 +34,11 @@ private final class Pair: SessionOwner {
         }
     }
 
+    /// Bytes for the server.
+    func feed(_ bytes: [UInt8]) throws {
+        try ByteBuffer(bytes: bytes).withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try server.receive(bytes) }
+    }
+
     private func move(from: Session, to: Session) throws -> Bool {
         var buffer = ByteBuffer()
         _ = try from.drain(into: &buffer, limit: 1 << 20)
@@ -176,6 +181,61 @@ private func response() -> HeaderBlock {
             try pair.exchange()
         }
         #expect(pair.events.contains(.abuse("too_many_resets")))
+    }
+
+    /// CVE-2023-35945: libnghttp2 before 1.55.1 leaks HEADERS that cannot be sent any more when `on_stream_close` fails; ours
+    /// never does. The run under AddressSanitizer (`./dev fuzz --address`) would see the leak.
+    @Test func aReplyWhoseStreamIsGoneEndsOnceAndLeaksNothing() throws {
+        let pair = try Pair()
+        try pair.exchange()
+        for round in 1...200 {
+            let recorder = Recorder()
+            pair.serverDelegate = { recorder }
+            let stream = try pair.client.open(headers: request(), endStream: false, delegate: Recorder())
+            try pair.exchange()
+            let served = try #require(pair.opened.last)
+            // The reply is queued; before it is written the reset arrives.
+            served.respond(headers: response(), endStream: false)
+            served.send(head: 0, headCount: 5, body: [1, 2, 3])
+            served.finish(trailers: response())
+            stream.reset(.cancel)
+            var buffer = ByteBuffer()
+            _ = try pair.client.drain(into: &buffer, limit: 1 << 20)
+            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try pair.server.receive(bytes) }
+            pair.server.deliver { _ in }
+            try pair.exchange()
+            #expect(recorder.end == .reset(8), "round \(round)")
+            #expect(pair.server.streams.isEmpty)
+        }
+    }
+
+    /// CVE-2026-27135: libnghttp2 before 1.52.0-1+deb12u3 aborts the process when it is fed malformed frames after it was
+    /// told to terminate. After our last GOAWAY nothing is fed to it.
+    @Test(
+        arguments: [
+            [0, 0, 0, 9, 0, 0, 0, 0, 1], [0, 0, 5, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5],
+            [0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0],
+            [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0, 0x80],
+        ] as [[UInt8]])
+    func malformedFramesAfterTheLastGoAwayAreNotLookedAt(frame: [UInt8]) throws {
+        let pair = try Pair()
+        try pair.exchange()
+        _ = try pair.client.open(headers: request(), endStream: false, delegate: Recorder())
+        try pair.exchange()
+        pair.server.terminate(.enhanceYourCalm, debug: "too_many_pings")
+        // Before the GOAWAY is written, and after.
+        try pair.feed(frame)
+        var buffer = ByteBuffer()
+        _ = try pair.server.drain(into: &buffer, limit: 1 << 20)
+        #expect(buffer.readableBytes > 0)
+        for _ in 0..<3 {
+            try pair.feed(frame)
+            pair.server.deliver { _ in }
+            _ = try pair.server.drain(into: &buffer, limit: 1 << 20)
+        }
+        #expect(pair.server.isFinished)
+        pair.server.connectionClosed()
+        pair.server.deliver { _ in }
     }
 
     @Test func allStreamsEndWithTheConnection() throws {

@@ -63,6 +63,26 @@ import Testing
         }
     }
 
+    @Test func everyLimitHasANameAndTakesAValue() {
+        #expect(Limits.names.count == Mirror(reflecting: Limits()).children.count)
+        #expect(Set(Limits.names).count == Limits.names.count)
+        for name in Limits.names {
+            var limits = Limits()
+            let before = "\(limits)"
+            let values = ["7", "7/7"]
+            #expect(values.contains { limits.set(name, to: $0) == nil }, "\(name)")
+            #expect("\(limits)" != before, "\(name)")
+            #expect(limits.set(name, to: "much") != nil)
+            #expect(limits.set(name, to: "-1") != nil)
+        }
+        var limits = Limits()
+        #expect(limits.set("connection-age", to: "1.5") == nil && limits.connectionAge == .milliseconds(1500))
+        #expect(limits.set("connection-age", to: "off") == nil && limits.connectionAge == nil)
+        #expect(limits.set("unary-timeout", to: "off") == nil && limits.unaryTimeout == nil)
+        #expect(limits.set("peer-resets", to: "20/5") == nil && limits.peerResets == .init(burst: 20, perSecond: 5))
+        #expect(limits.set("nothing", to: "1") != nil)
+    }
+
     @Test func headerBlocksFindFieldsByName() {
         var block = HeaderBlock()
         block.append(":path", "/a/b")

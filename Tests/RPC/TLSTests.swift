@@ -83,6 +83,37 @@ private struct Certificates {
         await server.shutdown(grace: .seconds(2))
     }
 
+    /// Suite `tls_client_certs` of the Connect conformance tests, and a certificate that somebody else has signed.
+    @Test func `A.4 tls client certs: only those of the trusted authority are let in`() async throws {
+        let files = try Certificates()
+        let others = try Certificates()
+        defer {
+            files.remove()
+            others.remove()
+        }
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(
+                    certificateChainFile: files.path("server.pem"), privateKeyFile: files.path("server.key"),
+                    trustedAuthoritiesFile: files.path("ca.pem"))), services: [EchoService()])
+        let port = try await server.start()
+        for (certificates, isLetIn) in [(files, true), (others, false), (nil, false)] {
+            let tls = TLS(
+                certificateChainFile: certificates?.path("client.pem"),
+                privateKeyFile: certificates?.path("client.key"), trustedAuthoritiesFile: files.path("ca.pem"),
+                serverName: "server.test")
+            let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: port)], options: .init(tls: tls))
+            if isLetIn {
+                #expect(try await call(client, [1]) == [1])
+            } else {
+                let error = await #expect(throws: RPCError.self) { try await call(client, [1]) }
+                #expect(error?.code == .unavailable)
+            }
+            await client.close()
+        }
+        await server.shutdown(grace: .seconds(2))
+    }
+
     @Test func plaintextOnATLSPortIsUnavailable() async throws {
         let files = try Certificates()
         defer { files.remove() }

@@ -134,7 +134,7 @@ import Testing
 
     /// A client of another process holds 10,000 connections that say nothing after their SETTINGS.
     @Test func `B.3 10,000 idle connections`() async throws {
-        try await withVictim(["--connections", "10100"]) { victim in
+        try await withVictim(["--connections", "10100", "--connections-per-address", "10100"]) { victim in
             #expect(try await victim.answers())
             let before = try (memory: victim.kilobytes("VmRSS"), cpu: victim.cpu())
             let client = try BackgroundProcess([

@@ -184,11 +184,48 @@ import Testing
         }
     }
 
-    @Test func `B.3 unknown frames are dropped at no cost`() async throws {
-        try await WireServer.connect { peer, server in
-            try await peer.flood(Frame(kind: 0x42, stream: 1, payload: [1, 2, 3]).bytes(), times: 100_000)
-            #expect(try await server.answersOthers())
+    /// RFC 9113, section 5.5: a few are ignored; a flood of them is work for nothing like any other.
+    @Test(arguments: [UInt8(0x0a), 0x0c, 0x42, 0xff]) func `B.3 unknown frames flood`(kind: UInt8) async throws {
+        let unknown = Frame(kind: kind, stream: 1, payload: [1, 2, 3]).bytes()
+        try await WireServer.connect { peer, _ in
+            try await peer.send(bytes: Array(repeatElement(unknown, count: 100).joined()))
             #expect(try await peer.call("Echo", message("")).status == 0)
+        }
+        try await expectSentAway(Self.strict, debug: "too_many_unknown_frames") { peer, _ in
+            try await peer.flood(unknown, times: 20_000)
+        }
+    }
+
+    /// CVE-2026-27135, over a socket: what makes the server leave and malformed frames come in one segment.
+    @Test func `B.3 malformed frames after the GOAWAY (CVE-2026-27135)`() async throws {
+        try await expectSentAway(Limits(), debug: nil) { peer, _ in
+            let pings = Array(repeatElement(Frame.ping().bytes(), count: 10).joined())
+            let malformed =
+                Frame(kind: Frame.Kind.settings, payload: [1, 2, 3]).bytes() + Frame.windowUpdate(0, 0).bytes()
+                + Frame.continuation(1, endHeaders: true).bytes() + Frame.headers(2, block: [0x80]).bytes()
+                + [0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0]
+            try await peer.send(bytes: pings + malformed)
+        }
+    }
+
+    /// CVE-2023-35945, over a socket: replies that can no longer be sent when their turn comes.
+    @Test func `B.3 replies whose streams are gone (CVE-2023-35945)`() async throws {
+        try await WireServer.connect { peer, server in
+            for round in 0..<50 {
+                var bytes: [UInt8] = []
+                for index in 0..<10 {
+                    let stream = UInt32(1 + 2 * (11 * round + index))
+                    bytes += Frame.headers(stream, RawPeer.request("Echo")).bytes()
+                    bytes += Frame.data(stream, message("reply"), end: true).bytes()
+                }
+                // Answered and reset in the same turn of the loop.
+                for index in 0..<10 { bytes += Frame.reset(UInt32(1 + 2 * (11 * round + index))).bytes() }
+                try await peer.send(bytes: bytes)
+                #expect(try await peer.answersPing())
+                // Traffic forgives the pings.
+                #expect(try await peer.call("Echo", message(""), stream: UInt32(1 + 2 * (11 * round + 10))).status == 0)
+            }
+            #expect(try await server.seen.eventually { $0.running == 0 })
         }
     }
 
@@ -250,6 +287,71 @@ import Testing
             kept.removeLast().socket.abort()
             for _ in 0..<400 where server.server.connectionCount == 3 { try await Task.sleep(for: .milliseconds(5)) }
             #expect(try await server.answersOthers())
+        }
+    }
+
+    @Test func `B.3 connections of one address are capped`() async throws {
+        var limits = Limits()
+        limits.connectionsPerAddress = 2
+        try await WireServer.run(limits) { server in
+            var kept = [try await RawPeer.connect(port: server.port), try await RawPeer.connect(port: server.port)]
+            let extra = RawPeer(try RawSocket(port: server.port))
+            #expect(try await extra.wait { $0.isClosed })
+            let elsewhere = RawPeer(try RawSocket(port: server.port, fromSecondAddress: true))
+            try await elsewhere.send(bytes: RawPeer.clientPreface + Frame.settings().bytes())
+            #expect(try await elsewhere.call("Echo", message("")).status == 0, "another address has places of its own")
+            #expect(try await kept[0].call("Echo", message("")).status == 0)
+            kept.removeLast().socket.abort()
+            for _ in 0..<4000 where server.server.connectionCount == 3 { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(try await server.answersOthers())
+        }
+    }
+
+    /// Every unary call below sends all but the last byte of its message, so that nothing can be taken.
+    @Test func `B.3 what one connection makes the server hold is bounded, and one request gets on`() async throws {
+        var limits = Limits()
+        limits.inboundConnectionBytes = 100_000
+        limits.streamWindowBytes = 65_536
+        try await WireServer.connect(limits) { peer, server in
+            let size = 500_000
+            let bytes = message([UInt8](repeating: 1, count: size))
+            var sent: [UInt32: Int] = [:]
+            for stream: UInt32 in stride(from: 1, through: 19, by: 2) {
+                try await peer.send(.headers(stream, RawPeer.request("Echo")))
+                sent[stream] = 0
+            }
+            /// Sends what the windows allow, round after round, until they are used up.
+            func sendAll(_ end: Int) async throws {
+                var waits = 0
+                while waits < 100 {
+                    var progress = false
+                    for stream in sent.keys.sorted() {
+                        let done = sent[stream] ?? 0
+                        let window = 65_536 + (peer.windowCredit[stream] ?? 0) - done
+                        let connection = 65_535 + (peer.windowCredit[0] ?? 0) - sent.values.reduce(0, +)
+                        let count = min(window, connection, end - done, 16_384)
+                        guard count > 0 else { continue }
+                        progress = true
+                        let isLast = done + count == bytes.count
+                        try await peer.send(.data(stream, Array(bytes[done..<done + count]), end: isLast))
+                        sent[stream] = done + count
+                    }
+                    try await peer.pump()
+                    waits = progress ? 0 : waits + 1
+                    if !progress { try await Task.sleep(for: .milliseconds(5)) }
+                }
+            }
+            try await sendAll(size)
+            // All have what their window holds; one has been let go on to its end.
+            #expect(sent.values.filter { $0 == size }.count == 1)
+            #expect(sent.values.reduce(0, +) <= 10 * 65_536 + 100_000 + size)
+            #expect(try await server.answersOthers())
+            // The last bytes: one after the other, all get through.
+            for _ in 0..<40 where sent.values.contains(where: { $0 < bytes.count }) { try await sendAll(bytes.count) }
+            for stream in sent.keys {
+                #expect(try await peer.outcome(stream).messages.first?.count == size, "stream \(stream)")
+            }
+            #expect(try await peer.call("Echo", message("after"), stream: 101).status == 0)
         }
     }
 }

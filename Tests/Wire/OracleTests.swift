@@ -76,6 +76,43 @@ import Testing
         }
     }
 
+    /// Suite `duplicate_metadata`: values of one key keep their number and their order, on the way in and out.
+    @Test func `A.4 duplicate metadata, text and binary`() async throws {
+        try await WireServer.connect { peer, _ in
+            let sent: Fields = [
+                ("x-initial-a", "1"), ("x-b-bin", "AQ"), ("x-initial-a", "2"), ("x-b-bin", "Ag"), ("x-initial-a", "1"),
+            ]
+            try await peer.send(
+                .headers(1, RawPeer.request("Echo") + sent), .data(1, message(""), end: true))
+            let reply = try await peer.outcome(1)
+            func values(_ fields: Fields, _ name: String) -> [String] {
+                // A list in one field is the same as several fields (RFC 9110, section 5.2).
+                fields.filter { $0.name == name }.flatMap { $0.value.split(separator: ",").map(String.init) }
+            }
+            #expect(values(reply.headers, "x-initial-a") == ["1", "2", "1"])
+            #expect(values(reply.trailers, "x-initial-a") == ["1", "2", "1"])
+            #expect(values(reply.trailers, "x-b-bin") == ["AQ", "Ag"])
+        }
+    }
+
+    /// Suite `deadline_propagation`: the handler of each kind of call sees what is left; without grpc-timeout only a unary
+    /// call has a deadline, that of `Limits.unaryTimeout`.
+    @Test(arguments: ["Echo", "Collect", "Produce", "Chat"])
+    func `A.4 deadline propagation`(method: String) async throws {
+        var limits = Limits()
+        limits.unaryTimeout = nil
+        try await WireServer.connect(limits) { peer, server in
+            let body = message("1 1")
+            try await expect(0, peer.call(method, body, ["grpc-timeout": "1000S"]))
+            try await expect(0, peer.call(method, body, stream: 3))
+            let seen = server.seen.now.timeouts
+            try #require(seen.count == 2)
+            let left = try #require(seen[0])
+            #expect(left > .seconds(500) && left <= .seconds(1000))
+            #expect(seen[1] == nil)
+        }
+    }
+
     @Test func `A.4 errors after responses, with their message`() async throws {
         try await WireServer.connect { peer, _ in
             let chat = message("fine") + message([1, 2], flag: 1)

@@ -24,6 +24,8 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     private var stagedResponse: [UInt8]?
     private var task: Task<Void, Never>?
     private var handlerDone = false
+    /// Bytes of the request that the connection's budget counts.
+    private var held = 0
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
     private var writer: CheckedContinuation<Void, any Error>?
     /// Why the call ended early; what waiting and later reads and writes throw.
@@ -57,8 +59,20 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     func received(data: [UInt8]) {
         var credit = 0
         let action = state.received(data, credit: &credit)
-        stream.consume(credit)
+        // Before it may be withheld: a message that is whole now frees its place.
+        countHeld()
+        stream.consume(state.isInsideMessage ? connection.inbound.credit(credit, to: stream.id) : credit)
         apply(action)
+    }
+
+    /// Tells the connection how much of the request is held now.
+    private func countHeld() {
+        let now = state.heldBytes
+        guard now != held else { return }
+        let change = now - held
+        held = now
+        let free = connection.inbound.changed(by: change, stream: stream.id, needsMore: state.isInsideMessage)
+        for (id, credit) in free { connection.session.streams[id]?.consume(credit) }
     }
 
     func receivedEnd() { apply(state.receivedEnd()) }
@@ -73,7 +87,10 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         end(early: error)
         // Half-sent replies are cut off, others get the status (PROTOCOL-HTTP2, "Deadline").
         if stream.queuedBytes > 0 {
-            if state.finish() { stream.reset(.cancel) }
+            if state.finish() {
+                countHeld()
+                stream.reset(.cancel)
+            }
         } else {
             finish(error)
         }
@@ -81,6 +98,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     func closed(_ end: StreamEnd) {
         guard state.finish() else { return }
+        countHeld()
         self.end(early: RPCError(code: .cancelled, message: "The client has cancelled the call or is gone."))
     }
 
@@ -170,6 +188,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         guard let frame = try state.take() else {
             throw RPCError(code: .internal, message: "The request is gone.")
         }
+        countHeld()
         loopCounters.messagesReceived += 1
         if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
         loopCounters.bytesReceived += frame.bytes.count
@@ -204,6 +223,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         if let ended { return .failure(ended) }
         do {
             if let frame = try state.take() {
+                countHeld()
                 stream.consume(frame.credit)
                 loopCounters.messagesReceived += 1
                 if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
@@ -297,6 +317,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
             let isTrailersOnly = !state.headersSent && initialMetadata.isEmpty
             if !isTrailersOnly { sendHeaders() }
             guard state.finish() else { return }
+            countHeld()
             if isTrailersOnly {
                 stream.respond(headers: Headers.trailersOnly(error, trailingMetadata), endStream: true)
             } else {
@@ -306,6 +327,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         }
         if let response = stagedResponse { send(response) } else { sendHeaders() }
         guard state.finish() else { return }
+        countHeld()
         stream.finish(trailers: Headers.trailers(nil, trailingMetadata))
     }
 }

@@ -23,6 +23,10 @@ struct ServerCallState: Sendable {
     private(set) var handlerStarted = false
     private(set) var headersSent = false
     private(set) var isFinished = false
+    /// Whether a message has begun and not ended.
+    var isInsideMessage: Bool { deframer.isInsideMessage }
+    /// Bytes kept of the request: of the message that is incomplete, and of those nobody has taken.
+    var heldBytes: Int { deframer.heldBytes + messages.byteCount }
 
     init(kind: CallKind, maximumMessage: Int, decompresses: Bool) {
         self.kind = kind
@@ -90,6 +94,7 @@ struct ServerCallState: Sendable {
         defer {
             isFinished = true
             messages.removeAll()
+            deframer.reset()
         }
         return !isFinished
     }

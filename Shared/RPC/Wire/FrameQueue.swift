@@ -8,17 +8,23 @@ struct FrameQueue: Sendable {
     /// Messages waiting.
     var count: Int { (first == nil ? 0 : 1) + rest.count }
 
+    /// Bytes of the messages waiting.
+    private(set) var byteCount = 0
+
     mutating func append(_ frame: MessageDeframer.Frame) {
+        byteCount += frame.bytes.count
         if first == nil { first = frame } else { rest.append(frame) }
     }
 
     mutating func popFirst() -> MessageDeframer.Frame? {
         guard let next = first else { return nil }
+        byteCount -= next.bytes.count
         first = rest.popFirst()
         return next
     }
 
     mutating func removeAll() {
+        byteCount = 0
         first = nil
         rest.removeAll()
     }

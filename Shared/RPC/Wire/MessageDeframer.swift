@@ -31,6 +31,12 @@ struct MessageDeframer: Sendable {
     /// Whether a message has begun and not ended.
     var isInsideMessage: Bool { isInBody || prefixCount > 0 }
 
+    /// Bytes kept of a message that is incomplete.
+    var heldBytes: Int { body.count }
+
+    /// Forgets what is incomplete.
+    mutating func reset() { self = MessageDeframer(limit: limit) }
+
     /// Takes bytes in; appends complete messages to `frames`. Returns the bytes to credit at once: those of a message that
     /// is still incomplete, which is bounded by the message limit and must be able to grow beyond the window.
     mutating func push(_ data: [UInt8], into frames: inout FrameQueue) throws(Failure) -> Int {

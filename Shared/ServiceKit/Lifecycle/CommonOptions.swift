@@ -37,6 +37,23 @@ struct CommonOptions: Sendable {
         return date
     }
 
+    let limits = Option<Limits>(
+        "limit", valueName: "NAME=VALUE",
+        help: "Change a bound of the wire; may be repeated. THREAT_MODEL.md says what each defends. Counts are whole "
+            + "numbers, rates BURST/PER-SECOND, times seconds: \(Limits.names.joined(separator: ", ")).",
+        isList: true
+    ) { texts throws(OptionProblem) in
+        var limits = Limits()
+        for text in texts {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw OptionProblem("NAME=VALUE, for example concurrent-streams=100") }
+            if let wanted = limits.set(parts[0], to: parts[1]) {
+                throw OptionProblem("\(parts[0])=VALUE with \(wanted)")
+            }
+        }
+        return limits
+    }
+
     /// Names of all services and where they listen on a developer's machine.
     static let defaultPorts = [
         "registry": 50_051, "activity": 50_052, "funding": 50_053, "notification": 50_054,
@@ -68,7 +85,8 @@ struct CommonOptions: Sendable {
     var all: [any AnyOption] {
         let first: [any AnyOption] = [listen, adminListen, data]
         let last: [any AnyOption] = [
-            logLevel, grace, tlsCertificate, tlsKey, peerAuthorities, insecureListen, reflection, today,
+            logLevel, grace, tlsCertificate, tlsKey, peerAuthorities, insecureListen, reflection, limits,
+            today,
         ]
         return first + (peers.map { [$0 as any AnyOption] } ?? []) + last
     }

@@ -59,7 +59,9 @@ package final class RunningService: Sendable {
                     authenticator: LocalAuthenticator(), drain: context.drain)
             let endpoint = try settings[options.listen]
             let server = RPCServer(
-                configuration: .init(host: endpoint.host, port: endpoint.port, tls: tls), services: services,
+                configuration: .init(
+                    host: endpoint.host, port: endpoint.port, tls: tls, limits: try settings[options.limits]),
+                services: services,
                 interceptors: interceptors)
             let work = parts.allTasks(clock: context.clock) + [purge(context)]
             let tasks = Task { await RunningService.run(work, logger: logger) }

@@ -19,10 +19,13 @@ import ServiceKit
 
     func run() async throws {
         let services: [any RegistrableService] = [BareService(), MessageService()]
+        var limits = Limits()
+        // All of the load comes from this machine.
+        limits.connectionsPerAddress = limits.connections
         let server = RPCServer(
             configuration: .init(
                 port: port, tls: tlsCertificate.map { TLS(certificateChainFile: $0, privateKeyFile: tlsKey) },
-                eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+                limits: limits, eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
             services: services, interceptors: stack ? interceptors(services) : [])
         try await server.start()
         // Until a signal ends the process.

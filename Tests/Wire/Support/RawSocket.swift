@@ -7,9 +7,13 @@ final class RawSocket {
     private let descriptor: Int32
     private(set) var isClosed = false
 
-    /// Connects to 127.0.0.1. `receiveBuffer` makes the window that TCP offers small.
-    init(port: Int, receiveBuffer: Int32? = nil) throws {
+    /// Connects to 127.0.0.1. `receiveBuffer` makes the window that TCP offers small; `fromSecondAddress`: comes from
+    /// 127.0.0.2.
+    init(port: Int, receiveBuffer: Int32? = nil, fromSecondAddress: Bool = false) throws {
         let descriptor = Self.make()
+        if fromSecondAddress {
+            _ = Self.withAddress(port: 0, host: 0x7f00_0002) { bind(descriptor, $0, $1) }
+        }
         if var receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -39,12 +43,12 @@ final class RawSocket {
     }
 
     fileprivate static func withAddress<T>(
-        port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
+        port: Int, host: UInt32 = 0x7f00_0001, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
     ) -> T {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
-        address.sin_addr = in_addr(s_addr: UInt32(0x7f00_0001).bigEndian)
+        address.sin_addr = in_addr(s_addr: host.bigEndian)
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_in>.size))

@@ -20,14 +20,16 @@ struct WireService: RegistrableService {
                     try await seen.handling(context) { try await handler(request, context) }
                 })
         }
+        // What comes as `x-…` goes back with the status, `x-initial-…` before the reply as well.
         unary("Echo") { request, context in
-            for key in Set(context.metadata.map(\.key)) where key.hasPrefix("x-") {
-                if let value = context.metadata[string: key] { context.addTrailingMetadata([key: value]) }
-                for value in context.metadata.binaries(key) {
-                    var trailer = Metadata()
-                    trailer.add(value, for: key)
-                    context.addTrailingMetadata(trailer)
+            for entry in context.metadata where entry.key.hasPrefix("x-") {
+                var echo = Metadata()
+                switch entry.value {
+                case .string(let value): echo.add(value, for: entry.key)
+                case .binary(let value): echo.add(value, for: entry.key)
                 }
+                context.addTrailingMetadata(echo)
+                if entry.key.hasPrefix("x-initial-") { context.setInitialMetadata(echo) }
             }
             return request
         }
