@@ -148,8 +148,15 @@ let package = Package(
                 swiftSettings: strict),
             .executableTarget(
                 name: "interop-server",
-                dependencies: ["InteropService", "RPC", "HTTP2", product("NIOCore", "swift-nio"), arguments],
+                dependencies: [
+                    "InteropService", "RPC", "HTTP2", product("NIOCore", "swift-nio"), arguments,
+                    product("UnixSignals", "swift-service-lifecycle"),
+                ],
                 path: "Tests/InteropServer", swiftSettings: strict),
+            .executableTarget(
+                name: "interop-client",
+                dependencies: ["InteropService", "Shared", "RPC", "HTTP2", protobuf, arguments],
+                path: "Tests/InteropClient", swiftSettings: strict),
 
             tests("HTTP2", ["HTTP2"]),
             tests("RPC", ["RPC", "HTTP2"]),
@@ -159,7 +166,7 @@ let package = Package(
                     "Shared", "RPC", "CMessages", "CProtobufC", protobuf,
                     // Built, not linked: the test that generated code is fresh runs them.
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
-                ]),
+                ], exclude: ["Clients"]),
             tests("Storage", ["Storage", "CSQLite"]),
             tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
             tests(
@@ -180,7 +187,8 @@ let package = Package(
                 ], exclude: ["Peers"]),
             tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
             tests(
-                "Interop", ["InteropService", "Shared", "RPC", "ServiceKit", "Storage", protobuf],
+                "Interop",
+                ["InteropService", "Shared", "RPC", "HTTP2", "ServiceKit", "Storage", protobuf, "interop-server"],
                 exclude: ["Clients"]),
             tests(
                 "Wire", ["RPC", "HTTP2", "CNghttp2", "CZlib", "interop-server"] + nio,

@@ -170,21 +170,19 @@ import Testing
 
     @Test func `A deadline goes with the call and ends it on both sides`() async throws {
         try await withServer { client, server in
-            let seen = try await client.unaryCall(.init(), options: .init(timeout: .seconds(100))).username
+            let seen = try await client.unaryCall(.init(), options: .init(timeout: .seconds(1000))).username
             let remaining = try #require(Double(seen))
-            #expect(remaining > 50 && remaining <= 100)
+            #expect(remaining > 500 && remaining <= 1000)
 
             let request = Grpc_Testing_StreamingOutputCallRequest.with {
                 $0.responseParameters = [.with { $0.intervalUs = 30_000_000 }]
             }
-            let started = ContinuousClock.now
             let error = try await failure {
                 let call = try await client.streamingOutputCall(request, options: .init(timeout: .milliseconds(300)))
                 for try await _ in call.responses {}
             }
             #expect(error.code == .deadlineExceeded)
-            #expect(ContinuousClock.now - started < .seconds(5))
-            _ = try await server.line(after: "ended StreamingOutputCall")
+            _ = try await server.line(after: "cancelled StreamingOutputCall")
         }
     }
 
@@ -196,7 +194,7 @@ import Testing
             #expect(try await responses.next()?.payload.body.count == 31415)
             call.cancel()
             #expect(try await failure { try await responses.next() }.code == .cancelled)
-            _ = try await server.line(after: "ended FullDuplexCall")
+            _ = try await server.line(after: "cancelled FullDuplexCall")
 
             let task = Task {
                 let upload = try await client.streamingInputCall(options: Self.limit)
@@ -207,7 +205,7 @@ import Testing
             _ = try await server.line(after: "begun StreamingInputCall")
             task.cancel()
             await #expect(throws: (any Error).self) { try await task.value }
-            _ = try await server.line(after: "ended StreamingInputCall")
+            _ = try await server.line(after: "cancelled StreamingInputCall")
         }
     }
 
@@ -219,10 +217,10 @@ import Testing
                     .with { $0.responseParameters = (0..<100).map { _ in .with { $0.size = 300_000 } } })
                 for try await _ in download.responses { break }
             }
-            _ = try await server.line(after: "ended StreamingOutputCall")
+            _ = try await server.line(after: "cancelled StreamingOutputCall")
 
             try await client.fullDuplexCall().requests.send(outputRequest(9))
-            _ = try await server.line(after: "ended FullDuplexCall")
+            _ = try await server.line(after: "cancelled FullDuplexCall")
         }
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+import HTTP2
 import InteropService
 import RPC
 import TestSupport
@@ -8,9 +10,18 @@ struct TestServer {
     let port: Int
     let observations: Observations
 
-    static func run(_ body: (TestServer) async throws -> Void) async throws {
-        let service = TestService()
-        let server = RPCServer(configuration: .init(host: "127.0.0.1", port: 0), services: [service])
+    /// `log`: a file in which the service tells of its calls.
+    static func run(
+        limits: Limits = Limits(), tls: TLS? = nil, log: String? = nil, _ body: (TestServer) async throws -> Void
+    ) async throws {
+        var tell: (@Sendable (String) -> Void)?
+        if let log {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+            tell = { try? file.write(contentsOf: Data("\($0)\n".utf8)) }
+        }
+        let service = TestService(tell: tell)
+        let server = RPCServer(configuration: .init(tls: tls, limits: limits), services: [service])
         let port = try await server.start()
         do {
             try await body(TestServer(port: port, observations: service.observations))
@@ -44,6 +55,14 @@ enum Tools {
     static func buf() async throws -> String {
         _ = try await python()
         return "\(PackageFolder.path)/.local/venv/bin/buf"
+    }
+
+    /// The folder of Ruby's official gRPC, with its interoperability client and test certificates.
+    static func rubyGem() async throws -> String {
+        let locate = try await ChildProcess.run(
+            ["ruby", "-e", "print Gem::Specification.find_by_name('grpc').gem_dir"])
+        try #require(locate.status == 0, "install ruby-grpc: \(locate.errors)")
+        return locate.output
     }
 
     /// Path of a script beside these tests.

@@ -9,10 +9,15 @@ import struct Foundation.Data
 /// "Server features").
 public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
     /// What the handlers saw.
-    public let observations = Observations()
+    public let observations: Observations
+    private let id: String
 
-    /// A service that has seen nothing.
-    public init() {}
+    /// A service that has seen nothing. `id` is told to calls that ask which server they have reached. `tell` hears of streaming calls: `begun METHOD`, then `ended METHOD`, or
+    /// `cancelled METHOD` when the call ended before its handler did; and of what is left of the deadlines of unary calls.
+    public init(id: String = "", tell: (@Sendable (String) -> Void)? = nil) {
+        self.id = id
+        observations = Observations(tell: tell)
+    }
 
     public func emptyCall(_ request: Grpc_Testing_Empty, context: ServerContext) async throws -> Grpc_Testing_Empty {
         echoMetadata(context)
@@ -29,7 +34,10 @@ public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         }
         if request.hasResponseStatus { throw status(request.responseStatus, context) }
         context.setCompression(request.responseCompressed.value)
-        return .with { $0.payload = .zeros(request.responseSize) }
+        return .with {
+            $0.payload = .zeros(request.responseSize)
+            if request.fillServerID { $0.serverID = id }
+        }
     }
 
     public func cacheableUnaryCall(
@@ -42,7 +50,7 @@ public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         _ request: Grpc_Testing_StreamingOutputCallRequest,
         response: ResponseWriter<Grpc_Testing_StreamingOutputCallResponse>, context: ServerContext
     ) async throws {
-        try await observations.handling {
+        try await observations.handling("StreamingOutputCall") {
             echoMetadata(context)
             try await answer(request, response, context)
         }
@@ -51,7 +59,7 @@ public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
     public func streamingInputCall(
         _ requests: RequestStream<Grpc_Testing_StreamingInputCallRequest>, context: ServerContext
     ) async throws -> Grpc_Testing_StreamingInputCallResponse {
-        try await observations.handling {
+        try await observations.handling("StreamingInputCall") {
             echoMetadata(context)
             var total = 0
             var compressedBefore = 0
@@ -71,7 +79,7 @@ public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
         _ requests: RequestStream<Grpc_Testing_StreamingOutputCallRequest>,
         response: ResponseWriter<Grpc_Testing_StreamingOutputCallResponse>, context: ServerContext
     ) async throws {
-        try await observations.handling {
+        try await observations.handling("FullDuplexCall") {
             echoMetadata(context)
             for try await request in requests { try await answer(request, response, context) }
         }
@@ -160,6 +168,9 @@ public final class Observations: Sendable {
         var deadline: Duration?
     }
     private let state = Mutex(State())
+    private let tell: (@Sendable (String) -> Void)?
+
+    init(tell: (@Sendable (String) -> Void)?) { self.tell = tell }
 
     /// Streaming handlers that have not returned.
     public var running: Int { state.withLock { $0.running } }
@@ -168,15 +179,20 @@ public final class Observations: Sendable {
     /// What was left of the deadline of the last unary call; nil: it had none.
     public var deadline: Duration? { state.withLock { $0.deadline } }
 
-    func sawDeadline(_ remaining: Duration?) { state.withLock { $0.deadline = remaining } }
+    func sawDeadline(_ remaining: Duration?) {
+        state.withLock { $0.deadline = remaining }
+        if let remaining { tell?("deadline \(remaining.components.seconds)") }
+    }
 
-    func handling<T>(_ body: () async throws -> T) async throws -> T {
+    func handling<T>(_ method: String, _ body: () async throws -> T) async throws -> T {
         state.withLock { $0.running += 1 }
+        tell?("begun \(method)")
         defer {
             state.withLock {
                 $0.running -= 1
                 if Task.isCancelled { $0.cancelled += 1 }
             }
+            tell?("\(Task.isCancelled ? "cancelled" : "ended") \(method)")
         }
         return try await body()
     }

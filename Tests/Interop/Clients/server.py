@@ -1,40 +1,34 @@
 """A grpc.testing.TestService on the official Python server, for our client to call.
 
 Usage: server.py DESCRIPTOR_SET [PORT]. Prints `port N` when it listens, `begun METHOD` when a streaming call has come,
-and `ended METHOD` when such a call has ended before the handler did.
+and when it is over `ended METHOD`, or `cancelled METHOD` when that was before the handler had done its work.
 """
 
 import concurrent.futures
+import os
 import signal
 import sys
 import threading
-import time
 
 import grpc
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-pool = descriptor_pool.DescriptorPool()
-with open(sys.argv[1], "rb") as file:
-    for proto in descriptor_pb2.FileDescriptorSet.FromString(file.read()).file:
-        pool.Add(proto)
+from testing import Messages
 
-
-def message(name):
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("grpc.testing." + name))
-
-
-Empty, Payload = message("Empty"), message("Payload")
-SimpleRequest, SimpleResponse = message("SimpleRequest"), message("SimpleResponse")
-OutputRequest, OutputResponse = message("StreamingOutputCallRequest"), message("StreamingOutputCallResponse")
-InputRequest, InputResponse = message("StreamingInputCallRequest"), message("StreamingInputCallResponse")
+messages = Messages(sys.argv[1])
+Empty, payload = messages.Empty, messages.payload
+SimpleRequest, SimpleResponse = messages.SimpleRequest, messages.SimpleResponse
+OutputRequest, OutputResponse = messages.OutputRequest, messages.OutputResponse
+InputRequest, InputResponse = messages.InputRequest, messages.InputResponse
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 attempts = {}
 
 
-def payload(size):
-    return Payload(body=bytes(size))
+def tell(line):
+    """Prints a line at once and whole, whatever other threads print."""
+    os.write(1, f"{line}\n".encode())
 
 
 def echo_metadata(context):
@@ -70,6 +64,8 @@ def empty_call(request, context):
 
 
 def unary_call(request, context):
+    if context.time_remaining() is not None:
+        tell(f"deadline {context.time_remaining():.0f}")
     if request.HasField("response_status"):
         refuse(request.response_status, context)
     if request.response_compressed.value:
@@ -78,43 +74,68 @@ def unary_call(request, context):
     return SimpleResponse(payload=payload(request.response_size), username=f"{context.time_remaining()}")
 
 
-def watch(context, method):
-    print(f"begun {method}", flush=True)
-    if not context.add_callback(lambda: print(f"ended {method}", flush=True)):
-        print(f"ended {method}", flush=True)  # before we looked
+class Watch:
+    """Tells of a streaming call, and how it ended."""
+
+    def __init__(self, context, method):
+        self.method, self.over, self.done = method, threading.Event(), False
+        tell(f"begun {method}")
+        if not context.add_callback(self.ended):
+            self.ended()  # before we looked
+
+    def ended(self):
+        self.over.set()
+        tell(f"{'ended' if self.done else 'cancelled'} {self.method}")
 
 
-def answer(request, context):
+def answer(request, context, watch):
     if request.HasField("response_status"):
+        watch.done = True
         refuse(request.response_status, context)
     for parameters in request.response_parameters:
-        time.sleep(parameters.interval_us / 1e6)
+        if parameters.interval_us and watch.over.wait(parameters.interval_us / 1e6):
+            return
         yield OutputResponse(payload=payload(parameters.size))
 
 
 def streaming_output_call(request, context):
-    watch(context, "StreamingOutputCall")
+    watch = Watch(context, "StreamingOutputCall")
     echo_metadata(context)
-    yield from answer(request, context)
+    if any(parameters.compressed.value for parameters in request.response_parameters):
+        context.set_compression(grpc.Compression.Gzip)
+    yield from answer(request, context, watch)
+    watch.done = not watch.over.is_set()
 
 
 def streaming_input_call(requests, context):
-    watch(context, "StreamingInputCall")
-    return InputResponse(aggregated_payload_size=sum(len(request.payload.body) for request in requests))
+    watch = Watch(context, "StreamingInputCall")
+    size = sum(len(request.payload.body) for request in requests)
+    watch.done = not watch.over.is_set()
+    return InputResponse(aggregated_payload_size=size)
 
 
 def full_duplex_call(requests, context):
-    watch(context, "FullDuplexCall")
+    watch = Watch(context, "FullDuplexCall")
     echo_metadata(context)
     for request in requests:
-        yield from answer(request, context)
+        yield from answer(request, context, watch)
+    watch.done = not watch.over.is_set()
+
+
+def half_duplex_call(requests, context):
+    watch = Watch(context, "HalfDuplexCall")
+    echo_metadata(context)
+    for request in list(requests):
+        yield from answer(request, context, watch)
+    watch.done = not watch.over.is_set()
 
 
 def codec(request, response):
     return dict(request_deserializer=request.FromString, response_serializer=response.SerializeToString)
 
 
-server = grpc.server(concurrent.futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
+server = grpc.server(concurrent.futures.ThreadPoolExecutor(64), options=[
+    ("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 128 * 1024), ("grpc.absolute_max_metadata_size", 128 * 1024)])
 server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.testing.TestService", {
     "EmptyCall": grpc.unary_unary_rpc_method_handler(empty_call, **codec(Empty, Empty)),
     "UnaryCall": grpc.unary_unary_rpc_method_handler(unary_call, **codec(SimpleRequest, SimpleResponse)),
@@ -124,6 +145,8 @@ server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.test
         streaming_input_call, **codec(InputRequest, InputResponse)),
     "FullDuplexCall": grpc.stream_stream_rpc_method_handler(
         full_duplex_call, **codec(OutputRequest, OutputResponse)),
+    "HalfDuplexCall": grpc.stream_stream_rpc_method_handler(
+        half_duplex_call, **codec(OutputRequest, OutputResponse)),
 })])
 stopped = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopped.set())
