@@ -7,18 +7,33 @@ import class Foundation.ProcessInfo
 
 @testable import RPC
 
-/// Random and mutated input to everything that reads from the wire. Always the same cases; a failure names its own.
-@Suite(.ownThread, .timeLimit(.minutes(10))) struct FuzzTests {
-    /// Rounds of each test; `CDT_FUZZ` multiplies them, for a longer run.
-    private static let rounds = 400 * (ProcessInfo.processInfo.environment["CDT_FUZZ"].flatMap { Int($0) } ?? 1)
+/// How long the fuzzers run, and where they begin. `./dev fuzz` sets both; else they take the same few cases each time.
+enum FuzzBudget {
+    /// Seconds for each fuzzer; nil: a number of rounds.
+    static let seconds = ProcessInfo.processInfo.environment["CDT_FUZZ_SECONDS"].flatMap { Int($0) }
+    private static let first = ProcessInfo.processInfo.environment["CDT_FUZZ_SEED"].flatMap { UInt64($0) } ?? 0
 
-    /// Lets other tests run: some of them have a clock.
-    private static func breathe(_ round: Int) async { if round % 20 == 0 { await Task.yield() } }
+    /// Runs a fuzzer on one seed after the other. A failure names the seed, which as CDT_FUZZ_SEED repeats it at once.
+    static func rounds(_ count: Int, _ body: (_ seed: UInt64, inout SeededGenerator) async throws -> Void) async throws
+    {
+        let end = seconds.map { ContinuousClock.now + .seconds($0) }
+        var round = 0
+        while end.map({ ContinuousClock.now < $0 }) ?? (round < count) {
+            // Lets other tests run: some of them have a clock.
+            if round % 20 == 0 { await Task.yield() }
+            let seed = first &+ UInt64(round)
+            var random = SeededGenerator(seed: seed)
+            try await body(seed, &random)
+            round += 1
+        }
+        if seconds != nil { print("fuzz: \(round) rounds") }
+    }
+}
 
+/// Random and mutated input to everything that reads from the wire.
+@Suite(.ownThread, .timeLimit(.minutes(10 + (FuzzBudget.seconds ?? 0) / 10))) struct FuzzTests {
     @Test func `Sessions survive random and mutated frames`() async throws {
-        for round in 0..<Self.rounds {
-            await Self.breathe(round)
-            var random = SplitMix(seed: UInt64(round))
+        try await FuzzBudget.rounds(400) { seed, random in
             let valid = Self.conversation(&random)
             let input = Self.mutated(valid, &random)
             let session = try Session(role: .server, limits: Limits(), now: .now())
@@ -41,40 +56,83 @@ import class Foundation.ProcessInfo
             }
             session.connectionClosed()
             session.deliver { _ in }
-            #expect(session.streams.isEmpty, "round \(round)")
-            #expect(owner.opened == owner.ended, "round \(round): a stream was opened and never closed")
+            #expect(session.streams.isEmpty, "seed \(seed)")
+            #expect(owner.opened == owner.ended, "seed \(seed): a stream was opened and never closed")
             session.owner = nil
         }
     }
 
     @Test func `Client sessions survive random and mutated frames`() async throws {
-        for round in 0..<Self.rounds {
-            await Self.breathe(round)
-            var random = SplitMix(seed: UInt64(round) | 1 << 40)
+        try await FuzzBudget.rounds(400) { seed, random in
             let session = try Session(role: .client, limits: Limits(), now: .now())
             let delegate = FuzzDelegate(FuzzOwner())
             _ = try session.open(headers: Headers.response, endStream: true, delegate: delegate)
             var buffer = ByteBuffer()
             _ = try session.drain(into: &buffer, limit: 1 << 16)
-            var frames = Frame.settings().bytes() + Frame.headers(1, RawPeer.responseHeaders).bytes()
-            frames += Frame.data(1, message("reply")).bytes() + Frame.headers(1, RawPeer.trailers, end: true).bytes()
-            let input = Self.mutated(frames, &random)
+            let input = Self.mutated(Self.reply, &random)
             do {
                 try input.withUnsafeBytes { try session.receive($0) }
             } catch {}
             session.deliver { _ in }
             session.connectionClosed()
             session.deliver { _ in }
-            #expect(delegate.closed == 1, "round \(round)")
+            #expect(delegate.closed == 1, "seed \(seed)")
+        }
+    }
+
+    /// What a server answers to a call.
+    private static let reply =
+        Frame.settings().bytes() + Frame.headers(1, RawPeer.responseHeaders).bytes()
+        + Frame.data(1, message("reply")).bytes() + Frame.headers(1, RawPeer.trailers, end: true).bytes()
+
+    /// The whole stack, handlers included.
+    @Test func `A server survives mutated conversations, and ends every handler`() async throws {
+        var limits = Limits()
+        limits.connectionsPerAddress = 100_000
+        try await WireServer.run(limits) { server in
+            try await FuzzBudget.rounds(100) { seed, random in
+                let method =
+                    ["Echo", "Collect", "Chat", "Produce", "Fail", "Early", "Compressed"]
+                    .randomElement(using: &random) ?? "Echo"
+                let input = Self.mutated(Self.conversation(&random, method: method), &random)
+                let peer = RawPeer(try RawSocket(port: server.port))
+                try await peer.send(bytes: input)
+                // Some hang up at once, others hear what there is to hear.
+                if Bool.random(using: &random) { _ = try? await peer.wait(.milliseconds(5)) { $0.isClosed } }
+                peer.socket.abort()
+                if seed % 50 == 0 { #expect(try await server.answersOthers(), "seed \(seed)") }
+            }
+            #expect(try await server.seen.eventually { $0.running == 0 }, "a handler goes on")
+            #expect(try await server.answersOthers())
+            for _ in 0..<4000 where server.server.connectionCount > 1 { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(server.server.connectionCount <= 1)
+        }
+    }
+
+    @Test func `A client survives mutated replies, and every call ends`() async throws {
+        try await FuzzBudget.rounds(60) { seed, random in
+            let listener = try RawListener()
+            let rpc = try RPCClient(host: "127.0.0.1", port: listener.port)
+            let call = WireClient(rpc: rpc).call(timeout: .seconds(600), retries: false)
+            let socket = try await listener.accept()
+            try await socket.send(Self.mutated(Self.reply, &random))
+            socket.finishSending()
+            // A damaged reply may say that nobody has seen the call: it is made again then, and finds nobody.
+            for _ in 0..<10_000 where !call.isOver {
+                if let again = try? await listener.accept(within: .milliseconds(5)) { again.abort() }
+            }
+            #expect(call.isOver, "seed \(seed)")
+            socket.abort()
+            await rpc.close(grace: .zero)
         }
     }
 
     /// Some requests, as a client would send them.
-    private static func conversation(_ random: inout SplitMix) -> [UInt8] {
+    private static func conversation(_ random: inout SeededGenerator, method: String = "Echo") -> [UInt8] {
         var bytes = RawPeer.clientPreface + Frame.settings([(3, 100), (4, 65_535)]).bytes()
         for index in 0..<Int.random(in: 1...6, using: &random) {
             let stream = UInt32(1 + 2 * index)
-            bytes += Frame.headers(stream, RawPeer.request("Echo", ["x-a": "b"])).bytes()
+            bytes += Frame.headers(stream, RawPeer.request(method, ["x-a": "b"])).bytes()
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 bytes += Frame.padded(stream, random.bytes(Int.random(in: 0...40, using: &random)), padding: 3).bytes()
             }
@@ -98,7 +156,7 @@ import class Foundation.ProcessInfo
     }
 
     /// Flips, drops, doubles or inserts some bytes after the preface; sometimes leaves them alone.
-    private static func mutated(_ input: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    private static func mutated(_ input: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var bytes = input
         for _ in 0..<Int.random(in: 0...6, using: &random) where bytes.count > 60 {
             let place = Int.random(in: 30..<bytes.count, using: &random)
@@ -114,14 +172,12 @@ import class Foundation.ProcessInfo
         return bytes
     }
 
-    @Test func `Decoders take any bytes`() async {
-        var random = SplitMix(seed: 7)
+    @Test func `Decoders take any bytes`() async throws {
         let alphabet = Array("0123456789HMSmun%ABCDEFabcdef+/=-_ ,\u{e9}application/grpc+proto;".utf8)
-        for round in 0..<Self.rounds * 20 {
-            await Self.breathe(round)
+        try await FuzzBudget.rounds(8000) { seed, random in
             let count = Int.random(in: 0...24, using: &random)
             let bytes =
-                round % 2 == 0
+                seed % 2 == 0
                 ? random.bytes(count)
                 : (0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &random)] }
             bytes.withUnsafeBufferPointer { buffer in
@@ -149,23 +205,19 @@ import class Foundation.ProcessInfo
         }
     }
 
-    @Test func `Damaged gzip is refused or cut, never more than the limit`() async {
-        var random = SplitMix(seed: 11)
+    @Test func `Damaged gzip is refused or cut, never more than the limit`() async throws {
         let original = gzip((0..<2000).map { UInt8(truncatingIfNeeded: $0 / 7) })
-        for round in 0..<Self.rounds * 5 {
-            await Self.breathe(round)
+        try await FuzzBudget.rounds(2000) { seed, random in
             var bytes = original
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }
-            if let plain = try? Gzip.decompress(bytes, limit: 3000) { #expect(plain.count <= 3000, "round \(round)") }
+            if let plain = try? Gzip.decompress(bytes, limit: 3000) { #expect(plain.count <= 3000, "seed \(seed)") }
         }
     }
 
     @Test func `Messages are cut the same wherever their bytes are`() async throws {
-        for round in 0..<Self.rounds {
-            await Self.breathe(round)
-            var random = SplitMix(seed: UInt64(round) | 1 << 41)
+        try await FuzzBudget.rounds(400) { seed, random in
             let messages = (0..<Int.random(in: 0...8, using: &random)).map { _ in
                 random.bytes(Int.random(in: 0...50, using: &random))
             }
@@ -184,27 +236,17 @@ import class Foundation.ProcessInfo
                     credited += frame.credit
                 }
             }
-            #expect(found == messages, "round \(round)")
-            #expect(credited == bytes.count, "round \(round): every byte is credited once")
+            #expect(found == messages, "seed \(seed)")
+            #expect(credited == bytes.count, "seed \(seed): every byte is credited once")
             #expect(!deframer.isInsideMessage)
         }
     }
 }
 
-/// Random numbers that are the same on every run (Steele, Lea and Flood's SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
+extension SeededGenerator {
+    fileprivate mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
     }
-
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
 }
 
 /// Answers every stream at its end.

@@ -1,0 +1,161 @@
+"""Random messages of the contract, made and judged by Google's own Python protobuf.
+
+random_messages.py make DESCRIPTOR_SET SEED COUNT OUT
+    Writes COUNT valid messages of each type and as many damaged ones, with Python's verdict on each.
+random_messages.py check DESCRIPTOR_SET IN
+    Reads messages, each with what another implementation made of it; prints those that are not equal.
+
+A record: type name, verdict (1: valid), bytes; each with its length before it. For check the second bytes replace the
+verdict.
+"""
+
+import random
+import struct
+import sys
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+command, descriptors = sys.argv[1:3]
+pool = descriptor_pool.DescriptorPool()
+with open(descriptors, "rb") as file:
+    files = descriptor_pb2.FileDescriptorSet.FromString(file.read()).file
+missing = {proto.name: proto for proto in files}
+
+
+def add(proto):
+    """A file after those that it imports."""
+    for name in proto.dependency:
+        if name in missing:
+            add(missing[name])
+    if missing.pop(proto.name, None) is not None:
+        pool.Add(proto)
+
+
+for proto in files:
+    add(proto)
+
+
+def message_class(name):
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+
+TEXTS = ["", "a", "Xã Mường Mùn", "HĐND tỉnh Hà Tĩnh", "e\u0301🏳️‍🌈", "nul \0 inside", "line\nbreak", "x" * 200]
+INTEGERS = {
+    "int32": [0, 1, -1, -2**31, 2**31 - 1], "int64": [0, 1, -1, -2**63, 2**63 - 1, 600_000],
+    "uint32": [0, 1, 2**32 - 1], "uint64": [0, 1, 2**64 - 1]}
+
+
+def scalar(field, rng):
+    kind = field.cpp_type
+    if kind == field.CPPTYPE_STRING:
+        if field.type == field.TYPE_BYTES:
+            return rng.randbytes(rng.choice([0, 1, 20]))
+        return rng.choice(TEXTS)
+    if kind == field.CPPTYPE_BOOL:
+        return rng.random() < 0.5
+    if kind == field.CPPTYPE_ENUM:
+        return rng.choice([value.number for value in field.enum_type.values] + [77])
+    if kind in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):
+        return rng.choice([0.0, -0.0, 0.25, -1.5, float("inf"), float("nan")])
+    name = {field.CPPTYPE_INT32: "int32", field.CPPTYPE_INT64: "int64", field.CPPTYPE_UINT32: "uint32",
+            field.CPPTYPE_UINT64: "uint64"}[kind]
+    return rng.choice(INTEGERS[name])
+
+
+def fill(message, rng, depth=0):
+    for field in message.DESCRIPTOR.fields:
+        if rng.random() < 0.3 or (field.message_type and depth > 3):
+            continue
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+            target = getattr(message, field.name)
+            for _ in range(rng.randint(0, 3)):
+                if value.message_type:
+                    fill(target[scalar(key, rng)], rng, depth + 1)
+                else:
+                    target[scalar(key, rng)] = scalar(value, rng)
+        elif field.is_repeated:
+            for _ in range(rng.randint(0, 3)):
+                if field.message_type:
+                    fill(getattr(message, field.name).add(), rng, depth + 1)
+                else:
+                    getattr(message, field.name).append(scalar(field, rng))
+        elif field.message_type:
+            getattr(message, field.name).SetInParent()
+            fill(getattr(message, field.name), rng, depth + 1)
+        else:
+            setattr(message, field.name, scalar(field, rng))
+
+
+def damage(data, rng):
+    data = bytearray(data or b"\x0a\x01a")
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(data)) if data else 0
+        what = rng.randrange(4)
+        if what == 0 and data:
+            data[place] ^= 1 << rng.randrange(8)
+        elif what == 1 and data:
+            del data[place]
+        elif what == 2:
+            data.insert(place, rng.randrange(256))
+        else:
+            del data[place:]
+    return bytes(data)
+
+
+def part(data):
+    return struct.pack(">I", len(data)) + data
+
+
+def parts(data):
+    offset = 0
+    while offset < len(data):
+        length, = struct.unpack_from(">I", data, offset)
+        yield data[offset + 4:offset + 4 + length]
+        offset += 4 + length
+
+
+def accepts(kind, data):
+    try:
+        kind.FromString(data)
+        return True
+    except DecodeError:
+        return False
+
+
+def make(seed, count, out):
+    rng = random.Random(seed)
+    names = sorted(f"{proto.package}.{message.name}" for proto in files for message in proto.message_type
+                   if proto.package.startswith("cdt.") or proto.package == "google.rpc")
+    with open(out, "wb") as file:
+        for name in names:
+            kind = message_class(name)
+            for _ in range(count):
+                message = kind()
+                fill(message, rng)
+                valid = message.SerializeToString()
+                for data in (valid, damage(valid, rng)):
+                    file.write(part(name.encode()) + part(b"1" if accepts(kind, data) else b"0") + part(data))
+
+
+def check(path):
+    with open(path, "rb") as file:
+        fields = list(parts(file.read()))
+    checked = 0
+    for name, original, other in zip(fields[0::3], fields[1::3], fields[2::3]):
+        kind = message_class(name.decode())
+        a, b = kind.FromString(original), kind.FromString(other)
+        # Fields nobody knows are kept by both, in an order of their own.
+        for message in (a, b):
+            message.DiscardUnknownFields()
+        if a.SerializeToString(deterministic=True) != b.SerializeToString(deterministic=True):
+            print(f"{name.decode()}: {original.hex()} became {other.hex()}")
+        checked += 1
+    print(f"checked {checked}")
+
+
+if command == "make":
+    make(int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+else:
+    check(sys.argv[3])

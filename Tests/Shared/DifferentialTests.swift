@@ -1,0 +1,74 @@
+import Foundation
+import Shared
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// Google's Python protobuf makes random messages of every type of the contract, valid and damaged: we accept what it
+/// accepts, refuse what it refuses, and what we write it reads as what it wrote.
+@Suite(.timeLimit(.minutes(10))) struct DifferentialTests {
+    /// Byte strings, each with its length of 4 bytes before it.
+    private static func parts(_ data: [UInt8]) -> [[UInt8]] {
+        var parts: [[UInt8]] = []
+        var offset = 0
+        while offset + 4 <= data.count {
+            let length = data[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
+            parts.append(Array(data[offset + 4..<offset + 4 + length]))
+            offset += 4 + length
+        }
+        return parts
+    }
+
+    private static func part(_ bytes: [UInt8]) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * $0)) } + bytes
+    }
+
+    @Test func `Random messages through Python's protobuf and back`() async throws {
+        let scratch = try ScratchFolder()
+        defer { scratch.remove() }
+        let made = try await ChildProcess.run(["tools/python-env"], limit: .seconds(300))
+        try #require(made.status == 0, "\(made.errors)")
+        let python = "\(PackageFolder.path)/.local/venv/bin/python"
+        let script = "\(PackageFolder.path)/Tests/Shared/Clients/random_messages.py"
+        let descriptors = scratch.path("descriptors")
+        try Data(ContractDescriptors.serialized).write(to: URL(fileURLWithPath: descriptors))
+        // `./dev fuzz` goes further, from another seed.
+        let environment = ProcessInfo.processInfo.environment
+        let seed = environment["CDT_FUZZ_SEED"] ?? "1"
+        let count = environment["CDT_FUZZ_SECONDS"].flatMap { Int($0) }.map { 5 + $0 } ?? 5
+        let make = try await ChildProcess.run(
+            [python, script, "make", descriptors, seed, "\(count)", scratch.path("made")], limit: .seconds(150))
+        try #require(make.status == 0, "\(make.errors)")
+
+        let fields = Self.parts([UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("made")))))
+        let types = Dictionary(uniqueKeysWithValues: ContractMessages.all.map { ($0.protoMessageName, $0) })
+        var answer: [UInt8] = []
+        var accepted = 0
+        var refused = 0
+        for start in stride(from: 0, to: fields.count, by: 3) {
+            let name = String(decoding: fields[start], as: UTF8.self)
+            let isValid = fields[start + 1] == Array("1".utf8)
+            let bytes = fields[start + 2]
+            let type = try #require(types[name], "\(name)")
+            let message = try? type.init(serializedBytes: bytes)
+            #expect((message != nil) == isValid, "\(name), Python says \(isValid): \(bytes.hex)")
+            guard let message else {
+                refused += 1
+                continue
+            }
+            accepted += 1
+            if isValid {
+                answer += Self.part(fields[start]) + Self.part(bytes) + Self.part(try message.serializedBytes())
+            }
+        }
+        #expect(accepted > types.count && refused > 10)
+        try Data(answer).write(to: URL(fileURLWithPath: scratch.path("answer")))
+        let check = try await ChildProcess.run(
+            [python, script, "check", descriptors, scratch.path("answer")], limit: .seconds(150))
+        #expect(check.output == "checked \(Self.parts(answer).count / 3)\n", "\(check.output)\(check.errors)")
+    }
+}
+
+extension [UInt8] {
+    fileprivate var hex: String { map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+}
