@@ -8,10 +8,13 @@ import SwiftProtobuf
 /// What the Registry's calls stand on.
 package struct RegistryCore: Sendable {
     package let database: Database
-    package let units: UnitIndex
+    package let catalogue: UnitCatalogue
     package let outbox: Outbox
     package let tokens: PageTokens
     package let clock: Clock
+
+    /// The units in force now. A call that needs one consistent set of them takes it once.
+    package var units: UnitIndex { catalogue.current }
 
     var recorder: Recorder { Recorder(outbox: outbox, units: units) }
 
@@ -31,10 +34,44 @@ package struct RegistryCore: Sendable {
                 try recorder.tellUnits(by: author, in: tx)
             }
         }
+        try await recordShipped(in: database, clock: clock)
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
         return RegistryCore(
-            database: database, units: UnitIndex(data), outbox: outbox,
-            tokens: tokens, clock: clock)
+            database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock)
+    }
+
+    /// The reorganisations that the shipped files tell of are events like any other, applied.
+    private static func recordShipped(in database: Database, clock: Clock) async throws {
+        guard try database.read({ try ReorganisationStore.isEmpty(in: $0) }) else { return }
+        let data = try await database.readPooled { try UnitStore.load(from: $0) }
+        let shipped = ShippedReorganisations.read(data, now: clock.now)
+        try await database.write { tx in
+            guard try ReorganisationStore.isEmpty(in: tx) else { return }
+            for event in shipped {
+                try ReorganisationStore.insert(event.reorganisation, event.script, in: tx)
+                try ReorganisationStore.keep(event.change, of: event.reorganisation.id, in: tx)
+            }
+        }
+    }
+
+    /// Takes the units anew when a reorganisation, perhaps by another replica, has changed them.
+    package func refreshUnits() async throws {
+        guard try database.read({ try UnitStore.edition(in: $0) }) != units.edition else { return }
+        catalogue.replace(with: UnitIndex(try await database.readPooled { try UnitStore.load(from: $0) }))
+    }
+
+    /// A write that stands on the units: run again with the new ones when a reorganisation came in between.
+    package func writeOnUnits<Value: Sendable>(_ body: @escaping @Sendable (WriteTransaction) throws -> Value)
+        async throws -> Value
+    {
+        while true {
+            let value = try await database.write { [catalogue] tx -> Value? in
+                guard try UnitStore.edition(in: tx) == catalogue.current.edition else { return nil }
+                return try body(tx)
+            }
+            if let value { return value }
+            try await refreshUnits()
+        }
     }
 }
 

@@ -26,10 +26,16 @@ package enum RegistryServer: ServiceDefinition {
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],
             clock: context.clock)
         return ServiceParts(
-            services: [RegistryHandlers(core), ImportHandlers(core)],
+            services: [
+                RegistryHandlers(core), ImportHandlers(core), ReorganisationHandlers(core), AuditHandlers(core),
+            ],
             feed: FeedServer(
                 database: core.database, outbox: core.outbox,
                 access: .registry(
-                    core, token: try ContactsToken(contactsToken, in: context.settings), isLocal: context.isLocal)))
+                    core, token: try ContactsToken(contactsToken, in: context.settings), isLocal: context.isLocal)),
+            tasks: [
+                .every(.milliseconds(500), "sealing of the audit") { try await AuditCalls(core: core).seal() },
+                .every(.seconds(1), "units changed by another replica") { try await core.refreshUnits() },
+            ])
     }
 }

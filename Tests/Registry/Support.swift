@@ -10,13 +10,16 @@ import Testing
 /// One Registry for all tests of this module, in this process, called over the wire.
 struct RunningRegistry: Sendable {
     let service: RunningService
+    let client: RPCClient
     let registry: Cdt_Registry_V1_RegistryService.Client
     let imports: Cdt_Registry_V1_ImportService.Client
     let feed: Cdt_Feed_V1_FeedService.Client
+    let reorganisations: Cdt_Registry_V1_ReorganisationService.Client
+    let audit: Cdt_Registry_V1_AuditService.Client
 
     static let shared = Task { try await start() }
 
-    private static func start() async throws -> RunningRegistry {
+    static func start() async throws -> RunningRegistry {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("registry-\(UUID())")
         return try await start(["--data", folder.path, "--today", "2026-11-21"])
     }
@@ -27,7 +30,14 @@ struct RunningRegistry: Sendable {
             targets: [.init(host: "127.0.0.1", port: service.endpoint.port)],
             options: .init(defaultTimeout: .seconds(120)))
         return RunningRegistry(
-            service: service, registry: .init(client), imports: .init(client), feed: .init(client))
+            service: service, client: client, registry: .init(client), imports: .init(client), feed: .init(client),
+            reorganisations: .init(client), audit: .init(client))
+    }
+
+    /// Ends one that a test has started for itself.
+    func stop() async {
+        await client.close()
+        await service.stop()
     }
 
     /// Resource name of the unit with a code on a day.

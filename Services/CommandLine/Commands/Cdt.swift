@@ -8,7 +8,8 @@ package struct Cdt: AsyncParsableCommand {
         discussion: ExitCodes.help,
         subcommands: [
             UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, CoverageCommand.self, ImportCommand.self,
-            ExportCommand.self, ReportCommand.self, FundCommand.self, NotifyCommand.self, HealthCommand.self,
+            ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, ReportCommand.self, FundCommand.self,
+            NotifyCommand.self, HealthCommand.self,
             GenerateCommand.self,
         ])
 

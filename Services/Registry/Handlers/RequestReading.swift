@@ -10,6 +10,9 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListMembershipsRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListCapacityPoliciesRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListImportProblemsRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListReorganisationsRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListReorganisationLinesRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListAuditEntriesRequest: PagedRequest {}
 
 /// The day a request is about. "A code without a date means today, and the reply says so."
 struct AskedDay: Sendable, Hashable {
@@ -120,7 +123,7 @@ extension RegistryCore {
     ) async throws -> Reply {
         let key = try caller.key(requestID, of: request)
         let author = caller.author(requestID: requestID, now: clock.now)
-        return try await database.write { tx in
+        return try await writeOnUnits { tx in
             try RequestIDs.once(key, in: tx, now: author.now) { try body(tx, author) }
         }.get()
     }

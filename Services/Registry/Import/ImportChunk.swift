@@ -8,12 +8,6 @@ struct ImportChunk: Sendable {
     let rows: [Cdt_Registry_V1_ImportRow]
     let ids: [ImportJudge.NewIDs]
 
-    init(judge: ImportJudge, rows: [Cdt_Registry_V1_ImportRow], now: Instant) {
-        self.judge = judge
-        self.rows = rows
-        ids = rows.map { _ in .init(first: UUIDv7.next(at: now), second: UUIDv7.next(at: now)) }
-    }
-
     struct Result: Sendable {
         var verdicts: [Cdt_Common_V1_RowVerdict] = []
         var counts = ImportCounts()

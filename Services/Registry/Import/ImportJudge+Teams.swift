@@ -90,8 +90,9 @@ extension ImportJudge {
             statuses = TeamHistory.statuses(of: known.team.stretches)
         }
         let unit = hamlet?.hamlet.id ?? units[commune].id
-        let places = TeamRules.places(
-            unit: unit, level: level, stays: hamlet?.hamlet.stays ?? units.stays(of: commune), from: from, units: units)
+        let stays =
+            hamlet?.hamlet.stays ?? known.flatMap { corrected($0.team, in: commune) } ?? units.stays(of: commune)
+        let places = TeamRules.places(unit: unit, level: level, stays: stays, from: from, units: units)
         let team = Team(
             id: known?.team.id ?? ids.first, level: level, name: name, nameVariant: variant, decision: decision,
             stretches: TeamHistory.stretches(statuses: statuses, places: places), source: key(externalID),
@@ -144,6 +145,16 @@ extension ImportJudge {
             return nil
         }
         return (Hamlet(id: ids.second, name: name, stays: units.stays(of: commune)), true)
+    }
+
+    /// The communes of a team whose place a person corrected: a row that names the same commune as before does not take
+    /// that back.
+    private func corrected(_ team: Team, in commune: UnitRank) -> [CommuneStay]? {
+        let stays = Following.stays(of: team)
+        guard stays.contains(where: { $0.basis == .confirmed }),
+            stays.contains(where: { $0.commune == commune && $0.range.contains(codeDate) })
+        else { return nil }
+        return stays
     }
 
     private func checkProvince(_ code: String, _ commune: UnitRank, _ fields: inout PersonFields) {

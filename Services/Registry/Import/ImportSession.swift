@@ -97,19 +97,22 @@ package struct ImportSession: Sendable {
         _ rows: [Cdt_Registry_V1_ImportRow], header: ImportHeader, batch: ImportBatch, scratch: Database?
     ) async throws -> ImportChunk.Result {
         let now = registry.clock.now
-        let judge = ImportJudge(
-            units: registry.units, sourceSystem: header.sourceSystem, codeDate: batch.codeDate, now: now,
-            batchKey: batch.key)
-        let chunk = ImportChunk(judge: judge, rows: rows, now: now)
+        let ids = rows.map { _ in ImportJudge.NewIDs(first: UUIDv7.next(at: now), second: UUIDv7.next(at: now)) }
+        let chunk = { @Sendable [registry] in
+            ImportChunk(
+                judge: ImportJudge(
+                    units: registry.units, sourceSystem: header.sourceSystem, codeDate: batch.codeDate, now: now,
+                    batchKey: batch.key), rows: rows, ids: ids)
+        }
         if let scratch {
             return try await scratch.write { [database = registry.database] tx in
-                try database.read { try chunk.validate(over: $0, scratch: tx) }
+                try database.read { try chunk().validate(over: $0, scratch: tx) }
             }
         }
         let author = caller.author(requestID: batch.name, now: now)
-        return try await registry.database.write { [recorder = registry.recorder] tx in
-            try chunk.commit(
-                to: batch.id, resumed: header.batch != nil, recorder: recorder, by: author, in: tx)
+        return try await registry.writeOnUnits { [registry] tx in
+            try chunk().commit(
+                to: batch.id, resumed: header.batch != nil, recorder: registry.recorder, by: author, in: tx)
         }
     }
 

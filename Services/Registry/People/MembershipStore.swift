@@ -85,6 +85,13 @@ package enum MembershipStore {
             """, [SQLValue(team), SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date)])
     }
 
+    /// Memberships in force in a team on a day.
+    package static func count(ofTeam id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Int {
+        try tx.count(
+            "SELECT count(*) FROM membership WHERE team_id = ? AND is_void = 0 AND valid_from <= ? AND valid_to > ?",
+            [SQLValue(id), SQLValue(date), SQLValue(date)])
+    }
+
     /// Of a team or a person, by first day and id.
     package static func list(
         team: UniqueID?, person: UniqueID?, on date: LocalDate?, after: (from: LocalDate, id: UniqueID)?, limit: Int,

@@ -52,6 +52,18 @@ package enum PersonStore {
             [.text(source.system), .text(source.externalID)], read)
     }
 
+    /// Who lives or works at one of some units.
+    package static func people(at units: Set<UniqueID>, in tx: ReadTransaction) throws -> [UniqueID] {
+        var found: [UniqueID] = []
+        try tx.forEach(
+            "SELECT id, residence_unit, work_unit FROM person WHERE residence_unit IS NOT NULL OR work_unit IS NOT NULL"
+        ) { row in
+            let places = [try row.idOrNull(1), try row.idOrNull(2)].compactMap { $0 }
+            if places.contains(where: units.contains) { found.append(try row.id(0)) }
+        }
+        return found
+    }
+
     private static func read(_ row: Row) throws -> Person {
         Person(
             id: try row.id(0), fullName: try row.text(1), birthYear: try row.intOrNull(2),

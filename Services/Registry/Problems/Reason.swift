@@ -13,6 +13,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case unknownValue = "UNKNOWN_VALUE"
     case unknownField = "UNKNOWN_FIELD"
     case externalIDTaken = "EXTERNAL_ID_TAKEN"
+    case invalidHash = "INVALID_HASH"
 
     // Units.
     case unitNotFound = "UNIT_NOT_FOUND"
@@ -26,6 +27,27 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case hamletMissing = "HAMLET_MISSING"
     case hamletNotAllowed = "HAMLET_NOT_ALLOWED"
     case provinceMismatch = "PROVINCE_MISMATCH"
+
+    // Reorganisations.
+    case reorganisationNotFound = "REORGANISATION_NOT_FOUND"
+    case reorganisationApplied = "REORGANISATION_APPLIED"
+    case reorganisationNotApplied = "REORGANISATION_NOT_APPLIED"
+    case laterFacts = "LATER_FACTS"
+    case sourceNotOpen = "SOURCE_NOT_OPEN"
+    case lineTarget = "LINE_TARGET"
+    case linesContradict = "LINES_CONTRADICT"
+    case defaultMissing = "DEFAULT_MISSING"
+    case notOneToOne = "NOT_ONE_TO_ONE"
+    case newUnitUnknown = "NEW_UNIT_UNKNOWN"
+    case newUnitWithoutSource = "NEW_UNIT_WITHOUT_SOURCE"
+    case parentUnclear = "PARENT_UNCLEAR"
+    case childWithoutParent = "CHILD_WITHOUT_PARENT"
+    case keyRepeated = "KEY_REPEATED"
+    case invalidKey = "INVALID_KEY"
+    case codeTaken = "CODE_TAKEN"
+    case placementKnown = "PLACEMENT_KNOWN"
+    case notASuccessor = "NOT_A_SUCCESSOR"
+    case placedByHamlet = "PLACED_BY_HAMLET"
 
     // Teams.
     case teamNotFound = "TEAM_NOT_FOUND"
@@ -75,19 +97,23 @@ extension Reason {
     package var code: StatusCode {
         switch self {
         case .unitNotFound, .codeUnknown, .codeNotInForce, .teamNotFound, .personNotFound, .membershipNotFound,
-            .batchNotFound:
+            .batchNotFound, .reorganisationNotFound:
             .notFound
         case .externalIDTaken, .hamletExists: .alreadyExists
         case .contactsNotAllowed: .permissionDenied
         case .unitNotInForce, .wrongUnitLevel, .hamletAmbiguous, .unitHasActiveTeam, .statusNotAllowed, .levelChanged,
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
-            .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated:
+            .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated,
+            .reorganisationApplied, .reorganisationNotApplied, .laterFacts, .sourceNotOpen, .childWithoutParent,
+            .codeTaken, .placementKnown, .notASuccessor, .placedByHamlet:
             .failedPrecondition
         case .invalidName, .invalidDate, .datesReversed, .fieldMissing, .textTooLong, .textNotAllowed,
             .numberOutOfRange,
             .unknownValue, .unknownField, .invalidCode, .hamletMissing, .hamletNotAllowed, .provinceMismatch,
             .invalidBirth, .invalidPhone, .invalidEmail, .rowEmpty, .headerMissing, .headerRepeated, .invalidMode,
-            .invalidSource, .rowNumberNotRising, .tooManyRows:
+            .invalidSource, .rowNumberNotRising, .tooManyRows, .lineTarget, .linesContradict, .defaultMissing,
+            .notOneToOne, .newUnitUnknown, .newUnitWithoutSource, .parentUnclear, .keyRepeated, .invalidKey,
+            .invalidHash:
             .invalidArgument
         // Warnings fail no call.
         case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune:
@@ -121,6 +147,11 @@ extension Reason {
             ("\"{value}\" cannot be changed by this call", "không thể thay đổi \"{value}\" bằng lệnh này")
         case .externalIDTaken:
             ("{sourceSystem} already has \"{externalId}\"", "{sourceSystem} đã có mã \"{externalId}\"")
+        case .invalidHash:
+            (
+                "\"{value}\" is not a hash: 64 hexadecimal digits, as VerifyAudit gave them",
+                "\"{value}\" không phải mã băm: 64 chữ số thập lục phân do VerifyAudit trả về"
+            )
         case .unitNotFound: ("there is no unit {value}", "không có đơn vị {value}")
         case .unitNotInForce:
             (
@@ -152,6 +183,64 @@ extension Reason {
                 "{commune} is in province {found}, not {value}, on {date}",
                 "{commune} thuộc tỉnh mã {found}, không phải {value}, ngày {date}"
             )
+        case .reorganisationNotFound: ("there is no reorganisation {value}", "không có lần sắp xếp {value}")
+        case .reorganisationApplied:
+            ("it is applied already; revert it first", "đã được áp dụng; hãy hoàn tác trước")
+        case .reorganisationNotApplied:
+            ("it is not applied, so nothing can be reverted", "chưa được áp dụng nên không thể hoàn tác")
+        case .laterFacts:
+            (
+                "{count} {kind} recorded since hang on the new units; move or remove them first: {names}",
+                "{count} {kindVi} ghi nhận sau đó đang gắn với đơn vị mới; hãy chuyển hoặc bỏ trước: {names}"
+            )
+        case .sourceNotOpen:
+            (
+                "{unit} is not in force on {date} without an end: it is from {validFrom} to {validTo}; give the unit that is",
+                "{unit} không còn hiệu lực liên tục vào ngày {date}: từ {validFrom} đến {validTo}; hãy dùng đơn vị đang có"
+            )
+        case .lineTarget: ("this kind of line takes {expected} as its target", "loại dòng này cần đích là {expected}")
+        case .linesContradict:
+            (
+                "{unit} goes several ways: give one line, or several SPLIT lines with different targets",
+                "{unit} có nhiều hướng: hãy dùng một dòng, hoặc nhiều dòng SPLIT với đích khác nhau"
+            )
+        case .defaultMissing:
+            ("exactly one part of {unit} must be the default", "đúng một phần của {unit} phải là mặc định")
+        case .notOneToOne:
+            ("\"{value}\" has several sources; use MERGE", "\"{value}\" có nhiều nguồn; hãy dùng MERGE")
+        case .newUnitUnknown:
+            (
+                "\"{value}\" is not a key of new_units that fits here",
+                "\"{value}\" không phải khóa phù hợp trong new_units"
+            )
+        case .newUnitWithoutSource:
+            ("no line leads to \"{value}\"; say where its territory comes from", "không dòng nào dẫn đến \"{value}\"")
+        case .parentUnclear:
+            (
+                "the sources of \"{value}\" have several parents; give one",
+                "nguồn của \"{value}\" có nhiều cấp trên; hãy nêu rõ"
+            )
+        case .childWithoutParent:
+            (
+                "{unit} would have no parent when {parent} ends; add a TRANSFER line for it",
+                "{unit} sẽ không có cấp trên khi {parent} kết thúc; hãy thêm dòng TRANSFER"
+            )
+        case .keyRepeated: ("\"{value}\" is given twice", "\"{value}\" bị lặp")
+        case .invalidKey:
+            (
+                "\"{value}\" is not a key: letters, digits, . _ -, at most 64",
+                "\"{value}\" không phải khóa: chữ, chữ số, . _ -, tối đa 64"
+            )
+        case .codeTaken: ("{unit} has code {value} then; take another", "{unit} đang dùng mã {value}; hãy dùng mã khác")
+        case .placementKnown:
+            ("its place is known; nothing needs correcting", "vị trí đã rõ; không cần chỉnh")
+        case .notASuccessor:
+            (
+                "{unit} is no part of {source}; choose of: {successors}",
+                "{unit} không thuộc {source}; hãy chọn: {successors}"
+            )
+        case .placedByHamlet:
+            ("a team of a hamlet is where the hamlet is; correct {hamlet}", "tổ cấp thôn theo thôn; hãy chỉnh {hamlet}")
         case .teamNotFound: ("there is no team {value}", "không có tổ {value}")
         case .unitHasActiveTeam:
             (

@@ -41,6 +41,7 @@ extension Reason {
         case .teamNotFound: "cdt.registry.v1.Team"
         case .personNotFound: "cdt.registry.v1.Person"
         case .membershipNotFound: "cdt.registry.v1.Membership"
+        case .reorganisationNotFound: "cdt.registry.v1.Reorganisation"
         case .batchNotFound: "cdt.registry.v1.ImportBatch"
         default: "cdt.registry.v1.Unit"
         }

@@ -3,7 +3,8 @@ import Storage
 /// The Registry's schema. Intervals are half-open here: `valid_from <= day < valid_to`, open ends are 0001-01-01 and
 /// 9999-12-31, so that conditions need no NULL. Ids are the 16 bytes of a UUID.
 package enum RegistrySchema {
-    package static let migrations = MigrationSet("registry", [units, teams, people, imports])
+    package static let migrations = MigrationSet(
+        "registry", [units, teams, people, imports, reorganisations, auditChain])
 
     private static let units = Migration(
         version: 1, name: "units",

@@ -31,7 +31,7 @@ package struct Recorder: Sendable {
     package static let contacts = "registry.contacts"
 
     private let outbox: Outbox?
-    private let units: UnitIndex
+    let units: UnitIndex
 
     package init(outbox: Outbox, units: UnitIndex) {
         self.outbox = outbox
@@ -126,7 +126,7 @@ package struct Recorder: Sendable {
 
     // MARK: Events and audit
 
-    private func told(
+    func told(
         _ name: String, _ version: Int64, _ fact: some Message, before: (any Message)?, by author: Author,
         in tx: WriteTransaction
     ) throws {
@@ -143,6 +143,14 @@ package struct Recorder: Sendable {
             at: author.now.microseconds, in: tx)
     }
 
+    func publishTombstone(
+        _ topic: String, _ name: String, _ version: Int64, by author: Author, in tx: WriteTransaction
+    ) throws {
+        try outbox?.appendTombstone(
+            topic: topic, aggregate: name, version: version, traceparent: author.traceparent,
+            at: author.now.microseconds, in: tx)
+    }
+
     /// A line of the audit: who, when, what, hashes of before and after, request id. Reads of personal data leave one
     /// too, without hashes.
     package func audit(
@@ -150,15 +158,10 @@ package struct Recorder: Sendable {
     ) throws {
         guard outbox != nil else { return }
         let hashes = (try before.map(Self.hash), try after.map(Self.hash))
-        try tx.execute(
-            """
-            INSERT INTO audit (id, recorded_at, actor, action, resource, request_id, before_hash, after_hash)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                SQLValue(UUIDv7.next(at: author.now)), SQLValue(author.now), .text(author.actor), .text(author.action),
-                .text(name), .text(author.requestID), SQLValue(hashes.0), SQLValue(hashes.1),
-            ])
+        try AuditStore.insert(
+            AuditEntry(
+                id: UUIDv7.next(at: author.now), recordedAt: author.now, actor: author.actor, action: author.action,
+                resource: name, requestID: author.requestID, before: hashes.0, after: hashes.1), in: tx)
     }
 
     private static func hash(_ message: any Message) throws -> [UInt8] {

@@ -115,6 +115,16 @@ package enum TeamStore {
         return try ids.map { ($0, try stretches(of: $0, in: tx)) }
     }
 
+    /// Teams that lie in a commune after a day; with `ended` also those whose commune is gone without a successor.
+    package static func ids(in commune: UnitRank, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction)
+        throws -> [UniqueID]
+    {
+        try tx.query(
+            "SELECT DISTINCT team_id FROM team_stretch WHERE commune_rank = ? AND valid_to > ? AND basis <> ?",
+            [SQLValue(commune), SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
+        ) { try $0.id(0) }
+    }
+
     /// Whether another team of the level is active on the unit on a day: NEEDS_CONSOLIDATION.
     package static func hasOtherActive(
         than id: UniqueID, on unit: UniqueID, level: TeamLevel, date: LocalDate, in tx: ReadTransaction

@@ -49,6 +49,27 @@ package enum HamletStore {
                 SQLValue(hamlet.validFrom ?? .distantPast), SQLValue(hamlet.source?.system),
                 SQLValue(hamlet.source?.externalID), SQLValue(rowHash), .integer(hamlet.version),
             ])
+        try insertStays(of: hamlet, in: tx)
+    }
+
+    /// Writes other communes over time.
+    package static func move(_ hamlet: Hamlet, in tx: WriteTransaction) throws {
+        try tx.execute("UPDATE hamlet SET version = ? WHERE id = ?", [.integer(hamlet.version), SQLValue(hamlet.id)])
+        try tx.execute("DELETE FROM hamlet_stay WHERE hamlet_id = ?", [SQLValue(hamlet.id)])
+        try insertStays(of: hamlet, in: tx)
+    }
+
+    /// Hamlets that lie in a commune after a day; with `ended` also those whose commune is gone without a successor.
+    package static func ids(in commune: UnitRank, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction)
+        throws -> [UniqueID]
+    {
+        try tx.query(
+            "SELECT DISTINCT hamlet_id FROM hamlet_stay WHERE commune_rank = ? AND valid_to > ? AND basis <> ?",
+            [SQLValue(commune), SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
+        ) { try $0.id(0) }
+    }
+
+    private static func insertStays(of hamlet: Hamlet, in tx: WriteTransaction) throws {
         for stay in hamlet.stays {
             try tx.execute(
                 "INSERT INTO hamlet_stay (hamlet_id, commune_rank, basis, valid_from, valid_to) VALUES (?, ?, ?, ?, ?)",

@@ -30,6 +30,8 @@ package struct Unit: Sendable, Hashable {
     package var validity: DateRange
     /// Other spellings it is found by.
     package var aliases: [String] = []
+    /// Created by a reorganisation that was reverted: it never was in force, and comes back if that is applied again.
+    package var isVoid = false
 
     /// The nation's id never changes either; `units/vn` names it in requests.
     package static let nationID = UUIDv8.named("vn", in: "cdt.vn/units")
@@ -85,4 +87,5 @@ package struct UnitData: Sendable {
     package var units: [Unit] = []
     package var parents: [UnitParent] = []
     package var successions: [UnitSuccession] = []
+    package var edition: Int64 = 0
 }

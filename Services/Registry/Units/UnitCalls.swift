@@ -200,23 +200,27 @@ struct UnitCalls: Sendable {
         guard let name, case .coded(let commune) = parent else {
             throw Refusal(.unitNotFound, "unit.parent", ["value": request.unit.parent]).error
         }
-        let unit = units[commune]
-        guard unit.level == .commune else {
-            throw Refusal(
-                .wrongUnitLevel, "unit.parent",
-                ["unit": unit.name, "expected": "commune", "expectedVi": "đơn vị cấp xã"]
-            ).error
-        }
-        if let from, !unit.validity.contains(from) {
-            throw Refusal(.unitNotInForce, "unit.valid_from", units.validity(of: commune, on: from)).error
-        }
-        let open = DateRange(from: from, to: nil)
-        let stays = units.stays(of: commune).compactMap { stay in
-            stay.range.intersection(open).map { CommuneStay(commune: stay.commune, range: $0, basis: stay.basis) }
-        }
-        let hamlet = Hamlet(id: UUIDv7.next(at: core.clock.now), name: name, validFrom: from, stays: stays)
+        let id = UUIDv7.next(at: core.clock.now)
         let today = core.clock.today
-        return try await core.write(request.requestID, of: request, by: caller) { [core, units] tx, author in
+        return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
+            let units = core.units
+            let unit = units[commune]
+            guard unit.level == .commune else {
+                return .failure(
+                    Refusal(
+                        .wrongUnitLevel, "unit.parent",
+                        ["unit": unit.name, "expected": "commune", "expectedVi": "đơn vị cấp xã"]
+                    ).error)
+            }
+            if let from, !unit.validity.contains(from) {
+                return .failure(
+                    Refusal(.unitNotInForce, "unit.valid_from", units.validity(of: commune, on: from)).error)
+            }
+            let open = DateRange(from: from, to: nil)
+            let stays = units.stays(of: commune).compactMap { stay in
+                stay.range.intersection(open).map { CommuneStay(commune: stay.commune, range: $0, basis: stay.basis) }
+            }
+            let hamlet = Hamlet(id: id, name: name, validFrom: from, stays: stays)
             let same = try HamletStore.hamlets(named: hamlet.nameKey, in: commune, in: tx)
             guard same.isEmpty else {
                 return .failure(

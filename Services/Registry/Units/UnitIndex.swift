@@ -1,8 +1,11 @@
 import ServiceKit
 
-/// All units with national codes, in memory, for any date. Built once from the database; it never changes.
+/// All units with national codes, in memory, for any date. Built from the database; it never changes. After a
+/// reorganisation there is another one (`UnitCatalogue`).
 package final class UnitIndex: Sendable {
     package let units: [Unit]
+    /// Which edition of the units this is: every reorganisation applied or reverted gives the next one.
+    package let edition: Int64
     private let ranks: [UniqueID: UnitRank]
     /// Versions of a code, oldest first. The number of digits tells the level.
     private let codes: [String: [UnitRank]]
@@ -15,11 +18,16 @@ package final class UnitIndex: Sendable {
     let spellings: UnitSpellings
 
     package init(_ data: UnitData) {
-        let units = data.units
+        var units = data.units
+        // A unit that was reverted lies on no day.
+        for rank in units.indices where units[rank].isVoid { units[rank].validity = Self.never }
         self.units = units
+        edition = data.edition
         ranks = Dictionary(units.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         var codes: [String: [UnitRank]] = [:]
-        for (rank, unit) in units.enumerated() where !unit.code.isEmpty { codes[unit.code, default: []].append(rank) }
+        for (rank, unit) in units.enumerated() where !unit.code.isEmpty && !unit.isVoid {
+            codes[unit.code, default: []].append(rank)
+        }
         self.codes = codes.mapValues { versions in versions.sorted { units[$0].firstDay < units[$1].firstDay } }
 
         var parents = [[UnitParent]](repeating: [], count: units.count)
@@ -48,12 +56,13 @@ package final class UnitIndex: Sendable {
             lines.sorted { units[$0.source].code < units[$1.source].code }
         }
         endedCommunes = units.indices.filter {
-            units[$0].level == .commune && units[$0].validity.to != nil && successors[$0].isEmpty
+            units[$0].level == .commune && units[$0].validity.to != nil && successors[$0].isEmpty && !units[$0].isVoid
         }
         spellings = UnitSpellings(units)
     }
 
     package static let nation: UnitRank = 0
+    private static let never = DateRange(from: .distantFuture, to: .distantPast)
 
     package subscript(rank: UnitRank) -> Unit { units[rank] }
 

@@ -11,6 +11,9 @@ package enum PlacementBasis: Int, Sendable, Hashable {
     /// The commune ended, and no successor is recorded: "figures stay with the parent then in force", and a person should
     /// say where it is now (NEEDS_PLACEMENT).
     case ended = 3
+    /// A person said which of the communes it is in that a divided or ended one became. A team of the place came with its
+    /// territory all the same: it clashes with none (R1).
+    case confirmed = 4
 
     package var needsPlacement: Bool { self == .presumed || self == .ended }
 }
