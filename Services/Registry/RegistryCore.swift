@@ -12,6 +12,7 @@ package struct RegistryCore: Sendable {
     package let outbox: Outbox
     package let tokens: PageTokens
     package let clock: Clock
+    package let citizenIDs: CitizenIDs
 
     /// The units in force now. A call that needs one consistent set of them takes it once.
     package var units: UnitIndex { catalogue.current }
@@ -20,7 +21,8 @@ package struct RegistryCore: Sendable {
 
     /// Loads the units into a new database, and reads them into memory.
     package static func open(
-        database: Database, tokens: PageTokens, unitData: String? = nil, clock: Clock = .system
+        database: Database, tokens: PageTokens, unitData: String? = nil, citizenIDs: CitizenIDs = .none,
+        clock: Clock = .system
     ) async throws -> RegistryCore {
         let outbox = try await Outbox.open([Recorder.facts, Recorder.contacts], in: database)
         if try database.read({ try UnitStore.isEmpty(in: $0) }) {
@@ -37,7 +39,8 @@ package struct RegistryCore: Sendable {
         try await recordShipped(in: database, clock: clock)
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
         return RegistryCore(
-            database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock)
+            database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock,
+            citizenIDs: citizenIDs)
     }
 
     /// The reorganisations that the shipped files tell of are events like any other, applied.

@@ -18,16 +18,23 @@ package enum RegistryServer: ServiceDefinition {
             + "\(Recorder.contacts) (names, phones, e-mail and Zalo addresses); Notification is given the same file. Without "
             + "it the topic is served to every caller where --listen is a loopback address, and to nobody elsewhere.")
 
-    package static let options: [any AnyOption] = [unitData, contactsToken]
+    private static let citizenIDKey = Option<String?>.text(
+        "citizen-id-key-file", valueName: "FILE",
+        help:
+            "File of at least 32 random bytes that key the hashes of citizen ids; the same for all replicas, and kept "
+            + "apart from the database. Without it citizen ids are refused.")
+
+    package static let options: [any AnyOption] = [unitData, contactsToken, citizenIDKey]
     package static let migrations = [RegistrySchema.migrations]
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
         let core = try await RegistryCore.open(
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],
-            clock: context.clock)
+            citizenIDs: try CitizenIDs(file: context.settings[citizenIDKey]), clock: context.clock)
         return ServiceParts(
             services: [
                 RegistryHandlers(core), ImportHandlers(core), ReorganisationHandlers(core), AuditHandlers(core),
+                PeopleHandlers(core),
             ],
             feed: FeedServer(
                 database: core.database, outbox: core.outbox,
@@ -35,6 +42,10 @@ package enum RegistryServer: ServiceDefinition {
                     core, token: try ContactsToken(contactsToken, in: context.settings), isLocal: context.isLocal)),
             tasks: [
                 .every(.milliseconds(500), "sealing of the audit") { try await AuditCalls(core: core).seal() },
+                .every(.seconds(3600), "looking for duplicates") { try await DuplicateCalls(core: core).scan() },
+                .every(.seconds(60), "erasure of the feed's history") {
+                    try await ErasureCalls(core: core).eraseHistory()
+                },
                 .every(.seconds(1), "units changed by another replica") { try await core.refreshUnits() },
             ])
     }

@@ -20,6 +20,7 @@
 #include "cdt/registry/v1/events.pb-c.h"
 #include "cdt/registry/v1/import_service.pb-c.h"
 #include "cdt/registry/v1/people.pb-c.h"
+#include "cdt/registry/v1/people_service.pb-c.h"
 #include "cdt/registry/v1/registry_service.pb-c.h"
 #include "cdt/registry/v1/reorganisation_service.pb-c.h"
 #include "cdt/registry/v1/resources.pb-c.h"

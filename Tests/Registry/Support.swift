@@ -16,12 +16,18 @@ struct RunningRegistry: Sendable {
     let feed: Cdt_Feed_V1_FeedService.Client
     let reorganisations: Cdt_Registry_V1_ReorganisationService.Client
     let audit: Cdt_Registry_V1_AuditService.Client
+    let people: Cdt_Registry_V1_PeopleService.Client
 
     static let shared = Task { try await start() }
 
     static func start() async throws -> RunningRegistry {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("registry-\(UUID())")
-        return try await start(["--data", folder.path, "--today", "2026-11-21"])
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let key = folder.appendingPathComponent("citizen-id.key")
+        try Data((0..<32).map { _ in UInt8.random(in: .min ... .max) }).write(to: key)
+        return try await start([
+            "--data", folder.path, "--today", "2026-11-21", "--citizen-id-key-file", key.path,
+        ])
     }
 
     static func start(_ arguments: [String]) async throws -> RunningRegistry {
@@ -31,7 +37,7 @@ struct RunningRegistry: Sendable {
             options: .init(defaultTimeout: .seconds(120)))
         return RunningRegistry(
             service: service, client: client, registry: .init(client), imports: .init(client), feed: .init(client),
-            reorganisations: .init(client), audit: .init(client))
+            reorganisations: .init(client), audit: .init(client), people: .init(client))
     }
 
     /// Ends one that a test has started for itself.

@@ -7,7 +7,8 @@ package struct Cdt: AsyncParsableCommand {
         abstract: "Client of the registry of community digital technology teams and of its sister services.",
         discussion: ExitCodes.help,
         subcommands: [
-            UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, CoverageCommand.self, ImportCommand.self,
+            UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, DuplicatesCommand.self, CoverageCommand.self,
+            ImportCommand.self,
             ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, ReportCommand.self, FundCommand.self,
             NotifyCommand.self, HealthCommand.self,
             GenerateCommand.self,

@@ -160,7 +160,7 @@ struct TeamsCommand: AsyncParsableCommand {
 struct PeopleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "people", abstract: "People. Personal data: every read is audited.",
-        subcommands: [Get.self, Memberships.self])
+        subcommands: [Get.self, Memberships.self, Data.self, Erase.self])
 
     struct Get: ServiceCommand {
         static let configuration = CommandConfiguration(

@@ -14,7 +14,7 @@ package struct AuditCalls: Sendable {
 
     /// Seals all entries recorded so far.
     package func seal() async throws {
-        while try await core.database.readPooled({ try AuditStore.unsealed(in: $0) > 0 }) {
+        while try await core.database.readPooled({ try AuditStore.hasUnsealed(in: $0) }) {
             try await core.database.write { _ = try AuditStore.seal(limit: Self.sealedAtOnce, in: $0) }
         }
     }

@@ -54,6 +54,10 @@ package enum AuditStore {
         return entries.count
     }
 
+    package static func hasUnsealed(in tx: ReadTransaction) throws -> Bool {
+        try tx.exists("SELECT 1 FROM audit WHERE sequence IS NULL LIMIT 1")
+    }
+
     package static func unsealed(in tx: ReadTransaction) throws -> Int {
         try tx.count("SELECT count(*) FROM audit WHERE sequence IS NULL")
     }
@@ -91,6 +95,16 @@ package enum AuditStore {
         return try tx.query(
             "SELECT \(columns) FROM audit WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT ?",
             bindings, read)
+    }
+
+    /// Reads of a resource by call: entries without a state before or after.
+    package static func reads(of resource: String, in tx: ReadTransaction) throws -> [(action: String, count: Int)] {
+        try tx.query(
+            """
+            SELECT action, count(*) FROM audit
+            WHERE resource = ? AND before_hash IS NULL AND after_hash IS NULL GROUP BY action ORDER BY action
+            """, [.text(resource)]
+        ) { (try $0.text(0), try $0.int(1)) }
     }
 
     private static func read(_ row: Row) throws -> AuditEntry {

@@ -13,6 +13,7 @@ extension Cdt_Registry_V1_ListImportProblemsRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListReorganisationsRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListReorganisationLinesRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListAuditEntriesRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListDuplicatesRequest: PagedRequest {}
 
 /// The day a request is about. "A code without a date means today, and the reply says so."
 struct AskedDay: Sendable, Hashable {

@@ -106,6 +106,18 @@ package enum ImportBatchStore {
             "DELETE FROM import_problem WHERE batch_id = ? AND row_number = ?", [SQLValue(id), .integer(number)])
     }
 
+    /// What was said of the row that a membership came from: it may quote the person's data.
+    package static func forgetProblems(of membership: UniqueID, in tx: WriteTransaction) throws {
+        let mark = try tx.queryOne(
+            "SELECT import_key, import_row FROM membership WHERE id = ?", [SQLValue(membership)]
+        ) { (try $0.int64OrNull(0), try $0.int64OrNull(1)) }
+        guard let key = mark?.0, let row = mark?.1 else { return }
+        let ids = try tx.query(
+            "SELECT batch_id FROM import_problem WHERE row_number = ?", [.integer(row)]
+        ) { try $0.id(0) }
+        for id in ids where Int64(bitPattern: id.high ^ id.low) == key { try forget(row: row, of: id, in: tx) }
+    }
+
     package static func problems(of id: UniqueID, after row: Int64, limit: Int, in tx: ReadTransaction) throws
         -> [Cdt_Common_V1_RowVerdict]
     {

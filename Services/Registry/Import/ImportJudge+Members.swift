@@ -44,12 +44,16 @@ extension ImportJudge {
 
         let personKey = key(row.personExternalID.isEmpty ? externalID : row.personExternalID)
         let before = try facts.person(personKey)
-        person.source = personKey
+        if before?.erasedAt != nil { return .rejected([Problem(.personErased, "member.person_external_id")]) }
+        // A record that was merged leads to the one whose key is another.
+        person.source = before?.source ?? personKey
         person.id = before?.id ?? ids.first
+        person.salt = before?.salt ?? ids.salt
         if let before {
             // What the row cannot say stays.
             person.residenceUnit = before.residenceUnit
             person.workUnit = before.workUnit
+            person.citizenHash = before.citizenHash
             person.createdAt = before.createdAt
             person.version = before.version
         }

@@ -16,6 +16,8 @@ struct ImportJudge {
     struct NewIDs: Sendable {
         var first: UniqueID
         var second: UniqueID
+        /// For a new person.
+        var salt: [UInt8]
     }
 
     func judge(_ row: Cdt_Registry_V1_ImportRow, ids: NewIDs, facts: some ImportFacts) throws -> RowJudgement {

@@ -97,7 +97,10 @@ package struct ImportSession: Sendable {
         _ rows: [Cdt_Registry_V1_ImportRow], header: ImportHeader, batch: ImportBatch, scratch: Database?
     ) async throws -> ImportChunk.Result {
         let now = registry.clock.now
-        let ids = rows.map { _ in ImportJudge.NewIDs(first: UUIDv7.next(at: now), second: UUIDv7.next(at: now)) }
+        let ids = rows.map { _ in
+            ImportJudge.NewIDs(
+                first: UUIDv7.next(at: now), second: UUIDv7.next(at: now), salt: Person.newSalt())
+        }
         let chunk = { @Sendable [registry] in
             ImportChunk(
                 judge: ImportJudge(

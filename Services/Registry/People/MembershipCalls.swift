@@ -42,6 +42,7 @@ struct MembershipCalls: Sendable {
                 return .failure(
                     Refusal(.personNotFound, "membership.person", ["value": membership.person.personName]).error)
             }
+            if let refusal = person.refusal("membership.person") { return .failure(refusal.error) }
             if let source, try MembershipStore.membership(source, in: tx) != nil {
                 return .failure(
                     Refusal(

@@ -28,13 +28,14 @@ package enum MembershipStore {
     package static func update(_ membership: Membership, in tx: WriteTransaction) throws {
         try tx.execute(
             """
-            UPDATE membership SET role = ?, valid_from = ?, valid_to = ?, is_void = ?, reason = ?, version = ?,
+            UPDATE membership SET person_id = ?, role = ?, valid_from = ?, valid_to = ?, is_void = ?, reason = ?, version = ?,
                 updated_at = ?
             WHERE id = ?
             """,
             [
-                SQLValue(membership.role.rawValue), membership.range.storedFrom, membership.range.storedTo,
-                SQLValue(membership.isVoid), .text(membership.reason), .integer(membership.version),
+                SQLValue(membership.person), SQLValue(membership.role.rawValue), membership.range.storedFrom,
+                membership.range.storedTo, SQLValue(membership.isVoid), .text(membership.reason),
+                .integer(membership.version),
                 SQLValue(membership.updatedAt), SQLValue(membership.id),
             ])
     }
@@ -43,6 +44,12 @@ package enum MembershipStore {
         try tx.execute(
             "UPDATE membership SET row_hash = ?, import_key = ?, import_row = ? WHERE id = ?",
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
+    }
+
+    /// The hash of the imported row says something of the person as well.
+    package static func forgetRow(of id: UniqueID, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "UPDATE membership SET row_hash = NULL, import_key = NULL, import_row = NULL WHERE id = ?", [SQLValue(id)])
     }
 
     package static func membership(_ id: UniqueID, in tx: ReadTransaction) throws -> Membership? {

@@ -72,6 +72,7 @@ struct PeopleCalls: Sendable {
             guard let before = try PersonStore.person(id, in: tx) else {
                 return .failure(Refusal(.personNotFound, "person.name", ["value": id.personName]).error)
             }
+            if let refusal = before.refusal("person.name") { return .failure(refusal.error) }
             if let stale = Etag.refusal(request.person.etag, version: before.version, name: id.personName) {
                 return .failure(stale)
             }
@@ -79,7 +80,9 @@ struct PeopleCalls: Sendable {
             do {
                 wanted = try FieldMasks.updating(
                     before.message, with: request.person, mask: request.updateMask, field: "person",
-                    immutable: ["name", "source_system", "external_id", "etag"])
+                    immutable: [
+                        "name", "source_system", "external_id", "etag", "has_citizen_id", "merged_into", "erased",
+                    ])
             } catch let error as ServiceError {
                 return .failure(error)
             }
@@ -88,6 +91,7 @@ struct PeopleCalls: Sendable {
             guard reader.fields.problems.isEmpty, var person = changed else {
                 return .failure(Refusal(reader.fields.problems).error)
             }
+            if request.updateMask.paths.contains("citizen_id"), wanted.citizenID.isEmpty { person.citizenHash = nil }
             if let refusal = try missingUnit(of: person, core: core, in: tx) { return .failure(refusal.error) }
             if !person.saysSame(as: before) {
                 person.version += 1
@@ -99,7 +103,7 @@ struct PeopleCalls: Sendable {
     }
 
     private func blank(_ now: Instant) -> Person {
-        Person(id: UUIDv7.next(at: now), fullName: "", createdAt: now, updatedAt: now)
+        Person(id: UUIDv7.next(at: now), fullName: "", salt: Person.newSalt(), createdAt: now, updatedAt: now)
     }
 
     /// What a message says of a person, over what is known.
@@ -132,6 +136,13 @@ struct PeopleCalls: Sendable {
         }
         person.organisations = message.organisations.enumerated().compactMap {
             reader.fields.line($1, "person.organisations[\($0)]", limit: 100)
+        }
+        if !message.citizenID.isEmpty {
+            if !core.citizenIDs.isConfigured {
+                reader.fields.add(Problem(.citizenIDKeyMissing, "person.citizen_id"))
+            } else if let digits = reader.fields.citizenID(message.citizenID, "person.citizen_id") {
+                person.citizenHash = core.citizenIDs.hash(digits)
+            }
         }
         person.residenceUnit = unit(message.residenceUnit, "person.residence_unit", &reader)
         person.workUnit = unit(message.workUnit, "person.work_unit", &reader)

@@ -17,9 +17,19 @@ package struct Person: Sendable, Hashable {
     package var residenceUnit: UniqueID?
     package var workUnit: UniqueID?
     package var source: SourceKey?
+    /// Keyed hash of the citizen id; the number itself is nowhere.
+    package var citizenHash: [UInt8]?
+    /// Keys the audit's hashes of what is personal here; erasure destroys it.
+    package var salt: [UInt8] = []
+    /// The record this one was merged into.
+    package var mergedInto: UniqueID?
+    package var erasedAt: Instant?
     package var version: Int64 = 1
     package var createdAt: Instant
     package var updatedAt: Instant
+
+    /// A salt for a new person.
+    package static func newSalt() -> [UInt8] { (0..<16).map { _ in UInt8.random(in: .min ... .max) } }
 
     /// Whether the feeds of facts or of contacts tell what differs from `other`.
     package func factsDiffer(from other: Person) -> Bool {

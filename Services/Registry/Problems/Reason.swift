@@ -78,6 +78,18 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case outsideCommune = "OUTSIDE_COMMUNE"
     case contactsNotAllowed = "CONTACTS_NOT_ALLOWED"
     case policyOverlaps = "POLICY_OVERLAPS"
+    case invalidCitizenID = "INVALID_CITIZEN_ID"
+    case citizenIDKeyMissing = "CITIZEN_ID_KEY_MISSING"
+    case duplicateNotFound = "DUPLICATE_NOT_FOUND"
+    case duplicateDecided = "DUPLICATE_DECIDED"
+    case mergeNotFound = "MERGE_NOT_FOUND"
+    case mergeUndone = "MERGE_UNDONE"
+    case samePerson = "SAME_PERSON"
+    case membershipsOverlap = "MEMBERSHIPS_OVERLAP"
+    case twoTeamsOfLevel = "TWO_TEAMS_OF_LEVEL"
+    case personMerged = "PERSON_MERGED"
+    case personErased = "PERSON_ERASED"
+    case stillMember = "STILL_MEMBER"
 
     // Imports.
     case rowEmpty = "ROW_EMPTY"
@@ -97,7 +109,7 @@ extension Reason {
     package var code: StatusCode {
         switch self {
         case .unitNotFound, .codeUnknown, .codeNotInForce, .teamNotFound, .personNotFound, .membershipNotFound,
-            .batchNotFound, .reorganisationNotFound:
+            .batchNotFound, .reorganisationNotFound, .duplicateNotFound, .mergeNotFound:
             .notFound
         case .externalIDTaken, .hamletExists: .alreadyExists
         case .contactsNotAllowed: .permissionDenied
@@ -105,7 +117,8 @@ extension Reason {
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated,
             .reorganisationApplied, .reorganisationNotApplied, .laterFacts, .sourceNotOpen, .childWithoutParent,
-            .codeTaken, .placementKnown, .notASuccessor, .placedByHamlet:
+            .codeTaken, .placementKnown, .notASuccessor, .placedByHamlet, .citizenIDKeyMissing, .duplicateDecided,
+            .mergeUndone, .membershipsOverlap, .personMerged, .personErased, .stillMember:
             .failedPrecondition
         case .invalidName, .invalidDate, .datesReversed, .fieldMissing, .textTooLong, .textNotAllowed,
             .numberOutOfRange,
@@ -113,10 +126,11 @@ extension Reason {
             .invalidBirth, .invalidPhone, .invalidEmail, .rowEmpty, .headerMissing, .headerRepeated, .invalidMode,
             .invalidSource, .rowNumberNotRising, .tooManyRows, .lineTarget, .linesContradict, .defaultMissing,
             .notOneToOne, .newUnitUnknown, .newUnitWithoutSource, .parentUnclear, .keyRepeated, .invalidKey,
-            .invalidHash:
+            .invalidHash, .invalidCitizenID, .samePerson:
             .invalidArgument
         // Warnings fail no call.
-        case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune:
+        case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune,
+            .twoTeamsOfLevel:
             .ok
         }
     }
@@ -320,6 +334,35 @@ extension Reason {
             (
                 "the jurisdiction has a policy for this level from {from} to {to}",
                 "địa phương đã có quy định cho cấp này từ {from} đến {to}"
+            )
+        case .invalidCitizenID: ("it is not a citizen id: 12 digits", "không phải số định danh: cần 12 chữ số")
+        case .citizenIDKeyMissing:
+            (
+                "citizen ids are not taken: the operator has set no key (--citizen-id-key-file)",
+                "chưa nhận số định danh: người vận hành chưa đặt khóa (--citizen-id-key-file)"
+            )
+        case .duplicateNotFound: ("there is no candidate {value}", "không có cặp trùng {value}")
+        case .duplicateDecided: ("it was decided already", "cặp này đã được xử lý")
+        case .mergeNotFound: ("there is no merge {value}", "không có lần gộp {value}")
+        case .mergeUndone: ("it was taken back already", "lần gộp này đã được hoàn tác")
+        case .samePerson: ("survivor and merged are the same record", "hai bản ghi là một")
+        case .membershipsOverlap:
+            (
+                "{membership} and {other} are in the same team from {from} to {to}; void one of them first",
+                "{membership} và {other} cùng một tổ từ {from} đến {to}; hãy hủy một trước"
+            )
+        case .twoTeamsOfLevel:
+            (
+                "{membership} and {other} are in two teams of one level from {from} to {to}",
+                "{membership} và {other} ở hai tổ cùng cấp từ {from} đến {to}"
+            )
+        case .personMerged:
+            ("the record was merged; use {survivor}", "bản ghi đã được gộp; hãy dùng {survivor}")
+        case .personErased: ("the person's data were erased", "dữ liệu của người này đã bị xóa")
+        case .stillMember:
+            (
+                "{membership} is in force until {to}; end it first",
+                "{membership} còn hiệu lực đến {to}; hãy kết thúc trước"
             )
         case .rowEmpty:
             ("the row is neither a hamlet nor a team nor a member", "dòng không phải thôn, tổ hay thành viên")

@@ -42,6 +42,8 @@ extension Reason {
         case .personNotFound: "cdt.registry.v1.Person"
         case .membershipNotFound: "cdt.registry.v1.Membership"
         case .reorganisationNotFound: "cdt.registry.v1.Reorganisation"
+        case .duplicateNotFound: "cdt.registry.v1.Duplicate"
+        case .mergeNotFound: "cdt.registry.v1.PersonMerge"
         case .batchNotFound: "cdt.registry.v1.ImportBatch"
         default: "cdt.registry.v1.Unit"
         }

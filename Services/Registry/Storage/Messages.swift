@@ -161,6 +161,9 @@ extension Person {
             $0.sourceSystem = source?.system ?? ""
             $0.externalID = source?.externalID ?? ""
             $0.etag = Etag.of(version: version)
+            $0.hasCitizenID_p = citizenHash != nil
+            $0.mergedInto = mergedInto?.personName ?? ""
+            $0.erased = erasedAt != nil
         }
     }
 

@@ -74,14 +74,16 @@ package struct Recorder: Sendable {
     package func insert(_ person: Person, by author: Author, in tx: WriteTransaction) throws {
         try PersonStore.insert(person, in: tx)
         try publish(Self.contacts, person.id.personName, person.version, person.contact, by: author, in: tx)
-        try audit(person.id.personName, before: nil, after: person.message, by: author, in: tx)
+        try audit(
+            person.id.personName, before: nil, after: person.message, salt: person.salt, by: author, in: tx)
     }
 
     /// A person's occupation and organisations travel with the memberships, so these are told anew when they change.
     package func update(_ person: Person, before: Person, by author: Author, in tx: WriteTransaction) throws {
         try PersonStore.update(person, in: tx)
         try publish(Self.contacts, person.id.personName, person.version, person.contact, by: author, in: tx)
-        try audit(person.id.personName, before: before.message, after: person.message, by: author, in: tx)
+        try audit(
+            person.id.personName, before: before.message, after: person.message, salt: person.salt, by: author, in: tx)
         guard person.factsDiffer(from: before) else { return }
         for var membership in try MembershipStore.memberships(ofPersonAlone: person.id, in: tx) {
             membership.version += 1
@@ -98,7 +100,8 @@ package struct Recorder: Sendable {
     ) throws {
         try MembershipStore.insert(membership, mark: mark, in: tx)
         try told(
-            membership.resourceName, membership.version, membership.fact(of: person), before: nil, by: author, in: tx)
+            membership.resourceName, membership.version, membership.fact(of: person), before: nil,
+            salt: person.salt, by: author, in: tx)
     }
 
     package func update(
@@ -107,7 +110,7 @@ package struct Recorder: Sendable {
         try MembershipStore.update(membership, in: tx)
         try told(
             membership.resourceName, membership.version, membership.fact(of: person), before: before.fact(of: person),
-            by: author, in: tx)
+            salt: person.salt, by: author, in: tx)
     }
 
     package func insert(_ policy: CapacityPolicy, as message: some Message, by author: Author, in tx: WriteTransaction)
@@ -127,14 +130,14 @@ package struct Recorder: Sendable {
     // MARK: Events and audit
 
     func told(
-        _ name: String, _ version: Int64, _ fact: some Message, before: (any Message)?, by author: Author,
-        in tx: WriteTransaction
+        _ name: String, _ version: Int64, _ fact: some Message, before: (any Message)?, salt: [UInt8]? = nil,
+        by author: Author, in tx: WriteTransaction
     ) throws {
         try publish(Self.facts, name, version, fact, by: author, in: tx)
-        try audit(name, before: before, after: fact, by: author, in: tx)
+        try audit(name, before: before, after: fact, salt: salt, by: author, in: tx)
     }
 
-    private func publish(
+    func publish(
         _ topic: String, _ name: String, _ version: Int64, _ payload: some Message, by author: Author,
         in tx: WriteTransaction
     ) throws {
@@ -154,18 +157,21 @@ package struct Recorder: Sendable {
     /// A line of the audit: who, when, what, hashes of before and after, request id. Reads of personal data leave one
     /// too, without hashes.
     package func audit(
-        _ name: String, before: (any Message)?, after: (any Message)?, by author: Author, in tx: WriteTransaction
+        _ name: String, before: (any Message)?, after: (any Message)?, salt: [UInt8]? = nil, by author: Author,
+        in tx: WriteTransaction
     ) throws {
         guard outbox != nil else { return }
-        let hashes = (try before.map(Self.hash), try after.map(Self.hash))
+        // "Audit hashes of personal data are keyed with a per-person salt that erasure destroys."
+        let hashes = (try before.map { try Self.hash($0, salt) }, try after.map { try Self.hash($0, salt) })
         try AuditStore.insert(
             AuditEntry(
                 id: UUIDv7.next(at: author.now), recordedAt: author.now, actor: author.actor, action: author.action,
                 resource: name, requestID: author.requestID, before: hashes.0, after: hashes.1), in: tx)
     }
 
-    private static func hash(_ message: any Message) throws -> [UInt8] {
+    private static func hash(_ message: any Message, _ salt: [UInt8]?) throws -> [UInt8] {
         let bytes: [UInt8] = try message.serializedBytes()
+        if let salt { return Array(HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: salt))) }
         return Array(SHA256.hash(data: bytes))
     }
 }

@@ -118,6 +118,20 @@ package enum RequestIDs {
         }
     }
 
+    /// Takes back the stored answers of a method that `holds` finds: erasure of personal data reaches them too.
+    package static func forget(
+        method: String, where holds: ([UInt8]) throws -> Bool, in transaction: WriteTransaction
+    ) throws {
+        let stored = try transaction.query(
+            "SELECT caller, request_id, reply FROM request_ids WHERE method = ?", [.text(method)]
+        ) { (caller: try $0.text(0), id: try $0.text(1), reply: try $0.blob(2)) }
+        for answer in stored where try holds(answer.reply) {
+            try transaction.execute(
+                "DELETE FROM request_ids WHERE caller = ? AND method = ? AND request_id = ?",
+                [.text(answer.caller), .text(method), .text(answer.id)])
+        }
+    }
+
     private static func reused(_ key: Key) -> ServiceError {
         ServiceError(
             .alreadyExists, reason: "REQUEST_ID_REUSED",

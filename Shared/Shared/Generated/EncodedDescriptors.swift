@@ -31,6 +31,7 @@ enum EncodedDescriptors {
         cdt_registry_v1_events,
         cdt_registry_v1_import_service,
         cdt_registry_v1_people,
+        cdt_registry_v1_people_service,
         cdt_registry_v1_registry_service,
         cdt_registry_v1_reorganisation_service,
         cdt_registry_v1_resources,

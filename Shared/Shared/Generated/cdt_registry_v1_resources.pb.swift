@@ -585,59 +585,130 @@ public nonisolated struct Cdt_Registry_V1_Team: @unchecked Sendable {
 }
 
 /// A person who is or was a member. Personal data: reads are audited.
-public nonisolated struct Cdt_Registry_V1_Person: Sendable {
+public nonisolated struct Cdt_Registry_V1_Person: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// `people/{id}`.
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// Full name, NFC.
-  public var fullName: String = String()
+  public var fullName: String {
+    get {_storage._fullName}
+    set {_uniqueStorage()._fullName = newValue}
+  }
 
   /// Year of birth; 0: not known.
-  public var birthYear: Int32 = 0
+  public var birthYear: Int32 {
+    get {_storage._birthYear}
+    set {_uniqueStorage()._birthYear = newValue}
+  }
 
   /// Date of birth; empty: not known.
-  public var birthDate: String = String()
+  public var birthDate: String {
+    get {_storage._birthDate}
+    set {_uniqueStorage()._birthDate = newValue}
+  }
 
   /// Sex.
-  public var sex: Cdt_Registry_V1_Sex = .unspecified
+  public var sex: Cdt_Registry_V1_Sex {
+    get {_storage._sex}
+    set {_uniqueStorage()._sex = newValue}
+  }
 
   /// Phone numbers, as dialled within Viet Nam: 10 digits, of landlines 11.
-  public var phones: [String] = []
+  public var phones: [String] {
+    get {_storage._phones}
+    set {_uniqueStorage()._phones = newValue}
+  }
 
   /// E-mail address.
-  public var email: String = String()
+  public var email: String {
+    get {_storage._email}
+    set {_uniqueStorage()._email = newValue}
+  }
 
   /// Zalo user ids.
-  public var zaloUserIds: [String] = []
+  public var zaloUserIds: [String] {
+    get {_storage._zaloUserIds}
+    set {_uniqueStorage()._zaloUserIds = newValue}
+  }
 
   /// Occupation.
-  public var occupation: Cdt_Registry_V1_Occupation = .unspecified
+  public var occupation: Cdt_Registry_V1_Occupation {
+    get {_storage._occupation}
+    set {_uniqueStorage()._occupation = newValue}
+  }
 
   /// Organisations, for example `Đoàn Thanh niên`.
-  public var organisations: [String] = []
+  public var organisations: [String] {
+    get {_storage._organisations}
+    set {_uniqueStorage()._organisations = newValue}
+  }
 
   /// Unit of residence, `units/{id}`.
-  public var residenceUnit: String = String()
+  public var residenceUnit: String {
+    get {_storage._residenceUnit}
+    set {_uniqueStorage()._residenceUnit = newValue}
+  }
 
   /// Unit of work, `units/{id}`.
-  public var workUnit: String = String()
+  public var workUnit: String {
+    get {_storage._workUnit}
+    set {_uniqueStorage()._workUnit = newValue}
+  }
 
   /// System the person was imported from.
-  public var sourceSystem: String = String()
+  public var sourceSystem: String {
+    get {_storage._sourceSystem}
+    set {_uniqueStorage()._sourceSystem = newValue}
+  }
 
   /// Key in `source_system`.
-  public var externalID: String = String()
+  public var externalID: String {
+    get {_storage._externalID}
+    set {_uniqueStorage()._externalID = newValue}
+  }
 
   /// Version tag.
-  public var etag: String = String()
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
+
+  /// Citizen id, 12 digits. Only taken, never given back: a keyed hash of it is kept, to find the same person again.
+  public var citizenID: String {
+    get {_storage._citizenID}
+    set {_uniqueStorage()._citizenID = newValue}
+  }
+
+  /// Whether such a hash is kept.
+  public var hasCitizenID_p: Bool {
+    get {_storage._hasCitizenID_p}
+    set {_uniqueStorage()._hasCitizenID_p = newValue}
+  }
+
+  /// `people/{id}` this record was merged into; empty: it was not.
+  public var mergedInto: String {
+    get {_storage._mergedInto}
+    set {_uniqueStorage()._mergedInto = newValue}
+  }
+
+  /// True when the personal data were erased.
+  public var erased: Bool {
+    get {_storage._erased}
+    set {_uniqueStorage()._erased = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// A person's stretch of time in a team.
@@ -1077,99 +1148,191 @@ nonisolated extension Cdt_Registry_V1_Team: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Cdt_Registry_V1_Person: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Person"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}full_name\0\u{3}birth_year\0\u{3}birth_date\0\u{1}sex\0\u{1}phones\0\u{1}email\0\u{3}zalo_user_ids\0\u{1}occupation\0\u{1}organisations\0\u{3}residence_unit\0\u{3}work_unit\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}full_name\0\u{3}birth_year\0\u{3}birth_date\0\u{1}sex\0\u{1}phones\0\u{1}email\0\u{3}zalo_user_ids\0\u{1}occupation\0\u{1}organisations\0\u{3}residence_unit\0\u{3}work_unit\0\u{3}source_system\0\u{3}external_id\0\u{1}etag\0\u{3}citizen_id\0\u{3}has_citizen_id\0\u{3}merged_into\0\u{1}erased\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _fullName: String = String()
+    var _birthYear: Int32 = 0
+    var _birthDate: String = String()
+    var _sex: Cdt_Registry_V1_Sex = .unspecified
+    var _phones: [String] = []
+    var _email: String = String()
+    var _zaloUserIds: [String] = []
+    var _occupation: Cdt_Registry_V1_Occupation = .unspecified
+    var _organisations: [String] = []
+    var _residenceUnit: String = String()
+    var _workUnit: String = String()
+    var _sourceSystem: String = String()
+    var _externalID: String = String()
+    var _etag: String = String()
+    var _citizenID: String = String()
+    var _hasCitizenID_p: Bool = false
+    var _mergedInto: String = String()
+    var _erased: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _fullName = source._fullName
+      _birthYear = source._birthYear
+      _birthDate = source._birthDate
+      _sex = source._sex
+      _phones = source._phones
+      _email = source._email
+      _zaloUserIds = source._zaloUserIds
+      _occupation = source._occupation
+      _organisations = source._organisations
+      _residenceUnit = source._residenceUnit
+      _workUnit = source._workUnit
+      _sourceSystem = source._sourceSystem
+      _externalID = source._externalID
+      _etag = source._etag
+      _citizenID = source._citizenID
+      _hasCitizenID_p = source._hasCitizenID_p
+      _mergedInto = source._mergedInto
+      _erased = source._erased
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.fullName) }()
-      case 3: try { try decoder.decodeSingularInt32Field(value: &self.birthYear) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.birthDate) }()
-      case 5: try { try decoder.decodeSingularEnumField(value: &self.sex) }()
-      case 6: try { try decoder.decodeRepeatedStringField(value: &self.phones) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.email) }()
-      case 8: try { try decoder.decodeRepeatedStringField(value: &self.zaloUserIds) }()
-      case 9: try { try decoder.decodeSingularEnumField(value: &self.occupation) }()
-      case 10: try { try decoder.decodeRepeatedStringField(value: &self.organisations) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.residenceUnit) }()
-      case 12: try { try decoder.decodeSingularStringField(value: &self.workUnit) }()
-      case 13: try { try decoder.decodeSingularStringField(value: &self.sourceSystem) }()
-      case 14: try { try decoder.decodeSingularStringField(value: &self.externalID) }()
-      case 15: try { try decoder.decodeSingularStringField(value: &self.etag) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._fullName) }()
+        case 3: try { try decoder.decodeSingularInt32Field(value: &_storage._birthYear) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._birthDate) }()
+        case 5: try { try decoder.decodeSingularEnumField(value: &_storage._sex) }()
+        case 6: try { try decoder.decodeRepeatedStringField(value: &_storage._phones) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._email) }()
+        case 8: try { try decoder.decodeRepeatedStringField(value: &_storage._zaloUserIds) }()
+        case 9: try { try decoder.decodeSingularEnumField(value: &_storage._occupation) }()
+        case 10: try { try decoder.decodeRepeatedStringField(value: &_storage._organisations) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._residenceUnit) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._workUnit) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._sourceSystem) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._externalID) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._citizenID) }()
+        case 17: try { try decoder.decodeSingularBoolField(value: &_storage._hasCitizenID_p) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._mergedInto) }()
+        case 19: try { try decoder.decodeSingularBoolField(value: &_storage._erased) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
-    }
-    if !self.fullName.isEmpty {
-      try visitor.visitSingularStringField(value: self.fullName, fieldNumber: 2)
-    }
-    if self.birthYear != 0 {
-      try visitor.visitSingularInt32Field(value: self.birthYear, fieldNumber: 3)
-    }
-    if !self.birthDate.isEmpty {
-      try visitor.visitSingularStringField(value: self.birthDate, fieldNumber: 4)
-    }
-    if self.sex != .unspecified {
-      try visitor.visitSingularEnumField(value: self.sex, fieldNumber: 5)
-    }
-    if !self.phones.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.phones, fieldNumber: 6)
-    }
-    if !self.email.isEmpty {
-      try visitor.visitSingularStringField(value: self.email, fieldNumber: 7)
-    }
-    if !self.zaloUserIds.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.zaloUserIds, fieldNumber: 8)
-    }
-    if self.occupation != .unspecified {
-      try visitor.visitSingularEnumField(value: self.occupation, fieldNumber: 9)
-    }
-    if !self.organisations.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.organisations, fieldNumber: 10)
-    }
-    if !self.residenceUnit.isEmpty {
-      try visitor.visitSingularStringField(value: self.residenceUnit, fieldNumber: 11)
-    }
-    if !self.workUnit.isEmpty {
-      try visitor.visitSingularStringField(value: self.workUnit, fieldNumber: 12)
-    }
-    if !self.sourceSystem.isEmpty {
-      try visitor.visitSingularStringField(value: self.sourceSystem, fieldNumber: 13)
-    }
-    if !self.externalID.isEmpty {
-      try visitor.visitSingularStringField(value: self.externalID, fieldNumber: 14)
-    }
-    if !self.etag.isEmpty {
-      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 15)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._fullName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._fullName, fieldNumber: 2)
+      }
+      if _storage._birthYear != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._birthYear, fieldNumber: 3)
+      }
+      if !_storage._birthDate.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._birthDate, fieldNumber: 4)
+      }
+      if _storage._sex != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._sex, fieldNumber: 5)
+      }
+      if !_storage._phones.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._phones, fieldNumber: 6)
+      }
+      if !_storage._email.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._email, fieldNumber: 7)
+      }
+      if !_storage._zaloUserIds.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._zaloUserIds, fieldNumber: 8)
+      }
+      if _storage._occupation != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._occupation, fieldNumber: 9)
+      }
+      if !_storage._organisations.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._organisations, fieldNumber: 10)
+      }
+      if !_storage._residenceUnit.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._residenceUnit, fieldNumber: 11)
+      }
+      if !_storage._workUnit.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._workUnit, fieldNumber: 12)
+      }
+      if !_storage._sourceSystem.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._sourceSystem, fieldNumber: 13)
+      }
+      if !_storage._externalID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._externalID, fieldNumber: 14)
+      }
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 15)
+      }
+      if !_storage._citizenID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._citizenID, fieldNumber: 16)
+      }
+      if _storage._hasCitizenID_p != false {
+        try visitor.visitSingularBoolField(value: _storage._hasCitizenID_p, fieldNumber: 17)
+      }
+      if !_storage._mergedInto.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._mergedInto, fieldNumber: 18)
+      }
+      if _storage._erased != false {
+        try visitor.visitSingularBoolField(value: _storage._erased, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Registry_V1_Person, rhs: Cdt_Registry_V1_Person) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.fullName != rhs.fullName {return false}
-    if lhs.birthYear != rhs.birthYear {return false}
-    if lhs.birthDate != rhs.birthDate {return false}
-    if lhs.sex != rhs.sex {return false}
-    if lhs.phones != rhs.phones {return false}
-    if lhs.email != rhs.email {return false}
-    if lhs.zaloUserIds != rhs.zaloUserIds {return false}
-    if lhs.occupation != rhs.occupation {return false}
-    if lhs.organisations != rhs.organisations {return false}
-    if lhs.residenceUnit != rhs.residenceUnit {return false}
-    if lhs.workUnit != rhs.workUnit {return false}
-    if lhs.sourceSystem != rhs.sourceSystem {return false}
-    if lhs.externalID != rhs.externalID {return false}
-    if lhs.etag != rhs.etag {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._fullName != rhs_storage._fullName {return false}
+        if _storage._birthYear != rhs_storage._birthYear {return false}
+        if _storage._birthDate != rhs_storage._birthDate {return false}
+        if _storage._sex != rhs_storage._sex {return false}
+        if _storage._phones != rhs_storage._phones {return false}
+        if _storage._email != rhs_storage._email {return false}
+        if _storage._zaloUserIds != rhs_storage._zaloUserIds {return false}
+        if _storage._occupation != rhs_storage._occupation {return false}
+        if _storage._organisations != rhs_storage._organisations {return false}
+        if _storage._residenceUnit != rhs_storage._residenceUnit {return false}
+        if _storage._workUnit != rhs_storage._workUnit {return false}
+        if _storage._sourceSystem != rhs_storage._sourceSystem {return false}
+        if _storage._externalID != rhs_storage._externalID {return false}
+        if _storage._etag != rhs_storage._etag {return false}
+        if _storage._citizenID != rhs_storage._citizenID {return false}
+        if _storage._hasCitizenID_p != rhs_storage._hasCitizenID_p {return false}
+        if _storage._mergedInto != rhs_storage._mergedInto {return false}
+        if _storage._erased != rhs_storage._erased {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

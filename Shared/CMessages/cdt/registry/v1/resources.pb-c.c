@@ -889,7 +889,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__team__descriptor =
   (ProtobufCMessageInit) cdt__registry__v1__team__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__person__field_descriptors[15] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__person__field_descriptors[19] =
 {
   {
     "name",
@@ -1071,14 +1071,66 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__person__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "citizen_id",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Person, citizen_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_citizen_id",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Person, has_citizen_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "merged_into",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Person, merged_into),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "erased",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Registry__V1__Person, erased),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__person__field_indices_by_name[] = {
   3,   /* field[3] = birth_date */
   2,   /* field[2] = birth_year */
+  15,   /* field[15] = citizen_id */
   6,   /* field[6] = email */
+  18,   /* field[18] = erased */
   14,   /* field[14] = etag */
   13,   /* field[13] = external_id */
   1,   /* field[1] = full_name */
+  16,   /* field[16] = has_citizen_id */
+  17,   /* field[17] = merged_into */
   0,   /* field[0] = name */
   8,   /* field[8] = occupation */
   9,   /* field[9] = organisations */
@@ -1092,7 +1144,7 @@ static const unsigned cdt__registry__v1__person__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__registry__v1__person__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__person__descriptor =
 {
@@ -1102,7 +1154,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__person__descriptor =
   "Cdt__Registry__V1__Person",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__Person),
-  15,
+  19,
   cdt__registry__v1__person__field_descriptors,
   cdt__registry__v1__person__field_indices_by_name,
   1,  cdt__registry__v1__person__number_ranges,

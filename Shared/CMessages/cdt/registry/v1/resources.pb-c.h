@@ -461,10 +461,26 @@ struct  Cdt__Registry__V1__Person
    * Version tag.
    */
   char *etag;
+  /*
+   * Citizen id, 12 digits. Only taken, never given back: a keyed hash of it is kept, to find the same person again.
+   */
+  char *citizen_id;
+  /*
+   * Whether such a hash is kept.
+   */
+  protobuf_c_boolean has_citizen_id;
+  /*
+   * `people/{id}` this record was merged into; empty: it was not.
+   */
+  char *merged_into;
+  /*
+   * True when the personal data were erased.
+   */
+  protobuf_c_boolean erased;
 };
 #define CDT__REGISTRY__V1__PERSON__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__person__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__SEX__SEX_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL, CDT__REGISTRY__V1__OCCUPATION__OCCUPATION_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__REGISTRY__V1__SEX__SEX_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL, CDT__REGISTRY__V1__OCCUPATION__OCCUPATION_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
