@@ -47,6 +47,9 @@ public final class RPCClient: @unchecked Sendable {
         public var retryPolicy: RetryPolicy
         /// Waits between attempts to connect.
         public var connectBackoff: Backoff
+        /// The service whose health decides which addresses get calls, by its full name; empty: the server's as a whole. nil:
+        /// health is not asked for. Servers without `grpc.health.v1.Health` count as healthy (gRFC A17).
+        public var healthService: String?
         /// Bounds of the wire; `limits.keepalive` is how long a silent connection may stay unasked.
         public var limits: Limits
 
@@ -55,7 +58,7 @@ public final class RPCClient: @unchecked Sendable {
             tls: TLS? = nil, defaultTimeout: Duration? = nil, metadata: Metadata = [:],
             interceptors: [any ClientInterceptor] = [], retryPolicy: RetryPolicy = RetryPolicy(),
             connectBackoff: Backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(20)),
-            limits: Limits = Limits()
+            healthService: String? = nil, limits: Limits = Limits()
         ) {
             self.tls = tls
             self.defaultTimeout = defaultTimeout
@@ -63,6 +66,7 @@ public final class RPCClient: @unchecked Sendable {
             self.interceptors = interceptors
             self.retryPolicy = retryPolicy
             self.connectBackoff = connectBackoff
+            self.healthService = healthService
             self.limits = limits
         }
     }
@@ -165,7 +169,7 @@ public final class RPCClient: @unchecked Sendable {
         for offset in 0..<subchannels.count {
             let index = (start + offset) % subchannels.count
             let subchannel = subchannels[index]
-            if subchannel.connectivity.state == .ready, let connection = subchannel.connection {
+            if let connection = subchannel.pickable {
                 guard picked == nil else { continue }
                 turn = index + 1
                 picked = connection
@@ -180,10 +184,25 @@ public final class RPCClient: @unchecked Sendable {
     private func commonFailure() -> RPCError? {
         var last: RPCError?
         for subchannel in subchannels {
-            guard case .failed = subchannel.connectivity.state else { return nil }
-            last = subchannel.connectivity.lastError
+            guard let failure = subchannel.failure else { return nil }
+            last = failure
         }
         return last
+    }
+
+    /// How the health of a server is asked for; nil: it is not.
+    func healthRequest() -> (service: String, headers: HeaderBlock, backoff: Backoff)? {
+        guard let service = options.healthService else { return nil }
+        var headers = HeaderBlock()
+        headers.append(":method", "POST")
+        headers.append(":scheme", scheme)
+        headers.append(":path", HealthWatch.path)
+        headers.append(":authority", authority)
+        headers.append("te", "trailers")
+        headers.append("content-type", "application/grpc")
+        headers.append("user-agent", "cdt-swift/1")
+        MetadataCoding.append(metadata, to: &headers)
+        return (service, headers, options.connectBackoff)
     }
 
     func subchannelReady() {

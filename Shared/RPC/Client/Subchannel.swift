@@ -15,6 +15,9 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
     private let loop: any EventLoop
     private let executor: LoopExecutor
     private let tls: (context: NIOSSLContext, name: String)?
+    /// What the server says of its health, where the client asks (gRFC A17); nil: it has not answered yet.
+    private var isServing: Bool?
+    private var watch: HealthWatch?
     /// All connections not closed yet, those that are leaving included.
     private var open: [ObjectIdentifier: HTTP2Connection] = [:]
     private var whenAllClosed: [EventLoopPromise<Void>] = []
@@ -93,12 +96,52 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
         }
     }
 
+    // MARK: Health
+
+    /// The connection on which calls may be made; nil: there is none, or the server does not serve.
+    var pickable: HTTP2Connection? { connectivity.state == .ready && isServing == true ? connection : nil }
+
+    /// Why no call can be made here now; nil: that is not known yet.
+    var failure: RPCError? {
+        switch connectivity.state {
+        case .failed: connectivity.lastError
+        case .ready where isServing == false:
+            RPCError(code: .unavailable, message: "The server at \(target.host):\(target.port) says it does not serve.")
+        default: nil
+        }
+    }
+
+    private func watchHealth(on connection: HTTP2Connection) {
+        guard let client, let request = client.healthRequest() else {
+            isServing = true
+            return
+        }
+        let watch = HealthWatch(
+            service: request.service, connection: connection, headers: request.headers, backoff: request.backoff
+        ) { [weak self] serving in self?.healthChanged(serving) }
+        self.watch = watch
+        watch.start()
+    }
+
+    private func healthChanged(_ serving: Bool) {
+        guard isServing != serving else { return }
+        isServing = serving
+        if serving { client?.subchannelReady() } else if let failure { client?.subchannelFailed(failure) }
+    }
+
+    private func forgetHealth() {
+        watch?.stop()
+        watch = nil
+        isServing = nil
+    }
+
     // MARK: ConnectionDelegate
 
     func connectionReady(_ connection: HTTP2Connection) {
         guard connection === self.connection else { return }
         connectivity.ready()
-        client?.subchannelReady()
+        watchHealth(on: connection)
+        if isServing == true { client?.subchannelReady() }
     }
 
     func connection(
@@ -109,6 +152,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
         guard connection === self.connection else { return }
         // Calls under way finish there; new ones get a new connection.
         self.connection = nil
+        forgetHealth()
         connectivity.left()
         client?.subchannelLeft(self)
     }
@@ -121,6 +165,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
         }
         guard connection === self.connection else { return }
         self.connection = nil
+        forgetHealth()
         if connectivity.state == .connecting {
             connectFailed("the server closed the connection before saying HTTP/2")
         } else {
@@ -133,6 +178,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
     func shutdown(grace: TimeAmount) -> EventLoopFuture<Void> {
         connectivity.shutdown()
         connection = nil
+        forgetHealth()
         guard !open.isEmpty else { return loop.makeSucceededVoidFuture() }
         let promise = loop.makePromise(of: Void.self)
         whenAllClosed.append(promise)
