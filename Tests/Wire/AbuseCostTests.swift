@@ -140,7 +140,7 @@ import Testing
             let client = try BackgroundProcess([
                 "/usr/bin/python3", "\(PackageFolder.path)/Tests/Wire/Clients/idle.py", "\(victim.port)", "10000",
             ])
-            let connected = try? await client.line(after: "connected ", within: .seconds(90))
+            let connected = try? await client.line(after: "connected ", within: .seconds(400))
             #expect(connected == "10000", "\(client.printed)")
             #expect(try await victim.answers())
             let each = try Double(victim.kilobytes("VmRSS") - before.memory) / 10_000

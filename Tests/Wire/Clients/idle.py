@@ -15,7 +15,7 @@ sockets = []
 for start in range(0, count, 200):
     batch = []
     for _ in range(min(200, count - start)):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=300)
         connection.sendall(hello)
         batch.append(connection)
     for connection in batch:
