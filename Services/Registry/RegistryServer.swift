@@ -35,6 +35,7 @@ package enum RegistryServer: ServiceDefinition {
             services: [
                 RegistryHandlers(core), ImportHandlers(core), ReorganisationHandlers(core), AuditHandlers(core),
                 PeopleHandlers(core),
+                AccessHandlers(core), ProgrammeHandlers(core),
             ],
             feed: FeedServer(
                 database: core.database, outbox: core.outbox,

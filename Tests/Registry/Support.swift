@@ -16,6 +16,8 @@ struct RunningRegistry: Sendable {
     let feed: Cdt_Feed_V1_FeedService.Client
     let reorganisations: Cdt_Registry_V1_ReorganisationService.Client
     let audit: Cdt_Registry_V1_AuditService.Client
+    let access: Cdt_Registry_V1_AccessService.Client
+    let programme: Cdt_Registry_V1_ProgrammeService.Client
     let people: Cdt_Registry_V1_PeopleService.Client
 
     static let shared = Task { try await start() }
@@ -37,7 +39,8 @@ struct RunningRegistry: Sendable {
             options: .init(defaultTimeout: .seconds(120)))
         return RunningRegistry(
             service: service, client: client, registry: .init(client), imports: .init(client), feed: .init(client),
-            reorganisations: .init(client), audit: .init(client), people: .init(client))
+            reorganisations: .init(client), audit: .init(client), access: .init(client),
+            programme: .init(client), people: .init(client))
     }
 
     /// Ends one that a test has started for itself.

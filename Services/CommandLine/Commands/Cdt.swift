@@ -9,7 +9,8 @@ package struct Cdt: AsyncParsableCommand {
         subcommands: [
             UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, DuplicatesCommand.self, CoverageCommand.self,
             ImportCommand.self,
-            ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, ReportCommand.self, FundCommand.self,
+            ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, GrantsCommand.self,
+            ProgrammeCommand.self, ReportCommand.self, FundCommand.self,
             NotifyCommand.self, HealthCommand.self,
             GenerateCommand.self,
         ])

@@ -22,6 +22,8 @@ final class Connections {
     var imports: Cdt_Registry_V1_ImportService.Client { get throws { try .init(client(.registry)) } }
     var reorganisations: Cdt_Registry_V1_ReorganisationService.Client { get throws { try .init(client(.registry)) } }
     var people: Cdt_Registry_V1_PeopleService.Client { get throws { try .init(client(.registry)) } }
+    var access: Cdt_Registry_V1_AccessService.Client { get throws { try .init(client(.registry)) } }
+    var programme: Cdt_Registry_V1_ProgrammeService.Client { get throws { try .init(client(.registry)) } }
     var audit: Cdt_Registry_V1_AuditService.Client { get throws { try .init(client(.registry)) } }
     var activity: Cdt_Activity_V1_ActivityReportingService.Client { get throws { try .init(client(.activity)) } }
     var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }

@@ -14,6 +14,10 @@ extension Cdt_Registry_V1_ListReorganisationsRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListReorganisationLinesRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListAuditEntriesRequest: PagedRequest {}
 extension Cdt_Registry_V1_ListDuplicatesRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListGrantsRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListAgenciesRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListMilestonesRequest: PagedRequest {}
+extension Cdt_Registry_V1_ListFiguresRequest: PagedRequest {}
 
 /// The day a request is about. "A code without a date means today, and the reply says so."
 struct AskedDay: Sendable, Hashable {

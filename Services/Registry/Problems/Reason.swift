@@ -49,6 +49,16 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case notASuccessor = "NOT_A_SUCCESSOR"
     case placedByHamlet = "PLACED_BY_HAMLET"
 
+    // Grants and the programme.
+    case grantNotFound = "GRANT_NOT_FOUND"
+    case grantExists = "GRANT_EXISTS"
+    case grantRevoked = "GRANT_REVOKED"
+    case grantPastOnly = "GRANT_PAST_ONLY"
+    case agencyNotFound = "AGENCY_NOT_FOUND"
+    case agencyExists = "AGENCY_EXISTS"
+    case unitNotAllowed = "UNIT_NOT_ALLOWED"
+    case invalidIndicator = "INVALID_INDICATOR"
+
     // Teams.
     case teamNotFound = "TEAM_NOT_FOUND"
     case unitHasActiveTeam = "UNIT_HAS_ACTIVE_TEAM"
@@ -109,16 +119,17 @@ extension Reason {
     package var code: StatusCode {
         switch self {
         case .unitNotFound, .codeUnknown, .codeNotInForce, .teamNotFound, .personNotFound, .membershipNotFound,
-            .batchNotFound, .reorganisationNotFound, .duplicateNotFound, .mergeNotFound:
+            .batchNotFound, .reorganisationNotFound, .duplicateNotFound, .mergeNotFound, .grantNotFound,
+            .agencyNotFound:
             .notFound
-        case .externalIDTaken, .hamletExists: .alreadyExists
+        case .externalIDTaken, .hamletExists, .grantExists, .agencyExists: .alreadyExists
         case .contactsNotAllowed: .permissionDenied
         case .unitNotInForce, .wrongUnitLevel, .hamletAmbiguous, .unitHasActiveTeam, .statusNotAllowed, .levelChanged,
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated,
             .reorganisationApplied, .reorganisationNotApplied, .laterFacts, .sourceNotOpen, .childWithoutParent,
             .codeTaken, .placementKnown, .notASuccessor, .placedByHamlet, .citizenIDKeyMissing, .duplicateDecided,
-            .mergeUndone, .membershipsOverlap, .personMerged, .personErased, .stillMember:
+            .mergeUndone, .membershipsOverlap, .personMerged, .personErased, .stillMember, .grantRevoked:
             .failedPrecondition
         case .invalidName, .invalidDate, .datesReversed, .fieldMissing, .textTooLong, .textNotAllowed,
             .numberOutOfRange,
@@ -126,11 +137,11 @@ extension Reason {
             .invalidBirth, .invalidPhone, .invalidEmail, .rowEmpty, .headerMissing, .headerRepeated, .invalidMode,
             .invalidSource, .rowNumberNotRising, .tooManyRows, .lineTarget, .linesContradict, .defaultMissing,
             .notOneToOne, .newUnitUnknown, .newUnitWithoutSource, .parentUnclear, .keyRepeated, .invalidKey,
-            .invalidHash, .invalidCitizenID, .samePerson:
+            .invalidHash, .invalidCitizenID, .samePerson, .unitNotAllowed, .invalidIndicator:
             .invalidArgument
         // Warnings fail no call.
         case .placeUnknownBefore, .needsPlacement, .needsConsolidation, .overCapacity, .belowMinimum, .outsideCommune,
-            .twoTeamsOfLevel:
+            .twoTeamsOfLevel, .grantPastOnly:
             .ok
         }
     }
@@ -363,6 +374,23 @@ extension Reason {
             (
                 "{membership} is in force until {to}; end it first",
                 "{membership} còn hiệu lực đến {to}; hãy kết thúc trước"
+            )
+        case .grantNotFound: ("there is no grant {value}", "không có quyền {value}")
+        case .grantExists: ("the subject has it already: {grant}", "đối tượng đã có quyền này: {grant}")
+        case .grantRevoked: ("it was revoked already", "quyền đã bị thu hồi")
+        case .grantPastOnly:
+            (
+                "{unit} was in force from {validFrom} to {validTo}: the grant gives read access to its past only",
+                "{unit} có hiệu lực từ {validFrom} đến {validTo}: quyền chỉ cho xem quá khứ của đơn vị"
+            )
+        case .agencyNotFound: ("there is no agency {value}", "không có cơ quan {value}")
+        case .agencyExists: ("there is one of this kind and name: {agency}", "đã có cơ quan cùng loại và tên: {agency}")
+        case .unitNotAllowed:
+            ("only the agency of a province has a unit; leave it out", "chỉ cơ quan của tỉnh có đơn vị; hãy bỏ trống")
+        case .invalidIndicator:
+            (
+                "\"{value}\" is not an indicator: lower-case letters, digits and _, at most 64",
+                "\"{value}\" không phải chỉ tiêu: chữ thường, chữ số và _, tối đa 64"
             )
         case .rowEmpty:
             ("the row is neither a hamlet nor a team nor a member", "dòng không phải thôn, tổ hay thành viên")

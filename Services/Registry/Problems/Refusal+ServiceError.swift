@@ -44,6 +44,8 @@ extension Reason {
         case .reorganisationNotFound: "cdt.registry.v1.Reorganisation"
         case .duplicateNotFound: "cdt.registry.v1.Duplicate"
         case .mergeNotFound: "cdt.registry.v1.PersonMerge"
+        case .grantNotFound: "cdt.registry.v1.Grant"
+        case .agencyNotFound: "cdt.registry.v1.Agency"
         case .batchNotFound: "cdt.registry.v1.ImportBatch"
         default: "cdt.registry.v1.Unit"
         }

@@ -107,6 +107,7 @@ extension ReorganisationRevert.Obstacles {
     /// What else was recorded of units that would be gone.
     mutating func look(at units: Set<UniqueID>, in tx: ReadTransaction) throws {
         policies = try CapacityStore.all(in: tx).filter { units.contains($0.unit) }.map { "capacityPolicies/\($0.id)" }
+        grants = try GrantStore.grants(on: units, in: tx).map(\.name)
         people = try PersonStore.people(at: units, in: tx).map(\.personName)
     }
 }

@@ -136,6 +136,7 @@ extension ReorganisationWork {
         let policies = try CapacityStore.all(in: tx).filter {
             ended.contains($0.unit) && $0.range.lastDay >= change.on
         }
+        let grants = try GrantStore.grants(on: ended, in: tx)
         let total = effect.total
         return .with {
             $0.unitsEnded = Int64(change.ended.count)
@@ -147,6 +148,7 @@ extension ReorganisationWork {
             $0.needsPlacement = Int64(effect.needsPlacement)
             $0.needsConsolidation = Int64(effect.activeTeams.values.count { $0 > 1 })
             $0.capacityPolicies = policies.map { "capacityPolicies/\($0.id)" }
+            $0.grants = grants.map(\.name)
             $0.moves = effect.moves.sorted { a, b in
                 (after[a.key.source].code, a.key.source, a.key.target ?? -1)
                     < (after[b.key.source].code, b.key.source, b.key.target ?? -1)
