@@ -44,6 +44,10 @@ static inline CURLcode cdt_curl_set_debug(CURL *handle, curl_debug_callback func
     return curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, function);
 }
 
+static inline CURLcode cdt_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
+    return curl_easy_getinfo(handle, info, value);
+}
+
 static inline CURLcode cdt_curl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }

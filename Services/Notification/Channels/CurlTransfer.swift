@@ -71,12 +71,15 @@ final class CurlTransfer: @unchecked Sendable {
             let code = curl_easy_perform(handle)
             var replyCode = 0
             cdt_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &replyCode)
+            var retryAfter: curl_off_t = 0
+            cdt_curl_get_offset(handle, CURLINFO_RETRY_AFTER, &retryAfter)
             // The handle outlives the exchange: nothing may call it when a kept connection is closed later.
             set(CURLOPT_VERBOSE, 0)
             cdt_curl_set_pointer(handle, CURLOPT_HEADERDATA, nil)
             cdt_curl_set_pointer(handle, CURLOPT_DEBUGDATA, nil)
             return CurlResult(
-                error: CurlFailure(code), replyCode: replyCode, exchange: exchange,
+                error: CurlFailure(code), replyCode: replyCode,
+                retryAfter: retryAfter > 0 ? .seconds(retryAfter) : nil, exchange: exchange,
                 message: code == CURLE_OK ? "" : String(cString: curl_easy_strerror(code)))
         }
     }
@@ -98,6 +101,8 @@ struct CurlResult {
     var error: CurlFailure?
     /// The last SMTP or HTTP reply code; 0: none.
     var replyCode: Int
+    /// The header of that name in an HTTP answer, as seconds or as a date.
+    var retryAfter: Duration?
     var exchange: CurlExchange
     /// curl's words for the error.
     var message: String

@@ -100,11 +100,8 @@ struct HTTPReply: Sendable, Hashable {
     }
 
     init(_ result: CurlResult) {
-        let header = "retry-after:"
-        let line = result.exchange.replyLines.last { $0.lowercased().hasPrefix(header) }
-        let seconds = line.flatMap { Int64($0.dropFirst(header.count).filter(\.isNumber)) }
         self.init(
-            code: result.replyCode, retryAfter: seconds.map { .seconds(min($0, 86_400)) },
+            code: result.replyCode, retryAfter: result.retryAfter.map { min($0, .seconds(86_400)) },
             body: String(decoding: result.exchange.received.prefix(300), as: UTF8.self), failure: result.error,
             message: result.message)
     }

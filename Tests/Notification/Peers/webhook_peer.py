@@ -6,6 +6,7 @@ The first argument is the secret, `whsec_…`. Prints {"port": N}, then one line
 """
 
 import base64
+import email.utils
 import hashlib
 import hmac
 import http.server
@@ -16,7 +17,7 @@ import threading
 import time
 
 SECRET = base64.b64decode(sys.argv[1].removeprefix("whsec_"))
-ANSWERS = {"/ok": 204, "/busy": 503, "/moved": 302, "/gone": 410, "/odd": 422, "/slow": 200}
+ANSWERS = {"/ok": 204, "/busy": 503, "/later": 503, "/moved": 302, "/gone": 410, "/odd": 422, "/slow": 200}
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -39,6 +40,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.send_response(ANSWERS.get(self.path, 404))
         if self.path == "/busy":
             self.send_header("retry-after", "7")
+        if self.path == "/later":
+            self.send_header("retry-after", email.utils.formatdate(time.time() + 600, usegmt=True))
         if self.path == "/moved":
             self.send_header("location", "/ok")
         self.send_header("content-length", "0")
