@@ -36,10 +36,6 @@ package struct Person: Sendable, Hashable {
         occupation != other.occupation || organisations != other.organisations
     }
 
-    package func contactsDiffer(from other: Person) -> Bool {
-        fullName != other.fullName || phones != other.phones || email != other.email || zaloUserIDs != other.zaloUserIDs
-    }
-
     /// Whether it says the same, apart from versions and times.
     package func saysSame(as other: Person) -> Bool {
         var other = other

@@ -24,26 +24,17 @@ package struct Author: Sendable {
 
 /// Writes facts, and with each in the same transaction its event and its line in the audit (R11: "every write is
 /// audited; it cannot be switched off").
-///
-/// A dry recorder writes into the scratch database that an import is validated in: nobody follows or audits that.
 package struct Recorder: Sendable {
     package static let facts = "registry.facts"
     package static let contacts = "registry.contacts"
 
-    private let outbox: Outbox?
+    private let outbox: Outbox
     let units: UnitIndex
 
     package init(outbox: Outbox, units: UnitIndex) {
         self.outbox = outbox
         self.units = units
     }
-
-    private init(units: UnitIndex) {
-        outbox = nil
-        self.units = units
-    }
-
-    package static func dry(units: UnitIndex) -> Recorder { Recorder(units: units) }
 
     // MARK: Writes
 
@@ -141,7 +132,7 @@ package struct Recorder: Sendable {
         _ topic: String, _ name: String, _ version: Int64, _ payload: some Message, by author: Author,
         in tx: WriteTransaction
     ) throws {
-        try outbox?.append(
+        try outbox.append(
             topic: topic, aggregate: name, version: version, payload: payload, traceparent: author.traceparent,
             at: author.now.microseconds, in: tx)
     }
@@ -149,7 +140,7 @@ package struct Recorder: Sendable {
     func publishTombstone(
         _ topic: String, _ name: String, _ version: Int64, by author: Author, in tx: WriteTransaction
     ) throws {
-        try outbox?.appendTombstone(
+        try outbox.appendTombstone(
             topic: topic, aggregate: name, version: version, traceparent: author.traceparent,
             at: author.now.microseconds, in: tx)
     }
@@ -160,7 +151,6 @@ package struct Recorder: Sendable {
         _ name: String, before: (any Message)?, after: (any Message)?, salt: [UInt8]? = nil, by author: Author,
         in tx: WriteTransaction
     ) throws {
-        guard outbox != nil else { return }
         // "Audit hashes of personal data are keyed with a per-person salt that erasure destroys."
         let hashes = (try before.map { try Self.hash($0, salt) }, try after.map { try Self.hash($0, salt) })
         try AuditStore.insert(
