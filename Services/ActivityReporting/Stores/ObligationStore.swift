@@ -110,7 +110,7 @@ enum ObligationStore {
             [
                 .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
                 .integer(row.calendar.code), SQLValue(row.activeDays), .text(row.unit),
-                SQLValue(row.receivedAt?.microseconds), SQLValue(row.receivedOn?.description),
+                SQLValue(row.receivedAt), SQLValue(row.receivedOn?.description),
                 .integer(row.reportVersion), SQLValue(row.reportState.rawValue), SQLValue(row.excused),
                 SQLValue(row.waived), .text(row.reason), SQLValue(row.void),
             ])
@@ -123,8 +123,8 @@ extension ObligationRow {
         self.init(
             key: ObligationKey(period: calendar.period, team: try row.text(1), person: try row.text(2)),
             version: try row.int64(3), calendar: calendar, activeDays: try row.int(5), unit: try row.text(6),
-            receivedAt: try row.int64OrNull(7).map(Instant.init(microseconds:)),
-            receivedOn: try row.textOrNull(8).flatMap { LocalDate($0) }, reportVersion: try row.int64(9),
+            receivedAt: try row.instantOrNull(7),
+            receivedOn: try row.dateOrNull(8), reportVersion: try row.int64(9),
             reportState: Cdt_Activity_V1_ReportState(rawValue: try row.int(10)) ?? .unspecified,
             excused: try row.bool(11), waived: try row.bool(12), reason: try row.text(13), void: try row.bool(14))
     }

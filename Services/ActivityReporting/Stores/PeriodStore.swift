@@ -34,7 +34,7 @@ enum PeriodStore {
     static func open(_ period: Month, now: Instant, in tx: WriteTransaction) throws {
         try tx.execute(
             "INSERT INTO periods (period, opened_at, derived_to) VALUES (?, ?, '') ON CONFLICT (period) DO NOTHING",
-            [.text(period.description), .integer(now.microseconds)])
+            [.text(period.description), SQLValue(now)])
     }
 
     static func setDerived(_ period: Month, to team: String?, in tx: WriteTransaction) throws {
@@ -59,7 +59,7 @@ enum PeriodStore {
 extension PeriodRow {
     init(_ row: Row) throws {
         self.init(
-            period: Month(try row.text(0)) ?? Month(index: 0), openedAt: Instant(microseconds: try row.int64(1)),
+            period: Month(try row.text(0)) ?? Month(index: 0), openedAt: try row.instant(1),
             derivedTo: try row.textOrNull(2))
     }
 }

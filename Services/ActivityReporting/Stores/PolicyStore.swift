@@ -58,7 +58,7 @@ enum PolicyStore {
                 SQLValue(rules.hamletTeams.rawValue), SQLValue(rules.startDay), SQLValue(rules.dueDay),
                 SQLValue(rules.graceDays), SQLValue(rules.minimumDays),
                 SQLValue(try row.document.map { try $0.serializedBytes() as [UInt8] }),
-                .integer(row.createdAt.microseconds),
+                SQLValue(row.createdAt),
             ])
     }
 
@@ -84,7 +84,7 @@ enum PolicyStore {
             """,
             [
                 .text(waiver.id), .text(waiver.period.description), .text(waiver.unit), .text(waiver.reason),
-                SQLValue(try decision.map { try $0.serializedBytes() as [UInt8] }), .integer(now.microseconds),
+                SQLValue(try decision.map { try $0.serializedBytes() as [UInt8] }), SQLValue(now),
                 .text(by),
             ])
         // Should this process end before the teams under it are through, the reconciler goes over all of them.
@@ -106,12 +106,12 @@ extension PolicyRow {
         policy = DatedPolicy(
             id: try row.text(0), jurisdiction: try row.text(1),
             validity: DateRange(
-                from: LocalDate(try row.text(2)), exclusiveEnd: try row.textOrNull(3).flatMap { LocalDate($0) }),
+                from: LocalDate(try row.text(2)), exclusiveEnd: try row.dateOrNull(3)),
             rules: ReportingRules(
                 communeTeams: ReportingSubject(rawValue: try row.int(4)) ?? .member,
                 hamletTeams: ReportingSubject(rawValue: try row.int(5)) ?? .team, startDay: try row.int(6),
                 dueDay: try row.int(7), graceDays: try row.int(8), minimumDays: try row.int(9)))
         document = try row.blobOrNull(10).map { try Cdt_Common_V1_LegalDocument(serializedBytes: $0) }
-        createdAt = Instant(microseconds: try row.int64(11))
+        createdAt = try row.instant(11)
     }
 }

@@ -148,7 +148,7 @@ enum RegistryFactsStore {
             [.text(first), .text(last)]
         ) { row in
             let days = DateRange(
-                from: LocalDate(try row.text(2)), exclusiveEnd: try row.textOrNull(3).flatMap { LocalDate($0) })
+                from: LocalDate(try row.text(2)), exclusiveEnd: try row.dateOrNull(3))
             result[try row.text(0), default: []].append(MembershipStretch(person: try row.text(1), days: days))
         }
         return result

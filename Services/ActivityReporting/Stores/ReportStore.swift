@@ -42,7 +42,7 @@ enum ReportStore {
             [
                 .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
                 .blob(try row.content.serializedBytes()), SQLValue(row.state.rawValue), .text(row.stateReason),
-                .integer(row.stateAt.microseconds), .text(row.stateBy), .integer(row.submittedAt.microseconds),
+                SQLValue(row.stateAt), .text(row.stateBy), SQLValue(row.submittedAt),
                 .text(row.submittedBy),
             ])
     }
@@ -54,7 +54,7 @@ enum ReportStore {
             WHERE period = ? AND team = ? AND person = ? AND version = ?
             """,
             [
-                SQLValue(row.state.rawValue), .text(row.stateReason), .integer(row.stateAt.microseconds),
+                SQLValue(row.state.rawValue), .text(row.stateReason), SQLValue(row.stateAt),
                 .text(row.stateBy), .text(row.key.period.description), .text(row.key.team), .text(row.key.person),
                 .integer(row.version),
             ])
@@ -72,8 +72,8 @@ enum ReportStore {
                 key: key, version: try row.int64(3),
                 content: try Cdt_Activity_V1_Report(serializedBytes: try row.blob(4)),
                 state: Cdt_Activity_V1_ReportState(rawValue: try row.int(5)) ?? .unspecified,
-                stateReason: try row.text(6), stateAt: Instant(microseconds: try row.int64(7)),
-                stateBy: try row.text(8), submittedAt: Instant(microseconds: try row.int64(9)),
+                stateReason: try row.text(6), stateAt: try row.instant(7),
+                stateBy: try row.text(8), submittedAt: try row.instant(9),
                 submittedBy: try row.text(10))
         }
     }
@@ -113,7 +113,7 @@ enum ReportStore {
             """,
             [
                 .text(id), .text(period.description), .text(reason), .blob(try content.serializedBytes()),
-                .integer(now.microseconds), .text(caller),
+                SQLValue(now), .text(caller),
             ])
     }
 
@@ -131,7 +131,7 @@ enum ReportStore {
         ) { row in
             let content = try Cdt_Activity_V1_Report(serializedBytes: try row.blob(2))
             let (name, reason, by) = (try row.text(0), try row.text(1), try row.text(4))
-            let at = Instant(microseconds: try row.int64(3))
+            let at = try row.instant(3)
             return .with {
                 $0.name = Names.name("rejectedReports", name)
                 $0.reason = reason

@@ -37,7 +37,7 @@ package enum EnrolmentStore {
             [
                 .text(list.name), .text(list.policy), .blob(decision), .text(list.decision.number),
                 SQLValue(list.days.from), SQLValue(list.days.exclusiveEnd), SQLValue(list.teamCount),
-                .integer(list.createdAt.microseconds),
+                SQLValue(list.createdAt),
             ])
         for team in teams {
             try transaction.execute(
@@ -60,7 +60,7 @@ package enum EnrolmentStore {
                 name: try row.text(0), policy: try row.text(1),
                 decision: PolicyMessages.legalDocument(
                     try Cdt_Common_V1_LegalDocument(serializedBytes: try row.blob(2)), "", &ignored),
-                days: try row.days(3), teamCount: try row.int(5), createdAt: Instant(microseconds: try row.int64(6)))
+                days: try row.days(3), teamCount: try row.int(5), createdAt: try row.instant(6))
         }
     }
 }

@@ -45,8 +45,8 @@ package enum PolicyStore {
         policy.version = try row.int(1)
         policy.state = PolicyState(rawValue: try row.int(2)) ?? .draft
         return StoredPolicy(
-            policy: policy, contentHash: try row.text(4), createdAt: Instant(microseconds: try row.int64(5)),
-            activatedAt: try row.int64OrNull(6).map { Instant(microseconds: $0) })
+            policy: policy, contentHash: try row.text(4), createdAt: try row.instant(5),
+            activatedAt: try row.instantOrNull(6))
     }
 
     /// Every active version, by name and version.
@@ -114,8 +114,8 @@ package enum PolicyStore {
             [
                 .text(policy.name), SQLValue(policy.version), SQLValue(policy.state.rawValue),
                 .text(policy.jurisdictionCode), SQLValue(policy.validity.from), SQLValue(policy.validity.exclusiveEnd),
-                .blob(content), .text(stored.contentHash), .integer(stored.createdAt.microseconds),
-                SQLValue(stored.activatedAt?.microseconds),
+                .blob(content), .text(stored.contentHash), SQLValue(stored.createdAt),
+                SQLValue(stored.activatedAt),
             ]) > 0
     }
 
@@ -123,7 +123,7 @@ package enum PolicyStore {
     {
         try transaction.execute(
             "UPDATE policies SET state = 2, activated_at = ? WHERE name = ? AND version = ? AND state = 1",
-            [.integer(now.microseconds), .text(name), SQLValue(version)])
+            [SQLValue(now), .text(name), SQLValue(version)])
     }
 
     /// The unit whose territory the policy covers, as the registry knows it; nil while it does not.

@@ -20,9 +20,9 @@ enum CampaignStore {
             """,
             [
                 .text(campaign.id), .blob(payload), SQLValue(campaign.state.rawValue), SQLValue(campaign.revision),
-                SQLValue(campaign.sendAt?.microseconds), SQLValue(campaign.sendingDay?.description),
+                SQLValue(campaign.sendAt), SQLValue(campaign.sendingDay?.description),
                 .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
-                SQLValue(campaign.createdAt.microseconds), SQLValue(campaign.updatedAt.microseconds),
+                SQLValue(campaign.createdAt), SQLValue(campaign.updatedAt),
             ])
     }
 
@@ -35,9 +35,9 @@ enum CampaignStore {
             """,
             [
                 SQLValue(campaign.state.rawValue), SQLValue(active), SQLValue(campaign.revision),
-                SQLValue(campaign.sendAt?.microseconds), SQLValue(campaign.sendingDay?.description),
+                SQLValue(campaign.sendAt), SQLValue(campaign.sendingDay?.description),
                 .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
-                SQLValue(campaign.updatedAt.microseconds), .text(campaign.id),
+                SQLValue(campaign.updatedAt), .text(campaign.id),
             ])
         transaction.notify(CampaignSignal.channel(campaign.id))
     }
@@ -78,10 +78,10 @@ enum CampaignStore {
         }
         return Campaign(
             id: try row.text(0), content: content, state: state, revision: try row.int(3),
-            sendAt: try row.int64OrNull(4).map { Instant(microseconds: $0) },
-            sendingDay: try row.textOrNull(5).flatMap { LocalDate($0) }, expandedThrough: try row.text(6),
+            sendAt: try row.instantOrNull(4),
+            sendingDay: try row.dateOrNull(5), expandedThrough: try row.text(6),
             teamsExpanded: try row.int(7), teamsTotal: try row.int(8),
-            createdAt: Instant(microseconds: try row.int64(9)), updatedAt: Instant(microseconds: try row.int64(10)))
+            createdAt: try row.instant(9), updatedAt: try row.instant(10))
     }
 }
 

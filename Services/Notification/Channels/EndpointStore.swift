@@ -18,7 +18,7 @@ enum EndpointStore {
             "INSERT INTO webhook_endpoint (\(columns)) VALUES (?, ?, ?, ?, ?)",
             [
                 .text(endpoint.id), .text(endpoint.unit), .text(endpoint.url), .text(endpoint.displayName),
-                SQLValue(endpoint.createdAt.microseconds),
+                SQLValue(endpoint.createdAt),
             ])
     }
 
@@ -49,6 +49,6 @@ enum EndpointStore {
     private static func endpoint(_ row: Row) throws -> WebhookEndpoint {
         WebhookEndpoint(
             id: try row.text(0), unit: try row.text(1), url: try row.text(2), displayName: try row.text(3),
-            createdAt: Instant(microseconds: try row.int64(4)))
+            createdAt: try row.instant(4))
     }
 }

@@ -24,8 +24,8 @@ enum DeliveryStore {
             [
                 .text(delivery.campaign), .text(delivery.id), .text(delivery.person),
                 SQLValue(delivery.channel?.rawValue ?? 0), SQLValue(delivery.state.rawValue),
-                SQLValue(delivery.failure.rawValue), .text(delivery.detail), SQLValue(delivery.nextAt?.microseconds),
-                SQLValue(delivery.createdAt.microseconds), SQLValue(delivery.updatedAt.microseconds),
+                SQLValue(delivery.failure.rawValue), .text(delivery.detail), SQLValue(delivery.nextAt),
+                SQLValue(delivery.createdAt), SQLValue(delivery.updatedAt),
             ])
         for subject in subjects {
             try transaction.execute(
@@ -72,8 +72,8 @@ enum DeliveryStore {
         ) { row in
             DeliveryAttempt(
                 number: try row.int(0), channel: ChannelKind(rawValue: try row.int(1)) ?? .email,
-                startedAt: Instant(microseconds: try row.int64(2)),
-                endedAt: try row.int64OrNull(3).map { Instant(microseconds: $0) },
+                startedAt: try row.instant(2),
+                endedAt: try row.instantOrNull(3),
                 outcome: SendOutcome.Kind(rawValue: try row.int(4)),
                 failure: FailureClass(rawValue: try row.int(5)) ?? .none, replyCode: try row.int(6),
                 detail: try row.text(7))
@@ -110,7 +110,7 @@ enum DeliveryStore {
             """
             SELECT \(columns) FROM delivery WHERE campaign = ? AND channel = ? AND next_at <= ?
             ORDER BY next_at, id LIMIT ?
-            """, [.text(campaign), SQLValue(channel.rawValue), SQLValue(now.microseconds), SQLValue(limit)], delivery)
+            """, [.text(campaign), SQLValue(channel.rawValue), SQLValue(now), SQLValue(limit)], delivery)
     }
 
     /// When somebody must look at the next one; nil: all of the channel's messages have come to an end.
@@ -120,7 +120,7 @@ enum DeliveryStore {
             SELECT next_at FROM delivery WHERE campaign = ? AND channel = ? AND next_at IS NOT NULL
             ORDER BY next_at LIMIT 1
             """, [.text(campaign), SQLValue(channel.rawValue)]
-        ) { Instant(microseconds: try $0.int64(0)) }
+        ) { try $0.instant(0) }
     }
 
     /// Whether any message still goes on by itself.
@@ -144,8 +144,8 @@ enum DeliveryStore {
             [
                 SQLValue(delivery.channel?.rawValue ?? 0), SQLValue(transition.state.rawValue),
                 SQLValue(transition.failure.rawValue), .text(transition.detail), SQLValue(delivery.attempts),
-                SQLValue(delivery.firstAttemptAt?.microseconds), SQLValue(transition.nextAt?.microseconds),
-                SQLValue(transition.state == .sent ? now.microseconds : nil), SQLValue(now.microseconds),
+                SQLValue(delivery.firstAttemptAt), SQLValue(transition.nextAt),
+                SQLValue(transition.state == .sent ? now : nil), SQLValue(now),
                 .text(delivery.campaign), .text(delivery.id),
             ])
         transaction.notify(CampaignSignal.channel(delivery.campaign))
@@ -160,7 +160,7 @@ enum DeliveryStore {
             """,
             [
                 .text(delivery), SQLValue(attempt.number), SQLValue(attempt.channel.rawValue),
-                SQLValue(attempt.startedAt.microseconds),
+                SQLValue(attempt.startedAt),
             ])
     }
 
@@ -173,7 +173,7 @@ enum DeliveryStore {
             WHERE delivery = ? AND number = ?
             """,
             [
-                SQLValue(now.microseconds), SQLValue(outcome.kind.rawValue), SQLValue(outcome.failure.rawValue),
+                SQLValue(now), SQLValue(outcome.kind.rawValue), SQLValue(outcome.failure.rawValue),
                 SQLValue(outcome.replyCode), .text(outcome.detail), .text(delivery), SQLValue(number),
             ])
     }
@@ -202,7 +202,7 @@ enum DeliveryStore {
                 SELECT id FROM delivery WHERE campaign = ? AND state IN (\(waiting)) ORDER BY id LIMIT ?)
             """,
             [
-                SQLValue(DeliveryState.cancelled.rawValue), .text(reason), SQLValue(now.microseconds), .text(campaign),
+                SQLValue(DeliveryState.cancelled.rawValue), .text(reason), SQLValue(now), .text(campaign),
                 .text(campaign), SQLValue(limit),
             ])
         if changed > 0 { transaction.notify(CampaignSignal.channel(campaign)) }
@@ -215,9 +215,9 @@ enum DeliveryStore {
             channel: ChannelKind(rawValue: try row.int(3)),
             state: DeliveryState(rawValue: try row.int(4)) ?? .failed,
             failure: FailureClass(rawValue: try row.int(5)) ?? .none, detail: try row.text(6), attempts: try row.int(7),
-            firstAttemptAt: try row.int64OrNull(8).map { Instant(microseconds: $0) },
-            nextAt: try row.int64OrNull(9).map { Instant(microseconds: $0) },
-            sentAt: try row.int64OrNull(10).map { Instant(microseconds: $0) },
-            createdAt: Instant(microseconds: try row.int64(11)), updatedAt: Instant(microseconds: try row.int64(12)))
+            firstAttemptAt: try row.instantOrNull(8),
+            nextAt: try row.instantOrNull(9),
+            sentAt: try row.instantOrNull(10),
+            createdAt: try row.instant(11), updatedAt: try row.instant(12))
     }
 }

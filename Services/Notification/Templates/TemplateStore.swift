@@ -16,7 +16,7 @@ enum TemplateStore {
             "INSERT INTO template_version (template, version, payload, built_in, created_at) VALUES (?, ?, ?, ?, ?)",
             [
                 .text(template.id), SQLValue(template.version), .blob(payload), SQLValue(template.isBuiltIn),
-                SQLValue(now.microseconds),
+                SQLValue(now),
             ])
     }
 
@@ -53,6 +53,6 @@ enum TemplateStore {
         }
         template.version = try row.int(1)
         template.isBuiltIn = try row.bool(2)
-        return Stored(template: template, createdAt: Instant(microseconds: try row.int64(3)))
+        return Stored(template: template, createdAt: try row.instant(3))
     }
 }

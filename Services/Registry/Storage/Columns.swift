@@ -1,13 +1,10 @@
 import ServiceKit
 import Storage
 
-/// The Registry's types as columns.
+/// The Registry's types as columns. Ids are blobs here, sixteen bytes each, for there are millions.
 extension SQLValue {
     package init(_ id: UniqueID) { self = .blob(id.bytes) }
     package init(_ id: UniqueID?) { self = id.map { .blob($0.bytes) } ?? .null }
-    package init(_ date: LocalDate) { self = .text(date.description) }
-    package init(_ date: LocalDate?) { self = date.map { .text($0.description) } ?? .null }
-    package init(_ instant: Instant) { self = .integer(instant.microseconds) }
 }
 
 extension DateRange {
@@ -25,16 +22,6 @@ extension Row {
     }
 
     package func idOrNull(_ index: Int) throws -> UniqueID? { try isNull(index) ? nil : id(index) }
-
-    package func date(_ index: Int) throws -> LocalDate {
-        let text = try text(index)
-        guard let date = LocalDate(text) else { throw StorageError.misuse("column \(index) is no date: \(text)") }
-        return date
-    }
-
-    package func dateOrNull(_ index: Int) throws -> LocalDate? { try isNull(index) ? nil : date(index) }
-
-    package func instant(_ index: Int) throws -> Instant { Instant(microseconds: try int64(index)) }
 
     /// The interval in two neighbouring columns.
     package func range(_ index: Int) throws -> DateRange {

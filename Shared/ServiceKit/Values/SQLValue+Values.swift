@@ -8,14 +8,12 @@ extension SQLValue {
     package init(_ value: Month?) { self = value.map { .text($0.description) } ?? .null }
     package init(_ value: Instant) { self = .integer(value.microseconds) }
     package init(_ value: Instant?) { self = value.map { .integer($0.microseconds) } ?? .null }
-    package init(_ value: UniqueID) { self = .text(value.description) }
 }
 
 extension Row {
     package func date(_ index: Int) throws -> LocalDate { try value(index, LocalDate.init, "a date") }
     package func dateOrNull(_ index: Int) throws -> LocalDate? { try isNull(index) ? nil : date(index) }
     package func month(_ index: Int) throws -> Month { try value(index, Month.init, "a month") }
-    package func monthOrNull(_ index: Int) throws -> Month? { try isNull(index) ? nil : month(index) }
     package func instant(_ index: Int) throws -> Instant { Instant(microseconds: try int64(index)) }
     package func instantOrNull(_ index: Int) throws -> Instant? { try isNull(index) ? nil : instant(index) }
 
