@@ -57,7 +57,41 @@ import Testing
             #expect(campaign.progress.recipients == Int64(owing))
             #expect(campaign.progress.counts.first { $0.state == .sent }?.count == Int64(owing))
             #expect(try suite.mails() == Mails(messages: owing, recipients: owing, repeated: 0))
+            try await look(at: campaign.campaign.name, run: run.name, of: data, suite)
         }
+    }
+
+    /// The questions that people ask afterwards, as `./dev run` and the README show them: as tables and as JSON.
+    private func look(at campaign: String, run: String, of data: SampleData, _ suite: RunningSuite) async throws {
+        let listed = try await suite.expectSuccess(
+            "teams", "list", "42", "--date", "2024-10-31", "--level", "commune", "--limit", "1", "-o", "json")
+        let team = try #require(try Cdt_Registry_V1_ListTeamsResponse(jsonString: listed.output).teams.first)
+        let key = "\(team.sourceSystem):\(team.externalID)"
+        let questions = [
+            ["units", "search", "ky anh", "--date", "2024-10-31"], ["units", "resolve", "15", "--date", "2025-06-30"],
+            ["teams", "get", team.name, "--date", "2024-10-31"], ["teams", "members", key, "--date", "2024-10-31"],
+            ["coverage", "42", "--level", "hamlet", "--date", "2024-10-31"],
+            ["report", "owed", "42", "--month", SampleData.month, "--limit", "10"],
+            ["report", "status", "42", "--month", SampleData.month, "--tree-date", "2026-10-01"],
+            ["fund", "policies", "--on", "2024-10-31"], ["fund", "compute", "42", "--month", SampleData.month],
+            ["fund", "entitlement", key, "--month", SampleData.month, "--explain"], ["fund", "lines", run],
+            ["notify", "channels"], ["notify", "templates"], ["notify", "status", campaign],
+            ["notify", "deliveries", campaign, "--limit", "10"],
+        ]
+        for question in questions {
+            for format in ["table", "json"] {
+                let answer = try await suite.cdt(question + ["-o", format])
+                #expect(answer.status == 0, "\(question): \(answer.errors)")
+                #expect(answer.output.count > 2, "\(question)")
+            }
+        }
+        // What is exported are the rows that were imported.
+        let folder = suite.scratch.path("export")
+        try await suite.expectSuccess("export", folder, "42", "--date", "2024-10-31")
+        let rows = try ["teams.csv", "members.csv"].map { file in
+            try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8).split(separator: "\n").count - 1
+        }
+        #expect(rows == [data.teams, data.members])
     }
 
     @Test func `an import in which rows are wrong stores the others, says why, and ends with 65`() async throws {
