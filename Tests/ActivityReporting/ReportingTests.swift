@@ -1,3 +1,4 @@
+import ChangeFeed
 import ServiceKit
 import Shared
 import Storage
@@ -247,6 +248,39 @@ struct ReportingTests {
         await #expect { try await world.figures("a1", on: "2025-07-01") } throws: {
             ($0 as? Refusal)?.reason == "UNIT_NOT_IN_FORCE"
         }
+    }
+
+    @Test(
+        "A reverted reorganisation leaves the tree: its unit is unknown, those it had replaced have their reports again"
+    )
+    func reverted() async throws {
+        let world = try await Self.one()
+        try await world.submit("t", "p")
+        #expect(try await world.figures("x", on: "2025-07-01").received == 1)
+
+        try await world.units([SmallWorld.unit("a1", .commune, in: "dA"), SmallWorld.unit("dA", .district, in: "A")])
+        try await world.bury("units/x")
+        try await world.settle()
+        await #expect { try await world.figures("x", on: "2025-07-01") } throws: {
+            ($0 as? Refusal)?.reason == "UNIT_NOT_FOUND"
+        }
+        let back = try await world.figures("a1", on: "2025-07-01")
+        #expect(back.expected == 2 && back.received == 1)
+        let nation = try await world.figures(nil, on: "2025-07-01")
+        #expect(nation.expected == 2 && nation.received == 1)
+
+        // What was told before the tombstone does not bring the unit back; what is told after it does.
+        let stale = Cdt_Registry_V1_UnitFact.with {
+            $0.unit.name = "units/x"
+            $0.unit.level = .commune
+        }
+        let event = FeedEvent(
+            sequence: 0, aggregate: "units/x", version: 1, recordedAt: 0,
+            type: Cdt_Registry_V1_UnitFact.protoMessageName, payload: try stale.serializedBytes())
+        try await world.database.write { tx in try RegistryFeed.apply(event, in: tx) }
+        await #expect(throws: Refusal.self) { try await world.figures("x", on: "2025-07-01") }
+        try await world.units(SmallWorld.units)
+        #expect(try await world.figures("x", on: "2025-07-01").received == 1)
     }
 
     @Test("A report submitted before the reconciler came finds its obligation")

@@ -61,6 +61,14 @@ final class World: Sendable {
         }
     }
 
+    /// The aggregate is gone, as when the reorganisation that made a unit is reverted.
+    func bury(_ aggregate: String) async throws {
+        let event = FeedEvent(
+            sequence: 0, aggregate: aggregate, version: next(aggregate), recordedAt: 0, type: "", payload: [],
+            isTombstone: true)
+        try await database.write { tx in try RegistryFeed.apply(event, in: tx) }
+    }
+
     func units(_ records: [UnitRecord]) async throws {
         for record in records {
             try await apply(

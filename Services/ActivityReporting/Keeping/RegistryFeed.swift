@@ -37,7 +37,11 @@ enum RegistryFeed {
     private static func put(_ fact: Cdt_Registry_V1_UnitFact, version: Int64, in tx: WriteTransaction) throws {
         let id = ResourceName.lastID(fact.unit.name)
         guard try RegistryFactsStore.put(fact, id: id, version: version, in: tx) else { return }
-        if fact.unit.level == .hamlet {
+        try changed(unit: id, isHamlet: fact.unit.level == .hamlet, in: tx)
+    }
+
+    private static func changed(unit id: String, isHamlet: Bool, in tx: WriteTransaction) throws {
+        if isHamlet {
             for team in try RegistryFactsStore.teams(everIn: id, in: tx) { try changed(team, in: tx) }
             return
         }
@@ -51,8 +55,15 @@ enum RegistryFeed {
 
     private static func bury(_ aggregate: String, version: Int64, in tx: WriteTransaction) throws {
         let parts = aggregate.split(separator: "/").map(String.init)
-        guard parts.count >= 2, parts[0] == "teams" else { return }
-        if parts.count == 4 {
+        guard parts.count >= 2 else { return }
+        if parts[0] == "units" {
+            guard let unit = try RegistryFactsStore.unit(parts[1], in: tx),
+                try RegistryFactsStore.bury(unit: unit.id, version: version, in: tx)
+            else { return }
+            try changed(unit: unit.id, isHamlet: unit.level == .hamlet, in: tx)
+        } else if parts[0] != "teams" {
+            return
+        } else if parts.count == 4 {
             if try RegistryFactsStore.bury(membership: parts[3], of: parts[1], version: version, in: tx) {
                 try changed(parts[1], in: tx)
             }

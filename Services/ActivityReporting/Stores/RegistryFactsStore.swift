@@ -47,8 +47,18 @@ enum RegistryFactsStore {
             ]) > 0
     }
 
+    /// Takes a unit out of every tree: the reorganisation that made it was reverted. Its row stays with its version, so
+    /// that an older fact cannot bring it back.
+    static func bury(unit id: String, version: Int64, in tx: WriteTransaction) throws -> Bool {
+        try tx.execute(
+            "UPDATE units SET level = 0, version = ? WHERE id = ? AND version < ?",
+            [.integer(version), .text(id), .integer(version)]) > 0
+    }
+
     static func unit(_ id: String, in tx: ReadTransaction) throws -> UnitRecord? {
-        try tx.queryOne("SELECT fact FROM units WHERE id = ?", [.text(id)]) { try UnitRecord(fact: $0.blob(0)) }
+        try tx.queryOne("SELECT fact FROM units WHERE id = ? AND level > 0", [.text(id)]) {
+            try UnitRecord(fact: $0.blob(0))
+        }
     }
 
     /// Every unit from the nation down to the communes.
