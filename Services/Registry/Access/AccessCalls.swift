@@ -1,4 +1,3 @@
-import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -142,27 +141,4 @@ extension Grant {
             if let revokedAt { $0.revokeTime = revokedAt.timestamp }
         }
     }
-}
-
-/// `cdt.registry.v1.AccessService`.
-package struct AccessHandlers: Cdt_Registry_V1_AccessService.ServiceProtocol {
-    private let calls: AccessCalls
-
-    package init(_ core: RegistryCore) { calls = AccessCalls(core: core) }
-
-    package func createGrant(_ request: Cdt_Registry_V1_CreateGrantRequest, context: ServerContext) async throws
-        -> Cdt_Registry_V1_CreateGrantResponse
-    { try await calls.create(request, by: Caller(context)) }
-
-    package func revokeGrant(_ request: Cdt_Registry_V1_RevokeGrantRequest, context: ServerContext) async throws
-        -> Cdt_Registry_V1_RevokeGrantResponse
-    { try await calls.revoke(request, by: Caller(context)) }
-
-    package func listGrants(_ request: Cdt_Registry_V1_ListGrantsRequest, context: ServerContext) async throws
-        -> Cdt_Registry_V1_ListGrantsResponse
-    { try await calls.list(request, by: Caller(context)) }
-
-    package func checkAccess(_ request: Cdt_Registry_V1_CheckAccessRequest, context: ServerContext) async throws
-        -> Cdt_Registry_V1_CheckAccessResponse
-    { try await calls.check(request) }
 }
