@@ -3,7 +3,6 @@
 Prints `ok CASE`, `skipped CASE: why` or `failed CASE: why`; ends with 1 when a case has failed.
 """
 
-import argparse
 import asyncio
 import ssl
 import sys
@@ -14,18 +13,10 @@ from grpclib.client import (Channel, StreamStreamMethod, StreamUnaryMethod, Unar
 from grpclib.config import Configuration
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 
-from testing import (REQUEST_SIZES, RESPONSE_SIZES, SPECIAL, TEST_NAME, Messages, ServerLog, Skipped, choose, expect,
-                     report)
+from testing import (REQUEST_SIZES, RESPONSE_SIZES, SPECIAL, TEST_NAME, Messages, ServerLog, Skipped, arguments, choose,
+                     expect, report)
 
-arguments = argparse.ArgumentParser(description=__doc__)
-arguments.add_argument("port", type=int)
-arguments.add_argument("descriptors", help="descriptor set of grpc.testing")
-arguments.add_argument("cases", nargs="*", help="none: all but the long ones")
-arguments.add_argument("--authorities", help="PEM file of the authorities to trust; TLS is on with it")
-arguments.add_argument("--server-log", help="file in which the server tells of its calls")
-arguments.add_argument("--soak-calls", type=int, default=1000)
-arguments.add_argument("--list", action="store_true", help="print the names of all cases")
-options = arguments.parse_intermixed_args()
+options = arguments(__doc__)
 
 LIMIT = 60  # seconds for a call that must succeed
 messages = Messages(options.descriptors)

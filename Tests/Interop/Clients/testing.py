@@ -1,5 +1,6 @@
 """The messages of grpc.testing, made from a descriptor set, and what the scripts beside this one share."""
 
+import argparse
 import os
 import sys
 import time
@@ -11,6 +12,19 @@ RESPONSE_SIZES = [31415, 9, 2653, 58979]
 SPECIAL = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
 # The name in the test certificate that comes with gRPC.
 TEST_NAME = "foo.test.google.fr"
+
+
+def arguments(description):
+    """What both scripts of cases are called with."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("port", type=int)
+    parser.add_argument("descriptors", help="descriptor set of grpc.testing")
+    parser.add_argument("cases", nargs="*", help="none: all but the long ones")
+    parser.add_argument("--authorities", help="PEM file of the authorities to trust; TLS is on with it")
+    parser.add_argument("--server-log", help="file in which the server tells of its calls")
+    parser.add_argument("--soak-calls", type=int, default=1000)
+    parser.add_argument("--list", action="store_true", help="print the names of all cases")
+    return parser.parse_intermixed_args()
 
 
 class Messages:
