@@ -1,5 +1,6 @@
 import Foundation
 import HTTP2
+import TestSupport
 import Testing
 
 @testable import RPC
@@ -8,19 +9,19 @@ import Testing
 private struct Certificates {
     let folder: URL
 
-    init() throws {
+    init() async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("cdt-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try openssl(
+        try await openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem"
         )
         for name in ["server", "client"] {
-            try openssl(
+            try await openssl(
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout \(name).key -out \(name).csr"
             )
             try "subjectAltName=DNS:\(name).test".write(
                 to: folder.appendingPathComponent("\(name).ext"), atomically: true, encoding: .utf8)
-            try openssl(
+            try await openssl(
                 "x509 -req -in \(name).csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile \(name).ext -out \(name).pem"
             )
         }
@@ -30,16 +31,10 @@ private struct Certificates {
 
     func remove() { try? FileManager.default.removeItem(at: folder) }
 
-    private func openssl(_ arguments: String) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
-        process.currentDirectoryURL = folder
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "openssl \(arguments)")
+    private func openssl(_ arguments: String) async throws {
+        let outcome = try await ChildProcess.run(
+            ["openssl"] + arguments.split(separator: " ").map(String.init), directory: folder.path)
+        try #require(outcome.status == 0, "openssl \(arguments): \(outcome.errors)")
     }
 }
 
@@ -51,7 +46,7 @@ private struct Certificates {
     }
 
     @Test(arguments: [false, true]) func callsOverTLS(mutual: Bool) async throws {
-        let files = try Certificates()
+        let files = try await Certificates()
         defer { files.remove() }
         let server = RPCServer(
             configuration: .init(
@@ -85,8 +80,8 @@ private struct Certificates {
 
     /// Suite `tls_client_certs` of the Connect conformance tests, and a certificate that somebody else has signed.
     @Test func `A.4 tls client certs: only those of the trusted authority are let in`() async throws {
-        let files = try Certificates()
-        let others = try Certificates()
+        let files = try await Certificates()
+        let others = try await Certificates()
         defer {
             files.remove()
             others.remove()
@@ -115,7 +110,7 @@ private struct Certificates {
     }
 
     @Test func plaintextOnATLSPortIsUnavailable() async throws {
-        let files = try Certificates()
+        let files = try await Certificates()
         defer { files.remove() }
         let server = RPCServer(
             configuration: .init(

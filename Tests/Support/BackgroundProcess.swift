@@ -27,6 +27,8 @@ package final class BackgroundProcess: Sendable {
             errors: scratch.path("printed"))
     }
 
+    deinit { scratch.remove() }
+
     /// What it has printed so far, on both streams.
     package var printed: String {
         String(decoding: FileManager.default.contents(atPath: scratch.path("printed")) ?? Data(), as: UTF8.self)
@@ -51,9 +53,8 @@ package final class BackgroundProcess: Sendable {
 
     /// Asks it to end, ends it after `grace`, and returns its exit status; 128 + n when signal n ended it.
     @discardableResult
-    package func stop(grace: Duration = .seconds(5)) async -> Int32 {
-        defer { scratch.remove() }
-        signal(SIGTERM)
+    package func stop(by request: Int32 = SIGTERM, grace: Duration = .seconds(5)) async -> Int32 {
+        signal(request)
         let deadline = ContinuousClock.now + grace
         var status: Int32 = 0
         while waitpid(pid, &status, WNOHANG) == 0 {

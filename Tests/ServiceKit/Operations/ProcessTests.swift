@@ -5,96 +5,74 @@ import Testing
 @testable import ServiceKit
 
 /// A service as a process of its own, as an operator meets it.
-@Suite(.serialized, .ownThread, .timeLimit(.minutes(10))) struct ProcessTests {
-    struct Ended {
-        let status: Int32
-        let output: String
-        let errors: String
-    }
-
-    final class Running {
-        let process = Process()
-        let output = Pipe()
-        let errors = Pipe()
-        private let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())")
-
-        init(_ arguments: [String], environment: [String: String] = [:]) throws {
-            let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-            process.executableURL = products.appending(path: "activity-reporting")
-            process.arguments = arguments
-            process.environment = environment.merging(["CDT_DATA": folder.path]) { given, _ in given }
-            process.standardOutput = output
-            process.standardError = errors
-            try process.run()
-        }
-
-        /// The line a service says once it is ready, and the port in it.
-        func port() throws -> Int {
-            var text = ""
-            while !text.contains("\n") {
-                let new = output.fileHandleForReading.availableData
-                if new.isEmpty { break }
-                text += String(decoding: new, as: UTF8.self)
-            }
-            let words = text.split(separator: " ")
-            let word = words.first { $0.hasPrefix("127.0.0.1:") }
-            return try #require(word.flatMap { Endpoint(String($0)) }?.port, "\(text)")
-        }
-
-        func end() -> Ended {
-            process.waitUntilExit()
-            try? FileManager.default.removeItem(at: folder)
-            return Ended(
-                status: process.terminationStatus,
-                output: String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self),
-                errors: String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
-        }
-    }
-
+@Suite(.timeLimit(.minutes(10))) struct ProcessTests {
+    let program = URL(fileURLWithPath: CommandLine.arguments[0])
+        .deletingLastPathComponent().appending(path: "activity-reporting").path
     let anywhere = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
 
-    @Test(arguments: [SIGTERM, SIGINT]) func aSignalStopsInOrder(signal: Int32) throws {
-        let service = try Running(anywhere)
-        let port = try service.port()
-        #expect(port > 0)
-        let probe = try Running(["--health-probe", "--listen", "127.0.0.1:\(port)"]).end()
-        #expect(probe.status == 0, "\(probe.errors)")
-        kill(service.process.processIdentifier, signal)
-        let ended = service.end()
-        #expect(service.process.terminationReason == .exit)
-        #expect(ended.status == 0)
-        #expect(ended.errors.contains("\"message\":\"stopped\""), "the log is flushed: \(ended.errors)")
-        #expect(try Running(["--health-probe", "--listen", "127.0.0.1:\(port)"]).end().status == 1)
+    private func run(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> ChildProcess.Outcome {
+        try await ChildProcess.run([program] + arguments, environment: environment)
     }
 
-    @Test func wrongOptionsEndWithTheRemedy() throws {
-        let ended = try Running(["--lisen", "x"], environment: ["CDT_GRACE": "soon"]).end()
+    /// Starts a service in a data folder of its own and waits until it says its port.
+    private func withService(
+        _ command: [String], _ body: (BackgroundProcess, Int) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let service = try BackgroundProcess(command + anywhere, environment: ["CDT_DATA": folder.path])
+        do {
+            let ready = try await service.line(after: "activity ")
+            let word = ready.split(separator: " ").first { $0.hasPrefix("127.0.0.1:") }
+            let port = try #require(word.flatMap { Endpoint(String($0)) }?.port, "\(ready)")
+            try await body(service, port)
+        } catch {
+            await service.stop()
+            throw error
+        }
+    }
+
+    private func probe(_ port: Int) async throws -> ChildProcess.Outcome {
+        try await run(["--health-probe", "--listen", "127.0.0.1:\(port)"])
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT]) func aSignalStopsInOrder(signal: Int32) async throws {
+        try await withService([program]) { service, port in
+            let answer = try await probe(port)
+            #expect(answer.status == 0, "\(answer.errors)")
+            #expect(await service.stop(by: signal, grace: .seconds(60)) == 0)
+            #expect(service.printed.contains("\"message\":\"stopped\""), "the log is flushed: \(service.printed)")
+            #expect(try await probe(port).status == 1)
+        }
+    }
+
+    @Test func wrongOptionsEndWithTheRemedy() async throws {
+        let ended = try await run(["--lisen", "x"], environment: ["CDT_GRACE": "soon"])
         #expect(ended.status == 2)
         #expect(ended.errors.contains("did you mean --listen?"))
-        let wrong = try Running(anywhere, environment: ["CDT_GRACE": "soon"]).end()
+        let wrong = try await run(anywhere, environment: ["CDT_GRACE": "soon"])
         #expect(wrong.status == 2)
         #expect(wrong.errors.contains("environment variable CDT_GRACE is \"soon\", expected a whole number"))
     }
 
-    @Test func helpAndVersionAnswerAtOnce() throws {
-        let help = try Running(["--help"]).end()
+    @Test func helpAndVersionAnswerAtOnce() async throws {
+        let help = try await run(["--help"])
         #expect(help.status == 0)
         #expect(help.output.contains("Usage: activity-reporting [options]"))
-        #expect(try Running(["--version"]).end().output == "activity \(ServiceHost.version)\n")
+        #expect(try await run(["--version"]).output == "activity \(ServiceHost.version)\n")
     }
 
-    @Test func aLogReaderThatGoesAwayDoesNotTakeTheServiceWithIt() throws {
-        let service = try Running(anywhere)
-        let port = try service.port()
-        try service.errors.fileHandleForReading.close()
-        try service.output.fileHandleForReading.close()
-        for _ in 0..<3 {
-            let probe = try Running(["--health-probe", "--listen", "127.0.0.1:\(port)"]).end()
-            #expect(probe.status == 0)
+    @Test func aLogReaderThatGoesAwayDoesNotTakeTheServiceWithIt() async throws {
+        // The shell waits for the service and ends with its status; the readers of both streams are gone by then.
+        let readersLeave = ["bash", "-c", "trap : TERM; set -o pipefail; \"$0\" \"$@\" 2> >(true) | head -n 1", program]
+        try await withService(readersLeave) { service, port in
+            for _ in 0..<3 {
+                let answer = try await probe(port)
+                #expect(answer.status == 0, "\(answer.errors)")
+            }
+            #expect(await service.stop(grace: .seconds(60)) == 0)
         }
-        kill(service.process.processIdentifier, SIGTERM)
-        service.process.waitUntilExit()
-        #expect(service.process.terminationReason == .exit)
-        #expect(service.process.terminationStatus == 0)
     }
 }

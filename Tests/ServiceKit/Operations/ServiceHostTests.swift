@@ -202,15 +202,11 @@ func withSample(
         let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let openssl = Process()
-        openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        openssl.arguments =
+        let openssl = try await ChildProcess.run(
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
-            .appending("-addext subjectAltName=DNS:localhost -keyout \(folder)/key.pem -out \(folder)/cert.pem")
-            .split(separator: " ").map(String.init)
-        openssl.standardError = FileHandle.nullDevice
-        try openssl.run()
-        openssl.waitUntilExit()
+                .appending("-addext subjectAltName=DNS:localhost -keyout \(folder)/key.pem -out \(folder)/cert.pem")
+                .split(separator: " ").map(String.init))
+        try #require(openssl.status == 0, "\(openssl.errors)")
         let tls = ["--tls-certificate", "\(folder)/cert.pem", "--tls-key", "\(folder)/key.pem"]
         let service = try await ServiceHost.start(
             SampleDefinition.self, arguments: ["--data", "\(folder)/data"] + tls)
