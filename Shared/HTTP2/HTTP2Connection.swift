@@ -121,7 +121,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         session.now = .now()
         keepalive.received(now: session.now)
         do {
-            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try session.receive(bytes) }
+            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try session.receive(bytes) { handle($0) }
+            }
             deliver()
         } catch {
             deliver()
@@ -165,7 +166,10 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     // MARK: Deliver and flush
 
     private func deliver() {
-        repeat { session.deliver { handle($0) } } while session.hasPendingDeliveries
+        repeat {
+            session.deliver { handle($0) }
+            executor.runStarted()
+        } while session.hasPendingDeliveries
     }
 
     private func handle(_ event: SessionEvent) {
@@ -295,6 +299,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         timer?.cancel()
         session.connectionClosed()
         session.deliver { _ in }
+        executor.runStarted()
         session.owner = nil
         delegate?.connectionClosed(self)
         delegate = nil
@@ -323,7 +328,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         next = min(next, keepaliveDue)
         if let stallDue { next = min(next, stallDue) }
         if let begun = session.headersBegun { next = min(next, begun + limits.headerBlock) }
-        for stream in session.streams.values {
+        for stream in session.streams {
             if let deadline = stream.deadline { next = min(next, deadline) }
             if stream.queuedBytes > 0, let progress = stream.lastProgress {
                 next = min(next, progress + limits.writeStall)
@@ -358,7 +363,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
             case .dead: return abandon()
             }
         }
-        for stream in session.streams.values {
+        for stream in session.streams {
             if let deadline = stream.deadline, now >= deadline {
                 stream.deadline = nil
                 stream.delegate?.deadlineExceeded()
@@ -379,7 +384,7 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         let buffered = (try? context?.channel.syncOptions?.getOption(option)) ?? 0
         let taken = bytesFlushed - buffered
         defer { bytesTaken = taken }
-        let waits = buffered > 0 || session.streams.values.contains { $0.queuedBytes > 0 }
+        let waits = buffered > 0 || session.streams.contains { $0.queuedBytes > 0 }
         stallDue = waits ? now + limits.writeStall : nil
         return buffered > 0 && taken <= bytesTaken
     }

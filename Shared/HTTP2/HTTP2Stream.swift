@@ -17,8 +17,8 @@ package enum StreamEnd: Sendable, Hashable {
 package protocol StreamDelegate: AnyObject {
     /// The request's or the response's headers; `oversized`: the list went over the limit and is incomplete.
     func received(headers: HeaderBlock, oversized: Bool)
-    /// Bytes of DATA; credit them with `consume` when they have been dealt with.
-    func received(data: [UInt8])
+    /// Bytes of DATA, which are there for this call only; credit them with `consume` when they have been dealt with.
+    func received(data: UnsafeBufferPointer<UInt8>)
     /// Headers after the DATA.
     func received(trailers: HeaderBlock)
     /// END_STREAM from the peer.
@@ -47,13 +47,15 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// Until the stream has ended. Not weak: a weak reference would make every retain of the session slow.
     var session: Session?
 
+    /// Place in the session's `StreamTable`.
+    var position = 0
+
     // Inbound: filled inside nghttp2's callbacks, delivered after them.
-    var collecting = HeaderBlock()
     var oversized = false
     var headersDelivered = false
     var pendingHeaders: HeaderBlock?
     var pendingTrailers: HeaderBlock?
-    var pendingData: [UInt8] = []
+    var pendingData = PendingData()
     var pendingEnd = false
     var pendingClose: StreamEnd?
     var pendingDrained = false

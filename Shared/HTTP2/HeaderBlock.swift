@@ -6,15 +6,17 @@
 
 /// The fields of one HEADERS block in the order received, kept as bytes: no `String` is made until somebody asks.
 package struct HeaderBlock: Sendable {
-    /// Where one field lies in `bytes`; the value follows the name.
-    struct Field: Sendable {
-        var start: Int32
-        var nameLength: Int32
-        var valueLength: Int32
+    /// What stands before the name and the value of each field.
+    private struct Lengths {
+        var name: UInt32
+        var value: UInt32
     }
 
-    private(set) var bytes: [UInt8] = []
-    private(set) var fields: [Field] = []
+    /// For each field its lengths, its name and its value: a block is one allocation.
+    private var bytes: [UInt8] = []
+
+    /// Number of fields.
+    package private(set) var count = 0
 
     /// Size as HTTP/2 counts it: name + value + 32 for each field (RFC 9113, section 6.5.2).
     package private(set) var listSize = 0
@@ -22,19 +24,14 @@ package struct HeaderBlock: Sendable {
     /// An empty block.
     package init() {}
 
-    /// Number of fields.
-    package var count: Int { fields.count }
-
     /// Appends a field; names are lower-case already.
     package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-        if fields.isEmpty {
-            bytes.reserveCapacity(512)
-            fields.reserveCapacity(12)
+        withUnsafeBytes(of: Lengths(name: UInt32(name.count), value: UInt32(value.count))) {
+            bytes.append(contentsOf: $0)
         }
-        fields.append(
-            Field(start: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
         bytes.append(contentsOf: name)
         bytes.append(contentsOf: value)
+        count += 1
         listSize += name.count + value.count + 32
     }
 
@@ -45,29 +42,60 @@ package struct HeaderBlock: Sendable {
         name.withUTF8 { name in value.withUTF8 { append(name: name, value: $0) } }
     }
 
+    /// Empties the block, but keeps its memory for the next.
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+        (count, listSize) = (0, 0)
+    }
+
+    /// The same fields in memory of their own, and no more of it than they need.
+    func copy() -> HeaderBlock {
+        var block = self
+        block.bytes = bytes.withUnsafeBufferPointer { source in
+            [UInt8](unsafeUninitializedCapacity: source.count) { target, count in
+                count = target.initialize(fromContentsOf: source)
+            }
+        }
+        return block
+    }
+
+    /// Calls `body` with name and value of every field, in order, until it returns false.
+    private func scan(
+        _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Bool
+    ) rethrows {
+        try bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            while offset < buffer.count {
+                let lengths = buffer.loadUnaligned(fromByteOffset: offset, as: Lengths.self)
+                let name = offset + MemoryLayout<Lengths>.size
+                let value = name + Int(lengths.name)
+                offset = value + Int(lengths.value)
+                guard try body(Self.part(buffer, name..<value), Self.part(buffer, value..<offset)) else { return }
+            }
+        }
+    }
+
+    private static func part(_ buffer: UnsafeRawBufferPointer, _ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+        UnsafeRawBufferPointer(rebasing: buffer[range]).assumingMemoryBound(to: UInt8.self)
+    }
+
     /// Calls `body` with name and value of every field, in order.
     package func visit(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
-        try bytes.withUnsafeBufferPointer { buffer in
-            for field in fields {
-                let nameEnd = Int(field.start + field.nameLength)
-                try body(
-                    UnsafeBufferPointer(rebasing: buffer[Int(field.start)..<nameEnd]),
-                    UnsafeBufferPointer(rebasing: buffer[nameEnd..<nameEnd + Int(field.valueLength)]))
-            }
+        try scan { name, value in
+            try body(name, value)
+            return true
         }
     }
 
     /// Calls `body` with the value of the first field of a name; nil when there is none.
     package func withFirst<T>(_ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T? {
-        try bytes.withUnsafeBufferPointer { buffer in
-            for field in fields {
-                let nameEnd = Int(field.start + field.nameLength)
-                guard UnsafeBufferPointer(rebasing: buffer[Int(field.start)..<nameEnd]).equals(name) else { continue }
-                return try body(
-                    UnsafeBufferPointer(rebasing: buffer[nameEnd..<nameEnd + Int(field.valueLength)]))
-            }
-            return nil
+        var result: T?
+        try scan { found, value in
+            guard found.equals(name) else { return true }
+            result = try body(value)
+            return false
         }
+        return result
     }
 
     /// The value of the first field of a name.
@@ -77,12 +105,9 @@ package struct HeaderBlock: Sendable {
 
     /// How many fields have a name.
     package func count(of name: StaticString) -> Int {
-        bytes.withUnsafeBufferPointer { buffer in
-            fields.count { field in
-                let nameEnd = Int(field.start + field.nameLength)
-                return UnsafeBufferPointer(rebasing: buffer[Int(field.start)..<nameEnd]).equals(name)
-            }
-        }
+        var count = 0
+        visit { found, _ in if found.equals(name) { count += 1 } }
+        return count
     }
 }
 

@@ -101,6 +101,7 @@ package final class Listener: Sendable {
         }
         if isEmpty { promise.succeed() }
         try? await promise.futureResult.get()
+        for executor in executors.values { executor.loop.execute { executor.endSpareTasks() } }
     }
 
     package static func describe(_ address: SocketAddress) -> String {

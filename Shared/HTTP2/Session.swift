@@ -49,8 +49,15 @@ package final class Session: @unchecked Sendable {
 
     /// nil once the session is over: nothing is fed into the library after that (CVE-2026-27135).
     private var raw: OpaquePointer?
-    private(set) package var streams: [Int32: HTTP2Stream] = [:]
+    private(set) package var streams = StreamTable()
     private var touched: [HTTP2Stream] = []
+    /// The header list that is arriving: nothing else can arrive on the connection before its end.
+    ///
+    /// A pointer, because every field of every request passes through it: exclusive access to a property of a class is
+    /// checked at each of them.
+    private let collected = UnsafeMutablePointer<HeaderBlock>.allocate(capacity: 1)
+    private var isOversized = false
+    private var isFlushWanted = false
     private var events: [SessionEvent] = []
     private var connectionCredit = 0
     private var peerResets: TokenBucket
@@ -75,6 +82,7 @@ package final class Session: @unchecked Sendable {
         peerResets = TokenBucket(limits.peerResets, now: now)
         streamErrors = TokenBucket(limits.streamErrors, now: now)
         controlFrames = TokenBucket(limits.controlFrames, now: now)
+        collected.initialize(to: HeaderBlock())
         raw = try SessionFactory.make(role: role, limits: limits, userData: Unmanaged.passUnretained(self).toOpaque())
         guard let raw else { throw HTTP2Error(code: Int32(NGHTTP2_ERR_NOMEM.rawValue)) }
         var settings = [
@@ -103,18 +111,21 @@ package final class Session: @unchecked Sendable {
 
     deinit {
         if let raw { nghttp2_session_del(raw) }
+        collected.deinitialize(count: 1)
+        collected.deallocate()
     }
 
     // MARK: Input
 
-    /// Feeds bytes from the peer; `deliver` must follow. Throws when the connection is to be closed at once.
-    package func receive(_ bytes: UnsafeRawBufferPointer) throws(HTTP2Error) {
+    /// Feeds bytes from the peer and delivers what they brought. Throws when the connection is to be closed at once.
+    package func receive(
+        _ bytes: UnsafeRawBufferPointer, _ handle: (SessionEvent) -> Void
+    ) throws(HTTP2Error) {
         guard let raw, !hasFailed, !isTerminating, nghttp2_session_want_read(raw) != 0 else { return }
         let result = nghttp2_session_mem_recv(raw, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-        if result < 0 {
-            hasFailed = true
-            throw HTTP2Error(code: Int32(result))
-        }
+        if result < 0 { hasFailed = true }
+        deliver(handle)
+        if result < 0 { throw HTTP2Error(code: Int32(result)) }
     }
 
     /// Passes on what the last input brought. `handle` gets what concerns the connection.
@@ -146,6 +157,7 @@ package final class Session: @unchecked Sendable {
             // Reset before anybody has looked at it, or from a peer that is being sent away: no work begins
             // (CVE-2023-44487).
             stream.pendingHeaders = nil
+            stream.pendingData.clear()
             if stream.pendingClose != nil { owner?.sessionClosed(stream) }
             return
         }
@@ -157,9 +169,15 @@ package final class Session: @unchecked Sendable {
         }
         if !stream.pendingData.isEmpty {
             let data = stream.pendingData
-            stream.pendingData = []
-            // What nobody takes is thrown away, and the peer may go on sending.
-            if let delegate = stream.delegate { delegate.received(data: data) } else { stream.consume(data.count) }
+            stream.pendingData.clear()
+            data.withBytes { bytes in
+                // What nobody takes is thrown away, and the peer may go on sending.
+                if let delegate = stream.delegate {
+                    delegate.received(data: bytes)
+                } else {
+                    stream.consume(bytes.count)
+                }
+            }
         }
         if let trailers = stream.pendingTrailers {
             stream.pendingTrailers = nil
@@ -186,6 +204,7 @@ package final class Session: @unchecked Sendable {
 
     /// Serialises frames into a buffer until it holds `limit` bytes or nothing is left; true when more is waiting.
     package func drain(into buffer: inout ByteBuffer, limit: Int) throws(HTTP2Error) -> Bool {
+        isFlushWanted = false
         guard let raw, !hasFailed else { return false }
         while buffer.readableBytes < limit {
             var pointer: UnsafePointer<UInt8>?
@@ -219,7 +238,11 @@ package final class Session: @unchecked Sendable {
         return nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0
     }
 
-    func setNeedsFlush() { owner?.sessionNeedsFlush() }
+    func setNeedsFlush() {
+        guard !isFlushWanted else { return }
+        isFlushWanted = true
+        owner?.sessionNeedsFlush()
+    }
 
     func deadlineSet(_ deadline: NIODeadline) { owner?.sessionDeadlineSet(deadline) }
 
@@ -229,13 +252,13 @@ package final class Session: @unchecked Sendable {
             self.raw = nil
             nghttp2_session_del(raw)
         }
-        for stream in streams.values.sorted(by: { $0.id < $1.id }) {
+        for stream in streams.sorted(by: { $0.id < $1.id }) {
             stream.isClosed = true
             stream.queue.removeAll()
             stream.pendingClose = stream.pendingClose ?? .connectionLost
             touch(stream)
         }
-        streams.removeAll()
+        streams = StreamTable()
     }
 
     // MARK: Connection frames
@@ -292,7 +315,7 @@ package final class Session: @unchecked Sendable {
         }
         if id < 0 { throw HTTP2Error(code: id) }
         stream.id = id
-        streams[id] = stream
+        streams.insert(stream)
         setNeedsFlush()
         return stream
     }
@@ -332,6 +355,12 @@ package final class Session: @unchecked Sendable {
         setNeedsFlush()
     }
 
+    /// The open stream of an id: nghttp2 keeps a pointer to it, and `streams` keeps it alive.
+    package func stream(_ id: Int32) -> HTTP2Stream? {
+        guard let raw, let pointer = nghttp2_session_get_stream_user_data(raw, id) else { return nil }
+        return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
     private func touch(_ stream: HTTP2Stream) {
         guard !stream.isTouched else { return }
         stream.isTouched = true
@@ -344,27 +373,25 @@ package final class Session: @unchecked Sendable {
 extension Session {
     func noteBeginHeaders(id: Int32, category: nghttp2_headers_category) {
         headersBegun = now
-        if role == .server, category == NGHTTP2_HCAT_REQUEST {
+        collected.pointee.clear()
+        isOversized = false
+        if role == .server, category == NGHTTP2_HCAT_REQUEST, let raw {
             let stream = HTTP2Stream(id: id, session: self)
-            streams[id] = stream
-            if let raw {
-                nghttp2_session_set_stream_user_data(raw, id, Unmanaged.passUnretained(stream).toOpaque())
-            }
-        } else if let stream = streams[id] {
-            stream.collecting = HeaderBlock()
+            streams.insert(stream)
+            nghttp2_session_set_stream_user_data(raw, id, Unmanaged.passUnretained(stream).toOpaque())
         }
     }
 
-    func noteHeader(id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-        guard let stream = streams[id], !stream.oversized else { return }
+    func noteHeader(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
+        guard !isOversized else { return }
         // nghttp2 advertises SETTINGS_MAX_HEADER_LIST_SIZE but does not enforce it (HPACK bombs).
-        if stream.collecting.listSize + name.count + value.count + 32 > limits.headerListBytes {
-            stream.oversized = true
+        if collected.pointee.listSize + name.count + value.count + 32 > limits.headerListBytes {
+            isOversized = true
             oversizedHeaderLists += 1
             if oversizedHeaderLists > limits.oversizedHeaderLists { noteAbuse("header_list_size") }
             return
         }
-        stream.collecting.append(name: name, value: value)
+        collected.pointee.append(name: name, value: value)
     }
 
     func noteFrame(_ frame: nghttp2_frame) {
@@ -374,10 +401,10 @@ extension Session {
         let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         switch nghttp2_frame_type(UInt32(frame.hd.type)) {
         case NGHTTP2_HEADERS:
-            guard let stream = streams[frame.hd.stream_id] else { return }
+            guard let stream = stream(frame.hd.stream_id) else { return }
             noteHeadersComplete(stream, endStream: endStream)
         case NGHTTP2_DATA:
-            guard let stream = streams[frame.hd.stream_id] else { return }
+            guard let stream = stream(frame.hd.stream_id) else { return }
             if endStream {
                 (stream.pendingEnd, stream.peerEnded) = (true, true)
                 touch(stream)
@@ -403,7 +430,7 @@ extension Session {
             events.append(
                 .goAway(lastStreamID: frame.goaway.last_stream_id, code: frame.goaway.error_code, debug: debug))
         case NGHTTP2_RST_STREAM:
-            streams[frame.hd.stream_id]?.wasReset = true
+            stream(frame.hd.stream_id)?.wasReset = true
             if role == .server, !peerResets.take(now: now) { noteAbuse("too_many_resets") }
         case NGHTTP2_WINDOW_UPDATE: noteControlFrame("window_update")
         default: noteControlFrame("extension")
@@ -414,16 +441,16 @@ extension Session {
     func noteIgnoredFrame(_ name: String) { noteControlFrame(name) }
 
     private func noteHeadersComplete(_ stream: HTTP2Stream, endStream: Bool) {
+        stream.oversized = stream.oversized || isOversized
         if !stream.headersDelivered, stream.pendingHeaders == nil {
             // An informational response (1xx) is not the response.
             let informational =
                 role == .client
-                && stream.collecting.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
-            if !informational { stream.pendingHeaders = stream.collecting }
+                && collected.pointee.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
+            if !informational { stream.pendingHeaders = collected.pointee.copy() }
         } else {
-            stream.pendingTrailers = stream.collecting
+            stream.pendingTrailers = collected.pointee.copy()
         }
-        stream.collecting = HeaderBlock()
         if endStream { (stream.pendingEnd, stream.peerEnded) = (true, true) }
         touch(stream)
     }
@@ -440,13 +467,15 @@ extension Session {
 
     func noteData(id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
         connectionCredit += bytes.count
-        guard let stream = streams[id] else { return }
-        stream.pendingData.append(contentsOf: bytes)
+        guard let stream = stream(id) else { return }
+        stream.pendingData.append(bytes)
         touch(stream)
     }
 
     func noteStreamClosed(id: Int32, code: UInt32) {
-        guard let stream = streams.removeValue(forKey: id) else { return }
+        // A request that could not be sent is closed twice: `noteNotSent` comes first.
+        guard let stream = stream(id), !stream.isClosed else { return }
+        streams.remove(stream)
         stream.isClosed = true
         stream.queue.removeAll()
         stream.pendingClose = code == 0 && (stream.peerEnded || !stream.wasReset) ? .finished : .reset(code)
@@ -480,10 +509,12 @@ extension Session {
     }
 
     func noteNotSent(_ frame: nghttp2_frame) {
-        guard nghttp2_frame_type(UInt32(frame.hd.type)) == NGHTTP2_HEADERS, let stream = streams[frame.hd.stream_id]
+        // A request that was not sent has no stream in the library.
+        guard nghttp2_frame_type(UInt32(frame.hd.type)) == NGHTTP2_HEADERS,
+            let stream = streams.first(where: { $0.id == frame.hd.stream_id })
         else { return }
         if role == .client {
-            streams.removeValue(forKey: stream.id)
+            streams.remove(stream)
             stream.isClosed = true
             stream.pendingClose = .unprocessed
             touch(stream)

@@ -52,10 +52,11 @@ enum SessionFactory {
             guard let buffer, let flags, let pointer = source?.pointee.ptr else {
                 return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
             }
-            let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-            return SessionFactory.session(user)?
-                .readBody(stream, UnsafeMutableBufferPointer(start: buffer, count: length), flags)
-                ?? Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            return Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef { stream in
+                SessionFactory.session(user) {
+                    $0.readBody(stream, UnsafeMutableBufferPointer(start: buffer, count: length), flags)
+                } ?? Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            }
         }
     }
 
@@ -63,8 +64,10 @@ enum SessionFactory {
         if result != 0 { throw HTTP2Error(code: result) }
     }
 
-    static func session(_ user: UnsafeMutableRawPointer?) -> Session? {
-        user.map { Unmanaged<Session>.fromOpaque($0).takeUnretainedValue() }
+    /// Calls `body` with the session a callback belongs to, which lives longer than the library's.
+    @discardableResult
+    private static func session<T>(_ user: UnsafeMutableRawPointer?, _ body: (Session) -> T) -> T? {
+        user.map { Unmanaged<Session>.fromOpaque($0)._withUnsafeGuaranteedRef(body) }
     }
 
     private static func install(on callbacks: OpaquePointer?) {
@@ -73,9 +76,9 @@ enum SessionFactory {
             if let header {
                 let type = header.pointee.type
                 if type == UInt8(NGHTTP2_PRIORITY.rawValue) {
-                    SessionFactory.session(user)?.noteIgnoredFrame("priority")
+                    SessionFactory.session(user) { $0.noteIgnoredFrame("priority") }
                 } else if type > UInt8(NGHTTP2_CONTINUATION.rawValue) {
-                    SessionFactory.session(user)?.noteIgnoredFrame("unknown")
+                    SessionFactory.session(user) { $0.noteIgnoredFrame("unknown") }
                 }
             }
             return 0
@@ -84,42 +87,44 @@ enum SessionFactory {
             Int32(NGHTTP2_ERR_CANCEL.rawValue)
         }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-            if let frame = frame?.pointee {
-                SessionFactory.session(user)?.noteBeginHeaders(id: frame.hd.stream_id, category: frame.headers.cat)
+            if let frame {
+                SessionFactory.session(user) {
+                    $0.noteBeginHeaders(id: frame.pointee.hd.stream_id, category: frame.pointee.headers.cat)
+                }
             }
             return 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-            _, frame, name, nameLength, value, valueLength, _, user in
-            if let frame {
-                SessionFactory.session(user)?.noteHeader(
-                    id: frame.pointee.hd.stream_id, name: UnsafeBufferPointer(start: name, count: nameLength),
+            _, _, name, nameLength, value, valueLength, _, user in
+            SessionFactory.session(user) {
+                $0.noteHeader(
+                    name: UnsafeBufferPointer(start: name, count: nameLength),
                     value: UnsafeBufferPointer(start: value, count: valueLength))
             }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-            if let frame { SessionFactory.session(user)?.noteFrame(frame.pointee) }
+            if let frame { SessionFactory.session(user) { $0.noteFrame(frame.pointee) } }
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in
-            SessionFactory.session(user)?.noteData(id: id, UnsafeBufferPointer(start: data, count: length))
+            SessionFactory.session(user) { $0.noteData(id: id, UnsafeBufferPointer(start: data, count: length)) }
             return 0
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
-            SessionFactory.session(user)?.noteStreamClosed(id: id, code: code)
+            SessionFactory.session(user) { $0.noteStreamClosed(id: id, code: code) }
             return 0  // always: anything else leaks in this version (CVE-2023-35945)
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
-            if let frame { SessionFactory.session(user)?.noteSent(frame.pointee) }
+            if let frame { SessionFactory.session(user) { $0.noteSent(frame.pointee) } }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
-            if let frame { SessionFactory.session(user)?.noteNotSent(frame.pointee) }
+            if let frame { SessionFactory.session(user) { $0.noteNotSent(frame.pointee) } }
             return 0
         }
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, user in
-            SessionFactory.session(user)?.noteInvalidFrame()
+            SessionFactory.session(user) { $0.noteInvalidFrame() }
             return 0
         }
     }
@@ -128,23 +133,20 @@ enum SessionFactory {
 extension HeaderBlock {
     /// Calls `body` with the fields as nghttp2 wants them; the library copies what it keeps.
     func withNameValues<T>(_ body: (UnsafeBufferPointer<nghttp2_nv>) -> T) -> T {
-        bytes.withUnsafeBufferPointer { buffer in
-            withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(fields.count, 1)) { values in
-                for (index, field) in fields.enumerated() {
-                    let start = UnsafeMutablePointer(mutating: buffer.baseAddress.map { $0 + Int(field.start) })
-                    // Secrets never enter the peer's compression table.
-                    let secret = field.nameLength == 13 && Self.isAuthorization(start)
-                    values[index] = nghttp2_nv(
-                        name: start, value: start.map { $0 + Int(field.nameLength) },
-                        namelen: Int(field.nameLength), valuelen: Int(field.valueLength),
-                        flags: UInt8(secret ? NGHTTP2_NV_FLAG_NO_INDEX.rawValue : NGHTTP2_NV_FLAG_NONE.rawValue))
-                }
-                return body(UnsafeBufferPointer(rebasing: values[0..<fields.count]))
+        withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { values in
+            var index = 0
+            visit { name, value in
+                // Secrets never enter the peer's compression table.
+                let flags = name.equals("authorization") ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
+                values.initializeElement(
+                    at: index,
+                    to: nghttp2_nv(
+                        name: UnsafeMutablePointer(mutating: name.baseAddress),
+                        value: UnsafeMutablePointer(mutating: value.baseAddress), namelen: name.count,
+                        valuelen: value.count, flags: UInt8(flags.rawValue)))
+                index += 1
             }
+            return body(UnsafeBufferPointer(rebasing: values[0..<count]))
         }
-    }
-
-    private static func isAuthorization(_ name: UnsafeMutablePointer<UInt8>?) -> Bool {
-        UnsafeBufferPointer(start: name, count: 13).elementsEqual("authorization".utf8)
     }
 }

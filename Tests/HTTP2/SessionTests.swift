@@ -36,7 +36,9 @@ private final class Pair: SessionOwner {
 
     /// Bytes for the server.
     func feed(_ bytes: [UInt8]) throws {
-        try ByteBuffer(bytes: bytes).withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try server.receive(bytes) }
+        try ByteBuffer(bytes: bytes).withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in
+            try server.receive(bytes) { events.append($0) }
+        }
     }
 
     private func move(from: Session, to: Session) throws -> Bool {
@@ -44,8 +46,9 @@ private final class Pair: SessionOwner {
         _ = try from.drain(into: &buffer, limit: 1 << 20)
         from.deliver { _ in }
         guard buffer.readableBytes > 0 else { return false }
-        try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try to.receive(bytes) }
-        to.deliver { events.append($0) }
+        try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in
+            try to.receive(bytes) { events.append($0) }
+        }
         return true
     }
 }
@@ -61,7 +64,7 @@ private final class Recorder: StreamDelegate {
         self.headers = headers
         self.oversized = oversized
     }
-    func received(data: [UInt8]) { self.data += data }
+    func received(data: UnsafeBufferPointer<UInt8>) { self.data += data }
     func received(trailers: HeaderBlock) { self.trailers = trailers }
     func receivedEnd() { ended = true }
     func outboundDrained() {}
@@ -201,8 +204,9 @@ private func response() -> HeaderBlock {
             stream.reset(.cancel)
             var buffer = ByteBuffer()
             _ = try pair.client.drain(into: &buffer, limit: 1 << 20)
-            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in try pair.server.receive(bytes) }
-            pair.server.deliver { _ in }
+            try buffer.withUnsafeReadableBytes { (bytes) throws(HTTP2Error) in
+                try pair.server.receive(bytes) { _ in }
+            }
             try pair.exchange()
             #expect(recorder.end == .reset(8), "round \(round)")
             #expect(pair.server.streams.isEmpty)

@@ -4,6 +4,12 @@ import Testing
 
 @testable import RPC
 
+extension ServerCallState {
+    fileprivate mutating func received(_ data: [UInt8], credit: inout Int) -> InboundAction {
+        data.withUnsafeBufferPointer { received($0, credit: &credit) }
+    }
+}
+
 @Suite struct ServerCallStateTests {
     private let message: [UInt8] = [0, 0, 0, 0, 1, 42]
 

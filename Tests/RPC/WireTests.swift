@@ -90,7 +90,7 @@ import Testing
             var index = 0
             while index < wire.count {
                 let end = min(index + size, wire.count)
-                credited += try deframer.push(Array(wire[index..<end]), into: &queue)
+                credited += try wire[index..<end].withUnsafeBufferPointer { try deframer.push($0, into: &queue) }
                 index = end
             }
             var frames: [MessageDeframer.Frame] = []
@@ -105,13 +105,17 @@ import Testing
     @Test func refusesALengthOverTheLimitBeforeAnyBody() {
         var deframer = MessageDeframer(limit: 10)
         var frames = FrameQueue()
-        #expect(throws: MessageDeframer.Failure.tooLarge(11)) { try deframer.push([0, 0, 0, 0, 11], into: &frames) }
+        #expect(throws: MessageDeframer.Failure.tooLarge(11)) {
+            try [0, 0, 0, 0, 11].withUnsafeBufferPointer { try deframer.push($0, into: &frames) }
+        }
     }
 
     @Test func refusesOtherFlags() {
         var deframer = MessageDeframer(limit: 10)
         var frames = FrameQueue()
-        #expect(throws: MessageDeframer.Failure.badFlag(2)) { try deframer.push([2, 0, 0, 0, 0], into: &frames) }
+        #expect(throws: MessageDeframer.Failure.badFlag(2)) {
+            try [2, 0, 0, 0, 0].withUnsafeBufferPointer { try deframer.push($0, into: &frames) }
+        }
     }
 }
 

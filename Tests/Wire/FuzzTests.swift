@@ -44,15 +44,14 @@ enum FuzzBudget {
                 while !rest.isEmpty {
                     let piece = Array(rest.prefix(Int.random(in: 1...200, using: &random)))
                     rest = rest.dropFirst(piece.count)
-                    try piece.withUnsafeBytes { try session.receive($0) }
-                    session.deliver { _ in }
+                    try piece.withUnsafeBytes { try session.receive($0) { _ in } }
                     var buffer = ByteBuffer()
                     _ = try session.drain(into: &buffer, limit: 1 << 16)
                 }
             } catch {
                 // A failure ends the session; it must still be closed in order, and fed without harm.
                 session.deliver { _ in }
-                try input.withUnsafeBytes { try session.receive($0) }
+                try input.withUnsafeBytes { try session.receive($0) { _ in } }
             }
             session.connectionClosed()
             session.deliver { _ in }
@@ -71,7 +70,7 @@ enum FuzzBudget {
             _ = try session.drain(into: &buffer, limit: 1 << 16)
             let input = Self.mutated(Self.reply, &random)
             do {
-                try input.withUnsafeBytes { try session.receive($0) }
+                try input.withUnsafeBytes { try session.receive($0) { _ in } }
             } catch {}
             session.deliver { _ in }
             session.connectionClosed()
@@ -230,7 +229,7 @@ enum FuzzBudget {
                 let piece = Array(rest.prefix(Int.random(in: 1...30, using: &random)))
                 rest = rest.dropFirst(piece.count)
                 var frames = FrameQueue()
-                credited += try deframer.push(piece, into: &frames)
+                credited += try piece.withUnsafeBufferPointer { try deframer.push($0, into: &frames) }
                 while let frame = frames.popFirst() {
                     found.append(frame.bytes)
                     credited += frame.credit
@@ -269,9 +268,9 @@ private final class FuzzDelegate: StreamDelegate {
     init(_ owner: FuzzOwner, _ stream: HTTP2Stream? = nil) { (self.owner, self.stream) = (owner, stream) }
 
     func received(headers: HeaderBlock, oversized: Bool) {}
-    func received(data: [UInt8]) {
+    func received(data: UnsafeBufferPointer<UInt8>) {
         stream?.consume(data.count)
-        stream?.send(head: 0, headCount: 5, body: data)
+        stream?.send(head: 0, headCount: 5, body: Array(data))
     }
     func received(trailers: HeaderBlock) {}
     func receivedEnd() {

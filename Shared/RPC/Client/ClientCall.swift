@@ -183,7 +183,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         headerWaiters = []
     }
 
-    func received(data: [UInt8]) {
+    func received(data: UnsafeBufferPointer<UInt8>) {
         var credit = 0
         do {
             try response.received(data, credit: &credit)

@@ -80,7 +80,7 @@ final class HealthWatch: StreamDelegate, @unchecked Sendable {
 
     func received(headers: HeaderBlock, oversized: Bool) { response.received(headers: headers) }
 
-    func received(data: [UInt8]) {
+    func received(data: UnsafeBufferPointer<UInt8>) {
         stream?.consume(data.count)
         var credit = 0
         do {

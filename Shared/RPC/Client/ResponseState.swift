@@ -35,7 +35,7 @@ struct ResponseState: Sendable {
     }
 
     /// DATA came; `credit` is what the server may send anew at once. Throws what ends the call.
-    mutating func received(_ data: [UInt8], credit: inout Int) throws(RPCError) {
+    mutating func received(_ data: UnsafeBufferPointer<UInt8>, credit: inout Int) throws(RPCError) {
         guard httpFailure == nil else {
             credit = data.count
             return

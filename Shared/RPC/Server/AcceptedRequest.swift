@@ -15,28 +15,39 @@ struct AcceptedRequest: Sendable {
         case status(RPCError)
     }
 
-    /// Checks a request's headers, in the order in which a client would want to hear of mistakes.
+    /// Checks a request's headers, in the order in which a client would want to hear of mistakes. `limit` is what
+    /// oversized ones went over.
     static func check(
-        _ headers: HeaderBlock, oversized: Bool, router: ServiceRouter, limits: Limits
+        _ headers: HeaderBlock, oversized: Bool, limit: Int, router: ServiceRouter
     ) throws(Refusal) -> AcceptedRequest {
         if oversized {
             throw .status(
                 RPCError(
-                    code: .resourceExhausted,
-                    message: "The request's headers are over the limit of \(limits.headerListBytes) bytes."))
+                    code: .resourceExhausted, message: "The request's headers are over the limit of \(limit) bytes."))
         }
-        guard headers.withFirst("content-type", Headers.isGRPC) == true else {
-            throw .plain(status: "415", allow: nil)
-        }
-        guard headers.withFirst(":method", { $0.equals("POST") }) == true else {
-            throw .plain(status: "405", allow: "POST")
-        }
-        guard let route = headers.withFirst(":path", { router.route(path: $0) }) ?? nil else {
+        let request = RequestFields(headers, router: router)
+        guard request.isGRPC == true else { throw .plain(status: "415", allow: nil) }
+        guard request.isPOST == true else { throw .plain(status: "405", allow: "POST") }
+        guard let route = request.route else {
             throw .status(unknownMethod(headers.first(":path") ?? "", router: router))
         }
+        if request.timeout == .malformed {
+            throw .status(
+                RPCError(
+                    code: .invalidArgument,
+                    message: "grpc-timeout is not a timeout: at most 8 digits and one of H, M, S, m, u, n are."))
+        }
+        if request.encodings > 1 {
+            throw .status(RPCError(code: .internal, message: "There is more than one grpc-encoding."))
+        }
+        if request.encoding == .unknown {
+            let name = headers.first("grpc-encoding") ?? ""
+            throw .status(
+                RPCError(code: .unimplemented, message: "grpc-encoding \(name.prefix(50)) is not supported: use gzip."))
+        }
         return AcceptedRequest(
-            route: route, timeout: try timeout(headers), isGzip: try isGzip(headers),
-            acceptsGzip: acceptsGzip(headers))
+            route: route, timeout: request.timeout.duration, isGzip: request.encoding == .gzip,
+            acceptsGzip: request.acceptsGzip == true)
     }
 
     private static func unknownMethod(_ path: String, router: ServiceRouter) -> RPCError {
@@ -44,39 +55,5 @@ struct AcceptedRequest: Sendable {
         let isKnown = router.routes.contains { $0.method.service == service }
         let what = isKnown ? "The service \(service) has no such method" : "This server has no such service"
         return RPCError(code: .unimplemented, message: "\(what): \(path.prefix(200))")
-    }
-
-    private static func timeout(_ headers: HeaderBlock) throws(Refusal) -> Duration? {
-        guard headers.count(of: "grpc-timeout") > 0 else { return nil }
-        guard let timeout = headers.withFirst("grpc-timeout", Timeout.parse) ?? nil else {
-            throw .status(
-                RPCError(
-                    code: .invalidArgument,
-                    message: "grpc-timeout is not a timeout: at most 8 digits and one of H, M, S, m, u, n are."))
-        }
-        return timeout
-    }
-
-    private static func isGzip(_ headers: HeaderBlock) throws(Refusal) -> Bool {
-        if headers.count(of: "grpc-encoding") > 1 {
-            throw .status(RPCError(code: .internal, message: "There is more than one grpc-encoding."))
-        }
-        guard let encoding = headers.first("grpc-encoding") else { return false }
-        switch encoding {
-        case "identity": return false
-        case "gzip": return true
-        default:
-            throw .status(
-                RPCError(
-                    code: .unimplemented, message: "grpc-encoding \(encoding.prefix(50)) is not supported: use gzip."))
-        }
-    }
-
-    private static func acceptsGzip(_ headers: HeaderBlock) -> Bool {
-        headers.withFirst("grpc-accept-encoding") { value in
-            value.split(separator: UInt8(ascii: ",")).contains { part in
-                part.drop { $0 == UInt8(ascii: " ") }.starts(with: "gzip".utf8)
-            }
-        } ?? false
     }
 }

@@ -35,7 +35,7 @@ public final class RPCServer: Sendable {
 
     private let configuration: Configuration
     private let router: ServiceRouter
-    private let chain: @Sendable (ServerContext) async throws -> Void
+    private let chain: HandlerChain?
     private let listener: Listener
 
     /// A server of services. The first interceptor is the outermost.
@@ -47,9 +47,9 @@ public final class RPCServer: Sendable {
         for service in services { service.register(in: &router) }
         self.router = router
         // Composed once: a call walks closures that exist already.
-        var chain: @Sendable (ServerContext) async throws -> Void = { try await ServerCall.runHandler($0) }
+        var chain: HandlerChain?
         for interceptor in interceptors.reversed() {
-            let next = chain
+            let next = chain ?? { try await $0.call.route.run($0.call, $0) }
             chain = { try await interceptor.intercept($0, next: next) }
         }
         self.chain = chain

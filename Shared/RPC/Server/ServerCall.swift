@@ -5,15 +5,19 @@ import NIOCore
 ///
 /// Unchecked Sendable: `requestHeaders`, `peer` and the other constants are immutable; all else is confined to the
 /// connection's event loop, where the handler's task runs too. Every entry checks, and hops when it must.
-final class ServerCall: StreamDelegate, @unchecked Sendable {
+final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     let requestHeaders: HeaderBlock
     let connection: HTTP2Connection
     var peer: String { connection.peer }
 
     private let stream: HTTP2Stream
     let route: ServiceRouter.Route
-    private let chain: @Sendable (ServerContext) async throws -> Void
+    /// The interceptors around the handler; nil: there are none.
+    private let chain: HandlerChain?
     private let deadline: Deadline?
+    /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
+    /// it what it waits for.
+    private let isDeadlineOfClient: Bool
     private let clientAcceptsGzip: Bool
     private var state: ServerCallState
     private(set) var loopCounters = CallCounters()
@@ -22,8 +26,8 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     private var initialMetadata = Metadata()
     private var trailingMetadata = Metadata()
     private var stagedResponse: [UInt8]?
-    private var task: Task<Void, Never>?
-    private var handlerDone = false
+    /// Runs the handler; nil before and after.
+    private var task: LoopTask?
     /// Bytes of the request that the connection's budget counts.
     private var held = 0
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
@@ -33,7 +37,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     init(
         request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
-        chain: @escaping @Sendable (ServerContext) async throws -> Void
+        chain: HandlerChain?
     ) {
         requestHeaders = headers
         self.connection = connection
@@ -47,8 +51,9 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         let isUnary = request.route.method.kind == .unary
         let timeout = request.timeout ?? (isUnary ? connection.limits.unaryTimeout : nil)
         deadline = timeout.map { Deadline.after($0) }
+        isDeadlineOfClient = request.timeout != nil
         // Beyond what the clock can say nobody waits.
-        if let timeout, let amount = TimeAmount(timeout) { stream.deadline = .now() + amount }
+        if let timeout, let amount = TimeAmount(timeout) { stream.deadline = connection.session.now + amount }
     }
 
     // MARK: From the stream
@@ -56,7 +61,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
     func received(headers: HeaderBlock, oversized: Bool) { apply(state.accepted()) }
     func received(trailers: HeaderBlock) {}
 
-    func received(data: [UInt8]) {
+    func received(data: UnsafeBufferPointer<UInt8>) {
         var credit = 0
         let action = state.received(data, credit: &credit)
         // Before it may be withheld: a message that is whole now frees its place.
@@ -72,7 +77,7 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         let change = now - held
         held = now
         let free = connection.inbound.changed(by: change, stream: stream.id, needsMore: state.isInsideMessage)
-        for (id, credit) in free { connection.session.streams[id]?.consume(credit) }
+        for (id, credit) in free { connection.session.stream(id)?.consume(credit) }
     }
 
     func receivedEnd() { apply(state.receivedEnd()) }
@@ -131,31 +136,39 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
 
     private func start() {
         connection.runningHandlers += 1
-        let context = ServerContext(deadline: deadline, call: self)
-        // Starts here and now, and resumes on this loop: no hop for a handler that does not wait.
-        let task = Task.immediate(executorPreference: connection.executor) { await self.run(context) }
-        guard !handlerDone else { return }
-        if ended != nil { task.cancel() }
-        self.task = task
+        // Runs as soon as everything that was read has been delivered, and resumes on this loop: no hop for a handler that
+        // does not wait.
+        connection.executor.start(self)
     }
 
-    private func run(_ context: ServerContext) async {
+    nonisolated(nonsending) func run(in task: LoopTask) async {
+        // Nobody is waiting for the work of a call that has ended meanwhile.
+        guard ended == nil else { return ended(handlerWith: nil) }
+        self.task = task
+        let context = ServerContext(deadline: deadline, call: self)
         do {
-            if let deadline {
-                try await Deadline.$current.withValue(deadline) { try await chain(context) }
+            if let deadline, isDeadlineOfClient {
+                try await Deadline.$current.withValue(deadline) { try await handle(context) }
             } else {
-                try await chain(context)
+                try await handle(context)
             }
-            onLoop { $0.finish(nil) }
+            ended(handlerWith: nil)
         } catch {
-            let status = Self.status(of: error)
-            onLoop { $0.finish(status) }
+            ended(handlerWith: Self.status(of: error))
         }
-        onLoop {
-            $0.connection.runningHandlers -= 1
-            $0.handlerDone = true
-            $0.task = nil
+    }
+
+    nonisolated(nonsending) private func handle(_ context: ServerContext) async throws {
+        if let chain { try await chain(context) } else { try await route.run(self, context) }
+    }
+
+    private func ended(handlerWith error: RPCError?) {
+        guard connection.eventLoop.inEventLoop else {
+            return connection.eventLoop.execute { self.ended(handlerWith: error) }
         }
+        finish(error)
+        connection.runningHandlers -= 1
+        task = nil
     }
 
     /// What a thrown error is told to the client as, where no interceptor has said it better.
@@ -163,11 +176,6 @@ final class ServerCall: StreamDelegate, @unchecked Sendable {
         if let error = error as? RPCError { return error }
         if error is CancellationError { return RPCError(code: .cancelled, message: "The call was cancelled.") }
         return RPCError(code: .unknown, message: "The server failed in an unexpected way.")
-    }
-
-    /// Calls the route's handler; the innermost link of the chain.
-    static func runHandler(_ context: ServerContext) async throws {
-        try await context.call.route.run(context.call, context)
     }
 
     private func onLoop(_ body: @escaping @Sendable (ServerCall) -> Void) {

@@ -43,7 +43,7 @@ struct ServerCallState: Sendable {
     }
 
     /// DATA came; `credit` is what the client may send anew at once.
-    mutating func received(_ data: [UInt8], credit: inout Int) -> InboundAction {
+    mutating func received(_ data: UnsafeBufferPointer<UInt8>, credit: inout Int) -> InboundAction {
         guard !isFinished, !inboundEnded else {
             credit = data.count
             return .nothing

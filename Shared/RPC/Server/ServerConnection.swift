@@ -1,11 +1,14 @@
 import HTTP2
 
+/// Interceptors and the handler they surround.
+typealias HandlerChain = @Sendable (ServerContext) async throws -> Void
+
 /// Turns the streams of a connection into calls.
 final class ServerConnection: ConnectionDelegate {
     private let router: ServiceRouter
-    private let chain: @Sendable (ServerContext) async throws -> Void
+    private let chain: HandlerChain?
 
-    init(router: ServiceRouter, chain: @escaping @Sendable (ServerContext) async throws -> Void) {
+    init(router: ServiceRouter, chain: HandlerChain?) {
         self.router = router
         self.chain = chain
     }
@@ -21,7 +24,7 @@ final class ServerConnection: ConnectionDelegate {
         }
         do {
             let request = try AcceptedRequest.check(
-                headers, oversized: oversized, router: router, limits: connection.limits)
+                headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
             stream.delegate = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, chain: chain)
         } catch {

@@ -17,12 +17,12 @@ public struct ServiceRouter: Sendable {
         package let index: Int
         /// Bytes of the path.
         let path: [UInt8]
-        let run: @Sendable (ServerCall, ServerContext) async throws -> Void
+        let run: Run
 
-        init(
-            method: MethodDescriptor, index: Int,
-            run: @escaping @Sendable (ServerCall, ServerContext) async throws -> Void
-        ) {
+        /// Does not hop: it is where the handler is to be.
+        typealias Run = nonisolated(nonsending) @Sendable (ServerCall, ServerContext) async throws -> Void
+
+        init(method: MethodDescriptor, index: Int, run: @escaping Run) {
             self.method = method
             self.index = index
             path = Array(method.path.utf8)
@@ -31,7 +31,7 @@ public struct ServiceRouter: Sendable {
     }
 
     package private(set) var routes: [Route] = []
-    private var byHash: [UInt64: [Int]] = [:]
+    private var table = RouteTable([])
 
     /// An empty router.
     public init() {}
@@ -93,32 +93,14 @@ public struct ServiceRouter: Sendable {
         }
     }
 
-    private mutating func add(
-        _ method: MethodDescriptor, run: @escaping @Sendable (ServerCall, ServerContext) async throws -> Void
-    ) {
-        let hash = PathHash.of(Array(method.path.utf8))
+    private mutating func add(_ method: MethodDescriptor, run: @escaping Route.Run) {
+        let route = Route(method: method, index: routes.count, run: run)
         precondition(
-            !(byHash[hash] ?? []).contains { routes[$0].method.path == method.path },
-            "\(method.path) is registered twice")
-        byHash[hash, default: []].append(routes.count)
-        routes.append(Route(method: method, index: routes.count, run: run))
+            route.path.withUnsafeBufferPointer({ self.route(path: $0) }) == nil, "\(method.path) is registered twice")
+        routes.append(route)
+        table = RouteTable(routes)
     }
 
     /// The route of a path: exact and case-sensitive (rule 22 of the wire list).
-    package func route(path: UnsafeBufferPointer<UInt8>) -> Route? {
-        guard let candidates = byHash[PathHash.of(path)] else { return nil }
-        for candidate in candidates where routes[candidate].path.withUnsafeBufferPointer({ $0.equals(path) }) {
-            return routes[candidate]
-        }
-        return nil
-    }
-}
-
-/// FNV-1a over the bytes of a path: no `String` is made to find a route.
-enum PathHash {
-    static func of(_ bytes: some Collection<UInt8>) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return hash
-    }
+    package func route(path: UnsafeBufferPointer<UInt8>) -> Route? { table.route(path: path) }
 }

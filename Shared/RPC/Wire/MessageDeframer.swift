@@ -39,7 +39,9 @@ struct MessageDeframer: Sendable {
 
     /// Takes bytes in; appends complete messages to `frames`. Returns the bytes to credit at once: those of a message that
     /// is still incomplete, which is bounded by the message limit and must be able to grow beyond the window.
-    mutating func push(_ data: [UInt8], into frames: inout FrameQueue) throws(Failure) -> Int {
+    mutating func push(
+        _ data: UnsafeBufferPointer<UInt8>, into frames: inout FrameQueue
+    ) throws(Failure) -> Int {
         var index = 0
         var messageStart = 0
         while true {

@@ -1,0 +1,56 @@
+import HTTP2
+
+/// What gRPC reads in a request's headers, found in one pass. Of a field that is there twice the first counts.
+struct RequestFields {
+    enum TimeoutField: Equatable {
+        case none
+        case after(Duration)
+        case malformed
+
+        var duration: Duration? { if case .after(let duration) = self { duration } else { nil } }
+    }
+
+    enum Encoding { case identity, gzip, unknown }
+
+    /// nil: there is no content-type.
+    private(set) var isGRPC: Bool?
+    private(set) var isPOST: Bool?
+    private(set) var route: ServiceRouter.Route?
+    private(set) var timeout = TimeoutField.none
+    private(set) var encoding = Encoding.identity
+    private(set) var encodings = 0
+    private(set) var acceptsGzip: Bool?
+    private var hasPath = false
+
+    init(_ headers: HeaderBlock, router: ServiceRouter) {
+        headers.visit { name, value in read(name, value, router: router) }
+    }
+
+    private mutating func read(
+        _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, router: ServiceRouter
+    ) {
+        if name.equals(":path") {
+            if !hasPath { route = router.route(path: value) }
+            hasPath = true
+        } else if name.equals(":method") {
+            isPOST = isPOST ?? value.equals("POST")
+        } else if name.equals("content-type") {
+            isGRPC = isGRPC ?? Headers.isGRPC(value)
+        } else if name.equals("grpc-timeout") {
+            if timeout == .none { timeout = Timeout.parse(value).map { .after($0) } ?? .malformed }
+        } else if name.equals("grpc-encoding") {
+            if encodings == 0 {
+                encoding = value.equals("gzip") ? .gzip : value.equals("identity") ? .identity : .unknown
+            }
+            encodings += 1
+        } else if name.equals("grpc-accept-encoding") {
+            acceptsGzip = acceptsGzip ?? Self.namesGzip(value)
+        }
+    }
+
+    private static func namesGzip(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        value.split(separator: UInt8(ascii: ",")).contains { part in
+            part.drop { $0 == UInt8(ascii: " ") }.starts(with: "gzip".utf8)
+        }
+    }
+}
