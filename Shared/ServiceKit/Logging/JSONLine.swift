@@ -55,27 +55,37 @@ package struct JSONLine: Sendable {
     }
 
     static func append(quoted text: String, to out: inout [UInt8]) {
+        var text = text
+        text.withUTF8 { append(quoted: $0, to: &out) }
+    }
+
+    private static func append(quoted text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
         // Nearly every text needs no escape and is copied as a whole.
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C || $0 == 0x7F }) else {
-            out.append(contentsOf: text.utf8)
-            out.append(UInt8(ascii: "\""))
-            return
-        }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                out.append(UInt8(ascii: "\\"))
-                out.append(byte)
-            case UInt8(ascii: "\n"): out.append(contentsOf: "\\n".utf8)
-            case 0..<0x20, 0x7F:
-                out.append(contentsOf: "\\u00".utf8)
-                for digit in [byte >> 4, byte & 0xF] {
-                    out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-                }
-            default: out.append(byte)
-            }
+        if text.contains(where: needsEscape) {
+            for byte in text { append(escaped: byte, to: &out) }
+        } else {
+            out.append(contentsOf: text)
         }
         out.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F
+    }
+
+    private static func append(escaped byte: UInt8, to out: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            out.append(UInt8(ascii: "\\"))
+            out.append(byte)
+        case UInt8(ascii: "\n"): out.append(contentsOf: "\\n".utf8)
+        case 0..<0x20, 0x7F:
+            out.append(contentsOf: "\\u00".utf8)
+            for digit in [byte >> 4, byte & 0xF] {
+                out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
+        default: out.append(byte)
+        }
     }
 }
