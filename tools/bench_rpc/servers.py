@@ -47,17 +47,20 @@ def is_fresh(product: Path, *sources: Path) -> bool:
     return product.exists() and all(product.stat().st_mtime > source.stat().st_mtime for source in sources)
 
 
+# As the images are built.
+RELEASE = ["swift", "build", "-c", "release", "--static-swift-stdlib"]
+
+
 def build_ours(skip: bool) -> Path:
     if not skip:
-        run(["swift", "build", "-c", "release", "--product", "bench-rpc-server"])
+        run([*RELEASE, "--product", "bench-rpc-server"])
     return Path(".build/release/bench-rpc-server").absolute()
 
 
 def build_grpc_swift(skip: bool) -> Path:
     scratch = Path(".build-grpc-swift")
     if not skip:
-        run(["swift", "build", "-c", "release", "--package-path", "Tests/Benchmarks/GRPCSwift", "--scratch-path",
-             scratch])
+        run([*RELEASE, "--package-path", "Tests/Benchmarks/GRPCSwift", "--scratch-path", scratch])
     program = scratch / "release/bench-grpc-swift"
     if not program.exists():
         raise Missing("not built; run without --skip-build")
