@@ -7,7 +7,7 @@ ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${SWIFT_IMAGE} AS build
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-        libnghttp2-dev libsqlite3-dev zlib1g-dev libcurl4-openssl-dev libprotobuf-c-dev pkg-config \
+        libnghttp2-dev libsqlite3-dev libpq-dev zlib1g-dev libcurl4-openssl-dev libprotobuf-c-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # Dependencies first: they change less often than our sources.
@@ -27,7 +27,7 @@ RUN mkdir -p /out/bin \
 FROM ${BASE_IMAGE}
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-        libnghttp2-14 libsqlite3-0 zlib1g libcurl4 ca-certificates tzdata \
+        libnghttp2-14 libsqlite3-0 libpq5 zlib1g libcurl4 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --create-home cdt \
     && install -d -o cdt -m 700 /run/cdt

@@ -72,6 +72,7 @@ let package = Package(
             name: "CNghttp2", path: "Shared/CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(
             name: "CSQLite", path: "Shared/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", path: "Shared/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CCurl", path: "Shared/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -103,7 +104,7 @@ let package = Package(
             path: "Shared/StubGenerator", swiftSettings: strict),
 
         // What every service stands on.
-        .target(name: "Storage", dependencies: ["CSQLite"], path: "Shared/Storage", swiftSettings: strict),
+        .target(name: "Storage", dependencies: ["CSQLite", "CLibpq"], path: "Shared/Storage", swiftSettings: strict),
         .target(
             name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging],
             path: "Shared/ChangeFeed",
@@ -132,8 +133,9 @@ let package = Package(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),
 
-            // Child processes and scratch folders for tests.
-            .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+            // Child processes, scratch folders and a PostgreSQL server for tests.
+            .target(
+                name: "TestSupport", dependencies: ["Storage", "CLibpq"], path: "Tests/Support", swiftSettings: strict),
             .executableTarget(
                 name: "bench-rpc-server",
                 dependencies: [

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Wakes those who wait for commits on a channel. In this process; on PostgreSQL it will be NOTIFY and LISTEN.
+/// Wakes those in this process who wait for commits on a channel. Other processes on the same PostgreSQL database tell
+/// of theirs by `PostgresAnnouncer`.
 final class CommitSignals: Sendable {
     private struct State {
         var listeners: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
@@ -13,6 +14,12 @@ final class CommitSignals: Sendable {
     func fire(_ channels: Set<String>) {
         guard !channels.isEmpty else { return }
         let listeners = state.withLock { state in channels.flatMap { state.listeners[$0, default: [:]].values } }
+        for listener in listeners { listener.yield() }
+    }
+
+    /// Something may have been missed: wakes everybody.
+    func fireAll() {
+        let listeners = state.withLock { $0.listeners.values.flatMap(\.values) }
         for listener in listeners { listener.yield() }
     }
 

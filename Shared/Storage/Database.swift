@@ -6,7 +6,8 @@ import Synchronization
 /// Three ways in, chosen by the store at each call:
 /// - `read`: short reads by key, on the caller's thread, never waiting for writers;
 /// - `readPooled`: lists, aggregates and exports, on a bounded pool of threads;
-/// - `write`: a transaction that is answered once it is durable, grouped with those of concurrent callers.
+/// - `write`: a transaction that is answered once it is durable. SQLite groups it with those of concurrent callers,
+///   PostgreSQL runs them beside each other as if they had come one after the other.
 package final class Database: Sendable {
     private let engine: any Engine
     private let pool: ConnectionPool
@@ -14,6 +15,7 @@ package final class Database: Sendable {
     private let writer: any WriteCoordinator
     private let signals: CommitSignals
     private let hasClosed = Atomic<Bool>(false)
+    private let closers = Mutex<[@Sendable () async -> Void]>([])
 
     package var dialect: Dialect { engine.dialect }
 
@@ -36,10 +38,14 @@ package final class Database: Sendable {
 
     private init(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) throws {
         let limits = configuration.limits
-        engine = try SQLiteEngine(location: configuration.location, limits: limits)
+        engine =
+            switch configuration.location {
+            case .postgres(let address): PostgresEngine(address: address, limits: limits)
+            case .sqlite, .temporary: try SQLiteEngine(location: configuration.location, limits: limits)
+            }
         let migrator = try engine.connect(.migrator)
         do {
-            try Migrator(sets: migrations).migrate(migrator, now: Date())
+            try Migrator(sets: engine.schema + migrations).migrate(migrator, now: Date())
         } catch {
             migrator.close()
             engine.dispose()
@@ -49,7 +55,7 @@ package final class Database: Sendable {
         pool = ConnectionPool(engine: engine, kept: limits.keptReadConnections)
         readers = ReaderThreads(name: "storage-reader", threads: limits.readerThreads, queue: limits.waitingReads)
         signals = CommitSignals()
-        writer = GroupCommitWriter(connection: try engine.connect(.writer), limits: limits, signals: signals)
+        writer = try engine.makeWriter(signals: signals)
     }
 
     deinit {
@@ -60,7 +66,7 @@ package final class Database: Sendable {
     }
 
     /// A short read on the caller's thread, in one consistent view. For point lookups and the like: it may run on an
-    /// event loop, so it must take microseconds.
+    /// event loop, so it must take microseconds. With PostgreSQL it holds the thread for a round trip to the server.
     package func read<T>(_ body: (ReadTransaction) throws -> T) throws -> T {
         try Self.read(from: pool, cancellation: nil, body)
     }
@@ -106,7 +112,9 @@ package final class Database: Sendable {
     /// while it waits gets `CancellationError` and has written nothing; once begun, the write is finished and answered.
     @discardableResult
     nonisolated(nonsending)
-        package func write<T: Sendable>(_ body: @escaping @Sendable (WriteTransaction) throws -> T) async throws -> T
+        package func write<T: Sendable>(
+            isolation: WriteIsolation = .serializable, _ body: @escaping @Sendable (WriteTransaction) throws -> T
+        ) async throws -> T
     {
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
@@ -117,7 +125,7 @@ package final class Database: Sendable {
                         return { continuation.resume(returning: value) }
                     },
                     fail: { continuation.resume(throwing: $0) },
-                    cancellation: flag, submitted: monotonicNanoseconds())
+                    cancellation: flag, isolation: isolation, submitted: monotonicNanoseconds())
                 do {
                     try writer.submit(request)
                 } catch {
@@ -146,9 +154,13 @@ package final class Database: Sendable {
         }
     }
 
+    /// Runs `body` when the database is told to close, while it still works: for what follows the database by itself.
+    package func beforeClosing(_ body: @escaping @Sendable () async -> Void) { closers.withLock { $0.append(body) } }
+
     /// Commits what waits, moves the log into the database and closes it. Later calls throw `StorageError.closed`.
     package func close() async {
         guard !hasClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        for closer in closers.withLock({ $0 }) { await closer() }
         signals.close()
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [engine, pool, readers, writer] in
@@ -172,6 +184,7 @@ package final class Database: Sendable {
         result.failedWrites = writes.failures
         result.largestGroup = writes.largestGroup
         result.regroupedWrites = writes.regrouped
+        result.retriedWrites = writes.retried
         result.refusedWrites = writes.refused
         result.waitingWrites = writes.waiting
         result.writeWait = .nanoseconds(writes.waitNanoseconds)

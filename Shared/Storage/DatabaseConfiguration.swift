@@ -5,6 +5,8 @@ package struct DatabaseConfiguration: Sendable {
     package enum Location: Sendable, Hashable {
         /// A file; it and its directory are made when they are missing.
         case sqlite(path: String)
+        /// A database on a PostgreSQL server: a `postgresql://` URL or libpq's `key=value` words. It holds one service.
+        case postgres(String)
         /// A file in a new temporary directory, which closing removes. For tests and tools.
         case temporary
     }
@@ -19,6 +21,10 @@ package struct DatabaseConfiguration: Sendable {
 
     package static func sqlite(path: String, limits: Limits = Limits()) -> DatabaseConfiguration {
         DatabaseConfiguration(location: .sqlite(path: path), limits: limits)
+    }
+
+    package static func postgres(_ address: String, limits: Limits = Limits()) -> DatabaseConfiguration {
+        DatabaseConfiguration(location: .postgres(address), limits: limits)
     }
 
     package static func temporary(limits: Limits = Limits()) -> DatabaseConfiguration {
@@ -41,6 +47,14 @@ package struct DatabaseConfiguration: Sendable {
         package var groupSize = 512
         /// No further write joins a group that has run for so long; the ones waiting come next.
         package var groupTime: Duration = .milliseconds(25)
+        /// PostgreSQL: threads that write, each with a connection; so many transactions run at once.
+        package var writerThreads = 8
+        /// PostgreSQL: how often a write is run again after conflicts with others before it is given up.
+        package var writeAttempts = 100
+        /// PostgreSQL: how long a write waits for a server that is gone, before it is answered that it is unavailable.
+        package var reconnectTime: Duration = .seconds(5)
+        /// PostgreSQL: how long the outcome of a commit is asked for after the connection broke in the middle of it.
+        package var outcomeTime: Duration = .seconds(30)
         /// How long a connection waits for a lock another process holds.
         package var busyTimeout: Duration = .seconds(5)
         /// Page cache of the writing connection, in KiB.

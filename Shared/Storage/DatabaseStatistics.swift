@@ -1,6 +1,6 @@
 /// Counters of a database since it was opened, for metrics.
 package struct DatabaseStatistics: Sendable, Hashable {
-    /// Durable commits; each is one sync of the disk.
+    /// Durable commits; on SQLite each is one sync of the disk, PostgreSQL shares syncs among its connections.
     package var commits = 0
     /// Writes answered, also those that failed.
     package var writes = 0
@@ -9,6 +9,8 @@ package struct DatabaseStatistics: Sendable, Hashable {
     package var largestGroup = 0
     /// Groups undone and run again because one of them threw.
     package var regroupedWrites = 0
+    /// Times a write was run again because it had met a concurrent one, or its connection had broken.
+    package var retriedWrites = 0
     /// Writes refused because too many were waiting.
     package var refusedWrites = 0
     /// Writes that wait now.

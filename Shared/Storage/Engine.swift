@@ -1,5 +1,5 @@
-// The seam between the SQL layer and an engine. Everything above it (transactions, pools, grouping, migrations) speaks
-// only these protocols; SQLite is behind them today, PostgreSQL through libpq has its place beside it.
+// The seam between the SQL layer and its engines, SQLite and PostgreSQL. Everything above it (transactions, pools,
+// migrations) speaks only these protocols.
 
 /// The dialect of the engine behind a transaction, for the few statements that cannot be written in the common subset.
 package enum Dialect: Sendable {
@@ -10,7 +10,11 @@ package enum Dialect: Sendable {
 /// Opens connections to one database.
 protocol Engine: Sendable {
     var dialect: Dialect { get }
+    /// What the engine itself keeps in the database.
+    var schema: [MigrationSet] { get }
     func connect(_ role: ConnectionRole) throws -> any EngineConnection
+    /// Starts what commits writes and tells of the commits; called once, when the schema is up to date.
+    func makeWriter(signals: CommitSignals) throws -> any WriteCoordinator
     /// Writes a consistent copy of the database to a new file, while others read and write. Blocks.
     func backup(to path: String) throws
     /// Called once, when all connections are closed.
@@ -32,6 +36,8 @@ protocol EngineConnection: AnyObject, Sendable {
     var statistics: StatementStatistics { get }
     /// False after the engine itself has rolled back, as SQLite does when the disk is full.
     var isInTransaction: Bool { get }
+    /// False for a connection that must not be kept for others.
+    var isUsable: Bool { get }
 
     /// A statement ready to be bound, a kept one if there is one that is not in use.
     func statement(_ sql: String) throws -> any EngineStatement
@@ -41,19 +47,30 @@ protocol EngineConnection: AnyObject, Sendable {
     func commit() throws
     /// Ends the transaction, if there is one, without keeping anything.
     func rollback()
-    func savepoint() throws
-    func releaseSavepoint() throws
-    func rollbackToSavepoint() throws
 
     /// Runs several statements that return nothing.
     func run(script: String) throws
     /// What a migrator must know before it commits: broken references, as text; nil if there are none.
     func brokenReference() throws -> String?
-    /// Makes the log part of the database and cuts it, as far as readers allow.
-    func checkpoint()
     /// Stops what the connection is doing. The only call allowed from another thread.
     func interrupt()
     func close()
+}
+
+/// A connection whose transaction several requests share.
+protocol GroupingConnection: EngineConnection {
+    func savepoint() throws
+    func releaseSavepoint() throws
+    func rollbackToSavepoint() throws
+    /// Makes the log part of the database and cuts it, as far as readers allow.
+    func checkpoint()
+}
+
+/// How many of a statement's rows will be looked at.
+enum RowDemand: Sendable {
+    case all
+    /// Perhaps not all, or too many to be held at once.
+    case some
 }
 
 /// A prepared statement; used by one thread at a time.
@@ -63,16 +80,19 @@ protocol EngineStatement: AnyObject {
     var generation: UInt64 { get }
     var columnCount: Int { get }
 
-    func bind(_ values: [SQLValue]) throws
+    func bind(_ values: [SQLValue], rows demand: RowDemand) throws
     /// True: a row is there. False: done.
     func step() throws -> Bool
+    /// Runs the statement for its effect. The engine may put it off until the next statement or the commit, and an error
+    /// then comes there.
+    func runLater() throws
     /// Rows the statement has inserted, updated or deleted, when it is done.
     var changes: Int { get }
     /// Ends the use of the statement: its rows and the values bound are forgotten.
     func finish()
 
     func columnName(_ index: Int) -> String
-    func type(_ index: Int) -> SQLType
+    func type(_ index: Int) throws -> SQLType
     func integer(_ index: Int) -> Int64
     func real(_ index: Int) -> Double
     /// Nil if the bytes are not UTF-8.

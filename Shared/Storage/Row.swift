@@ -84,7 +84,7 @@ package struct Row {
             throw StorageError.misuse(
                 "column \(index) does not exist; the statement has \(statement.columnCount): \(statement.sql)")
         }
-        return statement.type(index)
+        return try statement.type(index)
     }
 
     private func mismatch(_ index: Int, _ expected: SQLType, _ found: SQLType) -> StorageError {

@@ -18,8 +18,10 @@ package enum StorageError: Error, Sendable, Hashable {
     case column(ColumnMismatch)
     /// The statement, its bindings or the use of a transaction is wrong: an error in the program.
     case misuse(String)
-    /// The file or its directory cannot be opened, read or written.
+    /// The file or its directory cannot be opened, read or written; or the server cannot be reached or refuses to serve.
     case unavailable(String)
+    /// The connection broke while a write was being committed, and whether it was cannot be learned.
+    case unknownOutcome(String)
     /// The database was closed.
     case closed
     /// Anything else the engine reported.
@@ -74,6 +76,8 @@ extension StorageError: CustomStringConvertible {
                 + "in: \(mismatch.statement)"
         case .misuse(let message): message
         case .unavailable(let message): "the database cannot be used: \(message)"
+        case .unknownOutcome(let message):
+            "the database was lost while it committed, so the write may or may not have been kept: \(message)"
         case .closed: "the database is closed"
         case .engine(let code, let message): "database error \(code): \(message)"
         }

@@ -17,7 +17,9 @@ package class ReadTransaction {
     /// All rows, each turned into a value.
     package func query<T>(_ sql: String, _ bindings: [SQLValue] = [], _ row: (Row) throws -> T) throws -> [T] {
         var result: [T] = []
-        try forEach(sql, bindings) { result.append(try row($0)) }
+        try withStatement(sql, bindings) { statement in
+            while try step(statement) { result.append(try row(Row(statement))) }
+        }
         return result
     }
 
@@ -31,14 +33,14 @@ package class ReadTransaction {
 
     /// Calls `row` for each row, without keeping any.
     package func forEach(_ sql: String, _ bindings: [SQLValue] = [], _ row: (Row) throws -> Void) throws {
-        try withStatement(sql, bindings) { statement in
+        try withStatement(sql, bindings, rows: .some) { statement in
             while try step(statement) { try row(Row(statement)) }
         }
     }
 
     /// Calls `row` for each row until it returns false.
     package func scan(_ sql: String, _ bindings: [SQLValue] = [], while row: (Row) throws -> Bool) throws {
-        try withStatement(sql, bindings) { statement in
+        try withStatement(sql, bindings, rows: .some) { statement in
             while try step(statement), try row(Row(statement)) {}
         }
     }
@@ -56,9 +58,10 @@ package class ReadTransaction {
         try queryOne(sql, bindings) { _ in true } ?? false
     }
 
-    final func withStatement<T>(_ sql: String, _ bindings: [SQLValue], _ body: (any EngineStatement) throws -> T) throws
-        -> T
-    {
+    final func withStatement<T>(
+        _ sql: String, _ bindings: [SQLValue], rows demand: RowDemand = .all,
+        _ body: (any EngineStatement) throws -> T
+    ) throws -> T {
         guard isOpen else { throw StorageError.misuse("a transaction was used after it had ended, for: \(sql)") }
         if let failure { throw failure }
         if let cancellation, cancellation.isSet { throw CancellationError() }
@@ -70,13 +73,22 @@ package class ReadTransaction {
             throw error
         }
         defer { statement.finish() }
-        try statement.bind(bindings)
+        try statement.bind(bindings, rows: demand)
         return try body(statement)
     }
 
     final func step(_ statement: any EngineStatement) throws -> Bool {
         do {
             return try statement.step()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    fileprivate func runLater(_ statement: any EngineStatement) throws {
+        do {
+            try statement.runLater()
         } catch {
             failure = error
             throw error
@@ -103,6 +115,12 @@ package final class WriteTransaction: ReadTransaction {
             while try step(statement) {}
             return statement.changes
         }
+    }
+
+    /// Runs a statement of whose effect nothing is asked. PostgreSQL is sent it without waiting for the answer, so many
+    /// of them cost little more than one; an error then comes with a later statement or the commit, and undoes all.
+    package func executeLater(_ sql: String, _ bindings: [SQLValue] = []) throws {
+        try withStatement(sql, bindings) { try runLater($0) }
     }
 
     /// Runs `effect` once the transaction is durable, before its caller is answered; never if it is undone.

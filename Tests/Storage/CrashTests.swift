@@ -14,7 +14,10 @@ import Testing
                 let delay = Int.random(in: 5...150)
                 await #expect(processExitsWith: .signal(SIGKILL)) {
                     [path = path as String, journal = journal as String, round = round as Int, delay = delay as Int] in
-                    try await writeUntilKilled(path: path, journal: journal, round: round, after: delay)
+                    var limits = DatabaseConfiguration.Limits()
+                    limits.checkpointPages = 8  // often, so that some die in the middle of one
+                    try await writeUntilKilled(
+                        .sqlite(path: path, limits: limits), journal: journal, round: round, after: delay)
                 }
                 let survivor = try await Database.open(.sqlite(path: path), migrations: [notes])
                 let kept = Set(try survivor.ids())
@@ -32,10 +35,9 @@ import Testing
 }
 
 /// Runs in a process of its own: eight writers, each of which notes in `journal` what was acknowledged.
-private func writeUntilKilled(path: String, journal: String, round: Int, after milliseconds: Int) async throws {
-    var limits = DatabaseConfiguration.Limits()
-    limits.checkpointPages = 8  // often, so that some die in the middle of one
-    let database = try await Database.open(.sqlite(path: path, limits: limits), migrations: [notes])
+func writeUntilKilled(_ place: DatabaseConfiguration, journal: String, round: Int, after milliseconds: Int) async throws
+{
+    let database = try await Database.open(place, migrations: [notes])
     let descriptor = open(journal, O_WRONLY | O_APPEND)
     precondition(descriptor >= 0)
     Thread.detachNewThread {

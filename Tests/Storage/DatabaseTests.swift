@@ -4,7 +4,7 @@ import Testing
 
 @testable import Storage
 
-@Suite struct DatabaseTests {
+@Suite(.onBothEngines) struct DatabaseTests {
     @Test func whatIsWrittenIsRead() async throws {
         try await withDatabase { database in
             try await database.add(1, "một")
@@ -66,69 +66,115 @@ import Testing
     }
 
     @Test func closingKeepsEverythingAndEndsTheDatabase() async throws {
-        try await withDirectory { directory in
-            let path = directory.appendingPathComponent("a/b/store.sqlite").path
-            let database = try await Database.open(.sqlite(path: path), migrations: [notes])
-            async let first: Void = database.add(1, "a")
-            async let second: Void = database.add(2, "b")
-            _ = try await (first, second)
-            await database.close()
-            await database.close()
-            #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
-            #expect(throws: StorageError.closed) { try database.ids() }
-            await #expect(throws: StorageError.closed) { try await database.add(3, "c") }
-            await #expect(throws: StorageError.closed) { try await database.readPooled { _ in } }
+        let place = try TestDatabase.fresh()
+        let database = try await Database.open(place, migrations: [notes])
+        async let first: Void = database.add(1, "a")
+        async let second: Void = database.add(2, "b")
+        _ = try await (first, second)
+        await database.close()
+        await database.close()
+        #expect(throws: StorageError.closed) { try database.ids() }
+        await #expect(throws: StorageError.closed) { try await database.add(3, "c") }
+        await #expect(throws: StorageError.closed) { try await database.readPooled { _ in } }
 
-            let again = try await Database.open(.sqlite(path: path), migrations: [notes])
-            #expect(try again.ids() == [1, 2])
-            await again.close()
+        let again = try await Database.open(place, migrations: [notes])
+        #expect(try again.ids() == [1, 2])
+        await again.close()
+    }
+
+    /// Text is ordered by its bytes, whatever the server's locale.
+    @Test func bothEnginesOrderAndCompareAlike() async throws {
+        try await withDatabase { database in
+            let texts = [
+                "á", "a", "Z", "z", "a b", "ab", "-", "Đ", "đ", "_", "", "ß", "ss", "10", "9", "e\u{301}", "é",
+            ]
+            for (id, text) in texts.enumerated() { try await database.add(id, text) }
+            let expected = texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            let sorted = try database.read { try $0.query("SELECT body FROM notes ORDER BY body") { try $0.text(0) } }
+            #expect(sorted == expected)
+            let greater = try database.read { tx in
+                try tx.query("SELECT body FROM notes WHERE body > ? ORDER BY body", ["ab"]) { try $0.text(0) }
+            }
+            #expect(greater == expected.filter { "ab".utf8.lexicographicallyPrecedes($0.utf8) })
+            let largest = try database.read { try $0.queryOne("SELECT max(body) FROM notes") { try $0.text(0) } }
+            #expect(largest == expected.last)
+            let reached = try database.read { tx in
+                try tx.query(
+                    """
+                    WITH RECURSIVE r (body) AS (SELECT ? UNION SELECT n.body FROM notes n JOIN r ON n.body > r.body)
+                    SELECT body FROM r ORDER BY body
+                    """, ["Z"]
+                ) { try $0.text(0) }
+            }
+            #expect(reached == expected.filter { !$0.utf8.lexicographicallyPrecedes("Z".utf8) })
         }
     }
 
-    @Test func aBackupIsTheDatabaseAtOneMoment() async throws {
-        try await withDirectory { directory in
-            let path = directory.appendingPathComponent("store.sqlite").path
-            let target = directory.appendingPathComponent("backups/today.sqlite").path
-            let database = try await Database.open(.sqlite(path: path), migrations: [notes])
-            for id in 1...50 { try await database.add(id, "\(id)") }
-            // Each write adds two rows, so a copy with an odd number would be torn.
-            let writing = Task {
-                for id in stride(from: 100, to: 100_000, by: 2) where !Task.isCancelled {
-                    try await database.write { tx in
-                        for id in [id, id + 1] {
-                            try tx.execute("INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), "n\(id)"])
+    @Test func upsertsTellWhatTheyChanged() async throws {
+        try await withDatabase { database in
+            let upsert = """
+                INSERT INTO notes (id, body, size) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET size = excluded.size
+                WHERE excluded.size > notes.size RETURNING size
+                """
+            let changes = try await database.write { tx in
+                try [(1, 5), (1, 3), (1, 9), (2, 1)].map { (id: Int, size: Int) in
+                    try tx.queryOne(upsert, [SQLValue(id), SQLValue("\(id)"), SQLValue(size)]) { try $0.int(0) }
+                }
+            }
+            #expect(changes == [5, nil, 9, 1])
+            let count = try await database.write { tx in
+                try tx.execute("UPDATE notes SET size = size + ? WHERE size > ?", [1, 0])
+            }
+            #expect(count == 2)
+        }
+    }
+
+    @Test func longResultsAreReadPieceByPiece() async throws {
+        try await withDatabase { database in
+            try await database.write { tx in
+                for id in 0..<1_500 {
+                    try tx.executeLater(
+                        "INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue("\(id)")])
+                }
+            }
+            let sql = "SELECT id FROM notes WHERE id >= ? ORDER BY id"
+            var all: [Int] = []
+            var firstOfEach: [Int] = []
+            try database.read { tx in
+                try tx.forEach(sql, [0]) { row in
+                    let id = try row.int(0)
+                    all.append(id)
+                    // Another, and the same statement, while this one runs.
+                    if id % 500 == 0 {
+                        try tx.scan(sql, [SQLValue(id)]) { row in
+                            firstOfEach.append(try row.int(0))
+                            return false
                         }
                     }
                 }
+                #expect(try tx.count("SELECT count(*) FROM notes") == 1_500)
             }
-            try await database.backup(to: target)
-            writing.cancel()
-            _ = await writing.result
-            let copy = try await Database.open(.sqlite(path: target), migrations: [notes])
-            let ids = try copy.ids()
-            #expect(ids.count >= 50 && ids.count.isMultiple(of: 2))
-            #expect(ids == Array(try database.ids().prefix(ids.count)))
-            await copy.close()
-            let error = await #expect(throws: StorageError.self) { try await database.backup(to: target) }
-            #expect(error?.description.contains("does not overwrite") == true)
-            await database.close()
-            await #expect(throws: StorageError.closed) { try await database.backup(to: target + "2") }
+            #expect(all == Array(0..<1_500))
+            #expect(firstOfEach == [0, 500, 1_000])
+            // A closure that throws in the middle leaves a connection that works.
+            #expect(throws: Refused.self) {
+                try database.read { tx in try tx.forEach(sql, [0]) { if try $0.int(0) == 700 { throw Refused() } } }
+            }
+            #expect(try database.ids().count == 1_500)
         }
     }
 
     @Test func aDatabaseThatIsDroppedFinishesWhatWaits() async throws {
-        try await withDirectory { directory in
-            let file = DatabaseConfiguration.sqlite(path: directory.appendingPathComponent("store.sqlite").path)
-            var database: Database? = try await Database.open(file, migrations: [notes])
-            weak let dropped = database
-            try await database?.add(1, "a")
-            database = nil
-            try await eventually { dropped == nil }
-            let again = try await Database.open(file, migrations: [notes])
-            try await again.add(2, "b")
-            #expect(try again.ids() == [1, 2])
-            await again.close()
-        }
+        let place = try TestDatabase.fresh()
+        var database: Database? = try await Database.open(place, migrations: [notes])
+        weak let dropped = database
+        try await database?.add(1, "a")
+        database = nil
+        try await eventually { dropped == nil }
+        let again = try await Database.open(place, migrations: [notes])
+        try await again.add(2, "b")
+        #expect(try again.ids() == [1, 2])
+        await again.close()
     }
 
     @Test func aCancelledReadStopsItsStatement() async throws {

@@ -185,26 +185,6 @@ import Testing
                 == ConstraintViolation(kind: kind, table: table, columns: columns, name: name, message: message))
     }
 
-    @Test func theEngineReallySpeaksLikeThat() async throws {
-        try await withDatabase { database in
-            let cases: [(String, ConstraintViolation.Kind)] = [
-                ("INSERT INTO notes (id, body) VALUES (1, NULL)", .notNull),
-                ("INSERT INTO notes (id, body, size) VALUES (1, 'x', -1)", .check),
-                ("INSERT INTO tags (note, tag) VALUES (1, 'x'), (1, 'x')", .primaryKey),
-            ]
-            for (sql, kind) in cases {
-                let error = await #expect(throws: StorageError.self) {
-                    try await database.write { try $0.execute(sql) }
-                }
-                guard case .constraint(let violation) = error else {
-                    Issue.record("\(String(describing: error))")
-                    continue
-                }
-                #expect(violation.kind == kind)
-            }
-        }
-    }
-
     /// A crash keeps what the disk has: the database file and its log, as they are at some moment. The log is copied
     /// while writers run, so that the copy ends anywhere, also inside a commit.
     @Test func acknowledgedWritesSurviveACrash() async throws {

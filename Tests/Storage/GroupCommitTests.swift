@@ -137,19 +137,6 @@ import Testing
         }
     }
 
-    @Test func aSwallowedFailureIsStillAFailure() async throws {
-        try await withDatabase { database in
-            try await database.add(1, "a")
-            await #expect(throws: StorageError.self) {
-                try await database.write { tx in
-                    try tx.execute("INSERT INTO notes (id, body) VALUES (2, 'b')")
-                    _ = try? tx.execute("INSERT INTO notes (id, body) VALUES (1, 'c')")
-                }
-            }
-            #expect(try database.ids() == [1])
-        }
-    }
-
     @Test func effectsFollowTheCommitOnceAndPrecedeTheAnswer() async throws {
         try await withDatabase { database in
             let effects = Counter()
@@ -178,63 +165,6 @@ import Testing
             await #expect(throws: Refused.self) { try await bad.value }
             #expect(try await good.value == 1)
             #expect(effects.value == 1)
-        }
-    }
-
-    @Test func aWriteCancelledWhileItWaitsWritesNothing() async throws {
-        try await withDatabase { database in
-            let gate = Gate()
-            let holding = try await holdWriter(database, gate)
-            let cancelled = Task { try await database.add(1, "a") }
-            let other = Task { try await database.add(2, "b") }
-            try await eventually { database.statistics.waitingWrites == 2 }
-            cancelled.cancel()
-            gate.open()
-            try await holding.value
-            await #expect(throws: CancellationError.self) { try await cancelled.value }
-            try await other.value
-            #expect(try database.ids() == [2])
-        }
-    }
-
-    @Test func tooManyWaitingWritesAreRefused() async throws {
-        var limits = DatabaseConfiguration.Limits()
-        limits.waitingWrites = 2
-        try await withDatabase(limits) { database in
-            let gate = Gate()
-            let holding = try await holdWriter(database, gate)
-            let waiting = (1...2).map { id in Task { try await database.add(id, "\(id)") } }
-            try await eventually { database.statistics.waitingWrites == 2 }
-            await #expect(throws: StorageError.overloaded("2 writes are waiting; the limit is 2")) {
-                try await database.add(3, "c")
-            }
-            gate.open()
-            try await holding.value
-            for write in waiting { try await write.value }
-            #expect(database.statistics.refusedWrites == 1)
-            #expect(try database.ids() == [1, 2])
-        }
-    }
-
-    /// Of many concurrent joins for the last seat exactly one succeeds; a refusal is a value and undoes nobody.
-    @Test func theLastSeatIsGivenOnce() async throws {
-        try await withDatabase { database in
-            let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for id in 1...200 {
-                    group.addTask {
-                        try await database.write { tx in
-                            guard try tx.count("SELECT count(*) FROM notes") < 1 else { return false }
-                            try tx.execute(
-                                "INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue("\(id)")])
-                            return true
-                        }
-                    }
-                }
-                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
-            }
-            #expect(granted == 1)
-            #expect(try database.ids().count == 1)
-            #expect(database.statistics.regroupedWrites == 0)
         }
     }
 }

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Storage
 
-@Suite struct StatementCacheTests {
+@Suite(.onBothEngines) struct StatementCacheTests {
     @Test(arguments: ["", "        /* a text that is not short */"])
     func theLeastRecentlyUsedStatementGoes(comment: String) async throws {
         var limits = DatabaseConfiguration.Limits()

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Storage
@@ -22,7 +23,7 @@ func withDatabase<T>(
     _ limits: DatabaseConfiguration.Limits = .init(), migrations: [Migration] = [notes],
     _ body: (Database) async throws -> T
 ) async throws -> T {
-    let database = try await Database.open(.temporary(limits: limits), migrations: migrations)
+    let database = try await Database.open(try TestDatabase.fresh(limits: limits), migrations: migrations)
     do {
         let result = try await body(database)
         await database.close()

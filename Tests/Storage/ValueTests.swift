@@ -1,11 +1,12 @@
+import TestSupport
 import Testing
 
 @testable import Storage
 
-@Suite struct ValueTests {
+@Suite(.onBothEngines) struct ValueTests {
     @Test(arguments: [
         SQLValue.null, .integer(0), .integer(.min), .integer(.max), .real(0.5), .real(-.infinity), .text(""),
-        .text("Tổ công nghệ số cộng đồng"), .text("a\u{0}b"), .text("de\u{301}"), .blob([]), .blob([0, 255, 0]),
+        .text("Tổ công nghệ số cộng đồng"), .text("de\u{301}"), .blob([]), .blob([0, 255, 0]),
         .blob(Array(repeating: 7, count: 100_000)),
     ])
     func valuesComeBackAsTheyWent(value: SQLValue) async throws {
@@ -36,6 +37,27 @@ import Testing
                     return row.count
                 }
                 #expect(row == 6)
+            }
+        }
+    }
+
+    /// PostgreSQL gives sums and truths types of their own.
+    @Test func whatIsComputedIsAnIntegerOnBothEngines() async throws {
+        let values: [(String, SQLValue)] = [
+            ("sum(id)", .integer(3_000_000_000_000_000_003)), ("sum(-id)", .integer(-3_000_000_000_000_000_003)),
+            ("count(*)", .integer(3)), ("sum(id) > 5", .integer(1)), ("max(id) = 0", .integer(0)),
+            ("sum(size)", .null), ("max(body)", .text("c")), ("avg(id % 10)", .real(1)), ("sum(0)", .integer(0)),
+            ("sum(10000 * (id % 10))", .integer(30_000)), ("CAST(count(*) AS REAL) / 2", .real(1.5)),
+            ("length(max(body))", .integer(1)), ("EXISTS (SELECT 1 FROM notes WHERE id = 7)", .integer(0)),
+            ("x'00ff'", .blob([0, 255])), ("'?'", .text("?")), ("7 / 2", .integer(3)), ("NULL", .null),
+        ]
+        try await withDatabase { database in
+            for (index, id) in [1_000_000_000_000_000_000, 2_000_000_000_000_000_001, 2].enumerated() {
+                try await database.add(id, ["a", "b", "c"][index])
+            }
+            for (expression, expected) in values {
+                let value = try database.read { try $0.queryOne("SELECT \(expression) FROM notes") { try $0.value(0) } }
+                #expect(value == expected, "\(expression)")
             }
         }
     }
@@ -71,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("SELECT 2", "0 or 1"), ("SELECT 3000000000", "a 32-bit INTEGER"), ("SELECT CAST(x'ff' AS TEXT)", "UTF-8"),
+        ("SELECT 2", "0 or 1"), ("SELECT 3000000000", "a 32-bit INTEGER"),
     ])
     func valuesOutOfRangeAreRefused(sql: String, expected: String) async throws {
         try await withDatabase { database in
@@ -80,7 +102,6 @@ import Testing
                     try tx.queryOne(sql) { row in
                         switch expected {
                         case "0 or 1": _ = try row.bool(0)
-                        case "UTF-8": _ = try row.text(0)
                         default: _ = try row.int32(0)
                         }
                     }

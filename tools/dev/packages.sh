@@ -4,10 +4,11 @@
 build_packages=(
     libnghttp2-dev        # HTTP/2 framing (Shared/HTTP2)
     libsqlite3-dev        # the embedded database (Shared/Storage)
+    libpq-dev             # PostgreSQL's client (Shared/Storage)
     zlib1g-dev            # gzip of messages (Shared/RPC)
     libcurl4-openssl-dev  # SMTP and HTTPS out (Services/Notification)
     libprotobuf-c-dev     # messages for C (Shared/CMessages)
-    pkg-config            # finds the five above
+    pkg-config            # finds the six above
     python3-venv          # .local/venv: the mail catcher of ./dev run, the Python client and buf of the tests
 )
 generate_packages=(
@@ -27,6 +28,7 @@ rpc_bench_packages=(
 test_packages=(
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services
+    postgresql            # the tests of storage start a server of their own
     openssl               # certificates for the tests of TLS
 )
 

@@ -41,6 +41,14 @@ extension ServiceError {
                 .dataLoss, reason: "STORAGE_DAMAGED",
                 "the service's database is damaged; its operator must restore it from a backup",
                 vi: "cơ sở dữ liệu của dịch vụ bị hỏng; người vận hành cần khôi phục từ bản sao lưu")
+        case .unknownOutcome:
+            self.init(
+                .unknown, reason: "OUTCOME_UNKNOWN",
+                "the service lost its database while it stored the change, which may or may not have been kept; read the "
+                    + "resource, or repeat the request with the same request_id",
+                vi:
+                    "dịch vụ mất kết nối cơ sở dữ liệu khi đang lưu, chưa rõ thay đổi đã được lưu hay chưa; hãy đọc lại "
+                    + "dữ liệu, hoặc gửi lại yêu cầu với cùng request_id")
         case .newerSchema, .migration, .column, .misuse, .engine: return nil
         }
     }

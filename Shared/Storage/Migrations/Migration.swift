@@ -1,5 +1,5 @@
 /// One step of a schema, in the common SQL subset: `?` placeholders do not occur, dates are TEXT, money is BIGINT,
-/// bytes are BLOB (PostgreSQL's engine will read BYTEA), and ids are given by the program, never by the database.
+/// bytes are BLOB (on PostgreSQL BYTEA), and ids are given by the program, never by the database.
 package struct Migration: Sendable, Hashable {
     /// 1, 2, 3 … within its set.
     package var version: Int

@@ -42,7 +42,7 @@ final class ConnectionPool: Sendable {
 
     func checkIn(_ connection: any EngineConnection) {
         let keep = state.withLock { state in
-            guard !state.isClosed, state.idle.count < kept else {
+            guard !state.isClosed, state.idle.count < kept, connection.isUsable else {
                 state.open -= 1
                 state.past.add(connection.statistics)
                 return false

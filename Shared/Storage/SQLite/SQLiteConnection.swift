@@ -1,14 +1,14 @@
 import CSQLite
 
 /// A connection to a SQLite file.
-final class SQLiteConnection: EngineConnection, @unchecked Sendable {
+final class SQLiteConnection: GroupingConnection, @unchecked Sendable {
     // Sendable: whoever holds a connection has it alone. Read connections are handed out and taken back under the lock
     // of `ConnectionPool`, the writer's stays on its thread. `interrupt` alone may be called by others, and SQLite
     // allows that while the connection is open, which `CancellationFlag` ensures by its lock.
 
     let dialect = Dialect.sqlite
     private let handle: OpaquePointer
-    private var cache: StatementCache
+    private var cache: StatementCache<SQLiteStatement>
     private var isClosed = false
 
     /// The statements that bound transactions, by `Control`; outside the cache, where each would cost a look-up.
@@ -73,6 +73,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
 
     var statistics: StatementStatistics { cache.statistics }
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+    var isUsable: Bool { true }
 
     func statement(_ sql: String) throws -> any EngineStatement {
         if let kept = cache.take(sql) { return kept }
@@ -113,7 +114,7 @@ final class SQLiteConnection: EngineConnection, @unchecked Sendable {
 
     func vacuum(into path: String) throws {
         let statement = try SQLiteStatement(sql: "VACUUM INTO ?", database: handle)
-        try statement.bind([.text(path)])
+        try statement.bind([.text(path)], rows: .all)
         _ = try statement.step()
     }
 

@@ -27,6 +27,8 @@ final class SQLiteEngine: Engine {
             temporaryDirectory = nil
             try Self.makeDirectory(of: path)
             try Self.makeFile(path)
+        case .postgres:
+            throw StorageError.misuse("the address of a PostgreSQL database is no file")
         case .temporary:
             let directory = FileManager.default.temporaryDirectory
                 .appendingPathComponent("cdt-\(UUID().uuidString.lowercased())", isDirectory: true)
@@ -53,6 +55,14 @@ final class SQLiteEngine: Engine {
             throw StorageError.unavailable("\(path) cannot be opened: \(String(cString: strerror(errno)))")
         }
         Foundation.close(descriptor)
+    }
+
+    let schema: [MigrationSet] = []
+
+    func makeWriter(signals: CommitSignals) throws -> any WriteCoordinator {
+        GroupCommitWriter(
+            connection: try SQLiteConnection(path: path, role: .writer, limits: limits), limits: limits,
+            signals: signals)
     }
 
     func connect(_ role: ConnectionRole) throws -> any EngineConnection {

@@ -2,7 +2,7 @@ import CSQLite
 import Foundation
 
 /// A statement compiled by SQLite.
-final class SQLiteStatement: EngineStatement {
+final class SQLiteStatement: EngineStatement, KeptStatement {
     let sql: String
     private(set) var generation: UInt64 = 0
     /// Kept by `StatementCache`.
@@ -48,7 +48,7 @@ final class SQLiteStatement: EngineStatement {
 
     deinit { sqlite3_finalize(handle) }
 
-    func bind(_ values: [SQLValue]) throws {
+    func bind(_ values: [SQLValue], rows demand: RowDemand) throws {
         guard values.count == parameterCount else {
             throw StorageError.misuse(
                 "the statement has \(parameterCount) placeholders and was given \(values.count) values: \(sql)")
@@ -90,6 +90,9 @@ final class SQLiteStatement: EngineStatement {
         case let code: throw SQLiteErrors.error(code: code, handle: database, context: sql)
         }
     }
+
+    /// At once: to put it off would gain nothing.
+    func runLater() throws { while try step() {} }
 
     var changes: Int { Int(sqlite3_changes64(database)) }
 

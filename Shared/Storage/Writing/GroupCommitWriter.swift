@@ -18,7 +18,7 @@ final class GroupCommitWriter: WriteCoordinator {
     private let signals: CommitSignals
 
     /// Takes the connection over; nobody else may use it any more.
-    init(connection: any EngineConnection, limits: DatabaseConfiguration.Limits, signals: CommitSignals) {
+    init(connection: any GroupingConnection, limits: DatabaseConfiguration.Limits, signals: CommitSignals) {
         self.limits = limits
         self.signals = signals
         let thread = Thread { [self] in
@@ -83,7 +83,7 @@ final class GroupCommitWriter: WriteCoordinator {
 /// What the writer's thread does, and what only it touches.
 private struct WriterLoop {
     let writer: GroupCommitWriter
-    let connection: any EngineConnection
+    let connection: any GroupingConnection
     /// Taken from the queue and not yet run; the last one is the next.
     var backlog: [WriteRequest] = []
 
@@ -100,7 +100,7 @@ private struct WriterLoop {
         case failure(any Error)
     }
 
-    init(writer: GroupCommitWriter, connection: any EngineConnection) {
+    init(writer: GroupCommitWriter, connection: any GroupingConnection) {
         self.writer = writer
         self.connection = connection
     }
@@ -243,6 +243,8 @@ private struct WriterLoop {
             channels.formUnion(item.channels)
             if case .failure = item.outcome { failures += 1 }
         }
+        // Before the answers: who has one finds that those who wait for the commit have been told.
+        writer.wake(channels)
         writer.record {
             $0.writes += done.count
             $0.failures += failures
@@ -253,6 +255,5 @@ private struct WriterLoop {
             case .failure(let error): item.request.fail(error)
             }
         }
-        writer.wake(channels)
     }
 }

@@ -1,3 +1,11 @@
+/// How a write stands to writes that run at the same time. On SQLite there are none.
+package enum WriteIsolation: Sendable {
+    /// As if there were no others; the layer runs it again when that cannot be.
+    case serializable
+    /// It sees the state at its start, and locks or changes the rows that its decision depends on.
+    case snapshot
+}
+
 /// A write that waits for its turn.
 struct WriteRequest: Sendable {
     /// Runs the caller's closure and returns what answers the caller with its value. May be called more than once.
@@ -6,11 +14,12 @@ struct WriteRequest: Sendable {
     let fail: @Sendable (any Error) -> Void
     /// Set when the caller is gone; honoured only before the first attempt.
     let cancellation: CancellationFlag
+    let isolation: WriteIsolation
     let submitted: UInt64
 }
 
-/// How an engine commits writes. SQLite groups them behind one thread; PostgreSQL will run one serializable
-/// transaction for each on a pool of connections.
+/// How an engine commits writes. SQLite groups them behind one thread; PostgreSQL runs one transaction for each on a
+/// fixed number of threads.
 protocol WriteCoordinator: Sendable {
     func submit(_ request: WriteRequest) throws
     /// Takes no more writes; what waits is still committed.
@@ -27,6 +36,7 @@ struct WriteStatistics: Sendable {
     var failures = 0
     var largestGroup = 0
     var regrouped = 0
+    var retried = 0
     var refused = 0
     var waiting = 0
     var waitNanoseconds: UInt64 = 0

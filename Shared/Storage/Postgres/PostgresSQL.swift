@@ -1,0 +1,183 @@
+/// A statement of the common SQL subset as PostgreSQL reads it.
+///
+/// What differs between the engines is bridged here and nowhere else: `?` becomes `$1`, `$2` …; `BLOB` is `BYTEA`,
+/// `INTEGER` and `REAL` get the 64 bits they have in SQLite; columns of text compare and sort by their bytes, as
+/// SQLite's BINARY does, whatever the database's locale; `WITHOUT ROWID` is SQLite's own.
+struct PostgresSQL: Sendable, Hashable {
+    /// What stands before, between and after the placeholders.
+    private var parts: [String]
+    var placeholders: Int { parts.count - 1 }
+    /// The first word in upper case.
+    var verb = ""
+    /// It may be read through a cursor: it returns rows and changes nothing.
+    var isQuery = false
+    /// It inserts, updates or deletes.
+    var changesData = false
+    /// Nothing but blanks and comments.
+    var isEmpty: Bool { verb.isEmpty }
+
+    init(_ sql: String) {
+        var scanner = Scanner(sql)
+        scanner.scan()
+        parts = scanner.parts + [String(decoding: scanner.output, as: UTF8.self)]
+        verb = scanner.verb
+        changesData = scanner.changesData
+        isQuery = ["SELECT", "VALUES", "WITH"].contains(verb) && !changesData && !scanner.locksRows
+    }
+
+    var text: String { text(types: []) }
+
+    /// The text for values of these types. A value that is text compares by its bytes too, also where no column says so.
+    func text(types: [UInt32]) -> String {
+        var text = parts[0]
+        for index in 0..<placeholders {
+            let isText = index < types.count && types[index] == PostgresValue.text
+            text += isText ? "($\(index + 1) COLLATE \"C\")" : "$\(index + 1)"
+            text += parts[index + 1]
+        }
+        return text
+    }
+
+    private struct Scanner {
+        private let input: [UInt8]
+        private var index = 0
+        private(set) var output: [UInt8] = []
+        private(set) var parts: [String] = []
+        private(set) var verb = ""
+        private(set) var changesData = false
+        private(set) var locksRows = false
+        /// The word before this one, in upper case; empty after anything else but blanks.
+        private var previous = ""
+        /// Inside CREATE TABLE or ALTER TABLE, where a type follows a column's name.
+        private var isDefinition = false
+        /// The first word of the statement that runs, of several in a script.
+        private var statementVerb = ""
+
+        init(_ sql: String) {
+            input = Array(sql.utf8)
+            output.reserveCapacity(input.count + 32)
+        }
+
+        mutating func scan() {
+            while index < input.count {
+                switch input[index] {
+                case UInt8(ascii: "'"), UInt8(ascii: "\""): quoted()
+                case UInt8(ascii: "-") where next == UInt8(ascii: "-"): lineComment()
+                case UInt8(ascii: "/") where next == UInt8(ascii: "*"): blockComment()
+                case UInt8(ascii: "?"):
+                    parts.append(String(decoding: output, as: UTF8.self))
+                    output.removeAll(keepingCapacity: true)
+                    index += 1
+                    previous = ""
+                case let byte where byte.isBlank:
+                    output.append(byte)
+                    index += 1
+                case let byte where byte.startsWord: word()
+                case UInt8(ascii: ";"):
+                    statementVerb = ""
+                    isDefinition = false
+                    symbol()
+                default: symbol()
+                }
+            }
+        }
+
+        private var next: UInt8? { index + 1 < input.count ? input[index + 1] : nil }
+
+        private mutating func symbol() {
+            output.append(input[index])
+            index += 1
+            previous = ""
+        }
+
+        private mutating func quoted() {
+            let mark = input[index]
+            repeat {
+                output.append(input[index])
+                index += 1
+            } while index < input.count && input[index] != mark
+            if index < input.count { symbol() }
+            // A name in quotes is a name; a text is not.
+            previous = mark == UInt8(ascii: "\"") ? "\"" : ""
+        }
+
+        private mutating func lineComment() {
+            while index < input.count, input[index] != UInt8(ascii: "\n") { index += 1 }
+        }
+
+        private mutating func blockComment() {
+            index += 2
+            while index < input.count, !(input[index] == UInt8(ascii: "*") && next == UInt8(ascii: "/")) { index += 1 }
+            index = min(index + 2, input.count)
+            output.append(UInt8(ascii: " "))
+        }
+
+        private mutating func word() {
+            let start = index
+            while index < input.count, input[index].continuesWord { index += 1 }
+            let bytes = input[start..<index]
+            let upper = String(decoding: bytes, as: UTF8.self).uppercased()
+            if upper == "X", index < input.count, input[index] == UInt8(ascii: "'") { return blobLiteral() }
+            note(upper)
+            if upper == "WITHOUT", isDefinition, skipped("ROWID") {
+                previous = ""
+                return
+            }
+            output += replacement(upper).map { Array($0.utf8) } ?? Array(bytes)
+            previous = upper
+        }
+
+        private mutating func note(_ word: String) {
+            if verb.isEmpty { verb = word }
+            if statementVerb.isEmpty { statementVerb = word }
+            if word == "TABLE", ["CREATE", "ALTER"].contains(statementVerb) { isDefinition = true }
+            if ["INSERT", "UPDATE", "DELETE"].contains(word) {
+                if previous == "FOR" { locksRows = true } else { changesData = true }
+            }
+        }
+
+        private func replacement(_ word: String) -> String? {
+            switch word {
+            case "BLOB": "BYTEA"
+            case "INTEGER": "BIGINT"
+            case "REAL": "DOUBLE PRECISION"
+            // In a column's definition, but not as the target of CAST (… AS TEXT).
+            case "TEXT" where isDefinition && !previous.isEmpty && previous != "AS": "TEXT COLLATE \"C\""
+            default: nil
+            }
+        }
+
+        /// Passes over the next word if it is this one.
+        private mutating func skipped(_ expected: String) -> Bool {
+            var end = index
+            while end < input.count, input[end].isBlank { end += 1 }
+            let start = end
+            while end < input.count, input[end].continuesWord { end += 1 }
+            guard String(decoding: input[start..<end], as: UTF8.self).uppercased() == expected else { return false }
+            index = end
+            return true
+        }
+
+        /// x'0aff' is '\x0aff'::bytea.
+        private mutating func blobLiteral() {
+            index += 1
+            output += "'\\x".utf8
+            while index < input.count, input[index] != UInt8(ascii: "'") {
+                output.append(input[index])
+                index += 1
+            }
+            index += 1
+            output += "'::bytea".utf8
+            previous = ""
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isBlank: Bool { self == 32 || (9...13).contains(self) }
+    fileprivate var isDigit: Bool { (48...57).contains(self) }
+    fileprivate var startsWord: Bool {
+        (65...90).contains(self) || (97...122).contains(self) || self == UInt8(ascii: "_") || self >= 0x80
+    }
+    fileprivate var continuesWord: Bool { startsWord || isDigit || self == UInt8(ascii: "$") }
+}
