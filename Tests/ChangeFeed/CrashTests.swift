@@ -7,22 +7,26 @@ import Testing
 
 /// Producer and consumer are killed at random moments; in the end the consumer's state is the producer's, every
 /// acknowledged change is there, and each event has taken effect once.
-@Suite(.timeLimit(.minutes(10))) struct FeedCrashTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct FeedCrashTests {
     @Test func killedProcessesAgreeInTheEnd() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("crash-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let journal = directory.appendingPathComponent("acknowledged").path
+        let scratch = try ScratchFolder()
+        defer { scratch.remove() }
+        let journal = scratch.path("acknowledged")
+        let producerPlace = try text(of: TestDatabase.fresh())
+        let copyPlace = try text(of: TestDatabase.fresh())
         _ = FileManager.default.createFile(atPath: journal, contents: nil)
         for _ in 0..<12 {
             let delay = Int.random(in: 10...200)
             await #expect(processExitsWith: .signal(SIGKILL)) {
-                [path = directory.path as String, delay = delay as Int] in
-                try await runUntilKilled(in: URL(fileURLWithPath: path), after: delay)
+                [
+                    producer = producerPlace as String, copy = copyPlace as String, journal = journal as String,
+                    delay = delay as Int
+                ] in
+                try await runUntilKilled(producer: producer, copy: copy, journal: journal, after: delay)
             }
         }
-        let producer = try await Producer.open(file("producer", in: directory))
-        let copy = try await Copy.open(file("consumer", in: directory))
+        let producer = try await Producer.open(place(producerPlace), sequencer: impatient)
+        let copy = try await Copy.open(place(copyPlace))
         let consumer = try copy.consumer(of: LocalFeed(producer))
         try await consumer.running {
             try await eventually("the consumer did not catch up") { try copy.applied() == producer.versions() }
@@ -43,18 +47,37 @@ import Testing
     }
 }
 
-private func file(_ name: String, in directory: URL) -> DatabaseConfiguration {
+/// A dead replica's turn at numbering is over soon, so that the next one has one too before it is killed.
+private var impatient: FeedSequencer.Options {
+    var options = FeedSequencer.Options()
+    options.lease = .milliseconds(50)
+    options.interval = .milliseconds(20)
+    return options
+}
+
+/// A place as text, which can be handed to another process.
+private func text(of place: DatabaseConfiguration) throws -> String {
+    switch place.location {
+    case .sqlite(let path): path
+    case .postgres(let address): address
+    case .temporary: throw CocoaError(.fileNoSuchFile)
+    }
+}
+
+private func place(_ text: String) -> DatabaseConfiguration {
     var limits = DatabaseConfiguration.Limits()
     limits.checkpointPages = 8
-    return .sqlite(path: directory.appendingPathComponent("\(name).sqlite").path, limits: limits)
+    return text.hasPrefix("postgresql:") ? .postgres(text, limits: limits) : .sqlite(path: text, limits: limits)
 }
 
 /// Runs in a process of its own: writers, and a consumer that follows them.
-private func runUntilKilled(in directory: URL, after milliseconds: Int) async throws {
-    let producer = try await Producer.open(file("producer", in: directory))
-    let copy = try await Copy.open(file("consumer", in: directory))
+private func runUntilKilled(
+    producer producerPlace: String, copy copyPlace: String, journal: String, after milliseconds: Int
+) async throws {
+    let producer = try await Producer.open(place(producerPlace), sequencer: impatient)
+    let copy = try await Copy.open(place(copyPlace))
     let consumer = try copy.consumer(of: LocalFeed(producer))
-    let descriptor = open(directory.appendingPathComponent("acknowledged").path, O_WRONLY | O_APPEND)
+    let descriptor = open(journal, O_WRONLY | O_APPEND)
     precondition(descriptor >= 0)
     Thread.detachNewThread {
         usleep(UInt32(milliseconds) * 1_000)

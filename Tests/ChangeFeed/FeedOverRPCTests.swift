@@ -8,7 +8,7 @@ import Testing
 @testable import ChangeFeed
 
 /// The feed as the services use it: over connections, with servers that die.
-@Suite(.timeLimit(.minutes(10))) struct FeedOverRPCTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct FeedOverRPCTests {
     private func serve(_ producer: Producer, port: Int = 0, access: FeedAccess = .everyone) async throws -> (
         server: RPCServer, port: Int
     ) {

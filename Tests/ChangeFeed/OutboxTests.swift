@@ -7,7 +7,7 @@ import Testing
 
 @testable import ChangeFeed
 
-@Suite(.timeLimit(.minutes(10))) struct OutboxTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct OutboxTests {
     struct Refused: Error {}
 
     @Test func eventsAreNumberedInCommitOrderWithoutGaps() async throws {
@@ -43,6 +43,7 @@ import Testing
             try producer.outbox.appendTombstone(
                 topic: Producer.topic, aggregate: "items/a", version: 4, at: -1, in: tx)
         }
+        try await producer.settled()
         let batch = try await producer.reader.batch(topic: Producer.topic, after: "", events: 10, bytes: .max)
         #expect(
             batch.events == [
@@ -95,6 +96,7 @@ import Testing
     @Test func batchesAreBounded() async throws {
         let producer = try await Producer.open()
         for index in 1...10 { try await producer.set("items/\(index)", Int64(index)) }
+        try await producer.settled()
         let two = try await producer.reader.batch(topic: Producer.topic, after: "", events: 2, bytes: .max)
         #expect(two.events.map(\.sequence) == [1, 2])
         #expect(!two.isCaughtUp)
@@ -116,6 +118,7 @@ import Testing
         let producer = try await Producer.open()
         try await producer.set("items/a", 1)
         let before = Producer.now()
+        try await producer.settled()
         let batch = try await producer.reader.batch(topic: Producer.topic, after: "", events: 10, bytes: .max)
         let asOf = try #require(batch.asOf)
         #expect(asOf >= before && asOf <= Producer.now())
@@ -157,21 +160,19 @@ import Testing
     }
 
     @Test func anOutboxGoesOnAfterARestart() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("outbox-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let path = directory.appendingPathComponent("store.sqlite").path
-        var producer = try await Producer.open(.sqlite(path: path))
+        let place = try TestDatabase.fresh()
+        var producer = try await Producer.open(place)
         try await producer.set("items/a", 1)
         let cursor = try producer.cursor(after: 1)
         await producer.database.close()
-        producer = try await Producer.open(.sqlite(path: path))
+        producer = try await Producer.open(place)
         try await producer.set("items/a", 2)
         #expect(try await producer.events(after: cursor).map(\.sequence) == [2])
         await producer.database.close()
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct RetentionTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct RetentionTests {
     private let day: Int64 = 86_400_000_000
 
     @Test func onlySupersededEventsGo() async throws {
@@ -181,6 +182,7 @@ import Testing
         retention.step = 3
         let cursor = try producer.cursor(after: 5)
         // Events 0 to 32 are older than seven days.
+        try await producer.settled()
         let removed = try await producer.outbox.compact(
             topic: Producer.topic, in: producer.database, retention: retention, at: 40 * day)
         #expect(removed == 33)
@@ -199,6 +201,7 @@ import Testing
         let producer = try await Producer.open()
         for index in 0..<4 { try await producer.set("items/\(index)", 1, at: 0) }
         try await producer.set("items/2", 2, at: 0)
+        try await producer.settled()
         let removed = try await producer.outbox.compact(in: producer.database, at: 1_000 * day)
         #expect(removed == 1)
         #expect(try await producer.events().map(\.sequence) == [1, 2, 4, 5])
@@ -212,6 +215,7 @@ import Testing
         try await producer.set("items/b", 1, at: 0)
         let old = try producer.cursor(after: 1)
         let new = try producer.cursor(after: 2)
+        try await producer.settled()
         try await producer.outbox.compact(topic: Producer.topic, in: producer.database, at: 91 * day)
         #expect(try await producer.events().map(\.sequence) == [3])
         await #expect(throws: FeedError.expiredCursor(topic: Producer.topic)) { try await producer.events(after: old) }
@@ -223,6 +227,7 @@ import Testing
         let producer = try await Producer.open()
         try await producer.set("items/a", 1, at: 0)
         try await producer.set("items/a", nil, at: 0)
+        try await producer.settled()
         try await producer.outbox.compact(topic: Producer.topic, in: producer.database, at: 91 * day)
         #expect(try await producer.events().map(\.sequence) == [2])
         try await producer.set("items/b", 1, at: 0)
@@ -244,7 +249,10 @@ import Testing
         #expect(events.map(\.version) == [1, 2, 3, 1, 4])
         await producer.database.close()
     }
+}
 
+/// PostgreSQL makes its own backups.
+@Suite(.timeLimit(.minutes(10))) struct BackupTests {
     @Test func aRestoredBackupMakesReadersStartAgain() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("restore-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: directory) }

@@ -5,6 +5,7 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ChangeFeed
@@ -25,7 +26,10 @@ struct Producer: Sendable {
     let database: Database
     let outbox: Outbox
 
-    static func open(_ configuration: DatabaseConfiguration = .temporary()) async throws -> Producer {
+    /// - Parameter sequencer: For tests in which replicas die, how soon another takes over.
+    static func open(
+        _ configuration: DatabaseConfiguration? = nil, sequencer: FeedSequencer.Options = FeedSequencer.Options()
+    ) async throws -> Producer {
         let items = Migration(
             version: 1, name: "items",
             sql: """
@@ -34,8 +38,11 @@ struct Producer: Sendable {
                 )
                 """)
         let database = try await Database.open(
-            configuration, migrations: [Outbox.migrations, MigrationSet("items", [items])])
-        return Producer(database: database, outbox: try await Outbox.open([topic, other], in: database))
+            try configuration ?? TestDatabase.fresh(),
+            migrations: [Outbox.migrations, MigrationSet("items", [items])])
+        return Producer(
+            database: database,
+            outbox: try await Outbox.open([topic, other], in: database, sequencer: sequencer))
     }
 
     var reader: FeedReader { FeedReader(database: database, outbox: outbox) }
@@ -79,9 +86,17 @@ struct Producer: Sendable {
         }
     }
 
+    /// On PostgreSQL, waits until all that is committed has a number.
+    func settled() async throws {
+        try await eventually("events stay without a number") {
+            try database.read { try $0.count("SELECT count(*) FROM feed_pending") } == 0
+        }
+    }
+
     /// All events from a cursor on.
     func events(after cursor: String = "", topic: String = topic) async throws -> [FeedEvent] {
-        try await reader.batch(topic: topic, after: cursor, events: .max, bytes: .max).events
+        try await settled()
+        return try await reader.batch(topic: topic, after: cursor, events: .max, bytes: .max).events
     }
 
     func cursor(after sequence: Int64) throws -> String {
@@ -94,13 +109,14 @@ struct Producer: Sendable {
 struct Copy: Sendable {
     let database: Database
 
-    static func open(_ configuration: DatabaseConfiguration = .temporary()) async throws -> Copy {
+    static func open(_ configuration: DatabaseConfiguration? = nil) async throws -> Copy {
         let copies = Migration(
             version: 1, name: "copies",
             sql: "CREATE TABLE copies (id TEXT NOT NULL PRIMARY KEY, value BIGINT, applied BIGINT NOT NULL)")
         return Copy(
             database: try await Database.open(
-                configuration, migrations: [FeedConsumer.migrations, MigrationSet("copies", [copies])]))
+                try configuration ?? TestDatabase.fresh(),
+                migrations: [FeedConsumer.migrations, MigrationSet("copies", [copies])]))
     }
 
     static let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void = { event, tx in
@@ -187,6 +203,7 @@ final class LocalFeed: FeedSource {
 
 extension FeedConsumer {
     /// Runs while `body` does.
+    @discardableResult
     func running<T>(_ body: () async throws -> T) async throws -> T {
         let task = Task { await run() }
         do {

@@ -8,7 +8,9 @@ package struct FeedBatch: Sendable {
     package var events: [FeedEvent]
     /// The place after the batch.
     package var cursor: String
-    /// True when nothing newer was committed.
+    /// True when the next batch can be read at once.
+    package var hasMore = false
+    /// True when nothing newer was committed. Neither this nor `hasMore` is true while something has not been numbered.
     package var isCaughtUp: Bool
     /// Everything committed up to this moment has been read, in microseconds since 1970; nil unless caught up.
     package var asOf: Int64?
@@ -70,7 +72,7 @@ package struct FeedReader: Sendable {
             try Self.check(start, of: topic, in: tx)
             var events: [FeedEvent] = []
             var size = 0
-            var isCaughtUp = true
+            var hasMore = false
             try tx.scan(
                 """
                 SELECT sequence, aggregate, version, recorded_at, traceparent, type, payload, tombstone
@@ -78,7 +80,7 @@ package struct FeedReader: Sendable {
                 """, [.integer(topic.id), .integer(start?.sequence ?? 0)]
             ) { row in
                 guard events.count < limit, size < bytes else {
-                    isCaughtUp = false
+                    hasMore = true
                     return false
                 }
                 let event = FeedEvent(
@@ -89,11 +91,18 @@ package struct FeedReader: Sendable {
                 size += event.payload.count + event.aggregate.utf8.count + 128
                 return true
             }
+            let isCaughtUp = try !hasMore && !Self.waitsForNumber(topic, in: tx)
             let end = FeedCursor(epoch: topic.epoch, sequence: events.last?.sequence ?? start?.sequence ?? 0)
             return FeedBatch(
-                events: events, cursor: end.encoded(topic: name), isCaughtUp: isCaughtUp,
+                events: events, cursor: end.encoded(topic: name), hasMore: hasMore, isCaughtUp: isCaughtUp,
                 asOf: isCaughtUp ? now : nil)
         }
+    }
+
+    /// Whether events of the topic are committed that have no number yet.
+    private static func waitsForNumber(_ topic: Outbox.Topic, in tx: ReadTransaction) throws -> Bool {
+        guard tx.dialect == .postgres else { return false }
+        return try tx.exists("SELECT 1 FROM feed_pending WHERE topic = ? LIMIT 1", [.integer(topic.id)])
     }
 
     /// A cursor has expired when the topic's history was replaced (a restored backup, a new epoch), or when tombstones

@@ -106,16 +106,18 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
         throw RPCError(code: .unavailable, message: "the service is stopping; follow again with the last cursor")
     }
 
-    /// Sends everything there is; the last response says so.
+    /// Sends everything there is; the last response says so, unless something has still to be numbered, which will wake
+    /// this stream again.
     private func catchUp(
         _ cursor: inout String, _ topic: String, _ limit: Int, _ filter: FeedFilter,
         _ send: (Cdt_Feed_V1_FollowResponse) async throws -> Void
     ) async throws {
-        var isCaughtUp = false
-        while !isCaughtUp {
+        var hasMore = true
+        while hasMore {
             var batch = try await reader.batch(topic: topic, after: cursor, events: limit, bytes: limits.batchBytes)
+            hasMore = batch.hasMore
+            if batch.events.isEmpty, !batch.isCaughtUp { return }
             cursor = batch.cursor
-            isCaughtUp = batch.isCaughtUp
             batch.events = try filter.apply(batch.events)
             // Sent even when the filter left nothing: the reader's cursor moves on.
             try await send(batch.message)

@@ -1,11 +1,13 @@
+import Foundation
 import Storage
 import SwiftProtobuf
+import Synchronization
 
 /// Records the events of a service in the transaction that makes the changes, so that neither exists without the other.
 ///
 /// On SQLite the one writer numbers events as it appends them, and commit order is the order of the numbers. On
-/// PostgreSQL `append` will insert unnumbered rows, and the sequencer numbers them by version within an aggregate; callers
-/// see no difference.
+/// PostgreSQL `append` leaves them unnumbered, and `FeedSequencer` numbers them once they are committed; callers see no
+/// difference.
 package struct Outbox: Sendable {
     /// A topic as the database knows it.
     struct Topic: Sendable, Hashable {
@@ -43,11 +45,44 @@ package struct Outbox: Sendable {
                         tombstone BIGINT NOT NULL,
                         PRIMARY KEY (topic, sequence)
                     ) WITHOUT ROWID;
-                    """)
+                    """),
+            // On SQLite both stay empty. `arrived` and `tie` tell events apart and give about the order of arrival;
+            // `holder` numbers, until `fence` has risen; `beat` rises with each batch.
+            Migration(
+                version: 2, name: "events without a number, and who numbers them",
+                sql: """
+                    CREATE TABLE feed_pending (
+                        arrived BIGINT NOT NULL,
+                        tie BIGINT NOT NULL,
+                        topic BIGINT NOT NULL,
+                        aggregate TEXT NOT NULL,
+                        version BIGINT NOT NULL,
+                        recorded_at BIGINT NOT NULL,
+                        traceparent TEXT NOT NULL,
+                        type TEXT NOT NULL,
+                        payload BLOB NOT NULL,
+                        tombstone BIGINT NOT NULL,
+                        PRIMARY KEY (arrived, tie)
+                    ) WITHOUT ROWID;
+                    CREATE INDEX feed_pending_aggregate ON feed_pending (topic, aggregate, version);
+                    CREATE TABLE feed_sequencers (
+                        id BIGINT NOT NULL PRIMARY KEY,
+                        holder TEXT NOT NULL,
+                        fence BIGINT NOT NULL,
+                        beat BIGINT NOT NULL
+                    );
+                    """),
         ])
 
-    /// The outbox of a service with the topics it serves; new ones are recorded.
+    /// The outbox of a service with the topics it serves; new ones are recorded. On PostgreSQL events are numbered from
+    /// then on until the database closes.
     package static func open(_ topics: [String], in database: Database) async throws -> Outbox {
+        try await open(topics, in: database, sequencer: FeedSequencer.Options())
+    }
+
+    static func open(_ topics: [String], in database: Database, sequencer options: FeedSequencer.Options) async throws
+        -> Outbox
+    {
         let epochs = topics.map { _ in Int64.random(in: .min ... .max) }
         let known = try await database.write { tx in
             for (name, epoch) in zip(topics, epochs) {
@@ -63,6 +98,15 @@ package struct Outbox: Sendable {
             }
         }
         let served = known.filter { topics.contains($0.name) }
+        if database.dialect == .postgres {
+            let channels = Dictionary(uniqueKeysWithValues: served.map { ($0.id, $0.channel) })
+            let sequencer = FeedSequencer(database: database, topics: channels, options: options)
+            let task = Task { await sequencer.run() }
+            database.beforeClosing {
+                task.cancel()
+                await task.value
+            }
+        }
         return Outbox(topics: Dictionary(uniqueKeysWithValues: served.map { ($0.name, $0) }))
     }
 
@@ -95,6 +139,20 @@ package struct Outbox: Sendable {
         guard let topic = topics[name] else {
             throw StorageError.misuse("the topic \(name) is not among those the outbox was opened with")
         }
+        guard transaction.dialect == .sqlite else {
+            let (arrived, tie) = Arrival.next()
+            try transaction.executeLater(
+                """
+                INSERT INTO feed_pending
+                    (arrived, tie, topic, aggregate, version, recorded_at, traceparent, type, payload, tombstone)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    .integer(arrived), .integer(tie), .integer(topic.id), .text(aggregate), .integer(version),
+                    .integer(microseconds), .text(traceparent), .text(type), .blob(payload), SQLValue(tombstone),
+                ])
+            return transaction.notify(FeedSequencer.channel)
+        }
         // The last event of a topic is never removed, so the numbers are dense and never come twice.
         try transaction.execute(
             """
@@ -108,5 +166,22 @@ package struct Outbox: Sendable {
                 .text(traceparent), .text(type), .blob(payload), SQLValue(tombstone),
             ])
         transaction.notify(topic.channel)
+    }
+}
+
+/// Where an unnumbered event stands: rising in a process, and nearly in the order of arrival among several.
+private enum Arrival {
+    private static let last = Mutex<Int64>(0)
+    /// Tells processes apart that append in the same microsecond.
+    private static let process = Int64.random(in: 0 ... .max)
+
+    static func next() -> (arrived: Int64, tie: Int64) {
+        // 256 to the microsecond; it fits until the year 3111.
+        let now = Int64(Date().timeIntervalSince1970 * 1_000_000) << 8
+        let arrived = last.withLock { last in
+            last = max(last + 1, now)
+            return last
+        }
+        return (arrived, process)
     }
 }

@@ -85,6 +85,15 @@ extension Outbox {
         -> Int
     {
         guard let topic = topics[name] else { throw FeedError.unknownTopic(name, known: topics.keys.sorted()) }
+        // First what has no number yet: what gets one afterwards is erased already.
+        let pending = try await database.write { tx in
+            guard tx.dialect == .postgres else { return 0 }
+            return try tx.execute(
+                """
+                UPDATE feed_pending SET type = '', payload = ?, traceparent = '', tombstone = 1
+                WHERE topic = ? AND aggregate = ? AND version <= ? AND tombstone = 0
+                """, [.blob([]), .integer(topic.id), .text(aggregate), .integer(version)])
+        }
         let sequences = try await database.readPooled { tx in
             try tx.query(
                 """
@@ -93,9 +102,9 @@ extension Outbox {
                 """, [.integer(topic.id), .text(aggregate), .integer(version)]
             ) { try $0.int64(0) }
         }
-        guard !sequences.isEmpty else { return 0 }
+        guard !sequences.isEmpty else { return pending }
         return try await database.write { tx in
-            try sequences.reduce(0) { changed, sequence in
+            try sequences.reduce(pending) { changed, sequence in
                 try changed
                     + tx.execute(
                         """
