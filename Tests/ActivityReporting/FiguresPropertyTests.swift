@@ -112,7 +112,7 @@ struct Oracle {
     }
 }
 
-@Suite("Figures equal a recount of the raw facts", .ownThread)
+@Suite("Figures equal a recount of the raw facts", .ownThread, .onBothEngines)
 struct FiguresPropertyTests {
     static let periods = ["2024-09", "2024-10", "2024-11"].map(month)
 

@@ -4,11 +4,12 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ActivityReporting
 
-@Suite("A month of reports")
+@Suite("A month of reports", .onBothEngines)
 struct ReportingTests {
     /// Tuần Giáo: 19 communes with a commune team of 10, and 177 hamlet teams of 5.
     static func tuanGiao(today: String = "2024-11-09", chunk: Int = 250) async throws -> World {

@@ -22,7 +22,7 @@ final class RegistryStandIn: Sendable {
         if let database {
             self.database = database
         } else {
-            self.database = try await Database.open(.temporary(), migrations: [Outbox.migrations])
+            self.database = try await TestDatabase.open([Outbox.migrations])
         }
         outbox = try await Outbox.open(["registry.facts"], in: self.database)
         var limits = FeedServer.Limits()
@@ -85,7 +85,7 @@ final class RegistryStandIn: Sendable {
     }
 }
 
-@Suite("The service over the wire", .serialized)
+@Suite("The service over the wire", .serialized, .onBothEngines)
 struct ServiceTests {
     typealias Client = Cdt_Activity_V1_ActivityReportingService.Client
 
@@ -101,7 +101,7 @@ struct ServiceTests {
             arguments: [
                 "--data", directory, "--today", today, "--peer", "registry=127.0.0.1:\(registry.port)", "--log-level",
                 "error",
-            ], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            ] + TestDatabase.serviceArguments(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
         do {
             try await body(Client(client), service)

@@ -5,6 +5,7 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 
 @testable import ActivityReporting
 
@@ -16,7 +17,7 @@ final class World: Sendable {
     private let versions = Mutex<[String: Int64]>([:])
 
     init(today: String = "2024-11-09") async throws {
-        database = try await Database.open(.temporary(), migrations: [Schema.migrations])
+        database = try await TestDatabase.open([Schema.migrations])
         clock = SettableClock(day(today))
         let told = Told()
         reporting = Reporting(database: database, clock: clock.clock) { row, _, _, tx in

@@ -2,11 +2,12 @@ import ChangeFeed
 import ServiceKit
 import Shared
 import Storage
+import TestSupport
 import Testing
 
 @testable import Notification
 
-@Suite struct AudienceTests {
+@Suite(.onBothEngines) struct AudienceTests {
     private let today = LocalDate("2024-11-04") ?? .distantPast
 
     private func team(_ obligations: [KnownObligation] = []) -> KnownTeam {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Notification
 
-@Suite struct DispatcherTests {
+@Suite(.onBothEngines) struct DispatcherTests {
     private let clock = SettableClock(World.now)
 
     private func dispatcher(_ database: Database, _ senders: [any MessageSender]) -> Dispatcher {
@@ -114,8 +114,7 @@ import Testing
     }
 
     @Test func aKilledProcessLosesNothingAndSendsNothingTwice() async throws {
-        let folder = try TemporaryFolder()
-        let place = DatabaseConfiguration.sqlite(path: folder.file("n.db"))
+        let place = try TestDatabase.fresh()
         var database = try await World.populated(place)
         let campaign = try await World.launch(in: database)
         let sender = RecordingSender()

@@ -5,13 +5,14 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Notification
 
 /// The whole service over the wire, with a real mail server behind it. The other services are away: what is known of
 /// them was told before.
-@Suite(.timeLimit(.minutes(10))) struct ServiceTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct ServiceTests {
     private typealias Client = Cdt_Notification_V1_NotificationService.Client
 
     private let folder: TemporaryFolder
@@ -24,7 +25,8 @@ import Testing
             arguments: [
                 "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
                 "activity=127.0.0.1:1",
-            ] + arguments, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            ] + TestDatabase.serviceArguments() + arguments,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
         return (service, client, Client(client))
     }

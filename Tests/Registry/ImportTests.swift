@@ -3,11 +3,12 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
-@Suite struct ImportTests {
+@Suite(.onBothEngines) struct ImportTests {
     let registry: RunningRegistry
     init() async throws { registry = try await RunningRegistry.shared.value }
 

@@ -3,6 +3,7 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -20,16 +21,22 @@ struct RunningRegistry: Sendable {
     let programme: Cdt_Registry_V1_ProgrammeService.Client
     let people: Cdt_Registry_V1_PeopleService.Client
 
-    static let shared = Task { try await start() }
+    /// That of the engine whose turn it is.
+    static var shared: Task<RunningRegistry, any Error> { TestEngine.current == .sqlite ? onSQLite : onPostgres }
 
-    static func start() async throws -> RunningRegistry {
+    private static let onSQLite = Task { try await start(on: []) }
+    private static let onPostgres = Task {
+        let server = try PostgresServer.running()
+        return try await start(on: ["--database", server.address(try server.makeDatabase())])
+    }
+
+    static func start(on database: [String] = []) async throws -> RunningRegistry {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("registry-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let key = folder.appendingPathComponent("citizen-id.key")
         try Data((0..<32).map { _ in UInt8.random(in: .min ... .max) }).write(to: key)
-        return try await start([
-            "--data", folder.path, "--today", "2026-11-21", "--citizen-id-key-file", key.path,
-        ])
+        return try await start(
+            ["--data", folder.path, "--today", "2026-11-21", "--citizen-id-key-file", key.path] + database)
     }
 
     static func start(_ arguments: [String]) async throws -> RunningRegistry {

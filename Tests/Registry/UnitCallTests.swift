@@ -2,11 +2,12 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
-@Suite struct UnitCallTests {
+@Suite(.onBothEngines) struct UnitCallTests {
     let registry: RunningRegistry
     init() async throws { registry = try await RunningRegistry.shared.value }
 

@@ -2,12 +2,14 @@ import Foundation
 import HTTP2
 import Logging
 import RPC
+import Storage
 
 /// The options every service has.
 struct CommonOptions: Sendable {
     let listen: Option<Endpoint>
     let adminListen: Option<Endpoint>
     let data: Option<String>
+    let database: Option<DatabaseConfiguration?>
     let peers: Option<[String: [Endpoint]]>?
     let logLevel = Option<String>.choice(
         "log-level", of: Logger.Level.allCases.map(\.rawValue), default: "info", help: "Least serious lines to log.")
@@ -71,6 +73,20 @@ struct CommonOptions: Sendable {
         data = .text(
             "data", valueName: "DIRECTORY", default: ".local/\(identity.name)",
             help: "Directory of the database file \(identity.name).db; made when missing.")
+        database = Option<DatabaseConfiguration?>(
+            "database", valueName: "URL",
+            help:
+                "postgresql://… of a PostgreSQL database of its own for \(identity.name), instead of the file in --data. "
+                + "Several replicas of the service may share it. Keep a password out of the command line: in the "
+                + "environment (CDT_DATABASE, PGPASSWORD) or in PGPASSFILE.",
+            isSecret: true
+        ) { texts throws(OptionProblem) in
+            guard let text = texts.last else { return nil }
+            guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else {
+                throw OptionProblem("a URL that starts with postgresql://")
+            }
+            return .postgres(text)
+        }
         let known = definition.peers.compactMap { name in
             CommonOptions.defaultPorts[name].map { (name, Endpoint(host: "127.0.0.1", port: $0)) }
         }
@@ -83,7 +99,7 @@ struct CommonOptions: Sendable {
     }
 
     var all: [any AnyOption] {
-        let first: [any AnyOption] = [listen, adminListen, data]
+        let first: [any AnyOption] = [listen, adminListen, data, database]
         let last: [any AnyOption] = [
             logLevel, grace, tlsCertificate, tlsKey, peerAuthorities, insecureListen, reflection, limits,
             today,

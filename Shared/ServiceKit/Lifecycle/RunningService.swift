@@ -122,15 +122,18 @@ package final class RunningService: Sendable {
         _ metrics: MetricsRegistry, _ logger: Logger
     ) async throws -> ServiceContext {
         let path = "\(try settings[options.data])/\(definition.identity.name).db"
+        let server = try settings[options.database]
         let database: Database
         do {
             database = try await Database.open(
-                .sqlite(path: path),
+                server ?? .sqlite(path: path),
                 migrations: [
                     RequestIDs.migrations, PageTokens.migrations, Outbox.migrations, FeedConsumer.migrations,
                 ] + definition.migrations)
         } catch let error as StorageError {
-            throw ConfigurationError("the database \(path) cannot be opened: \(error)")
+            // A URL may hold a password.
+            let place = server == nil ? path : "given by --\(options.database.name)"
+            throw ConfigurationError("the database \(place) cannot be opened: \(error)")
         }
         let authorities = try settings[options.peerAuthorities]
         let endpoints = try options.peers.map { try settings[$0] } ?? [:]

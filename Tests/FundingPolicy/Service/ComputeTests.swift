@@ -2,9 +2,10 @@ import FundingPolicy
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
-@Suite struct ComputeTests {
+@Suite(.onBothEngines) struct ComputeTests {
     @Test func theCountryIsTheSumOfItsProvinces() async throws {
         let service = try await Fixture()
         try await service.apply([

@@ -3,10 +3,11 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 /// The worked cases again, from the registry's events through the store to the answer, with their explanations.
-@Suite struct EntitlementServiceTests {
+@Suite(.onBothEngines) struct EntitlementServiceTests {
     @Test func yenBaiPaysAHamletTeamOnItsList() async throws {
         let service = try await Fixture()
         try await service.apply([Fixture.team("a", in: "yb"), Fixture.team("b", in: "yb")])

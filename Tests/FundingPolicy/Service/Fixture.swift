@@ -5,6 +5,7 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 
 /// A whole service but for its sockets: a database, the shipped policies, and a small country around the provinces that
 /// pay, before and after 1/7/2025.
@@ -23,9 +24,8 @@ final class Fixture: Sendable {
     }
 
     init() async throws {
-        database = try await Database.open(
-            .temporary(),
-            migrations: [FundingSchema.migrations, RequestIDs.migrations, PageTokens.migrations, Outbox.migrations])
+        database = try await TestDatabase.open(
+            [FundingSchema.migrations, RequestIDs.migrations, PageTokens.migrations, Outbox.migrations])
         let tokens = try await PageTokens.load(from: database)
         let freshness: @Sendable () -> Cdt_Common_V1_Freshness = { Fixture.freshness }
         catalogue = PolicyCatalogue(database: database, pageTokens: tokens, clock: clock.clock)

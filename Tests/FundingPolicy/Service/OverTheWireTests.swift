@@ -5,10 +5,11 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 /// The whole service on a free port, asked as any client asks.
-@Suite struct OverTheWireTests {
+@Suite(.onBothEngines) struct OverTheWireTests {
     private typealias Client = Cdt_Funding_V1_FundingPolicyService.Client
 
     private func withService(_ body: (Client, RunningService) async throws -> Void) async throws {
@@ -16,7 +17,8 @@ import Testing
         defer { try? FileManager.default.removeItem(at: directory) }
         let service = try await ServiceHost.start(
             FundingPolicyDefinition.self,
-            arguments: ["--data", directory.path, "--peer", "registry=127.0.0.1:1", "--log-level", "critical"])
+            arguments: ["--data", directory.path, "--peer", "registry=127.0.0.1:1", "--log-level", "critical"]
+                + TestDatabase.serviceArguments())
         let connection = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
         do {
             try await body(Client(connection), service)

@@ -3,9 +3,10 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
-@Suite struct PolicyCatalogueTests {
+@Suite(.onBothEngines) struct PolicyCatalogueTests {
     private func draft(code: String = "42") -> Cdt_Funding_V1_Policy {
         .with {
             $0.title = "Hà Tĩnh, higher"

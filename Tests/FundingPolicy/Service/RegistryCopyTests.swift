@@ -4,9 +4,10 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
-@Suite struct RegistryCopyTests {
+@Suite(.onBothEngines) struct RegistryCopyTests {
     @Test func aNewerFactReplacesTheOneBefore() async throws {
         let service = try await Fixture()
         var team = Fixture.team("a", in: "ht")

@@ -5,9 +5,10 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
-@Suite struct RunTests {
+@Suite(.onBothEngines) struct RunTests {
     private func october(_ unit: String = "units/ht") -> Cdt_Funding_V1_StartRunRequest {
         .with {
             $0.unit = unit

@@ -4,6 +4,7 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 
 @testable import Notification
 
@@ -152,8 +153,8 @@ enum World {
         FeedConsumer.migrations,
     ]
 
-    static func database(_ configuration: DatabaseConfiguration = .temporary()) async throws -> Database {
-        try await Database.open(configuration, migrations: migrations)
+    static func database(_ configuration: DatabaseConfiguration? = nil) async throws -> Database {
+        try await Database.open(try configuration ?? TestDatabase.fresh(), migrations: migrations)
     }
 
     static func tell(_ events: [FeedEvent], _ database: Database) async throws {
@@ -163,7 +164,7 @@ enum World {
     }
 
     /// With the world's facts and the built-in templates.
-    static func populated(_ configuration: DatabaseConfiguration = .temporary()) async throws -> Database {
+    static func populated(_ configuration: DatabaseConfiguration? = nil) async throws -> Database {
         let database = try await database(configuration)
         try await tell(try events(), database)
         try await BuiltInTemplates.install(in: database, now: Instant(seconds: 0))

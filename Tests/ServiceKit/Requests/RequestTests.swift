@@ -3,13 +3,14 @@ import RPC
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ServiceKit
 
 extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
 
-@Suite struct RequestIDTests {
+@Suite(.onBothEngines) struct RequestIDTests {
     let now = Instant(LocalDate("2024-10-31")!)
     let id = UniqueID("0192d3a4-5b6c-7def-8123-456789abcdef")!
 
@@ -27,7 +28,7 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
     }
 
     @Test func theSameRequestGetsTheSameAnswerForADay() async throws {
-        let database = try await Database.open(.temporary(), migrations: [RequestIDs.migrations])
+        let database = try await TestDatabase.open([RequestIDs.migrations])
         #expect(try await ask(database, key("p"), answer: "first", at: now).get().value == "first")
         #expect(
             try await ask(database, key("p"), answer: "second", at: now.adding(seconds: 86_399)).get().value == "first")
@@ -40,7 +41,7 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
     }
 
     @Test func aDifferentPayloadIsRefused() async throws {
-        let database = try await Database.open(.temporary(), migrations: [RequestIDs.migrations])
+        let database = try await TestDatabase.open([RequestIDs.migrations])
         _ = try await ask(database, key("p"), answer: "first", at: now)
         let error = await #expect(throws: ServiceError.self) {
             try await ask(database, key("q"), answer: "x", at: now).get()
@@ -51,7 +52,7 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
     }
 
     @Test func failuresAreNotKept() async throws {
-        let database = try await Database.open(.temporary(), migrations: [RequestIDs.migrations])
+        let database = try await TestDatabase.open([RequestIDs.migrations])
         let key = try key("p")
         let now = now
         let refused = try await database.write { transaction in
@@ -72,7 +73,7 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
     }
 
     @Test func expiredAnswersArePurgedInBatches() async throws {
-        let database = try await Database.open(.temporary(), migrations: [RequestIDs.migrations])
+        let database = try await TestDatabase.open([RequestIDs.migrations])
         for method in ["/a", "/b", "/c"] { _ = try await ask(database, key("p", method: method), answer: "x", at: now) }
         let later = now.adding(seconds: 90_000)
         _ = try await ask(database, key("p", method: "/d"), answer: "x", at: later)
@@ -130,7 +131,7 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
     }
 
     @Test func theKeyStaysWithTheDatabase() async throws {
-        let database = try await Database.open(.temporary(), migrations: [PageTokens.migrations])
+        let database = try await TestDatabase.open([PageTokens.migrations])
         let request = Cdt_Registry_V1_ListTeamsRequest()
         let token = try await PageTokens.load(from: database).token(after: ["x"], of: request, method)
         let again = try await PageTokens.load(from: database)
