@@ -68,14 +68,15 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
 
     /// A connection to be added to a channel of the loop.
     package init(
-        role: Session.Role, eventLoop: any EventLoop, executor: LoopExecutor, peer: String, limits: Limits
+        role: Session.Role, eventLoop: any EventLoop, executor: LoopExecutor, peer: String, limits: Limits,
+        inboundTotal: InboundTotal? = nil
     ) throws(HTTP2Error) {
         let now = NIODeadline.now()
         self.eventLoop = eventLoop
         self.executor = executor
         self.peer = peer
         self.limits = limits
-        inbound = InboundBudget(limit: limits.inboundConnectionBytes)
+        inbound = InboundBudget(limit: limits.inboundConnectionBytes, total: inboundTotal)
         session = try Session(role: role, limits: limits, now: now)
         idleSince = now
         handshakeDue = now + limits.handshake

@@ -17,6 +17,7 @@ extension Limits {
             "header-list-bytes": .count(\.headerListBytes), "continuations": .count(\.continuations),
             "settings-entries": .count(\.settingsEntries), "receive-message-bytes": .count(\.receiveMessageBytes),
             "inbound-connection-bytes": .count(\.inboundConnectionBytes),
+            "inbound-server-bytes": .count(\.inboundServerBytes),
             "stream-window-bytes": .count(\.streamWindowBytes),
             "connection-window-bytes": .count(\.connectionWindowBytes),
             "outbound-stream-bytes": .count(\.outboundStreamBytes),

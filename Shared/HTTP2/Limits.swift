@@ -24,6 +24,9 @@ public struct Limits: Sendable {
     /// Bytes of requests that are incomplete or not taken yet, for one connection, above which only one stream at a time is
     /// given more window. The most a connection can make us hold is `concurrentStreams` × `streamWindowBytes` and one message.
     public var inboundConnectionBytes = 16 * 1024 * 1024
+    /// Bytes of requests that are incomplete or not taken yet, for the whole server, above which requests that hold more
+    /// than 64 KiB are refused with RESOURCE_EXHAUSTED.
+    public var inboundServerBytes = 256 * 1024 * 1024
 
     // Flow control
 

@@ -17,11 +17,13 @@ package final class Listener: Sendable {
     private let group: any EventLoopGroup
     private let executors: [ObjectIdentifier: LoopExecutor]
     private let limits: Limits
+    private let inboundTotal: InboundTotal
     private let state = NIOLockedValueBox(State())
 
     package init(group: any EventLoopGroup, limits: Limits) {
         self.group = group
         self.limits = limits
+        inboundTotal = InboundTotal(limit: limits.inboundServerBytes)
         executors = Dictionary(
             uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor(loop: $0)) })
     }
@@ -53,7 +55,8 @@ package final class Listener: Sendable {
         let connection = try HTTP2Connection(
             role: .server, eventLoop: loop,
             executor: executors[ObjectIdentifier(loop)] ?? LoopExecutor(loop: loop),
-            peer: channel.remoteAddress.map(Self.describe) ?? "unknown", limits: limits)
+            peer: channel.remoteAddress.map(Self.describe) ?? "unknown", limits: limits,
+            inboundTotal: inboundTotal)
         let address = channel.remoteAddress?.ipAddress ?? ""
         let admitted = state.withLockedValue { state in
             guard !state.isStopping, state.connections.count < limits.connections,

@@ -111,4 +111,41 @@ extension AbuseTests {
             #expect(try await peer.call("Echo", message("after"), stream: 101).status == 0)
         }
     }
+
+    @Test func `B.3 what all connections make the server hold is bounded, and small requests get on`() async throws {
+        var limits = Limits()
+        limits.inboundServerBytes = 1_000_000
+        try await WireServer.run(limits) { server in
+            // Within the windows of its stream and its connection.
+            let whole = message([UInt8](repeating: 1, count: 200_000))
+            func send(_ bytes: ArraySlice<UInt8>, to peer: RawPeer, end: Bool) async throws {
+                try await peer.send(.headers(1, RawPeer.request("Echo")))
+                for start in stride(from: 0, to: bytes.count, by: 16_384) {
+                    let part = bytes.dropFirst(start).prefix(16_384)
+                    try await peer.send(.data(1, Array(part), end: end && part.endIndex == bytes.endIndex))
+                    try await peer.pump()
+                }
+            }
+            var peers: [RawPeer] = []
+            var refused = 0
+            for _ in 0..<20 {
+                let peer = try await RawPeer.connect(port: server.port)
+                peers.append(peer)
+                try await send(whole.dropLast(), to: peer, end: false)
+                // What was sent has been read when this is answered.
+                #expect(try await peer.call("Echo", message("small"), stream: 3).status == 0)
+                if peer.streams[1]?.status == 8 { refused += 1 }
+            }
+            // Up to 64 KiB of each connection are not counted yet.
+            #expect((12...15).contains(refused), "a million bytes hold five of them, and eight at most: \(refused)")
+            // Who is gone frees what it made the server hold.
+            for peer in peers { peer.socket.abort() }
+            try await eventually("a large request gets through") {
+                let peer = try await RawPeer.connect(port: server.port)
+                defer { peer.socket.abort() }
+                try await send(whole[...], to: peer, end: true)
+                return try await peer.outcome(1).status == 0
+            }
+        }
+    }
 }

@@ -66,9 +66,15 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         let action = state.received(data, credit: &credit)
         // Before it may be withheld: a message that is whole now frees its place.
         countHeld()
+        if connection.inbound.refuses(holding: held) {
+            return apply(.fail(RPCError(code: .resourceExhausted, message: Self.noRoom)))
+        }
         stream.consume(state.isInsideMessage ? connection.inbound.credit(credit, to: stream.id) : credit)
         apply(action)
     }
+
+    private static let noRoom =
+        "The server holds as much of unfinished requests as it may (inbound-server-bytes); call again later."
 
     /// Tells the connection how much of the request is held now.
     private func countHeld() {
