@@ -82,9 +82,10 @@ final class PeerClients: Sendable {
         }
         return try clients.withLock { clients in
             if let known = clients[name] { return known }
+            // Where there is a choice, a replica that says that it does not serve is left out (gRFC A17).
             let client = try RPCClient(
                 targets: targets.map { .init(host: $0.host, port: $0.port) },
-                options: .init(tls: tls, defaultTimeout: .seconds(30)))
+                options: .init(tls: tls, defaultTimeout: .seconds(30), healthService: targets.count > 1 ? "" : nil))
             clients[name] = client
             return client
         }
