@@ -66,7 +66,8 @@ import Testing
 
     @Test func aLogReaderThatGoesAwayDoesNotTakeTheServiceWithIt() async throws {
         // The shell waits for the service and ends with its status; the readers of both streams are gone by then.
-        let readersLeave = ["bash", "-c", "trap : TERM; set -o pipefail; \"$0\" \"$@\" 2> >(true) | head -n 1", program]
+        let script = "trap : TERM; set -o pipefail; \"$0\" \"$@\" 2> >(true) | head -n 1"
+        let readersLeave = ["bash", "-c", script, program]
         try await withService(readersLeave) { service, port in
             for _ in 0..<3 {
                 let answer = try await probe(port)
