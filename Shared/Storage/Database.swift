@@ -23,12 +23,8 @@ package final class Database: Sendable {
     package static func open(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) async throws
         -> Database
     {
-        try await withCheckedThrowingContinuation { continuation in
-            // Opening may wait for another process's migration; that must not hold up an event loop.
-            Thread.detachNewThread {
-                continuation.resume(with: Result { try Database(configuration, migrations: migrations) })
-            }
-        }
+        // Opening may wait for another process's migration; that must not hold up an event loop.
+        try await onThread { try Database(configuration, migrations: migrations) }
     }
 
     /// As above, for a database of a single component.
@@ -38,11 +34,7 @@ package final class Database: Sendable {
 
     private init(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) throws {
         let limits = configuration.limits
-        engine =
-            switch configuration.location {
-            case .postgres(let address): PostgresEngine(address: address, limits: limits)
-            case .sqlite, .temporary: try SQLiteEngine(location: configuration.location, limits: limits)
-            }
+        engine = try Self.engine(of: configuration)
         let migrator = try engine.connect(.migrator)
         do {
             try Migrator(sets: engine.schema + migrations).migrate(migrator, now: Date())
@@ -56,6 +48,14 @@ package final class Database: Sendable {
         readers = ReaderThreads(name: "storage-reader", threads: limits.readerThreads, queue: limits.waitingReads)
         signals = CommitSignals()
         writer = try engine.makeWriter(signals: signals)
+    }
+
+    static func engine(of configuration: DatabaseConfiguration) throws -> any Engine {
+        switch configuration.location {
+        case .postgres(let address): PostgresEngine(address: address, limits: configuration.limits)
+        case .sqlite, .temporary:
+            try SQLiteEngine(location: configuration.location, limits: configuration.limits)
+        }
     }
 
     deinit {
@@ -147,11 +147,7 @@ package final class Database: Sendable {
     /// the database; the change feed's epochs must be renewed then (`Outbox.renewEpochs`).
     package func backup(to path: String) async throws {
         guard !hasClosed.load(ordering: .acquiring) else { throw StorageError.closed }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            Thread.detachNewThread { [engine] in
-                continuation.resume(with: Result { try engine.backup(to: path) })
-            }
-        }
+        try await Self.onThread { [engine] in try engine.backup(to: path) }
     }
 
     /// Runs `body` when the database is told to close, while it still works: for what follows the database by itself.

@@ -26,12 +26,24 @@ enum RegistryFeed {
         // Other payloads are of a newer Registry and not for this service.
     }
 
-    /// Forgets what the feed has told, before it is read again from the start. What the teams owed and reported stays,
-    /// and is brought in step as the facts come again.
+    /// Marks what the feed has told as old, before it is read again from the start. What the teams owed and reported
+    /// stays, and is brought in step as the facts come again.
     static func reset(in tx: WriteTransaction) throws {
-        try tx.execute("UPDATE units SET version = 0")
-        try tx.execute("UPDATE teams SET version = 0")
-        try tx.execute("UPDATE memberships SET version = 0")
+        for table in ["units", "teams", "memberships"] { try tx.execute("UPDATE \(table) SET version = -1") }
+    }
+
+    /// Buries what is still old when the feed has been read again: the Registry was restored and does not know it.
+    static func settle(in tx: WriteTransaction) throws {
+        func old(_ columns: String, of table: String) throws -> [[String]] {
+            try tx.query("SELECT \(columns) FROM \(table) WHERE version = -1") { row in
+                try (0..<columns.split(separator: ",").count).map { try row.text($0) }
+            }
+        }
+        for keys in try old("team, id", of: "memberships") {
+            try bury("teams/\(keys[0])/memberships/\(keys[1])", version: 0, in: tx)
+        }
+        for keys in try old("id", of: "teams") { try bury("teams/\(keys[0])", version: 0, in: tx) }
+        for keys in try old("id", of: "units") { try bury("units/\(keys[0])", version: 0, in: tx) }
     }
 
     private static func put(_ fact: Cdt_Registry_V1_UnitFact, version: Int64, in tx: WriteTransaction) throws {

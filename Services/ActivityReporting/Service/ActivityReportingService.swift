@@ -23,6 +23,7 @@ package enum ActivityReportingService: ServiceDefinition {
         let registry = try FeedConsumer(
             name: "registry.facts", client: try context.feed(of: "registry"), topic: "registry.facts",
             database: context.database, logger: context.logger, reset: { try RegistryFeed.reset(in: $0) },
+            settle: { try RegistryFeed.settle(in: $0) },
             apply: { try RegistryFeed.apply($0, in: $1) })
         let handlers = ActivityReportingHandlers(
             reporting: reporting, pageTokens: context.pageTokens, freshness: { registry.freshness })

@@ -9,6 +9,8 @@ struct ConsumerPosition: Sendable {
         var cursor: String
         var asOf: Int64?
         var newestEvent: Int64?
+        /// The topic is being read again from the start.
+        var isRestarting: Bool
     }
 
     static let migrations = MigrationSet(
@@ -31,14 +33,21 @@ struct ConsumerPosition: Sendable {
                         version BIGINT NOT NULL,
                         PRIMARY KEY (consumer, aggregate)
                     ) WITHOUT ROWID;
-                    """)
+                    """),
+            Migration(
+                version: 2, name: "reading again",
+                sql: "ALTER TABLE feed_consumers ADD COLUMN is_restarting BIGINT NOT NULL DEFAULT 0"),
         ])
 
     func load(in tx: ReadTransaction) throws -> Stored? {
         try tx.queryOne(
-            "SELECT cursor, as_of, newest_event FROM feed_consumers WHERE name = ? AND topic = ?",
+            "SELECT cursor, as_of, newest_event, is_restarting FROM feed_consumers WHERE name = ? AND topic = ?",
             [.text(name), .text(topic)]
-        ) { Stored(cursor: try $0.text(0), asOf: try $0.int64OrNull(1), newestEvent: try $0.int64OrNull(2)) }
+        ) { row in
+            Stored(
+                cursor: try row.text(0), asOf: try row.int64OrNull(1), newestEvent: try row.int64OrNull(2),
+                isRestarting: try row.bool(3))
+        }
     }
 
     /// The consumer's number; it is recorded when it is new.
@@ -80,7 +89,14 @@ struct ConsumerPosition: Sendable {
     func clear(for consumer: Int64, in tx: WriteTransaction) throws {
         try tx.execute("DELETE FROM feed_versions WHERE consumer = ?", [.integer(consumer)])
         try tx.execute(
-            "UPDATE feed_consumers SET cursor = '', as_of = NULL, newest_event = NULL WHERE id = ?",
-            [.integer(consumer)])
+            """
+            UPDATE feed_consumers SET cursor = '', as_of = NULL, newest_event = NULL, is_restarting = 1 WHERE id = ?
+            """, [.integer(consumer)])
+    }
+
+    /// Notes that everything has been read again; false if it was not being read again.
+    func endRestart(for consumer: Int64, in tx: WriteTransaction) throws -> Bool {
+        try tx.execute(
+            "UPDATE feed_consumers SET is_restarting = 0 WHERE id = ? AND is_restarting = 1", [.integer(consumer)]) > 0
     }
 }

@@ -36,6 +36,7 @@ package final class FeedConsumer: Sendable {
         var cursor: String
         var freshness: FeedFreshness
         var storedAsOf: Int64?
+        var isRestarting: Bool
         var lastHeard = ContinuousClock.now
         var statistics = Statistics()
     }
@@ -48,6 +49,7 @@ package final class FeedConsumer: Sendable {
     private let logger: Logger
     private let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void
     private let reset: @Sendable (WriteTransaction) throws -> Void
+    private let settle: @Sendable (WriteTransaction) throws -> Void
     private let position: ConsumerPosition
     private let state: Mutex<State>
 
@@ -60,11 +62,14 @@ package final class FeedConsumer: Sendable {
     ///   - name: Unique in the database, never changed.
     ///   - apply: Puts one event into the database. It may run more than once before it is committed. If it throws, the
     ///     batch is undone and tried again later: nothing is skipped.
-    ///   - reset: Removes everything `apply` has made, before the topic is read again from the start, because the
-    ///     source's history no longer reaches back to the stored cursor.
+    ///   - reset: Removes everything `apply` has made, or marks it as old, before the topic is read again from the start,
+    ///     because the source's history no longer reaches back to the stored cursor.
+    ///   - settle: Removes what `reset` has marked and has not come again, when everything has been read again: it is gone
+    ///     for good.
     package init(
         name: String, source: any FeedSource, topic: String, database: Database, options: Options = Options(),
         logger: Logger, reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
+        settle: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
         apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
     ) throws {
         self.name = name
@@ -75,6 +80,7 @@ package final class FeedConsumer: Sendable {
         self.logger = logger
         self.apply = apply
         self.reset = reset
+        self.settle = settle
         position = ConsumerPosition(name: name, topic: topic)
         let stored = try database.read { [position] in try position.load(in: $0) }
         state = Mutex(
@@ -83,7 +89,7 @@ package final class FeedConsumer: Sendable {
                 freshness: FeedFreshness(
                     asOf: stored?.asOf, isConnected: false, isCaughtUp: false, problem: nil,
                     newestEvent: stored?.newestEvent),
-                storedAsOf: stored?.asOf))
+                storedAsOf: stored?.asOf, isRestarting: stored?.isRestarting ?? false))
     }
 
     /// As above, with another service's feed by RPC.
@@ -91,11 +97,12 @@ package final class FeedConsumer: Sendable {
         name: String, client: Cdt_Feed_V1_FeedService.Client, topic: String, database: Database,
         options: Options = Options(), logger: Logger,
         reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
+        settle: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
         apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
     ) throws {
         try self.init(
             name: name, source: RemoteFeed(client), topic: topic, database: database, options: options, logger: logger,
-            reset: reset, apply: apply)
+            reset: reset, settle: settle, apply: apply)
     }
 
     /// How old what has been applied is. Survives a restart.
@@ -182,21 +189,23 @@ package final class FeedConsumer: Sendable {
 
     private func receive(_ response: Cdt_Feed_V1_FollowResponse) async throws {
         let asOf = response.hasAsOf ? response.asOf.microseconds : nil
-        let (cursor, storedAsOf) = state.withLock { state in
+        let (cursor, storedAsOf, isRestarting) = state.withLock { state in
             state.lastHeard = .now
             state.freshness.isConnected = true
-            return (state.cursor, state.storedAsOf)
+            return (state.cursor, state.storedAsOf, state.isRestarting)
         }
         let events = response.events.map(FeedEvent.init)
         var counts = (applied: 0, ignored: 0)
         let isDue = (asOf ?? 0) - (storedAsOf ?? 0) >= options.storeInterval.microseconds
-        if !events.isEmpty || response.cursor != cursor || isDue {
-            counts = try await store(events, cursor: response.cursor, asOf: asOf)
+        let isSettled = isRestarting && response.caughtUp
+        if !events.isEmpty || response.cursor != cursor || isDue || isSettled {
+            counts = try await store(events, cursor: response.cursor, asOf: asOf, isSettled: isSettled)
         }
         state.withLock { state in
             state.lastHeard = .now
             state.cursor = response.cursor
             state.freshness.isCaughtUp = response.caughtUp
+            if isSettled { state.isRestarting = false }
             state.freshness.problem = nil
             if let asOf {
                 state.freshness.asOf = max(asOf, state.freshness.asOf ?? asOf)
@@ -209,15 +218,17 @@ package final class FeedConsumer: Sendable {
         }
     }
 
-    private func store(_ events: [FeedEvent], cursor: String, asOf: Int64?) async throws -> (applied: Int, ignored: Int)
-    {
-        try await database.write { [position, apply] tx in
+    private func store(
+        _ events: [FeedEvent], cursor: String, asOf: Int64?, isSettled: Bool
+    ) async throws -> (applied: Int, ignored: Int) {
+        try await database.write { [position, apply, settle] tx in
             let consumer = try position.id(in: tx)
             var applied = 0
             for event in events where try position.isNew(event, for: consumer, in: tx) {
                 try apply(event, tx)
                 applied += 1
             }
+            if isSettled, try position.endRestart(for: consumer, in: tx) { try settle(tx) }
             try position.store(
                 cursor: cursor, asOf: asOf, newestEvent: events.last?.recordedAt, for: consumer, in: tx)
             return (applied, events.count - applied)
@@ -233,6 +244,7 @@ package final class FeedConsumer: Sendable {
             $0.cursor = ""
             $0.freshness.asOf = nil
             $0.storedAsOf = nil
+            $0.isRestarting = true
         }
     }
 }

@@ -107,6 +107,15 @@ struct CommonOptions: Sendable {
         return first + (peers.map { [$0 as any AnyOption] } ?? []) + last
     }
 
+    /// Where the service's database is, and how errors call it: a URL may hold a password.
+    func place(
+        _ settings: Settings, of identity: ServiceIdentity
+    ) throws -> (database: DatabaseConfiguration, name: String) {
+        if let server = try settings[database] { return (server, "given by --\(database.name)") }
+        let path = "\(try settings[data])/\(identity.name).db"
+        return (.sqlite(path: path), path)
+    }
+
     /// TLS of the port of calls; nil: plaintext. The two files go together and must be readable.
     func tls(_ settings: Settings) throws -> TLS? {
         let certificate = try settings[tlsCertificate]

@@ -121,19 +121,12 @@ package final class RunningService: Sendable {
         _ definition: any ServiceDefinition.Type, _ options: CommonOptions, _ settings: Settings,
         _ metrics: MetricsRegistry, _ logger: Logger
     ) async throws -> ServiceContext {
-        let path = "\(try settings[options.data])/\(definition.identity.name).db"
-        let server = try settings[options.database]
+        let place = try options.place(settings, of: definition.identity)
         let database: Database
         do {
-            database = try await Database.open(
-                server ?? .sqlite(path: path),
-                migrations: [
-                    RequestIDs.migrations, PageTokens.migrations, Outbox.migrations, FeedConsumer.migrations,
-                ] + definition.migrations)
+            database = try await Database.open(place.database, migrations: definition.allMigrations)
         } catch let error as StorageError {
-            // A URL may hold a password.
-            let place = server == nil ? path : "given by --\(options.database.name)"
-            throw ConfigurationError("the database \(place) cannot be opened: \(error)")
+            throw ConfigurationError("the database \(place.name) cannot be opened: \(error)")
         }
         let authorities = try settings[options.peerAuthorities]
         let endpoints = try options.peers.map { try settings[$0] } ?? [:]

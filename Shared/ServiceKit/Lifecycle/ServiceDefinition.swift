@@ -41,6 +41,11 @@ package protocol ServiceDefinition: Sendable {
 extension ServiceDefinition {
     package static var peers: [String] { [] }
     package static var options: [any AnyOption] { [] }
+
+    /// Its schema with that of what all services have.
+    static var allMigrations: [MigrationSet] {
+        [RequestIDs.migrations, PageTokens.migrations, Outbox.migrations, FeedConsumer.migrations] + migrations
+    }
 }
 
 /// What a service is made from.

@@ -23,6 +23,7 @@ package enum ServiceHost {
             Terminal.say("\(definition.identity.name) \(version)\n")
             exit(0)
         case .probe(let rest): await probe(definition, arguments: rest)
+        case .perform(let action, let rest): await perform(action, of: definition, arguments: rest)
         case .serve(let rest): await serve(definition, arguments: rest)
         }
     }
@@ -32,6 +33,7 @@ package enum ServiceHost {
         case help
         case version
         case probe([String])
+        case perform(BackupActions.Action, [String])
         case serve([String])
 
         init(_ arguments: [String]) {
@@ -42,7 +44,9 @@ package enum ServiceHost {
             } else if arguments.contains("--health-probe") {
                 self = .probe(arguments.filter { $0 != "--health-probe" })
             } else {
-                self = .serve(arguments)
+                var rest = arguments
+                let action = BackupActions.Action(&rest)
+                self = action.map { .perform($0, rest) } ?? .serve(arguments)
             }
         }
     }
@@ -68,7 +72,7 @@ package enum ServiceHost {
                 ("--help", "Show this."),
                 ("--version", "Show the release."),
                 ("--health-probe", "Ask the service at --listen whether it serves: exit status 0 if so, else 1."),
-            ])
+            ] + BackupActions.help)
     }
 
     /// Starts a service inside this process, on free ports unless told otherwise; for tests.
@@ -114,6 +118,23 @@ package enum ServiceHost {
         } catch {
             log.flush()
             Terminal.complain("\(name): cannot start: \(error)\n")
+            exit(1)
+        }
+    }
+
+    private static func perform(
+        _ action: BackupActions.Action, of definition: any ServiceDefinition.Type, arguments: [String]
+    ) async -> Never {
+        let name = definition.identity.name
+        do {
+            let settings = try settings(of: definition, arguments: arguments)
+            Terminal.say("\(name): \(try await BackupActions.perform(action, of: definition, settings: settings))\n")
+            exit(0)
+        } catch let error as ConfigurationError {
+            for problem in error.problems { Terminal.complain("\(name): \(problem)\n") }
+            exit(2)
+        } catch {
+            Terminal.complain("\(name): \(error)\n")
             exit(1)
         }
     }
