@@ -7,7 +7,7 @@ import Testing
 
 /// Producer and consumer are killed at random moments; in the end the consumer's state is the producer's, every
 /// acknowledged change is there, and each event has taken effect once.
-@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct FeedCrashTests {
+@Suite(.onBothEngines, .timeLimit(.minutes(CrashBudget.minutes))) struct FeedCrashTests {
     @Test func killedProcessesAgreeInTheEnd() async throws {
         let scratch = try ScratchFolder()
         defer { scratch.remove() }
@@ -15,7 +15,7 @@ import Testing
         let producerPlace = try text(of: TestDatabase.fresh())
         let copyPlace = try text(of: TestDatabase.fresh())
         _ = FileManager.default.createFile(atPath: journal, contents: nil)
-        for _ in 0..<12 {
+        for _ in 0..<CrashBudget.rounds {
             let delay = Int.random(in: 10...200)
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [

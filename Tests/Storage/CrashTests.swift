@@ -1,16 +1,17 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
 
 /// A process that is killed in the middle of its work loses nothing it has acknowledged.
-@Suite(.timeLimit(.minutes(10))) struct CrashTests {
+@Suite(.timeLimit(.minutes(CrashBudget.minutes))) struct CrashTests {
     @Test func killedProcessesKeepWhatTheyAcknowledged() async throws {
         try await withDirectory { directory in
             let path = directory.appendingPathComponent("store.sqlite").path
             let journal = directory.appendingPathComponent("acknowledged").path
             _ = FileManager.default.createFile(atPath: journal, contents: nil)
-            for round in 0..<12 {
+            for round in 0..<CrashBudget.rounds {
                 let delay = Int.random(in: 5...150)
                 await #expect(processExitsWith: .signal(SIGKILL)) {
                     [path = path as String, journal = journal as String, round = round as Int, delay = delay as Int] in

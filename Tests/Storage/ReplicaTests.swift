@@ -75,7 +75,7 @@ import Testing
         let journal = scratch.path("acknowledged")
         _ = FileManager.default.createFile(atPath: journal, contents: nil)
         let survivor = try await Database.open(place, migrations: [notes])
-        for round in 0..<6 {
+        for round in 0..<CrashBudget.rounds {
             let delay = Int.random(in: 5...150)
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [address = address as String, journal = journal as String, round = round as Int, delay = delay as Int]
