@@ -15,6 +15,7 @@ let nio: [Target.Dependency] = [
 let protobuf = product("SwiftProtobuf", "swift-protobuf")
 let logging = product("Logging", "swift-log")
 let crypto = product("Crypto", "swift-crypto")
+let tokens = product("JWTKit", "jwt-kit")
 let arguments = product("ArgumentParser", "swift-argument-parser")
 
 /// A service: a library that holds the domain, and an executable of a few lines in its `Main` folder.
@@ -65,6 +66,7 @@ let package = Package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: ["JSON", "CommandLineArguments"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
         // System libraries.
@@ -112,7 +114,7 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto,
+                "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto, tokens,
                 product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
                 product("Configuration", "swift-configuration"),
                 product("UnixSignals", "swift-service-lifecycle"),
@@ -127,15 +129,16 @@ let package = Package(
             "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")])
         + [
             .target(
-                name: "CommandLine", dependencies: ["Shared", "RPC", protobuf, arguments, crypto],
+                name: "CommandLine", dependencies: ["Shared", "RPC", protobuf, arguments, crypto, tokens],
                 path: "Services/CommandLine", exclude: ["Main"], swiftSettings: strict),
             .executableTarget(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),
 
-            // Child processes, scratch folders and a PostgreSQL server for tests.
+            // Child processes, scratch folders, tokens and a PostgreSQL server for tests.
             .target(
-                name: "TestSupport", dependencies: ["Storage", "CLibpq"], path: "Tests/Support", swiftSettings: strict),
+                name: "TestSupport", dependencies: ["Storage", "CLibpq", crypto], path: "Tests/Support",
+                swiftSettings: strict),
             .executableTarget(
                 name: "bench-rpc-server",
                 dependencies: [
@@ -187,7 +190,7 @@ let package = Package(
                     "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", protobuf,
                     logging,
                 ], exclude: ["Peers"]),
-            tests("CommandLine", ["CommandLine", "Shared", "RPC", protobuf, arguments]),
+            tests("CommandLine", ["CommandLine", "ServiceKit", "Shared", "RPC", protobuf, logging, arguments]),
             tests(
                 "Interop",
                 ["InteropService", "Shared", "RPC", "HTTP2", "ServiceKit", "Storage", protobuf, "interop-server"],

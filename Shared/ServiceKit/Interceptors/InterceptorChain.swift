@@ -11,12 +11,13 @@ import RPC
 /// 5. deadline: a call nobody waits for any more costs neither a signature check nor a query;
 /// 6. drain: ends endless streams when the service stops; outside authorisation, which then ends with them;
 /// 7. authorisation: innermost, next to the handler, so that nothing between them can act for nobody; and before any
-///    validation, as "authorise before validating" asks (AIP-211): the handler is the first to read the request.
+///    validation, as "authorise before validating" asks (AIP-211): the handler is the first to read the request;
+/// 8. verbs, of a service that does not judge grants itself: part of the authorisation.
 package enum InterceptorChain {
     package static func make(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
-        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, drain: DrainSignal,
-        clock: Clock = .system
+        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, judgesGrants: Bool,
+        drain: DrainSignal, clock: Clock = .system
     ) -> [any ServerInterceptor] {
         [
             TracingInterceptor(),
@@ -26,6 +27,6 @@ package enum InterceptorChain {
             DeadlineInterceptor(),
             DrainInterceptor(signal: drain),
             AuthorisationInterceptor(authenticator: authenticator),
-        ]
+        ] + (judgesGrants ? [] : [VerbInterceptor(service: service)])
     }
 }

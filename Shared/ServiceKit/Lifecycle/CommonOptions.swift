@@ -23,10 +23,25 @@ struct CommonOptions: Sendable {
         "peer-authorities", valueName: "FILE",
         help: "PEM file of the authorities that sign the other services' certificates; without it they are called "
             + "in plaintext.")
+    let jwks = Option<String?>.text(
+        "jwks", valueName: "FILE",
+        help:
+            "JSON Web Key Set with the public keys (Ed25519, P-256) that callers' tokens are signed with; read again when "
+            + "it changes. Without it callers are not authenticated and may do everything.")
+    let tokenIssuer = Option<String>.text(
+        "token-issuer", valueName: "NAME", default: "cdt", help: "Who must have issued callers' tokens (claim iss).")
+    let tokenAudience = Option<String>.text(
+        "token-audience", valueName: "NAME", default: "cdt",
+        help: "The suite's name in callers' tokens (claim aud); a token for this service alone names the service.")
+    let peerToken = Option<String?>.text(
+        "peer-token-file", valueName: "FILE",
+        help: "File of the token that this service shows to the other services; read again when it changes.")
     let insecureListen = Option<Bool>.flag(
         "insecure-listen",
-        help: "Allow an address other than loopback although callers are not authenticated: whoever reaches the port "
-            + "may read and change everything. Only for closed networks.")
+        help:
+            "Allow an address other than loopback without both --jwks and --tls-certificate: without the first, whoever "
+            + "reaches the port may read and change everything; without the second, whoever listens reads along. Only for "
+            + "closed networks.")
     let reflection = Option<String>.choice(
         "reflection", of: ["on", "off"], default: "on", help: "Whether tools may ask the service for its contract.")
     let today = Option<LocalDate?>(
@@ -101,10 +116,10 @@ struct CommonOptions: Sendable {
     var all: [any AnyOption] {
         let first: [any AnyOption] = [listen, adminListen, data, database]
         let last: [any AnyOption] = [
-            logLevel, grace, tlsCertificate, tlsKey, peerAuthorities, insecureListen, reflection, limits,
-            today,
+            logLevel, grace, tlsCertificate, tlsKey, jwks, tokenIssuer, tokenAudience, peerAuthorities, insecureListen,
+            reflection, limits, today,
         ]
-        return first + (peers.map { [$0 as any AnyOption] } ?? []) + last
+        return first + (peers.map { [$0, peerToken] as [any AnyOption] } ?? []) + last
     }
 
     /// Where the service's database is, and how errors call it: a URL may hold a password.
@@ -138,15 +153,43 @@ struct CommonOptions: Sendable {
     func checkExposure(_ settings: Settings) throws {
         let endpoint = try settings[listen]
         guard !endpoint.isLoopback else { return }
-        guard try settings[insecureListen] else {
+        var missing: [String] = []
+        if try settings[jwks] == nil { missing.append("callers are not authenticated (--jwks)") }
+        if try settings[tlsCertificate] == nil {
+            missing.append("the connection is not encrypted (--tls-certificate, --tls-key)")
+        }
+        guard try missing.isEmpty || settings[insecureListen] else {
             throw ConfigurationError(
-                "--listen \(endpoint): callers are not authenticated, so only a loopback address is allowed; listen on "
-                    + "127.0.0.1:\(endpoint.port), or add --insecure-listen if everybody who reaches the port may do "
-                    + "everything")
+                "--listen \(endpoint): \(missing.joined(separator: " and ")), so only a loopback address is allowed; listen "
+                    + "on 127.0.0.1:\(endpoint.port), give what is missing, or add --insecure-listen if everybody who "
+                    + "reaches the port may do everything")
         }
         guard try settings[today] == nil else {
             throw ConfigurationError("--today is for demonstrations and works with a loopback --listen only")
         }
+    }
+
+    /// How callers are known: by tokens when keys for them are given.
+    func authenticator(_ settings: Settings, service name: String, logger: Logger) async throws -> any Authenticator {
+        guard let path = try settings[jwks] else {
+            let endpoint = try settings[listen]
+            logger.warning(
+                "callers are not authenticated: everyone who reaches the port may do everything; give --jwks to change that",
+                metadata: ["listen": "\(endpoint)"])
+            return LocalAuthenticator()
+        }
+        let rules = TokenRules(issuer: try settings[tokenIssuer], audiences: [name, try settings[tokenAudience]])
+        do {
+            return try await TokenAuthenticator(jwks: path, rules: rules, logger: logger)
+        } catch {
+            throw ConfigurationError("--\(jwks.name): \(path) cannot be used: \(error)")
+        }
+    }
+
+    /// What this service shows to its peers; nil: nothing.
+    func peerToken(_ settings: Settings, logger: Logger) throws -> PeerToken? {
+        guard peers != nil, let path = try settings[peerToken] else { return nil }
+        return try PeerToken(file: path, of: peerToken, logger: logger)
     }
 
     /// The machine's clock, or one that started on `--today` and goes on from the same time of day.

@@ -31,6 +31,8 @@ package final class RunningService: Sendable {
         let options = CommonOptions(definition)
         try options.checkExposure(settings)
         let tls = try options.tls(settings)
+        let authenticator = try await options.authenticator(
+            settings, service: definition.identity.name, logger: logger)
         let metrics = MetricsRegistry()
         ProcessMetrics.register(in: metrics)
         let readiness = Readiness()
@@ -56,7 +58,7 @@ package final class RunningService: Sendable {
                 InterceptorChain.make(
                     service: definition.identity.name, errorDomain: definition.identity.errorDomain,
                     methods: router.methods, metrics: metrics, log: log, logLevel: level, logger: logger,
-                    authenticator: LocalAuthenticator(), drain: context.drain)
+                    authenticator: authenticator, judgesGrants: definition.judgesGrants, drain: context.drain)
             let endpoint = try settings[options.listen]
             let server = RPCServer(
                 configuration: .init(
@@ -134,7 +136,9 @@ package final class RunningService: Sendable {
             identity: definition.identity, settings: settings, database: database, clock: try options.clock(settings),
             logger: logger, metrics: metrics, pageTokens: try await PageTokens.load(from: database),
             isLocal: try settings[options.listen].isLoopback, drain: DrainSignal(),
-            clients: PeerClients(endpoints: endpoints, tls: authorities.map { TLS(trustedAuthoritiesFile: $0) }))
+            clients: PeerClients(
+                endpoints: endpoints, tls: authorities.map { TLS(trustedAuthoritiesFile: $0) },
+                token: try options.peerToken(settings, logger: logger)))
     }
 
     /// The service's own methods, then health and reflection.

@@ -34,6 +34,9 @@ package protocol ServiceDefinition: Sendable {
     static var options: [any AnyOption] { get }
     /// Its schema. Those of request ids, page tokens, outbox and feed consumers are added.
     static var migrations: [MigrationSet] { get }
+    /// Whether the service judges grants by unit itself. If not, it takes calls from those only who have its verb in the
+    /// whole nation (`VerbInterceptor`).
+    static var judgesGrants: Bool { get }
     /// Builds the service over its open database. Whatever is slow belongs into a task.
     static func make(_ context: ServiceContext) async throws -> ServiceParts
 }
@@ -41,6 +44,7 @@ package protocol ServiceDefinition: Sendable {
 extension ServiceDefinition {
     package static var peers: [String] { [] }
     package static var options: [any AnyOption] { [] }
+    package static var judgesGrants: Bool { false }
 
     /// Its schema with that of what all services have.
     static var allMigrations: [MigrationSet] {
@@ -74,11 +78,13 @@ package struct ServiceContext: Sendable {
 final class PeerClients: Sendable {
     private let endpoints: [String: [Endpoint]]
     private let tls: TLS?
+    private let token: PeerToken?
     private let clients = Mutex<[String: RPCClient]>([:])
 
-    init(endpoints: [String: [Endpoint]], tls: TLS?) {
+    init(endpoints: [String: [Endpoint]], tls: TLS?, token: PeerToken?) {
         self.endpoints = endpoints
         self.tls = tls
+        self.token = token
     }
 
     func client(of name: String) throws -> RPCClient {
@@ -90,7 +96,9 @@ final class PeerClients: Sendable {
             // Where there is a choice, a replica that says that it does not serve is left out (gRFC A17).
             let client = try RPCClient(
                 targets: targets.map { .init(host: $0.host, port: $0.port) },
-                options: .init(tls: tls, defaultTimeout: .seconds(30), healthService: targets.count > 1 ? "" : nil))
+                options: .init(
+                    tls: tls, defaultTimeout: .seconds(30), interceptors: token.map { [$0.interceptor] } ?? [],
+                    healthService: targets.count > 1 ? "" : nil))
             clients[name] = client
             return client
         }

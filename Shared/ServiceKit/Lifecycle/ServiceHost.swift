@@ -142,11 +142,16 @@ package enum ServiceHost {
     private static func greeting(
         _ service: RunningService, _ settings: Settings, _ definition: any ServiceDefinition.Type
     ) -> String {
-        let data = (try? settings[CommonOptions(definition).data]) ?? ""
+        let options = CommonOptions(definition)
+        let data = (try? settings[options.data]) ?? ""
+        let isAuthenticated = (try? settings[options.jwks]) != nil
+        let callers = isAuthenticated ? "callers show tokens" : "callers are not authenticated"
         let reach =
             service.endpoint.isLoopback
-            ? "this machine only, callers are not authenticated"
-            : "ANY MACHINE THAT REACHES IT, callers are not authenticated (--insecure-listen)"
+            ? "this machine only, \(callers)"
+            : isAuthenticated && (try? settings[options.tlsCertificate]) != nil
+                ? "any machine that reaches it, \(callers), TLS"
+                : "ANY MACHINE THAT REACHES IT, \(callers) (--insecure-listen)"
         return "\(service.identity.name) \(version) takes calls on \(service.endpoint) (\(reach)); "
             + "data in \(data); operators: http://\(service.adminEndpoint)/readyz\n"
     }

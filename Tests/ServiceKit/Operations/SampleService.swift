@@ -85,9 +85,9 @@ struct SampleClient {
         return reply.value
     }
 
-    func watch() async throws -> ServerStreamingCall<Google_Protobuf_StringValue> {
+    func watch(_ options: CallOptions = .defaults) async throws -> ServerStreamingCall<Google_Protobuf_StringValue> {
         try await rpc.serverStreaming(
-            SampleService.watch, Google_Protobuf_StringValue(), options: .defaults,
+            SampleService.watch, Google_Protobuf_StringValue(), options: options,
             encode: { (message: Google_Protobuf_StringValue) in try message.serializedBytes() },
             decode: { try Google_Protobuf_StringValue(serializedBytes: $0) })
     }
