@@ -12,7 +12,7 @@ package struct Cdt: AsyncParsableCommand {
             ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, GrantsCommand.self,
             ProgrammeCommand.self, ReportCommand.self, FundCommand.self,
             NotifyCommand.self, HealthCommand.self,
-            GenerateCommand.self,
+            GenerateCommand.self, AdminCommand.self,
         ])
 
     package init() {}

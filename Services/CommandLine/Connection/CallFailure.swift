@@ -33,6 +33,7 @@ package struct CallFailure: Error, CustomStringConvertible {
             return
                 "Is \(kind.title) running at \(endpoint.shown)? Start it with ./dev up, or name another address with "
                 + "--\(kind.rawValue) or \(kind.environmentVariable)."
+        case .unauthenticated: return "Show a token with --token-file or CDT_TOKEN_FILE; `cdt admin token` makes one."
         case .deadlineExceeded: return "Give it more time with --timeout SECONDS."
         case .unimplemented: return "The service is older than this cdt, or another one answers at that address."
         default: return nil

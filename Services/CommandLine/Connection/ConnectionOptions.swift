@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import RPC
 
 /// Options of every command that calls a service.
@@ -15,6 +16,10 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "Notification, host:port (environment: CDT_NOTIFICATION).")
     var notification = ServiceKind.notification.defaultEndpoint
 
+    @Option(
+        help: "File of the token that says who is calling; read anew for each call (environment: CDT_TOKEN_FILE).")
+    var tokenFile: String? = ProcessInfo.processInfo.environment["CDT_TOKEN_FILE"]
+
     @Option(help: "Seconds a call may take; streams have no limit.")
     var timeout: Double = 30
 
@@ -25,6 +30,20 @@ struct ConnectionOptions: ParsableArguments {
         guard timeout > 0, timeout <= 86_400 else {
             throw ValidationError("--timeout must be above 0 and at most 86400.")
         }
+        if let tokenFile, Self.token(in: tokenFile) == nil {
+            throw ValidationError("--token-file: \(tokenFile) holds no token.")
+        }
+    }
+
+    /// Shows the token of the file with every call; nil: there is none to show.
+    var credentials: BearerTokenInterceptor? {
+        tokenFile.map { path in BearerTokenInterceptor { Self.token(in: path) } }
+    }
+
+    private static func token(in path: String) -> String? {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
+        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return !token.isEmpty && token.utf8.allSatisfy { (0x21...0x7e).contains($0) } ? token : nil
     }
 
     func endpoint(of kind: ServiceKind) -> RPCClient.Target {

@@ -12,7 +12,9 @@ final class Connections {
 
     func client(_ kind: ServiceKind) throws -> RPCClient {
         if let client = clients[kind] { return client }
-        let client = try RPCClient(targets: [options.endpoint(of: kind)])
+        let client = try RPCClient(
+            targets: [options.endpoint(of: kind)],
+            options: .init(interceptors: options.credentials.map { [$0] } ?? []))
         clients[kind] = client
         opened.append(kind)
         return client
