@@ -13,6 +13,7 @@ package struct RegistryCore: Sendable {
     package let tokens: PageTokens
     package let clock: Clock
     package let citizenIDs: CitizenIDs
+    package let grants: GrantCatalogue
 
     /// The units in force now. A call that needs one consistent set of them takes it once.
     package var units: UnitIndex { catalogue.current }
@@ -40,7 +41,7 @@ package struct RegistryCore: Sendable {
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
         return RegistryCore(
             database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock,
-            citizenIDs: citizenIDs)
+            citizenIDs: citizenIDs, grants: GrantCatalogue())
     }
 
     /// The reorganisations that the shipped files tell of are events like any other, applied.
@@ -75,38 +76,5 @@ package struct RegistryCore: Sendable {
             if let value { return value }
             try await refreshUnits()
         }
-    }
-}
-
-/// Who calls, as far as the domain cares.
-package struct Caller: Sendable {
-    package var subject: String
-    package var method: MethodDescriptor
-    package var traceparent: String
-
-    package init(subject: String = "", method: MethodDescriptor, traceparent: String = "") {
-        self.subject = subject
-        self.method = method
-        self.traceparent = traceparent
-    }
-
-    init(_ context: ServerContext) {
-        self.init(
-            subject: context.identity?.subject ?? "", method: context.method,
-            traceparent: context.trace?.traceparent ?? "")
-    }
-
-    func author(requestID: String = "", now: Instant) -> Author {
-        Author(
-            actor: subject.isEmpty ? "anonymous" : subject, action: method.method, requestID: requestID,
-            traceparent: traceparent, now: now)
-    }
-
-    /// The key under which the answer of a write is kept.
-    func key(_ requestID: String, of request: some Message) throws -> RequestIDs.Key? {
-        var check = Violations()
-        let id = check.uuid(requestID, "request_id")
-        try check.refuse()
-        return try id.map { try RequestIDs.Key(caller: subject, method: method.path, requestID: $0, payload: request) }
     }
 }

@@ -27,6 +27,9 @@ package enum RegistryServer: ServiceDefinition {
     package static let options: [any AnyOption] = [unitData, contactsToken, citizenIDKey]
     package static let migrations = [RegistrySchema.migrations]
 
+    /// `RegistryCore.admit` does, for each call and unit (R8).
+    package static let judgesGrants = true
+
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
         let core = try await RegistryCore.open(
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],

@@ -38,6 +38,7 @@ struct AccessCalls: Sendable {
             if let same { return .failure(Refusal(.grantExists, "grant", ["grant": same.name]).error) }
             let message = grant.message(core.units, today: today)
             try GrantStore.insert(grant, in: tx)
+            tx.afterCommit { core.grants.forget(subject) }
             try core.recorder.audit(grant.name, before: nil, after: message, by: author, in: tx)
             return .success(
                 .with {
@@ -68,6 +69,7 @@ struct AccessCalls: Sendable {
             grant.revokedAt = author.now
             let message = grant.message(core.units, today: today)
             try GrantStore.revoke(grant, in: tx)
+            tx.afterCommit { [subject = grant.subject] in core.grants.forget(subject) }
             try core.recorder.audit(grant.name, before: before, after: message, by: author, in: tx)
             return .success(.with { $0.grant = message })
         }

@@ -53,19 +53,60 @@ package enum AccessRules {
     package static func allows(
         _ grant: Grant, _ verb: AccessVerb, on unit: UnitRank, date: LocalDate, today: LocalDate, units: UnitIndex
     ) -> Bool {
+        switch ground(of: grant, verb, today: today, units: units) {
+        case .none: false
+        case .nation: true
+        case .past(let granted):
+            units[granted].validity.contains(date) && units.isUnder(unit, granted, on: date)
+        case .today(let granted): isInside(unit, granted, today: today, units: units)
+        }
+    }
+
+    /// The same for everything that lay under a unit in the tree of a day, as it was on a date. A commune that has left the
+    /// unit since is a reason to say no: the numbers of the rest would pass for those of the whole.
+    package static func allows(
+        _ grant: Grant, _ verb: AccessVerb, under unit: UnitRank, date: LocalDate, tree: LocalDate, today: LocalDate,
+        units: UnitIndex
+    ) -> Bool {
+        switch ground(of: grant, verb, today: today, units: units) {
+        case .none: false
+        case .nation: true
+        case .past(let granted):
+            units[granted].validity.contains(date) && units[granted].validity.contains(tree)
+                && units.isUnder(unit, granted, on: tree)
+        case .today(let granted):
+            isInside(unit, granted, today: today, units: units)
+                && (tree == today || units[unit].level >= .commune
+                    || units.descendants(of: unit, at: .commune, on: tree).allSatisfy {
+                        isInside($0, granted, today: today, units: units)
+                    })
+        }
+    }
+
+    /// On what ground a grant could allow a verb.
+    private enum Ground {
+        case none, nation
+        /// A unit that has ended: "read access to its past".
+        case past(UnitRank)
+        case today(UnitRank)
+    }
+
+    private static func ground(of grant: Grant, _ verb: AccessVerb, today: LocalDate, units: UnitIndex) -> Ground {
         guard grant.revokedAt == nil, grant.allVerbs.contains(verb), let granted = units.rank(of: grant.unit) else {
-            return false
+            return .none
         }
-        if granted == UnitIndex.nation { return true }
-        if units[granted].validity.lastDay < today {
-            return verb.isRead && units[granted].validity.contains(date) && units.isUnder(unit, granted, on: date)
-        }
+        if granted == UnitIndex.nation { return .nation }
+        if units[granted].validity.lastDay < today { return verb.isRead ? .past(granted) : .none }
+        return .today(granted)
+    }
+
+    private static func isInside(_ unit: UnitRank, _ granted: UnitRank, today: LocalDate, units: UnitIndex) -> Bool {
         let heirs = heirs(of: unit, today: today, units: units)
         return !heirs.isEmpty && heirs.allSatisfy { units.isUnder($0, granted, on: today) }
     }
 
     /// The units of today that have the territory of a unit: itself, or what became of it, all parts of a divided one.
-    private static func heirs(of unit: UnitRank, today: LocalDate, units: UnitIndex) -> [UnitRank] {
+    static func heirs(of unit: UnitRank, today: LocalDate, units: UnitIndex) -> [UnitRank] {
         var waiting = [unit]
         var seen: Set<UnitRank> = []
         var found: [UnitRank] = []
@@ -81,6 +122,9 @@ package enum AccessRules {
             } else if units[next].level < .commune, let last = units[next].validity.to {
                 // An abolished level: its children, each where it went.
                 waiting += units.children(of: next, on: last)
+            } else if let last = units[next].validity.to, let parent = units.parent(of: next, on: last) {
+                // "Its figures stay with the parent then in force."
+                waiting.append(parent)
             }
         }
         return found

@@ -18,12 +18,14 @@ package struct ImportHandlers: Cdt_Registry_V1_ImportService.ServiceProtocol {
         _ requests: RequestStream<Cdt_Registry_V1_ImportRowsRequest>,
         response: ResponseWriter<Cdt_Registry_V1_ImportRowsResponse>, context: ServerContext
     ) async throws {
-        try await ImportSession(core, caller: Caller(context)).run(requests) { try await response.write($0) }
+        let caller = try core.admit([.somewhere(.importRows)], context)
+        try await ImportSession(core, caller: caller).run(requests) { try await response.write($0) }
     }
 
     package func getImportBatch(_ request: Cdt_Registry_V1_GetImportBatchRequest, context: ServerContext) async throws
         -> Cdt_Registry_V1_GetImportBatchResponse
     {
+        _ = try core.admit(request, context)
         let batch = try batch(request.name, "name")
         return .with { $0.batch = batch.message }
     }
@@ -32,7 +34,7 @@ package struct ImportHandlers: Cdt_Registry_V1_ImportService.ServiceProtocol {
         async throws
         -> Cdt_Registry_V1_ListImportProblemsResponse
     {
-        let caller = Caller(context)
+        let caller = try core.admit(request, context)
         let batch = try batch(request.parent, "parent")
         let page = try core.page(request, caller)
         let after = page.position?.first.flatMap { Int64($0) } ?? 0
@@ -62,6 +64,7 @@ package struct ImportHandlers: Cdt_Registry_V1_ImportService.ServiceProtocol {
         _ request: Cdt_Registry_V1_ExportTeamsRequest, response: ResponseWriter<Cdt_Registry_V1_ExportTeamsResponse>,
         context: ServerContext
     ) async throws {
+        _ = try core.admit(request, context)
         try await exports.teams(request) { try await response.write($0) }
     }
 
@@ -69,6 +72,6 @@ package struct ImportHandlers: Cdt_Registry_V1_ImportService.ServiceProtocol {
         _ request: Cdt_Registry_V1_ExportMembersRequest,
         response: ResponseWriter<Cdt_Registry_V1_ExportMembersResponse>, context: ServerContext
     ) async throws {
-        try await exports.members(request, by: Caller(context)) { try await response.write($0) }
+        try await exports.members(request, by: core.admit(request, context)) { try await response.write($0) }
     }
 }

@@ -9,6 +9,8 @@ package struct ImportBatch: Sendable, Hashable {
     package var sourceSystem: String
     package var codeDate: LocalDate
     package var label: String
+    /// Who began it: a narrow grant goes on with its own imports only, and sees no others.
+    package var actor: String
     /// Rows up to this number are stored.
     package var lastRow: Int64 = 0
     package var isComplete = false
@@ -17,6 +19,9 @@ package struct ImportBatch: Sendable, Hashable {
     package var updatedAt: Instant
 
     var name: String { "importBatches/\(id)" }
+
+    func belongs(to subject: String) -> Bool { !subject.isEmpty && actor == subject }
+
     /// Marks the rows stored by this import.
     var key: Int64 { Int64(bitPattern: id.high ^ id.low) }
 
@@ -42,12 +47,13 @@ package enum ImportBatchStore {
             """
             INSERT INTO import_batch (
                 id, source_system, code_date, label, last_row, is_complete, row_count, accepted, unchanged, rejected,
-                warned, created_at, updated_at
-            ) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?)
+                warned, created_at, updated_at, actor
+            ) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?)
             """,
             [
                 SQLValue(batch.id), .text(batch.sourceSystem), SQLValue(batch.codeDate), .text(batch.label),
                 .integer(batch.lastRow), SQLValue(batch.createdAt), SQLValue(batch.updatedAt),
+                .text(batch.actor),
             ])
     }
 
@@ -55,13 +61,13 @@ package enum ImportBatchStore {
         try tx.queryOne(
             """
             SELECT id, source_system, code_date, label, last_row, is_complete, row_count, accepted, unchanged, rejected,
-                warned, created_at, updated_at
+                warned, created_at, updated_at, actor
             FROM import_batch WHERE id = ?
             """, [SQLValue(id)]
         ) { row in
             ImportBatch(
                 id: try row.id(0), sourceSystem: try row.text(1), codeDate: try row.date(2), label: try row.text(3),
-                lastRow: try row.int64(4), isComplete: try row.bool(5),
+                actor: try row.text(13), lastRow: try row.int64(4), isComplete: try row.bool(5),
                 counts: ImportCounts(
                     rows: try row.int(6), accepted: try row.int(7), unchanged: try row.int(8), rejected: try row.int(9),
                     warned: try row.int(10)), createdAt: try row.instant(11), updatedAt: try row.instant(12))

@@ -112,6 +112,8 @@ private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])] {
         try base.teams(on: unit, level: level)
     }
+    func stays(ofTeam id: UniqueID) throws -> [CommuneStay]? { try base.stays(ofTeam: id) }
+    func stays(ofHamlet id: UniqueID) throws -> [CommuneStay]? { try base.stays(ofHamlet: id) }
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? { try base.hamlet(key) }
     func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet] {
         try base.hamlets(named: key, in: commune)

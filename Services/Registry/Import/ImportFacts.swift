@@ -5,6 +5,9 @@ import Storage
 protocol ImportFacts {
     func team(_ key: SourceKey) throws -> (team: Team, mark: ImportMark?)?
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])]
+    /// The communes of a team and of a hamlet over time; nil: there is none.
+    func stays(ofTeam id: UniqueID) throws -> [CommuneStay]?
+    func stays(ofHamlet id: UniqueID) throws -> [CommuneStay]?
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)?
     func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet]
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)?
@@ -22,6 +25,10 @@ struct StoredFacts: ImportFacts {
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])] {
         try TeamStore.teams(on: unit, level: level, in: tx)
     }
+    func stays(ofTeam id: UniqueID) throws -> [CommuneStay]? {
+        try TeamStore.team(id, in: tx).map { Following.stays(of: $0) }
+    }
+    func stays(ofHamlet id: UniqueID) throws -> [CommuneStay]? { try HamletStore.hamlet(id, in: tx)?.stays }
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? { try HamletStore.hamlet(key, in: tx) }
     func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet] {
         try HamletStore.hamlets(named: key, in: commune, in: tx)
@@ -56,6 +63,14 @@ struct LayeredFacts: ImportFacts {
             result.append(other)
         }
         return result
+    }
+
+    func stays(ofTeam id: UniqueID) throws -> [CommuneStay]? {
+        try scratch.stays(ofTeam: id) ?? stored.stays(ofTeam: id)
+    }
+
+    func stays(ofHamlet id: UniqueID) throws -> [CommuneStay]? {
+        try scratch.stays(ofHamlet: id) ?? stored.stays(ofHamlet: id)
     }
 
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? {

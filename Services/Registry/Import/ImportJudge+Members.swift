@@ -9,6 +9,8 @@ extension ImportJudge {
         var fields = PersonFields()
         let externalID = externalID(row.externalID, "member.external_id", &fields)
         let hash = try Self.hash(row)
+        let stays = reach == nil ? nil : try facts.team(key(row.teamExternalID)).map { Following.stays(of: $0.team) }
+        if let problem = outside(stays, row.teamExternalID, "member.team_external_id") { return .rejected([problem]) }
         var known: (membership: Membership, mark: ImportMark?)?
         if let externalID {
             known = try facts.membership(key(externalID))
@@ -44,6 +46,11 @@ extension ImportJudge {
 
         let personKey = key(row.personExternalID.isEmpty ? externalID : row.personExternalID)
         let before = try facts.person(personKey)
+        if let before,
+            let problem = try outside(before, personKey.externalID, "member.person_external_id", facts: facts)
+        {
+            return .rejected([problem])
+        }
         if before?.erasedAt != nil { return .rejected([Problem(.personErased, "member.person_external_id")]) }
         // A record that was merged leads to the one whose key is another.
         person.source = before?.source ?? personKey

@@ -8,6 +8,7 @@ extension ImportJudge {
         let externalID = row.externalID.isEmpty ? "" : externalID(row.externalID, "hamlet.external_id", &fields)
         let name = fields.line(row.displayName, "hamlet.display_name", limit: 200)
         let commune = commune(row.communeCode, "hamlet.commune_code", &fields)
+        if let problem = outside(commune, row.communeCode, "hamlet.commune_code") { return .rejected([problem]) }
         guard let externalID, let name, let commune, fields.problems.isEmpty else { return .rejected(fields.problems) }
         let hash = try Self.hash(row, unit: units[commune].id)
         let source = externalID.isEmpty ? nil : key(externalID)
@@ -46,11 +47,14 @@ extension ImportJudge {
         var fields = PersonFields()
         let externalID = externalID(row.externalID, "team.external_id", &fields)
         let commune = commune(row.communeCode, "team.commune_code", &fields)
+        if let problem = outside(commune, row.communeCode, "team.commune_code") { return .rejected([problem]) }
         let hash = try Self.hash(row, unit: commune.map { units[$0].id })
         // A row sent again is recognised before anything else is looked at.
         var known: (team: Team, mark: ImportMark?)?
         if let externalID {
             known = try facts.team(key(externalID))
+            let stays = known.map { Following.stays(of: $0.team) }
+            if let problem = outside(stays, externalID, "team.external_id") { return .rejected([problem]) }
             if let known, known.mark?.rowHash == hash {
                 return RowJudgement(name: known.team.id.teamName, isUnchanged: true)
             }

@@ -11,6 +11,8 @@ struct ImportJudge {
     let codeDate: LocalDate
     let now: Instant
     let batchKey: Int64
+    /// Where the caller may import; nil: everywhere.
+    let reach: Reach?
 
     /// Ids for what a row may create, made before the transaction.
     struct NewIDs: Sendable {
@@ -63,6 +65,36 @@ struct ImportJudge {
         case .unknown: fields.add(Problem(.codeUnknown, field, ["value": code]))
         }
         return nil
+    }
+
+    // MARK: What the caller may import
+
+    /// "It covers … every import": why a row is not the caller's to import. What is there already is not told of.
+    func outside(_ commune: UnitRank?, _ code: String, _ field: String) -> Problem? {
+        guard let reach, let commune, !reach.allows(.importRows, on: commune, date: codeDate) else { return nil }
+        return Problem(.outsideGrant, field, ["value": code])
+    }
+
+    func outside(_ stays: [CommuneStay]?, _ key: String, _ field: String) -> Problem? {
+        guard let reach, let stays, !reach.allows(.importRows, at: stays, date: codeDate) else { return nil }
+        return Problem(.outsideGrant, field, ["value": PersonFields.shown(key)])
+    }
+
+    /// A person who is known already is the caller's if one of their places is.
+    func outside(_ person: Person, _ key: String, _ field: String, facts: some ImportFacts) throws -> Problem? {
+        guard let reach else { return nil }
+        for membership in try facts.memberships(ofPerson: person.id) {
+            guard let stays = try facts.stays(ofTeam: membership.membership.team) else { continue }
+            if reach.allows(.importRows, at: stays, date: codeDate) { return nil }
+        }
+        for id in [person.residenceUnit, person.workUnit].compactMap(\.self) {
+            if let unit = units.rank(of: id) {
+                if reach.allows(.importRows, on: unit, date: codeDate) { return nil }
+            } else if let stays = try facts.stays(ofHamlet: id), reach.allows(.importRows, at: stays, date: codeDate) {
+                return nil
+            }
+        }
+        return Problem(.outsideGrant, field, ["value": PersonFields.shown(key)])
     }
 
     /// A row with the external id of another row of this import, and other values.

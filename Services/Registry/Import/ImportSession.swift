@@ -97,6 +97,8 @@ package struct ImportSession: Sendable {
         _ rows: [Cdt_Registry_V1_ImportRow], header: ImportHeader, batch: ImportBatch, scratch: Database?
     ) async throws -> ImportChunk.Result {
         let now = registry.clock.now
+        // For every chunk anew: a grant may have been revoked, and the units reorganised.
+        let gate = try registry.gate(.importRows, of: caller)
         let ids = rows.map { _ in
             ImportJudge.NewIDs(
                 first: UUIDv7.next(at: now), second: UUIDv7.next(at: now), salt: Person.newSalt())
@@ -105,7 +107,7 @@ package struct ImportSession: Sendable {
             ImportChunk(
                 judge: ImportJudge(
                     units: registry.units, sourceSystem: header.sourceSystem, codeDate: batch.codeDate, now: now,
-                    batchKey: batch.key), rows: rows, ids: ids)
+                    batchKey: batch.key, reach: gate?.reach), rows: rows, ids: ids)
         }
         if let scratch {
             return try await scratch.write { [database = registry.database] tx in
@@ -125,14 +127,18 @@ package struct ImportSession: Sendable {
         let now = registry.clock.now
         let fresh = ImportBatch(
             id: UUIDv7.next(at: now), sourceSystem: header.sourceSystem, codeDate: header.codeDate, label: header.label,
-            createdAt: now, updatedAt: now)
+            actor: caller.subject, createdAt: now, updatedAt: now)
         guard let id = header.batch else {
             if header.mode == .commit {
                 try await registry.database.write { try ImportBatchStore.insert(fresh, in: $0) }
             }
             return fresh
         }
-        guard let known = try registry.database.read({ try ImportBatchStore.batch(id, in: $0) }) else {
+        let found = try registry.database.read { try ImportBatchStore.batch(id, in: $0) }
+        if try registry.gate(.importRows, of: caller) != nil, found?.belongs(to: caller.subject) != true {
+            throw AccessNeed.batch(.importRows, "importBatches/\(id)").refusal
+        }
+        guard let known = found else {
             throw Refusal(.batchNotFound, "header.batch", ["value": "importBatches/\(id)"]).error
         }
         let differences = [

@@ -143,7 +143,9 @@ struct MembershipCalls: Sendable {
         {
             after = (from, id)
         }
-        let (rows, people) = try await core.database.readPooled { [after] tx in
+        // Of a person's memberships, those in teams the caller may read.
+        let gate = isTeam ? nil : try core.gate(.read, of: caller)
+        let (rows, shown, people) = try await core.database.readPooled { [after] tx in
             let exists =
                 isTeam ? try TeamStore.team(parent, in: tx) != nil : try PersonStore.person(parent, in: tx) != nil
             guard exists else {
@@ -152,20 +154,21 @@ struct MembershipCalls: Sendable {
             let rows = try MembershipStore.list(
                 team: isTeam ? parent : nil, person: isTeam ? nil : parent, on: request.includePast ? nil : day.date,
                 after: after, limit: page.size + 1, in: tx)
+            let shown = try rows.prefix(page.size).filter { try gate?.allows(.read, team: $0.team, in: tx) ?? true }
             var people: [Person] = []
             if request.includePeople {
                 var seen: Set<UniqueID> = []
-                for row in rows.prefix(page.size) where seen.insert(row.person).inserted {
+                for row in shown where seen.insert(row.person).inserted {
                     if let person = try PersonStore.person(row.person, in: tx) { people.append(person) }
                 }
             }
-            return (rows, people)
+            return (rows, shown, people)
         }
         if !people.isEmpty {
             try await PeopleCalls(core: core).auditRead(people.map(\.id.personName), by: caller)
         }
         return try .with {
-            $0.memberships = rows.prefix(page.size).map(\.message)
+            $0.memberships = shown.map(\.message)
             $0.people = people.map(\.message)
             $0.date = request.includePast ? "" : day.text
             $0.dateDefaulted = !request.includePast && day.isDefault

@@ -87,6 +87,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     case belowMinimum = "BELOW_MINIMUM"
     case outsideCommune = "OUTSIDE_COMMUNE"
     case contactsNotAllowed = "CONTACTS_NOT_ALLOWED"
+    case outsideGrant = "OUTSIDE_GRANT"
     case policyOverlaps = "POLICY_OVERLAPS"
     case invalidCitizenID = "INVALID_CITIZEN_ID"
     case citizenIDKeyMissing = "CITIZEN_ID_KEY_MISSING"
@@ -123,7 +124,7 @@ extension Reason {
             .agencyNotFound:
             .notFound
         case .externalIDTaken, .hamletExists, .grantExists, .agencyExists: .alreadyExists
-        case .contactsNotAllowed: .permissionDenied
+        case .contactsNotAllowed, .outsideGrant: .permissionDenied
         case .unitNotInForce, .wrongUnitLevel, .hamletAmbiguous, .unitHasActiveTeam, .statusNotAllowed, .levelChanged,
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated,
@@ -340,6 +341,11 @@ extension Reason {
             (
                 "{topic} is personal data; give Notification and the Registry the same --contacts-token-file",
                 "{topic} là dữ liệu cá nhân; hãy cấp cho Notification và Registry cùng một --contacts-token-file"
+            )
+        case .outsideGrant:
+            (
+                "\"{value}\" lies outside what you may import (or does not exist)",
+                "\"{value}\" nằm ngoài phạm vi được phép nhập (hoặc không tồn tại)"
             )
         case .policyOverlaps:
             (

@@ -47,4 +47,9 @@ extension RegistrySchema {
                 PRIMARY KEY (unit_id, indicator, said_for)
             );
             """)
+
+    /// Imports from before belong to nobody: only who may import into the whole nation goes on with them.
+    static let importActors = Migration(
+        version: 9, name: "who began an import",
+        sql: "ALTER TABLE import_batch ADD COLUMN actor TEXT NOT NULL DEFAULT ''")
 }
