@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ServiceKit
@@ -79,7 +80,8 @@ import Testing
                 for _ in 0..<5 { group.addTask { try await HTTPProbe.exchange("", port: port) } }
                 for try await text in group { #expect(text.isEmpty) }
             }
-            #expect(try await HTTPProbe.get("/livez", port: port).status == 200)
+            // A busy machine may take longer than the idle time to send the question: then it is asked again.
+            try await eventually { (try? await HTTPProbe.get("/livez", port: port))?.status == 200 }
         }
     }
 }
