@@ -14,6 +14,7 @@ package struct RegistryCore: Sendable {
     package let clock: Clock
     package let citizenIDs: CitizenIDs
     package let grants: GrantCatalogue
+    package let progress: ReorganisationProgress
 
     /// The units in force now. A call that needs one consistent set of them takes it once.
     package var units: UnitIndex { catalogue.current }
@@ -23,7 +24,7 @@ package struct RegistryCore: Sendable {
     /// Loads the units into a new database, and reads them into memory.
     package static func open(
         database: Database, tokens: PageTokens, unitData: String? = nil, citizenIDs: CitizenIDs = .none,
-        clock: Clock = .system
+        clock: Clock = .system, progress: ReorganisationProgress = ReorganisationProgress()
     ) async throws -> RegistryCore {
         let outbox = try await Outbox.open([Recorder.facts, Recorder.contacts], in: database)
         if try database.read({ try UnitStore.isEmpty(in: $0) }) {
@@ -41,7 +42,7 @@ package struct RegistryCore: Sendable {
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
         return RegistryCore(
             database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock,
-            citizenIDs: citizenIDs, grants: GrantCatalogue())
+            citizenIDs: citizenIDs, grants: GrantCatalogue(), progress: progress)
     }
 
     /// The reorganisations that the shipped files tell of are events like any other, applied.

@@ -1,4 +1,5 @@
 import ChangeFeed
+import Logging
 import ServiceKit
 import Storage
 
@@ -31,9 +32,16 @@ package enum RegistryServer: ServiceDefinition {
     package static let judgesGrants = true
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
+        let progress = ReorganisationProgress { [logger = context.logger] in logger.info("\($0)") }
+        context.metrics.gauge(
+            "registry_reorganisation_communes", help: "Communes of the reorganisation under way, or of the last one."
+        ) { Double(progress.communes.all) }
+        context.metrics.gauge(
+            "registry_reorganisation_communes_done", help: "Those of them that are done."
+        ) { Double(progress.communes.done) }
         let core = try await RegistryCore.open(
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],
-            citizenIDs: try CitizenIDs(file: context.settings[citizenIDKey]), clock: context.clock)
+            citizenIDs: try CitizenIDs(file: context.settings[citizenIDKey]), clock: context.clock, progress: progress)
         return ServiceParts(
             services: [
                 RegistryHandlers(core), ImportHandlers(core), ReorganisationHandlers(core), AuditHandlers(core),

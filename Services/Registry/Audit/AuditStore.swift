@@ -8,7 +8,7 @@ package enum AuditStore {
         """
 
     package static func insert(_ entry: AuditEntry, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO audit (id, recorded_at, actor, action, resource, request_id, before_hash, after_hash)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -42,11 +42,11 @@ package enum AuditStore {
         for entry in entries {
             head.hash = AuditChain.hash(after: head.hash, head.sequence + 1, entry)
             head.sequence += 1
-            try tx.execute(
+            try tx.executeLater(
                 "UPDATE audit SET sequence = ?, chain_hash = ? WHERE id = ? AND sequence IS NULL",
                 [.integer(head.sequence), .blob(head.hash), SQLValue(entry.id)])
         }
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO audit_head (id, sequence, chain_hash) VALUES (1, ?, ?)
             ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, chain_hash = excluded.chain_hash

@@ -43,7 +43,7 @@ package struct ImportBatch: Sendable, Hashable {
 /// Imports in the database. Only rows that were rejected or warned are kept one by one.
 package enum ImportBatchStore {
     package static func insert(_ batch: ImportBatch, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO import_batch (
                 id, source_system, code_date, label, last_row, is_complete, row_count, accepted, unchanged, rejected,
@@ -78,7 +78,7 @@ package enum ImportBatchStore {
     package static func advance(
         _ id: UniqueID, to lastRow: Int64, by counts: ImportCounts, now: Instant, in tx: WriteTransaction
     ) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             UPDATE import_batch SET last_row = CASE WHEN last_row < ? THEN ? ELSE last_row END, is_complete = 0,
                 row_count = row_count + ?, accepted = accepted + ?, unchanged = unchanged + ?,
@@ -93,13 +93,13 @@ package enum ImportBatchStore {
     }
 
     package static func complete(_ id: UniqueID, now: Instant, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE import_batch SET is_complete = 1, updated_at = ? WHERE id = ?", [SQLValue(now), SQLValue(id)])
     }
 
     package static func keep(_ verdict: Cdt_Common_V1_RowVerdict, of id: UniqueID, in tx: WriteTransaction) throws {
         let bytes: [UInt8] = try verdict.serializedBytes()
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO import_problem (batch_id, row_number, verdict) VALUES (?, ?, ?)
             ON CONFLICT (batch_id, row_number) DO UPDATE SET verdict = excluded.verdict
@@ -108,7 +108,7 @@ package enum ImportBatchStore {
 
     /// A row sent again is good now.
     package static func forget(row number: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "DELETE FROM import_problem WHERE batch_id = ? AND row_number = ?", [SQLValue(id), .integer(number)])
     }
 

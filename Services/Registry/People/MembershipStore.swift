@@ -9,7 +9,7 @@ package enum MembershipStore {
         """
 
     package static func insert(_ membership: Membership, mark: ImportMark?, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO membership (
                 id, team_id, person_id, role, valid_from, valid_to, is_void, reason, source_system, external_id,
@@ -26,7 +26,7 @@ package enum MembershipStore {
     }
 
     package static func update(_ membership: Membership, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             UPDATE membership SET person_id = ?, role = ?, valid_from = ?, valid_to = ?, is_void = ?, reason = ?, version = ?,
                 updated_at = ?
@@ -41,14 +41,14 @@ package enum MembershipStore {
     }
 
     package static func mark(_ id: UniqueID, _ mark: ImportMark, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE membership SET row_hash = ?, import_key = ?, import_row = ? WHERE id = ?",
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
     /// The hash of the imported row says something of the person as well.
     package static func forgetRow(of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE membership SET row_hash = NULL, import_key = NULL, import_row = NULL WHERE id = ?", [SQLValue(id)])
     }
 
@@ -92,11 +92,21 @@ package enum MembershipStore {
             """, [SQLValue(team), SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date)])
     }
 
-    /// Memberships in force in a team on a day.
-    package static func count(ofTeam id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Int {
-        try tx.count(
-            "SELECT count(*) FROM membership WHERE team_id = ? AND is_void = 0 AND valid_from <= ? AND valid_to > ?",
-            [SQLValue(id), SQLValue(date), SQLValue(date)])
+    /// Memberships in force on a day in the teams that lie in one of some communes after it, by team.
+    package static func counts(in communes: ArraySlice<UnitRank>, on date: LocalDate, in tx: ReadTransaction) throws
+        -> [UniqueID: Int]
+    {
+        let (condition, bindings) = RankFilter.staying(in: communes, after: date, ended: false)
+        var counts: [UniqueID: Int] = [:]
+        try tx.forEach(
+            """
+            SELECT team_id, count(*) FROM membership
+            WHERE team_id IN (SELECT team_id FROM team_stretch WHERE \(condition))
+                AND is_void = 0 AND valid_from <= ? AND valid_to > ?
+            GROUP BY team_id
+            """, bindings + [SQLValue(date), SQLValue(date)]
+        ) { counts[try $0.id(0)] = try $0.int(1) }
+        return counts
     }
 
     /// Of a team or a person, by first day and id.
@@ -141,7 +151,7 @@ package enum MembershipStore {
 /// Capacity policies in the database. They are few.
 package enum CapacityStore {
     package static func insert(_ policy: CapacityPolicy, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO capacity_policy (
                 id, unit_id, level, member_limit, minimum, mode, valid_from, valid_to, document_number, document_title,

@@ -10,7 +10,7 @@ package enum PersonStore {
         """
 
     package static func insert(_ person: Person, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO person (
                 id, full_name, folded, birth_year, birth_date, sex, phones, email, zalo_user_ids, occupation,
@@ -25,7 +25,7 @@ package enum PersonStore {
     }
 
     package static func update(_ person: Person, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             UPDATE person SET full_name = ?, folded = ?, birth_year = ?, birth_date = ?, sex = ?, phones = ?, email = ?,
                 zalo_user_ids = ?, occupation = ?, organisations = ?, residence_unit = ?, work_unit = ?, citizen_hash = ?,
@@ -59,7 +59,7 @@ package enum PersonStore {
     }
 
     package static func destroySalt(of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.execute("UPDATE person SET salt = NULL WHERE id = ?", [SQLValue(id)])
+        try tx.executeLater("UPDATE person SET salt = NULL WHERE id = ?", [SQLValue(id)])
     }
 
     /// Who lives or works at one of some units.

@@ -179,7 +179,8 @@ struct ReorganisationCalls: Sendable {
                 try recorder.tell(rank, before: before, by: author, in: tx)
             }
             let work = ReorganisationWork(change: change, after: after)
-            let effect = try work.run(in: tx) { before, next in
+            let effect = try work.run(in: tx, progress: core.progress.reporting("applies", former.event.title)) {
+                before, next in
                 try recorder.move(before, to: next.stays, by: author, in: tx)
                 try ReorganisationStore.keep(
                     .init(

@@ -9,7 +9,7 @@ package enum ReorganisationStore {
 
     package static func insert(_ event: Reorganisation, _ script: ReorganisationScript, in tx: WriteTransaction) throws
     {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO reorganisation (
                 id, title, effective_on, state, document_number, document_title, document_issuer, document_issued_on,
@@ -29,7 +29,7 @@ package enum ReorganisationStore {
             case .unit(let id): target = (id, nil)
             case .key(let key): target = (nil, key)
             }
-            try tx.execute(
+            try tx.executeLater(
                 """
                 INSERT INTO reorganisation_line
                     (reorganisation_id, ordinal, kind, source_id, target_id, target_key, is_default)
@@ -47,7 +47,7 @@ package enum ReorganisationStore {
             case .unit(let id): parent = (id, nil)
             case .key(let key): parent = (nil, key)
             }
-            try tx.execute(
+            try tx.executeLater(
                 """
                 INSERT INTO reorganisation_unit
                     (reorganisation_id, ordinal, unit_key, unit_id, level, code, name, kind, parent_id, parent_key)
@@ -62,7 +62,7 @@ package enum ReorganisationStore {
     }
 
     package static func setState(_ event: Reorganisation, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE reorganisation SET state = ?, version = ?, updated_at = ? WHERE id = ?",
             [
                 SQLValue(event.state.rawValue), .integer(event.version), SQLValue(event.updatedAt), SQLValue(event.id),
@@ -160,7 +160,7 @@ package enum ReorganisationStore {
 
     package static func keep(_ change: UnitChange, of id: UniqueID, in tx: WriteTransaction) throws {
         func put(_ effect: Effect, _ rank: UnitRank, _ parent: UnitRank) throws {
-            try tx.execute(
+            try tx.executeLater(
                 """
                 INSERT INTO reorganisation_effect (reorganisation_id, effect, unit_rank, parent_rank)
                 VALUES (?, ?, ?, ?)
@@ -194,8 +194,8 @@ package enum ReorganisationStore {
     }
 
     package static func forgetChange(of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.execute("DELETE FROM reorganisation_effect WHERE reorganisation_id = ?", [SQLValue(id)])
-        try tx.execute("DELETE FROM reorganisation_place WHERE reorganisation_id = ?", [SQLValue(id)])
+        try tx.executeLater("DELETE FROM reorganisation_effect WHERE reorganisation_id = ?", [SQLValue(id)])
+        try tx.executeLater("DELETE FROM reorganisation_place WHERE reorganisation_id = ?", [SQLValue(id)])
     }
 
     /// Where a team or hamlet was going to be before the reorganisation, and where that put it.
@@ -206,7 +206,7 @@ package enum ReorganisationStore {
     }
 
     package static func keep(_ place: Place, isHamlet: Bool, of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO reorganisation_place (reorganisation_id, is_hamlet, subject_id, former, given)
             VALUES (?, ?, ?, ?, ?)
@@ -217,15 +217,27 @@ package enum ReorganisationStore {
             ])
     }
 
-    package static func place(of subject: UniqueID, isHamlet: Bool, _ id: UniqueID, in tx: ReadTransaction) throws
-        -> Place?
-    {
-        try tx.queryOne(
+    /// What the reorganisation did to the hamlets or teams that lie in one of some communes after its day.
+    package static func places(
+        in communes: ArraySlice<UnitRank>, isHamlet: Bool, of event: Reorganisation, in tx: ReadTransaction
+    ) throws -> [UniqueID: Place] {
+        let (condition, bindings) = RankFilter.staying(in: communes, after: event.effectiveOn, ended: true)
+        let subjects =
+            isHamlet
+            ? "SELECT hamlet_id FROM hamlet_stay WHERE \(condition)"
+            : "SELECT team_id FROM team_stretch WHERE \(condition)"
+        var places: [UniqueID: Place] = [:]
+        try tx.forEach(
             """
-            SELECT former, given FROM reorganisation_place
-            WHERE reorganisation_id = ? AND is_hamlet = ? AND subject_id = ?
-            """, [SQLValue(id), SQLValue(isHamlet), SQLValue(subject)]
-        ) { Place(subject: subject, former: try decoded($0.text(0)), given: try decoded($0.text(1))) }
+            SELECT subject_id, former, given FROM reorganisation_place
+            WHERE reorganisation_id = ? AND is_hamlet = ? AND subject_id IN (\(subjects))
+            """, [SQLValue(event.id), SQLValue(isHamlet)] + bindings
+        ) { row in
+            let place = Place(
+                subject: try row.id(0), former: try decoded(try row.text(1)), given: try decoded(try row.text(2)))
+            places[place.subject] = place
+        }
+        return places
     }
 
     /// A stay a line: rank, basis, first day, first day after.

@@ -38,17 +38,20 @@ struct ReorganisationWork {
 
     private var communes: [UnitRank] { change.ended.filter { after[$0].level == .commune } }
 
-    /// Finds every hamlet and team that goes along, and calls for each with what it was and will be.
+    /// Finds every hamlet and team that goes along, and calls for each with what it was and will be. `progress` is told
+    /// how many of how many communes are done.
     func run(
-        in tx: ReadTransaction, hamlet: (_ before: Hamlet, _ after: Hamlet) throws -> Void,
+        in tx: ReadTransaction, progress: (_ done: Int, _ all: Int) -> Void = { _, _ in },
+        hamlet: (_ before: Hamlet, _ after: Hamlet) throws -> Void,
         team: (_ before: Team, _ after: Team) throws -> Void
     ) throws -> Effect {
         let ended = change.endedSet
         var effect = Effect()
-        var seen: Set<UniqueID> = []
-        for commune in communes {
-            for id in try HamletStore.ids(in: commune, after: change.on, in: tx) where seen.insert(id).inserted {
-                guard let before = try HamletStore.hamlet(id, in: tx) else { continue }
+        let all = communes
+        try all.inParts(of: RankFilter.atOnce) { part in
+            let here = Set(part)
+            for before in try HamletStore.hamlets(in: part, after: change.on, in: tx) {
+                guard let commune = source(before.stays, ended), here.contains(commune) else { continue }
                 let stays = Following.following(before.stays, ended: ended, on: change.on, units: after)
                 guard stays != before.stays else { continue }
                 var next = before
@@ -58,16 +61,16 @@ struct ReorganisationWork {
                 if move.isPresumed || move.target == nil { effect.needsPlacement += 1 }
                 try hamlet(before, next)
             }
-            for id in try TeamStore.ids(in: commune, after: change.on, in: tx) where seen.insert(id).inserted {
-                guard let before = try TeamStore.team(id, in: tx) else { continue }
+            let members = try MembershipStore.counts(in: part, on: change.on, in: tx)
+            for before in try TeamStore.teams(in: part, after: change.on, in: tx) {
                 let stays = Following.stays(of: before)
+                guard let commune = source(stays, ended), here.contains(commune) else { continue }
                 let followed = Following.following(stays, ended: ended, on: change.on, units: after)
                 guard followed != stays else { continue }
                 let next = Following.team(before, at: followed, units: after)
                 let move = self.move(from: commune, followed)
-                let members = try MembershipStore.count(ofTeam: id, on: change.on, in: tx)
                 effect.moves[move, default: Numbers()].teams += 1
-                effect.moves[move, default: Numbers()].memberships += members
+                effect.moves[move, default: Numbers()].memberships += members[before.id] ?? 0
                 if before.level == .commune || next.stretches.contains(where: TeamRules.needsPlacement) {
                     if move.isPresumed || move.target == nil { effect.needsPlacement += 1 }
                 }
@@ -78,8 +81,14 @@ struct ReorganisationWork {
                 }
                 try team(before, next)
             }
+            progress(part.endIndex, all.count)
         }
         return effect
+    }
+
+    /// The ended commune from which something goes elsewhere: where several hold it over time, the first.
+    private func source(_ stays: [CommuneStay], _ ended: Set<UnitRank>) -> UnitRank? {
+        stays.first { ended.contains($0.commune) && $0.basis != .ended && $0.range.lastDay >= change.on }?.commune
     }
 
     private func move(from commune: UnitRank, _ stays: [CommuneStay]) -> Move {
@@ -97,26 +106,38 @@ struct ReorganisationRevert {
 
     /// What was recorded since and hangs on the new units.
     struct Obstacles {
-        var reorganisations: [String] = []
-        var teams: [String] = []
-        var hamlets: [String] = []
-        var policies: [String] = []
-        var people: [String] = []
-        var grants: [String] = []
+        /// How many of a kind, and the names of the first ones.
+        struct Kind {
+            private(set) var count = 0
+            private(set) var names: [String] = []
+
+            mutating func add(_ name: String) {
+                count += 1
+                if names.count < 20 { names.append(name) }
+            }
+            mutating func add(_ more: [String]) { for name in more { add(name) } }
+        }
+
+        var reorganisations = Kind()
+        var teams = Kind()
+        var hamlets = Kind()
+        var policies = Kind()
+        var people = Kind()
+        var grants = Kind()
 
         var problems: [Problem] {
             [
                 ("reorganisations", "các lần sắp xếp", reorganisations), ("teams", "tổ", teams),
                 ("hamlets", "thôn", hamlets), ("capacity policies", "quy định số lượng", policies),
                 ("people", "người", people), ("grants", "quyền", grants),
-            ].compactMap { kind, kindVi, names in
-                names.isEmpty
+            ].compactMap { kind, kindVi, found in
+                found.count == 0
                     ? nil
                     : Problem(
                         .laterFacts, "name",
                         [
-                            "kind": kind, "kindVi": kindVi, "count": String(names.count),
-                            "names": names.prefix(20).joined(separator: ", "),
+                            "kind": kind, "kindVi": kindVi, "count": String(found.count),
+                            "names": found.names.joined(separator: ", "),
                         ])
             }
         }
@@ -153,5 +174,12 @@ struct ReorganisationRevert {
             found.insert(line.parent)
         }
         return found.sorted().map { "\(data.units[$0].name) (\(data.units[$0].id.unitName))" }
+    }
+}
+
+extension Array {
+    /// Calls for one part after the other.
+    func inParts(of size: Int, _ body: (ArraySlice<Element>) throws -> Void) rethrows {
+        for start in stride(from: 0, to: count, by: size) { try body(self[start..<Swift.min(start + size, count)]) }
     }
 }

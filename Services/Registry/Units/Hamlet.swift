@@ -37,7 +37,7 @@ package struct Hamlet: Sendable, Hashable {
 /// Hamlets in the database.
 package enum HamletStore {
     package static func insert(_ hamlet: Hamlet, rowHash: [UInt8]?, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO hamlet
                 (id, name, name_key, folded, kind, valid_from, source_system, external_id, row_hash, version)
@@ -54,24 +54,38 @@ package enum HamletStore {
 
     /// Writes other communes over time.
     package static func move(_ hamlet: Hamlet, in tx: WriteTransaction) throws {
-        try tx.execute("UPDATE hamlet SET version = ? WHERE id = ?", [.integer(hamlet.version), SQLValue(hamlet.id)])
-        try tx.execute("DELETE FROM hamlet_stay WHERE hamlet_id = ?", [SQLValue(hamlet.id)])
+        try tx.executeLater(
+            "UPDATE hamlet SET version = ? WHERE id = ?", [.integer(hamlet.version), SQLValue(hamlet.id)])
+        try tx.executeLater("DELETE FROM hamlet_stay WHERE hamlet_id = ?", [SQLValue(hamlet.id)])
         try insertStays(of: hamlet, in: tx)
     }
 
-    /// Hamlets that lie in a commune after a day; with `ended` also those whose commune is gone without a successor.
-    package static func ids(in commune: UnitRank, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction)
-        throws -> [UniqueID]
-    {
-        try tx.query(
-            "SELECT DISTINCT hamlet_id FROM hamlet_stay WHERE commune_rank = ? AND valid_to > ? AND basis <> ?",
-            [SQLValue(commune), SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
-        ) { try $0.id(0) }
+    /// Hamlets that lie in one of some communes after a day, with all their stays; with `ended` also those whose commune
+    /// is gone without a successor.
+    package static func hamlets(
+        in communes: ArraySlice<UnitRank>, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction
+    ) throws -> [Hamlet] {
+        let (condition, bindings) = RankFilter.staying(in: communes, after: day, ended: ended)
+        var found: [Hamlet] = []
+        try tx.forEach(
+            """
+            SELECT \(columns), s.commune_rank, s.basis, s.valid_from, s.valid_to
+            FROM hamlet h JOIN hamlet_stay s ON s.hamlet_id = h.id
+            WHERE h.id IN (SELECT hamlet_id FROM hamlet_stay WHERE \(condition)) ORDER BY h.id, s.valid_from
+            """, bindings
+        ) { row in
+            let id = try row.id(0)
+            if found.last?.id != id { found.append(try read(row)) }
+            found[found.count - 1].stays.append(
+                CommuneStay(
+                    commune: try row.int(6), range: try row.range(8), basis: try row.value(7, PlacementBasis.self)))
+        }
+        return found
     }
 
     private static func insertStays(of hamlet: Hamlet, in tx: WriteTransaction) throws {
         for stay in hamlet.stays {
-            try tx.execute(
+            try tx.executeLater(
                 "INSERT INTO hamlet_stay (hamlet_id, commune_rank, basis, valid_from, valid_to) VALUES (?, ?, ?, ?, ?)",
                 [
                     SQLValue(hamlet.id), SQLValue(stay.commune), SQLValue(stay.basis.rawValue), stay.range.storedFrom,
@@ -81,7 +95,7 @@ package enum HamletStore {
     }
 
     package static func rename(_ hamlet: Hamlet, rowHash: [UInt8]?, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE hamlet SET name = ?, name_key = ?, folded = ?, kind = ?, row_hash = ?, version = ? WHERE id = ?",
             [
                 .text(hamlet.name), .text(hamlet.nameKey), .text(TextFolding.fold(hamlet.name)), .text(hamlet.kind),
@@ -211,5 +225,19 @@ enum RankFilter {
         guard !runs.isEmpty else { return ("1 = 0", []) }
         let parts = runs.map { _ in "\(column) BETWEEN ? AND ?" }.joined(separator: " OR ")
         return ("(\(parts))", runs.flatMap { [SQLValue($0.lowerBound), SQLValue($0.upperBound)] })
+    }
+
+    /// Communes that are asked for at once: few statements for a country, and not much in memory.
+    static let atOnce = 200
+
+    /// The stays in one of some communes after a day; of those that only tell that it has ended, with `ended`.
+    static func staying(in communes: ArraySlice<UnitRank>, after day: LocalDate, ended: Bool) -> (String, [SQLValue]) {
+        // As many placeholders each time, so that it is one statement.
+        let places = [String](repeating: "?", count: atOnce).joined(separator: ", ")
+        let ranks = communes + [UnitRank](repeating: communes.first ?? -1, count: max(0, atOnce - communes.count))
+        return (
+            "commune_rank IN (\(places)) AND valid_to > ? AND basis <> ?",
+            ranks.map { SQLValue($0) } + [SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
+        )
     }
 }

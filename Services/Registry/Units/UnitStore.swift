@@ -13,7 +13,7 @@ package enum UnitStore {
     }
 
     private static func insert(_ unit: Unit, rank: UnitRank, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO unit (rank, id, level, code, name, kind, aliases, valid_from, valid_to)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -26,13 +26,13 @@ package enum UnitStore {
     }
 
     private static func insert(_ line: UnitParent, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "INSERT INTO unit_parent (unit_rank, parent_rank, valid_from, valid_to) VALUES (?, ?, ?, ?)",
             [SQLValue(line.unit), SQLValue(line.parent), line.range.storedFrom, line.range.storedTo])
     }
 
     private static func insert(_ line: UnitSuccession, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO unit_succession (source_rank, target_rank, effective_on, relation, is_part, is_default)
             VALUES (?, ?, ?, ?, ?, ?)
@@ -81,7 +81,7 @@ package enum UnitStore {
     }
 
     package static func nextEdition(in tx: WriteTransaction) throws {
-        try tx.execute("UPDATE unit_edition SET edition = edition + 1 WHERE id = 1")
+        try tx.executeLater("UPDATE unit_edition SET edition = edition + 1 WHERE id = 1")
     }
 
     /// Raises a unit's version, which its events carry; the new one.
@@ -95,15 +95,15 @@ package enum UnitStore {
     package static func apply(_ change: UnitChange, known count: Int, in tx: WriteTransaction) throws {
         let day = SQLValue(change.on)
         for rank in change.ended {
-            try tx.execute("UPDATE unit SET valid_to = ? WHERE rank = ?", [day, SQLValue(rank)])
+            try tx.executeLater("UPDATE unit SET valid_to = ? WHERE rank = ?", [day, SQLValue(rank)])
         }
         for rank in change.ended + change.moved.map(\.unit) {
-            try tx.execute(
+            try tx.executeLater(
                 "UPDATE unit_parent SET valid_to = ? WHERE unit_rank = ? AND valid_to > ?", [day, SQLValue(rank), day])
         }
         for created in change.created {
             if created.rank < count {
-                try tx.execute(
+                try tx.executeLater(
                     "UPDATE unit SET is_void = 0, code = ?, name = ?, kind = ?, valid_from = ?, valid_to = ? WHERE rank = ?",
                     [
                         .text(created.unit.code), .text(created.unit.name), .text(created.unit.kind), day,
@@ -128,19 +128,19 @@ package enum UnitStore {
         let open = DateRange.always.storedTo
         for created in change.created {
             let rank = SQLValue(created.rank)
-            try tx.execute("UPDATE unit SET is_void = 1 WHERE rank = ?", [rank])
-            try tx.execute("DELETE FROM unit_parent WHERE unit_rank = ?", [rank])
-            try tx.execute("DELETE FROM unit_succession WHERE target_rank = ? AND effective_on = ?", [rank, day])
+            try tx.executeLater("UPDATE unit SET is_void = 1 WHERE rank = ?", [rank])
+            try tx.executeLater("DELETE FROM unit_parent WHERE unit_rank = ?", [rank])
+            try tx.executeLater("DELETE FROM unit_succession WHERE target_rank = ? AND effective_on = ?", [rank, day])
         }
         for moved in change.moved {
-            try tx.execute(
+            try tx.executeLater(
                 "DELETE FROM unit_parent WHERE unit_rank = ? AND valid_from = ?", [SQLValue(moved.unit), day])
         }
         for rank in change.ended {
-            try tx.execute("UPDATE unit SET valid_to = ? WHERE rank = ?", [open, SQLValue(rank)])
+            try tx.executeLater("UPDATE unit SET valid_to = ? WHERE rank = ?", [open, SQLValue(rank)])
         }
         for rank in change.ended + change.moved.map(\.unit) {
-            try tx.execute(
+            try tx.executeLater(
                 "UPDATE unit_parent SET valid_to = ? WHERE unit_rank = ? AND valid_to = ?", [open, SQLValue(rank), day])
         }
         try nextEdition(in: tx)
