@@ -61,6 +61,7 @@ struct ImportChunk: Sendable {
         judged: (Cdt_Common_V1_RowVerdict) throws -> Void
     ) throws -> Result {
         var result = Result()
+        try facts.prepare(for: rows, system: judge.sourceSystem)
         result.verdicts.reserveCapacity(rows.count)
         for (row, ids) in zip(rows, ids) {
             let judgement = try judge.judge(row, ids: ids, facts: facts)
@@ -80,22 +81,59 @@ struct ImportChunk: Sendable {
     }
 }
 
-/// Remembers, for one chunk, what rows that follow each other ask for again and again: their team and the policies.
+/// Remembers, for one chunk, what rows that follow each other ask for again and again: their team and the policies. And
+/// knows which keys nothing has yet: of most rows that is all there is to know, and it is asked for once.
 private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
     private let base: Base
     private var teams: [SourceKey: (team: Team, mark: ImportMark?)] = [:]
     private var policies: [TeamLevel: [CapacityPolicy]] = [:]
 
+    private var free: [SourceKind: Set<SourceKey>] = [:]
+
     init(_ base: Base) { self.base = base }
+
+    func prepare(for rows: [Cdt_Registry_V1_ImportRow], system: String) throws {
+        var ids: [SourceKind: Set<String>] = [:]
+        for row in rows {
+            switch row.row {
+            case .team(let team): ids[.team, default: []].insert(team.externalID)
+            case .member(let member):
+                ids[.membership, default: []].insert(member.externalID)
+                ids[.person, default: []].insert(
+                    member.personExternalID.isEmpty ? member.externalID : member.personExternalID)
+            case .hamlet, nil: break
+            }
+        }
+        for (kind, asked) in ids {
+            // Others may be spelt in several ways, or cannot be stored: they are asked for one by one.
+            let asked = asked.filter { $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+            let free = asked.subtracting(try taken(Array(asked), by: kind, in: system))
+            self.free[kind] = Set(free.map { SourceKey(system: system, externalID: $0) })
+        }
+    }
+
+    private func isFree(_ key: SourceKey, _ kind: SourceKind) -> Bool { free[kind]?.contains(key) ?? false }
 
     func forget(_ effect: ImportEffect) {
         switch effect {
-        case .insertTeam(let team, _), .updateTeam(let team, _, _): if let key = team.source { teams[key] = nil }
+        case .insertTeam(let team, _), .updateTeam(let team, _, _):
+            if let key = team.source {
+                teams[key] = nil
+                free[.team]?.remove(key)
+            }
+        case .insertPerson(let person): if let key = person.source { free[.person]?.remove(key) }
+        case .insertMembership(let membership, _, _):
+            if let key = membership.source { free[.membership]?.remove(key) }
         default: break
         }
     }
 
+    func taken(_ ids: [String], by kind: SourceKind, in system: String) throws -> Set<String> {
+        try base.taken(ids, by: kind, in: system)
+    }
+
     func team(_ key: SourceKey) throws -> (team: Team, mark: ImportMark?)? {
+        if isFree(key, .team) { return nil }
         if let known = teams[key] { return known }
         let found = try base.team(key)
         teams[key] = found
@@ -119,9 +157,9 @@ private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
         try base.hamlets(named: key, in: commune)
     }
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? {
-        try base.membership(key)
+        isFree(key, .membership) ? nil : try base.membership(key)
     }
-    func person(_ key: SourceKey) throws -> Person? { try base.person(key) }
+    func person(_ key: SourceKey) throws -> Person? { isFree(key, .person) ? nil : try base.person(key) }
     func memberships(ofTeam id: UniqueID) throws -> [Membership] { try base.memberships(ofTeam: id) }
     func memberships(ofPerson id: UniqueID) throws -> [MembershipRules.OfPerson] { try base.memberships(ofPerson: id) }
 }

@@ -15,6 +15,15 @@ protocol ImportFacts {
     func memberships(ofTeam id: UniqueID) throws -> [Membership]
     func memberships(ofPerson id: UniqueID) throws -> [MembershipRules.OfPerson]
     func policies(level: TeamLevel) throws -> [CapacityPolicy]
+    /// Which of some external ids of a system are taken: asked once for many rows.
+    func taken(_ ids: [String], by kind: SourceKind, in system: String) throws -> Set<String>
+}
+
+/// What has keys of source systems; raw values are tables.
+enum SourceKind: String, CaseIterable, Sendable {
+    case team
+    case person
+    case membership
 }
 
 /// Facts of one database.
@@ -42,6 +51,23 @@ struct StoredFacts: ImportFacts {
         try MembershipStore.memberships(ofPerson: id, in: tx)
     }
     func policies(level: TeamLevel) throws -> [CapacityPolicy] { try CapacityStore.all(level: level, in: tx) }
+
+    func taken(_ ids: [String], by kind: SourceKind, in system: String) throws -> Set<String> {
+        var taken: Set<String> = []
+        try ids.inParts(of: Self.atOnce) { part in
+            // As many placeholders each time, so that it is one statement.
+            let places = [String](repeating: "?", count: Self.atOnce).joined(separator: ", ")
+            let padding = [String](repeating: part.first ?? "", count: Self.atOnce - part.count)
+            let found = try tx.query(
+                "SELECT external_id FROM \(kind.rawValue) WHERE source_system = ? AND external_id IN (\(places))",
+                [.text(system)] + (part + padding).map { .text($0) }
+            ) { try $0.text(0) }
+            taken.formUnion(found)
+        }
+        return taken
+    }
+
+    private static let atOnce = 250
 }
 
 /// The facts as they would be: what a validation has accepted so far, kept in a scratch database, lies over what is
@@ -111,4 +137,8 @@ struct LayeredFacts: ImportFacts {
     }
 
     func policies(level: TeamLevel) throws -> [CapacityPolicy] { try stored.policies(level: level) }
+
+    func taken(_ ids: [String], by kind: SourceKind, in system: String) throws -> Set<String> {
+        try scratch.taken(ids, by: kind, in: system).union(stored.taken(ids, by: kind, in: system))
+    }
 }

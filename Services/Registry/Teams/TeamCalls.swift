@@ -22,9 +22,13 @@ struct TeamCalls: Sendable {
         }
         try reader.refuse()
         let message = try core.database.read { tx -> Cdt_Registry_V1_Team? in
-            let team =
-                try id.map { try TeamStore.team($0, in: tx) } ?? source.flatMap { try TeamStore.team($0, in: tx)?.team }
-            return try team.map { try self.message($0, on: day.date, in: tx) }
+            if let id {
+                return try TeamStore.seen(id, on: day.date, in: tx).map {
+                    self.message($0.team, on: day.date, seen: $0)
+                }
+            }
+            guard let source, let found = try TeamStore.team(source, in: tx) else { return nil }
+            return try self.message(found.team, on: day.date, in: tx)
         }
         guard let message else {
             throw Refusal(.teamNotFound, "name", ["value": id?.teamName ?? source?.externalID ?? ""]).error
@@ -38,15 +42,24 @@ struct TeamCalls: Sendable {
 
     /// A team as seen on a day, with its flags.
     func message(_ team: Team, on date: LocalDate, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team {
+        guard let stretch = team.stretch(on: date), stretch.status.isRunning else {
+            return team.message(on: date, flags: [])
+        }
+        var seen = TeamStore.Seen(team: team, hasLeader: true, hasOtherActive: false)
+        seen.hasLeader = try MembershipStore.hasLeader(team.id, on: date, in: tx)
+        if stretch.status == .active, let unit = stretch.place?.unit {
+            seen.hasOtherActive = try TeamStore.hasOtherActive(
+                than: team.id, on: unit, level: team.level, date: date, in: tx)
+        }
+        return message(team, on: date, seen: seen)
+    }
+
+    private func message(_ team: Team, on date: LocalDate, seen: TeamStore.Seen) -> Cdt_Registry_V1_Team {
         var flags: [TeamFlag] = []
         if let stretch = team.stretch(on: date), stretch.status.isRunning {
             // R5: "a team without one is allowed and flagged".
-            if try !MembershipStore.hasLeader(team.id, on: date, in: tx) { flags.append(.needsLeader) }
-            if stretch.status == .active, let unit = stretch.place?.unit,
-                try TeamStore.hasOtherActive(than: team.id, on: unit, level: team.level, date: date, in: tx)
-            {
-                flags.append(.needsConsolidation)
-            }
+            if !seen.hasLeader { flags.append(.needsLeader) }
+            if stretch.status == .active, seen.hasOtherActive { flags.append(.needsConsolidation) }
             if TeamRules.needsPlacement(stretch) { flags.append(.needsPlacement) }
         }
         return team.message(on: date, flags: flags)

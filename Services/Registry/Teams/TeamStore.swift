@@ -13,7 +13,7 @@ package struct ImportMark: Sendable, Hashable {
 /// Teams in the database.
 package enum TeamStore {
     package static func insert(_ team: Team, mark: ImportMark?, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             INSERT INTO team (
                 id, level, name, name_variant, decision_number, decision_title, decision_issuer, decision_issued_on,
@@ -33,7 +33,7 @@ package enum TeamStore {
 
     /// Writes everything that may change. `mark` nil leaves the import's mark as it is.
     package static func update(_ team: Team, mark: ImportMark?, historyChanged: Bool, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             """
             UPDATE team SET name = ?, name_variant = ?, decision_number = ?, decision_title = ?, decision_issuer = ?,
                 decision_issued_on = ?, decision_from = ?, decision_to = ?, version = ?, updated_at = ?
@@ -44,19 +44,19 @@ package enum TeamStore {
             ])
         if let mark { try self.mark(team.id, mark, in: tx) }
         guard historyChanged else { return }
-        try tx.execute("DELETE FROM team_stretch WHERE team_id = ?", [SQLValue(team.id)])
+        try tx.executeLater("DELETE FROM team_stretch WHERE team_id = ?", [SQLValue(team.id)])
         try insertStretches(of: team, in: tx)
     }
 
     package static func mark(_ id: UniqueID, _ mark: ImportMark, in tx: WriteTransaction) throws {
-        try tx.execute(
+        try tx.executeLater(
             "UPDATE team SET row_hash = ?, import_key = ?, import_row = ? WHERE id = ?",
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
     private static func insertStretches(of team: Team, in tx: WriteTransaction) throws {
         for stretch in team.stretches {
-            try tx.execute(
+            try tx.executeLater(
                 """
                 INSERT INTO team_stretch (team_id, level, status, unit_id, commune_rank, basis, valid_from, valid_to)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -76,11 +76,48 @@ package enum TeamStore {
         decision_from, decision_to, source_system, external_id, version, created_at, updated_at
         """
 
+    private static let columnsOfT = columns.split(separator: ", ").map { "t.\($0)" }.joined(separator: ", ")
+
     package static func team(_ id: UniqueID, in tx: ReadTransaction) throws -> Team? {
         let found = try tx.queryOne("SELECT \(columns) FROM team WHERE id = ?", [SQLValue(id)], read)
         guard var team = found else { return nil }
         team.stretches = try stretches(of: id, in: tx)
         return team
+    }
+
+    /// A team, and what only other rows tell of it on a day.
+    package struct Seen: Sendable, Hashable {
+        package var team: Team
+        package var hasLeader: Bool
+        /// Another team of the level is active on its unit.
+        package var hasOtherActive: Bool
+    }
+
+    /// All of it by one statement: this is what is asked for most, and with PostgreSQL each statement is a round trip.
+    package static func seen(_ id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Seen? {
+        var seen: Seen?
+        _ = try tx.query(
+            """
+            SELECT \(columnsOfT), s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
+                CASE WHEN EXISTS (
+                    SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
+                        AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
+                CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
+                    SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
+                        AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END
+            FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE t.id = ? ORDER BY s.valid_from
+            """,
+            [
+                SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date), SQLValue(date), SQLValue(date),
+                SQLValue(TeamStatus.active.rawValue), SQLValue(date), SQLValue(date), SQLValue(id),
+            ]
+        ) { row in
+            var found = try seen ?? Seen(team: read(row), hasLeader: row.bool(21), hasOtherActive: false)
+            found.team.stretches.append(try stretch(row, 15))
+            if try row.bool(22) { found.hasOtherActive = true }
+            seen = found
+        }
+        return seen
     }
 
     package static func team(_ source: SourceKey, in tx: ReadTransaction) throws -> (team: Team, mark: ImportMark?)? {
@@ -115,14 +152,25 @@ package enum TeamStore {
         return try ids.map { ($0, try stretches(of: $0, in: tx)) }
     }
 
-    /// Teams that lie in a commune after a day; with `ended` also those whose commune is gone without a successor.
-    package static func ids(in commune: UnitRank, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction)
-        throws -> [UniqueID]
-    {
-        try tx.query(
-            "SELECT DISTINCT team_id FROM team_stretch WHERE commune_rank = ? AND valid_to > ? AND basis <> ?",
-            [SQLValue(commune), SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
-        ) { try $0.id(0) }
+    /// Teams that lie in one of some communes after a day; with `ended` also those whose commune is gone without a
+    /// successor.
+    package static func teams(
+        in communes: ArraySlice<UnitRank>, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction
+    ) throws -> [Team] {
+        let (condition, bindings) = RankFilter.staying(in: communes, after: day, ended: ended)
+        var found: [Team] = []
+        try tx.forEach(
+            """
+            SELECT \(columnsOfT), s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to
+            FROM team t JOIN team_stretch s ON s.team_id = t.id
+            WHERE t.id IN (SELECT team_id FROM team_stretch WHERE \(condition)) ORDER BY t.id, s.valid_from
+            """, bindings
+        ) { row in
+            let id = try row.id(0)
+            if found.last?.id != id { found.append(try read(row)) }
+            found[found.count - 1].stretches.append(try stretch(row, 15))
+        }
+        return found
     }
 
     /// Whether another team of the level is active on the unit on a day: NEEDS_CONSOLIDATION.
