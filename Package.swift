@@ -146,6 +146,12 @@ let package = Package(
                     arguments,
                 ],
                 path: "Tests/Benchmarks/RPCServer", swiftSettings: strict),
+            .executableTarget(
+                name: "bench-registry",
+                dependencies: [
+                    "ServiceKit", "Shared", "RPC", product("NIOPosix", "swift-nio"), protobuf, logging, arguments,
+                ],
+                path: "Tests/Benchmarks/Registry", swiftSettings: strict),
 
             // `grpc.testing.TestService`, which the tests of the wire and other implementations' clients call.
             .target(
@@ -180,7 +186,9 @@ let package = Package(
                     "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf,
                     logging, crypto,
                 ] + nio),
-            tests("Registry", ["Registry", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf]),
+            tests(
+                "Registry",
+                ["Registry", "CommandLine", "ChangeFeed", "ServiceKit", "Storage", "Shared", "RPC", protobuf, crypto]),
             tests("ActivityReporting", ["ActivityReporting"]),
             tests(
                 "FundingPolicy", ["FundingPolicy", "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf]),

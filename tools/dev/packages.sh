@@ -25,6 +25,11 @@ rpc_bench_packages=(
     golang-go golang-google-grpc-dev golang-google-protobuf-dev                       # grpc-go
     openssl                                                                           # a certificate
 )
+# What ./dev bench registry measures on, and holds the import against.
+registry_bench_packages=(
+    postgresql            # a server of its own
+    sqlite3               # .import
+)
 test_packages=(
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services
