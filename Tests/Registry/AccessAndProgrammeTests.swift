@@ -3,6 +3,7 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -77,7 +78,7 @@ import Testing
     }
 }
 
-@Suite struct AccessAndProgrammeCallTests {
+@Suite(.onBothEngines) struct AccessAndProgrammeCallTests {
     let registry: RunningRegistry
     init() async throws { registry = try await RunningRegistry.shared.value }
 

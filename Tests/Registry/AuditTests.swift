@@ -4,13 +4,14 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// R11: "every write is audited (who, when, what, before/after hash, request id) …; reads of personal data are audited
 /// too. It cannot be switched off."
-@Suite struct AuditTests {
+@Suite(.onBothEngines) struct AuditTests {
     private let registry: RunningRegistry
     init() async throws { registry = try await RunningRegistry.shared.value }
 

@@ -4,12 +4,13 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// "Contact data travel only on a separate feed topic that Notification may read."
-@Suite struct ContactsTests {
+@Suite(.onBothEngines) struct ContactsTests {
     private static let token = String(repeating: "k7", count: 16)
 
     /// What the first answer to one who follows a topic is: OK, or why not.
@@ -34,7 +35,8 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try (token + "\n").write(toFile: "\(folder)/token", atomically: true, encoding: .utf8)
         let registry = try await RunningRegistry.start(
-            ["--data", folder] + arguments.map { $0.replacing("FOLDER", with: folder) })
+            ["--data", folder] + (try TestDatabase.serviceArguments())
+                + arguments.map { $0.replacing("FOLDER", with: folder) })
         do {
             try await body(registry, folder)
         } catch {

@@ -3,11 +3,12 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
-@Suite struct PeopleCallTests {
+@Suite(.onBothEngines) struct PeopleCallTests {
     let registry: RunningRegistry
     init() async throws { registry = try await RunningRegistry.shared.value }
 

@@ -3,12 +3,13 @@ import RPC
 import ServiceKit
 import Shared
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// A Registry of its own: here the whole tree changes.
-@Suite struct ReorganisationCallTests {
+@Suite(.onBothEngines) struct ReorganisationCallTests {
     /// The country is moved in these calls; a machine may take its time.
     private let patient = CallOptions(timeout: .seconds(900))
 
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func `1/7/2025 applied to teams of 2024, as previewed, and reverted to exactly what was`() async throws {
-        let registry = try await RunningRegistry.start()
+        let registry = try await RunningRegistry.start(on: TestDatabase.serviceArguments())
         let listed = try await registry.reorganisations.listReorganisations(.init()).reorganisations
         #expect(listed.map(\.effectiveOn) == ["2025-07-01", "2026-04-30", "2026-09-01", "2026-09-20"])
         #expect(listed.allSatisfy { $0.state == .applied })
@@ -130,7 +131,7 @@ import Testing
     }
 
     @Test func `a revert gives back exactly what was`() async throws {
-        let registry = try await RunningRegistry.start()
+        let registry = try await RunningRegistry.start(on: TestDatabase.serviceArguments())
         let today = "2026-11-21"
         let before = try await event(registry, "2026-09-20")
         let rows = ["07294", "09193", "03160"].enumerated().map { index, code in
@@ -156,7 +157,7 @@ import Testing
     }
 
     @Test func `a draft of a province's own is previewed, applied and corrected`() async throws {
-        let registry = try await RunningRegistry.start()
+        let registry = try await RunningRegistry.start(on: TestDatabase.serviceArguments())
         let source = try await registry.unit("03160", on: "2026-11-21")
         let team = try await registry.registry.createTeam(
             .with {
