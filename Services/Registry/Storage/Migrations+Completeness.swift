@@ -83,4 +83,13 @@ extension RegistrySchema {
                 chain_hash BLOB NOT NULL
             );
             """)
+
+    /// With all entries in it, SQLite took the index of sequences to find those without one, and sorted all of them for
+    /// each batch it sealed: a national import was sealed in minutes instead of seconds.
+    static let auditIndex = Migration(
+        version: 10, name: "index of sealed audit entries",
+        sql: """
+            DROP INDEX audit_sequence;
+            CREATE UNIQUE INDEX audit_sealed ON audit (sequence) WHERE sequence IS NOT NULL;
+            """)
 }

@@ -4,7 +4,8 @@ import Storage
 /// 9999-12-31, so that conditions need no NULL. Ids are the 16 bytes of a UUID.
 package enum RegistrySchema {
     package static let migrations = MigrationSet(
-        "registry", [units, teams, people, imports, reorganisations, auditChain, persons, access, importActors])
+        "registry",
+        [units, teams, people, imports, reorganisations, auditChain, persons, access, importActors, auditIndex])
 
     private static let units = Migration(
         version: 1, name: "units",
