@@ -25,7 +25,8 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         let freshness: @Sendable () -> Cdt_Common_V1_Freshness = { .of("registry", registry.freshness) }
         let outbox = try await Outbox.open([RunWorker.topic], in: database)
         let worker = RunWorker(
-            database: database, outbox: outbox, clock: context.clock, freshness: freshness, logger: context.logger)
+            database: database, outbox: outbox, clock: context.clock, freshness: freshness,
+            isComplete: { registry.freshness.isComplete }, logger: context.logger)
         let handlers = FundingPolicyHandlers(
             catalogue: PolicyCatalogue(database: database, pageTokens: context.pageTokens, clock: context.clock),
             queries: EntitlementQueries(database: database, freshness: freshness),

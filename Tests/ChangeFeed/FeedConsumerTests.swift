@@ -27,6 +27,7 @@ import Testing
             let freshness = consumer.freshness
             #expect(freshness.isConnected)
             #expect(freshness.problem == nil)
+            #expect(freshness.isComplete)
             let asOf = try #require(freshness.asOf)
             #expect(asOf <= Producer.now())
             #expect(try #require(freshness.lag(at: asOf + 2_500_000)) == 2.5)
@@ -127,7 +128,9 @@ import Testing
         try await restored.set("items/a", 7)
         feed.set(restored)
         let again = try copy.consumer(of: feed)
+        #expect(again.freshness.isComplete)
         try await again.running { try await eventually { try copy.items() == ["items/a": 7] } }
+        #expect(again.freshness.isComplete)
         #expect(try copy.applied() == ["items/a": 1])
         for database in [producer.database, restored.database, copy.database] { await database.close() }
     }
@@ -160,6 +163,7 @@ import Testing
         let stored = try copy.consumer(of: LocalFeed(nil)).freshness
         #expect(stored.asOf == consumer.freshness.asOf)
         #expect(stored.asOf != nil)
+        #expect(stored.isComplete)
         await producer.database.close()
         await copy.database.close()
     }

@@ -18,22 +18,27 @@ package struct RunWorker: Sendable {
     let outbox: Outbox
     let clock: Clock
     let freshness: @Sendable () -> Cdt_Common_V1_Freshness
+    /// Whether the Registry's facts have no gaps. Runs wait for that: a team whose facts have not come yet would be due
+    /// nothing.
+    let isComplete: @Sendable () -> Bool
     let logger: Logger
 
     package init(
         database: Database, outbox: Outbox, clock: Clock,
-        freshness: @escaping @Sendable () -> Cdt_Common_V1_Freshness, logger: Logger
+        freshness: @escaping @Sendable () -> Cdt_Common_V1_Freshness,
+        isComplete: @escaping @Sendable () -> Bool = { true }, logger: Logger
     ) {
         self.database = database
         self.outbox = outbox
         self.clock = clock
         self.freshness = freshness
+        self.isComplete = isComplete
         self.logger = logger
     }
 
     /// Until the task is cancelled or the database closes.
     package func run() async {
-        let wakes = database.commits(on: RunStore.startedChannel, every: .seconds(30))
+        let wakes = database.commits(on: RunStore.startedChannel, every: .seconds(1))
         await computeAll()
         for await _ in wakes {
             if Task.isCancelled { return }
@@ -45,7 +50,9 @@ package struct RunWorker: Sendable {
     package func computeAll() async {
         while !Task.isCancelled {
             do {
-                guard let next = try await database.readPooled({ try RunStore.nextRunning($0) }) else { return }
+                guard isComplete(), let next = try await database.readPooled({ try RunStore.nextRunning($0) }) else {
+                    return
+                }
                 await compute(next)
             } catch {
                 logger.error("runs cannot be read", metadata: ["error": "\(error)"])

@@ -9,7 +9,7 @@ struct ConsumerPosition: Sendable {
         var cursor: String
         var asOf: Int64?
         var newestEvent: Int64?
-        /// The topic is being read again from the start.
+        /// The topic is being read from the start, for the first time or again.
         var isRestarting: Bool
     }
 
@@ -63,7 +63,7 @@ struct ConsumerPosition: Sendable {
         }
         let id = Int64(try tx.count("SELECT coalesce(max(id), 0) + 1 FROM feed_consumers"))
         try tx.execute(
-            "INSERT INTO feed_consumers (id, name, topic, cursor) VALUES (?, ?, ?, '')",
+            "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 1)",
             [.integer(id), .text(name), .text(topic)])
         return id
     }
@@ -94,7 +94,7 @@ struct ConsumerPosition: Sendable {
             """, [.integer(consumer)])
     }
 
-    /// Notes that everything has been read again; false if it was not being read again.
+    /// Notes that everything has been read; false if that was known.
     func endRestart(for consumer: Int64, in tx: WriteTransaction) throws -> Bool {
         try tx.execute(
             "UPDATE feed_consumers SET is_restarting = 0 WHERE id = ? AND is_restarting = 1", [.integer(consumer)]) > 0

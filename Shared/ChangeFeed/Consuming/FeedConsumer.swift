@@ -36,7 +36,6 @@ package final class FeedConsumer: Sendable {
         var cursor: String
         var freshness: FeedFreshness
         var storedAsOf: Int64?
-        var isRestarting: Bool
         var lastHeard = ContinuousClock.now
         var statistics = Statistics()
     }
@@ -88,8 +87,8 @@ package final class FeedConsumer: Sendable {
                 cursor: stored?.cursor ?? "",
                 freshness: FeedFreshness(
                     asOf: stored?.asOf, isConnected: false, isCaughtUp: false, problem: nil,
-                    newestEvent: stored?.newestEvent),
-                storedAsOf: stored?.asOf, isRestarting: stored?.isRestarting ?? false))
+                    newestEvent: stored?.newestEvent, isComplete: stored?.isRestarting == false),
+                storedAsOf: stored?.asOf))
     }
 
     /// As above, with another service's feed by RPC.
@@ -189,15 +188,15 @@ package final class FeedConsumer: Sendable {
 
     private func receive(_ response: Cdt_Feed_V1_FollowResponse) async throws {
         let asOf = response.hasAsOf ? response.asOf.microseconds : nil
-        let (cursor, storedAsOf, isRestarting) = state.withLock { state in
+        let (cursor, storedAsOf, isComplete) = state.withLock { state in
             state.lastHeard = .now
             state.freshness.isConnected = true
-            return (state.cursor, state.storedAsOf, state.isRestarting)
+            return (state.cursor, state.storedAsOf, state.freshness.isComplete)
         }
         let events = response.events.map(FeedEvent.init)
         var counts = (applied: 0, ignored: 0)
         let isDue = (asOf ?? 0) - (storedAsOf ?? 0) >= options.storeInterval.microseconds
-        let isSettled = isRestarting && response.caughtUp
+        let isSettled = !isComplete && response.caughtUp
         if !events.isEmpty || response.cursor != cursor || isDue || isSettled {
             counts = try await store(events, cursor: response.cursor, asOf: asOf, isSettled: isSettled)
         }
@@ -205,7 +204,7 @@ package final class FeedConsumer: Sendable {
             state.lastHeard = .now
             state.cursor = response.cursor
             state.freshness.isCaughtUp = response.caughtUp
-            if isSettled { state.isRestarting = false }
+            if isSettled { state.freshness.isComplete = true }
             state.freshness.problem = nil
             if let asOf {
                 state.freshness.asOf = max(asOf, state.freshness.asOf ?? asOf)
@@ -244,7 +243,7 @@ package final class FeedConsumer: Sendable {
             $0.cursor = ""
             $0.freshness.asOf = nil
             $0.storedAsOf = nil
-            $0.isRestarting = true
+            $0.freshness.isComplete = false
         }
     }
 }

@@ -12,6 +12,10 @@ package struct FeedFreshness: Sendable, Hashable {
     /// When the newest event applied was recorded, in microseconds since 1970.
     package var newestEvent: Int64?
 
+    /// What is known has no gaps: the topic has been read to its end at least once since it was last begun from the start.
+    /// Until then facts are missing, not only old.
+    package var isComplete = false
+
     /// Seconds behind, for metrics; nil if it has never been caught up.
     package func lag(at microseconds: Int64) -> Double? {
         asOf.map { Double(max(0, microseconds - $0)) / 1_000_000 }

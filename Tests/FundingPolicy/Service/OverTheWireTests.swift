@@ -1,3 +1,4 @@
+import ChangeFeed
 import Foundation
 import FundingPolicy
 import RPC
@@ -12,12 +13,14 @@ import Testing
 @Suite(.onBothEngines) struct OverTheWireTests {
     private typealias Client = Cdt_Funding_V1_FundingPolicyService.Client
 
-    private func withService(_ body: (Client, RunningService) async throws -> Void) async throws {
+    private func withService(
+        registry: String = "127.0.0.1:1", _ body: (Client, RunningService) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "funding-\(UUIDv7.next())")
         defer { try? FileManager.default.removeItem(at: directory) }
         let service = try await ServiceHost.start(
             FundingPolicyDefinition.self,
-            arguments: ["--data", directory.path, "--peer", "registry=127.0.0.1:1", "--log-level", "critical"]
+            arguments: ["--data", directory.path, "--peer", "registry=\(registry)", "--log-level", "critical"]
                 + TestDatabase.serviceArguments())
         let connection = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
         do {
@@ -55,14 +58,44 @@ import Testing
         }
     }
 
+    /// A Registry that only tells its facts.
+    private func withRegistry(of facts: [any Message], _ body: (String) async throws -> Void) async throws {
+        let database = try await TestDatabase.open([Outbox.migrations])
+        let outbox = try await Outbox.open([RegistryCopy.topic], in: database)
+        try await database.write { transaction in
+            for (index, fact) in facts.enumerated() {
+                try outbox.append(
+                    topic: RegistryCopy.topic, aggregate: "facts/\(index)", version: 1, payload: fact, at: 0,
+                    in: transaction)
+            }
+        }
+        let server = RPCServer(configuration: .init(), services: [FeedServer(database: database, outbox: outbox)])
+        let port = try await server.start()
+        do {
+            try await body("127.0.0.1:\(port)")
+        } catch {
+            await server.shutdown(grace: .zero)
+            throw error
+        }
+        await server.shutdown(grace: .zero)
+        await database.close()
+    }
+
     @Test func aRunIsStartedWatchedAndReadBack() async throws {
-        try await withService { client, service in
-            try await service.context.database.write { transaction in
-                for fact in Fixture.country + [
-                    Fixture.team("a", in: "ht"), Fixture.team("b", in: "ht", level: .commune),
-                ] {
-                    try RegistryCopy.apply(Fixture.event(fact), in: transaction)
-                }
+        let facts: [any Message] =
+            Fixture.country + [Fixture.team("a", in: "ht"), Fixture.team("b", in: "ht", level: .commune)]
+        try await withRegistry(of: facts) { try await aRunIsStartedWatchedAndReadBack(registry: $0) }
+    }
+
+    private func aRunIsStartedWatchedAndReadBack(registry: String) async throws {
+        try await withService(registry: registry) { client, _ in
+            try await eventually("the last fact has come") {
+                let answer = try? await client.getTeamEntitlement(
+                    .with {
+                        $0.team = "teams/b"
+                        $0.fromMonth = "2024-10"
+                    })
+                return answer != nil
             }
             let started = try await client.startRun(
                 .with {

@@ -1,10 +1,12 @@
 import ChangeFeed
 import FundingPolicy
+import Logging
 import RPC
 import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import Synchronization
 import TestSupport
 import Testing
 
@@ -20,6 +22,22 @@ import Testing
         (0..<count).map { index in
             Fixture.team(String(format: index), in: "ht", level: index % 4 == 0 ? .commune : .hamlet)
         }
+    }
+
+    @Test func runsWaitForFactsWithoutGaps() async throws {
+        let service = try await Fixture()
+        try await service.apply(manyTeams(2))
+        let hasFacts = Atomic(false)
+        let outbox = try await Outbox.open([RunWorker.topic], in: service.database)
+        let worker = RunWorker(
+            database: service.database, outbox: outbox, clock: service.clock.clock, freshness: { Fixture.freshness },
+            isComplete: { hasFacts.load(ordering: .relaxed) }, logger: Logger(label: "test"))
+        let name = try await service.runs.start(october(), caller: "", key: nil).run.name
+        await worker.computeAll()
+        #expect(try service.runs.get(.with { $0.name = name }).run.state == .running)
+        hasFacts.store(true, ordering: .relaxed)
+        await worker.computeAll()
+        #expect(try service.runs.get(.with { $0.name = name }).run.state == .computed)
     }
 
     @Test func aMonthIsComputedStoredAndRepeatable() async throws {
