@@ -169,7 +169,7 @@ let package = Package(
                 dependencies: ["InteropService", "Shared", "RPC", "HTTP2", protobuf, arguments],
                 path: "Tests/InteropClient", swiftSettings: strict),
 
-            tests("HTTP2", ["HTTP2"]),
+            tests("HTTP2", ["HTTP2", "CNghttp2"]),
             tests("RPC", ["RPC", "HTTP2"]),
             tests(
                 "Shared",

@@ -34,8 +34,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     package var delegate: (any ConnectionDelegate)?
     /// Handlers running for this connection, bounded by `Limits.runningHandlers`; the layer above counts.
     package var runningHandlers = 0
-    /// What its requests make us hold; the layer above counts.
-    package var inbound: InboundBudget
+    /// What its requests make us hold; the layer above counts. Exclusivity is not checked, for the reason given in `Session`.
+    @exclusivity(unchecked) package var inbound: InboundBudget
 
     package let session: Session
     private var context: ChannelHandlerContext?

@@ -38,7 +38,7 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// The stream's id.
     package internal(set) var id: Int32
     /// Called back.
-    package var delegate: (any StreamDelegate)?
+    @exclusivity(unchecked) package var delegate: (any StreamDelegate)?
     /// When the delegate is told that time is up.
     package var deadline: NIODeadline? {
         didSet { if let deadline { session?.deadlineSet(deadline) } }
@@ -55,7 +55,8 @@ package final class HTTP2Stream: @unchecked Sendable {
     var headersDelivered = false
     var pendingHeaders: HeaderBlock?
     var pendingTrailers: HeaderBlock?
-    var pendingData = PendingData()
+    // Not checked at run time, for the reason given in `Session`.
+    @exclusivity(unchecked) var pendingData = PendingData()
     var pendingEnd = false
     var pendingClose: StreamEnd?
     var pendingDrained = false
@@ -70,7 +71,7 @@ package final class HTTP2Stream: @unchecked Sendable {
         case open, endStream
         case trailers(HeaderBlock)
     }
-    var queue = OutboundQueue()
+    @exclusivity(unchecked) var queue = OutboundQueue()
     var finish = Finish.open
     var isDeferred = false
     var isClosed = false {

@@ -14,7 +14,7 @@ package struct HTTP2Error: Error, Sendable, Hashable, CustomStringConvertible {
 /// The callbacks capture nothing, never throw, and get the session as `user_data`, which outlives the library's session.
 enum SessionFactory {
     static func make(
-        role: Session.Role, limits: Limits, userData: UnsafeMutableRawPointer
+        role: Session.Role, limits: Limits, memory: FrameMemory, userData: UnsafeMutableRawPointer
     ) throws(HTTP2Error) -> OpaquePointer {
         var callbacks: OpaquePointer?
         var options: OpaquePointer?
@@ -39,9 +39,10 @@ enum SessionFactory {
         nghttp2_option_set_stream_reset_rate_limit(
             options, UInt64(limits.peerResets.burst) * 4, UInt64(limits.peerResets.perSecond) * 4)
         var session: OpaquePointer?
+        var functions = memory.functions
         switch role {
-        case .server: try check(nghttp2_session_server_new2(&session, callbacks, userData, options))
-        case .client: try check(nghttp2_session_client_new2(&session, callbacks, userData, options))
+        case .server: try check(nghttp2_session_server_new3(&session, callbacks, userData, options, &functions))
+        case .client: try check(nghttp2_session_client_new3(&session, callbacks, userData, options, &functions))
         }
         guard let session else { throw HTTP2Error(code: Int32(NGHTTP2_ERR_NOMEM.rawValue)) }
         return session
