@@ -82,32 +82,6 @@ public struct CallCounters: Sendable, Hashable {
     public var bytesSent = 0
 }
 
-/// Position in a distributed trace (W3C Trace Context).
-public struct TraceContext: Sendable, Hashable {
-    /// 32 lower-case hexadecimal digits.
-    public let traceID: String
-    /// 16 lower-case hexadecimal digits.
-    public let spanID: String
-    /// Whether the trace is recorded.
-    public let sampled: Bool
-    /// `tracestate`, passed on untouched.
-    public let state: String?
-
-    /// Creates a context.
-    public init(traceID: String, spanID: String, sampled: Bool, state: String? = nil) {
-        self.traceID = traceID
-        self.spanID = spanID
-        self.sampled = sampled
-        self.state = state
-    }
-
-    /// The `traceparent` header.
-    public var traceparent: String { "00-\(traceID)-\(spanID)-\(sampled ? "01" : "00")" }
-
-    /// The trace context of the call being handled; clients send it on.
-    @TaskLocal public static var current: TraceContext?
-}
-
 /// A point in time after which nobody waits for the answer.
 public struct Deadline: Sendable, Hashable {
     /// The instant, on the monotonic clock.

@@ -21,7 +21,7 @@ package enum InterceptorChain {
     ) -> [any ServerInterceptor] {
         [
             TracingInterceptor(),
-            LoggingInterceptor(service: service, writer: log, level: logLevel, clock: clock),
+            LoggingInterceptor(service: service, methods: methods, writer: log, level: logLevel, clock: clock),
             MetricsInterceptor(metrics: metrics, methods: methods),
             MaskingInterceptor(domain: errorDomain, logger: logger),
             DeadlineInterceptor(),

@@ -9,14 +9,43 @@ package struct LoggingInterceptor: ServerInterceptor {
     let level: Logger.Level
     let clock: Clock
 
-    /// Probes come every few seconds and say nothing when they succeed.
-    private static let quiet: Set<String> = ["grpc.health.v1.Health"]
+    /// What the usual line says of a method.
+    private struct Success: Sendable {
+        let level: Logger.Level
+        let fields: [UInt8]
+    }
 
-    package init(service: String, writer: LogWriter, level: Logger.Level = .info, clock: Clock = .system) {
+    /// Of calls that succeed, by the method's position in the router.
+    private let successes: [Success]
+
+    /// Probes come every few seconds and say nothing when they succeed.
+    private static let quiet = ["grpc.health.v1.Health"]
+
+    package init(
+        service: String, methods: [MethodDescriptor], writer: LogWriter, level: Logger.Level = .info,
+        clock: Clock = .system
+    ) {
         self.service = service
         self.writer = writer
         self.level = level
         self.clock = clock
+        successes = methods.map { method in
+            let level = LoggingInterceptor.level(of: .ok, service: method.service)
+            return Success(level: level, fields: LoggingInterceptor.fields(service, method, .ok, level))
+        }
+    }
+
+    /// What is the same in all lines of a method and a code.
+    private static func fields(
+        _ service: String, _ method: MethodDescriptor, _ code: StatusCode, _ level: Logger.Level
+    ) -> [UInt8] {
+        JSONLine.fields { line in
+            line.add("level", level.rawValue)
+            line.add("message", "call")
+            line.add("service", service)
+            line.add("method", method.description)
+            line.add("code", code.description)
+        }
     }
 
     package func intercept(
@@ -34,20 +63,25 @@ package struct LoggingInterceptor: ServerInterceptor {
     }
 
     private func log(_ context: ServerContext, _ error: RPCError?, _ duration: Duration) {
-        let code = error?.code ?? .ok
-        let level = LoggingInterceptor.level(of: code, service: context.method.service)
-        guard level >= self.level else { return }
-        var line = JSONLine(time: clock.now, level: level.rawValue)
-        line.add("message", "call")
-        line.add("service", service)
-        line.add("method", context.method.description)
-        line.add("code", code.description)
+        var line: JSONLine
+        if error == nil, successes.indices.contains(context.methodIndex) {
+            let success = successes[context.methodIndex]
+            guard success.level >= self.level else { return }
+            line = JSONLine(time: clock.now)
+            line.add(fields: success.fields)
+        } else {
+            let code = error?.code ?? .ok
+            let level = LoggingInterceptor.level(of: code, service: context.method.service)
+            guard level >= self.level else { return }
+            line = JSONLine(time: clock.now)
+            line.add(fields: LoggingInterceptor.fields(service, context.method, code, level))
+        }
         line.add("duration_ms", milliseconds: duration)
         line.add("peer", context.peer)
         if let id = RequestHeaders.requestID(context) { line.add("request_id", id) }
         if let trace = context.trace {
-            line.add("trace_id", trace.traceID)
-            line.add("span_id", trace.spanID)
+            line.add("trace_id", plain: trace.appendTraceID)
+            line.add("span_id", plain: trace.appendSpanID)
         }
         let counters = context.counters
         line.add("bytes_in", counters.bytesReceived)

@@ -37,7 +37,7 @@ package struct MaskingInterceptor: ServerInterceptor {
                 .cancelled, reason: "CANCELLED", "the call was cancelled", vi: "yêu cầu đã bị huỷ"
             ).rpcError(domain: domain, requestID: id)
         }
-        let id = id ?? TraceIDs.trace()
+        let id = id ?? TraceContext.continuing(traceparent: nil, tracestate: nil).traceID
         logger.error(
             "a call failed for a reason its caller must not see",
             metadata: ["method": "\(method)", "correlation_id": "\(id)", "cause": "\(String(reflecting: error))"])

@@ -22,10 +22,9 @@ extension TraceContext {
     package static func continuing(traceparent: String?, tracestate: String?) -> TraceContext {
         if let parent = traceparent.flatMap(TraceContext.init(traceparent:)) {
             let state = tracestate.flatMap { $0.utf8.count <= 512 ? $0 : nil }
-            return TraceContext(
-                traceID: parent.traceID, spanID: TraceIDs.span(), sampled: parent.sampled, state: state)
+            return parent.child(span: TraceIDs.next(), state: state)
         }
-        return TraceContext(traceID: TraceIDs.trace(), spanID: TraceIDs.span(), sampled: false)
+        return TraceContext(trace: (TraceIDs.next(), TraceIDs.next()), span: TraceIDs.next(), sampled: false)
     }
 
     /// Reads `version-traceid-parentid-flags`. Later versions may append fields; version ff and zero ids are invalid.
@@ -33,7 +32,6 @@ extension TraceContext {
         let parts = traceparent.split(separator: "-", maxSplits: 4, omittingEmptySubsequences: false)
         guard parts.count >= 4, parts[0] != "ff", parts[0] != "00" || parts.count == 4,
             zip(parts, [2, 32, 16, 2]).allSatisfy({ TraceIDs.isHex($0, digits: $1) }),
-            parts[1].contains(where: { $0 != "0" }), parts[2].contains(where: { $0 != "0" }),
             let flags = UInt8(parts[3], radix: 16)
         else { return nil }
         self.init(traceID: String(parts[1]), spanID: String(parts[2]), sampled: flags & 1 == 1)
@@ -44,25 +42,13 @@ extension TraceContext {
 enum TraceIDs {
     private static let state = Atomic<UInt64>(UInt64.random(in: .min ... .max))
 
-    static func trace() -> String { hex(next()) + hex(next()) }
-    static func span() -> String { hex(next()) }
-
-    private static func next() -> UInt64 {
+    /// Never zero.
+    static func next() -> UInt64 {
         var z = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         z ^= z >> 31
         return z == 0 ? 1 : z
-    }
-
-    private static func hex(_ value: UInt64) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(16)
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
-            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     static func isHex(_ text: Substring, digits: Int) -> Bool {

@@ -6,26 +6,50 @@ package struct JSONLine: Sendable {
 
     /// Every line begins with when and how serious.
     package init(time: Instant, level: String) {
+        self.init(time: time)
+        add("level", level)
+    }
+
+    /// A line whose level is among the fields added next.
+    init(time: Instant) {
         self.init()
         key("time")
         bytes.append(UInt8(ascii: "\""))
         time.append(to: &bytes)
         bytes.append(UInt8(ascii: "\""))
-        add("level", level)
     }
 
-    package mutating func add(_ name: String, _ value: String) {
+    /// Fields that many lines have in common, for `add(fields:)`: written once, then copied.
+    static func fields(_ write: (inout JSONLine) -> Void) -> [UInt8] {
+        var line = JSONLine()
+        write(&line)
+        if !line.bytes.isEmpty { line.bytes[0] = UInt8(ascii: ",") }
+        return line.bytes
+    }
+
+    /// Adds fields to a line that has some already.
+    mutating func add(fields: [UInt8]) { bytes.append(contentsOf: fields) }
+
+    package mutating func add(_ name: StaticString, _ value: String) {
         key(name)
         JSONLine.append(quoted: value, to: &bytes)
     }
 
-    package mutating func add(_ name: String, _ value: Int) {
+    package mutating func add(_ name: StaticString, _ value: Int) {
         key(name)
         bytes.append(contentsOf: String(value).utf8)
     }
 
+    /// A text of plain characters, which `write` appends.
+    mutating func add(_ name: StaticString, plain write: (inout [UInt8]) -> Void) {
+        key(name)
+        bytes.append(UInt8(ascii: "\""))
+        write(&bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     /// Milliseconds with three decimals: exact to the microsecond.
-    package mutating func add(_ name: String, milliseconds duration: Duration) {
+    package mutating func add(_ name: StaticString, milliseconds duration: Duration) {
         key(name)
         let (seconds, attoseconds) = duration.components
         let microseconds = max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
@@ -36,7 +60,9 @@ package struct JSONLine: Sendable {
 
     /// A value that is JSON already.
     mutating func add(_ name: String, json: [UInt8]) {
-        key(name)
+        bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        JSONLine.append(quoted: name, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
         bytes.append(contentsOf: json)
     }
 
@@ -48,9 +74,12 @@ package struct JSONLine: Sendable {
         return bytes
     }
 
-    private mutating func key(_ name: String) {
+    /// Names in the code need no escape.
+    private mutating func key(_ name: StaticString) {
         bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-        JSONLine.append(quoted: name, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
     }
 

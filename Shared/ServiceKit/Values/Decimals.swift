@@ -1,10 +1,16 @@
 /// Decimal digits of fixed width, as dates are written.
 enum Decimals {
     static func append(_ value: Int, digits: Int, to out: inout [UInt8]) {
+        func digit(_ value: Int) -> UInt8 { UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10) }
+        // Every date and time is made of these; divisions by constants are cheap.
+        if digits == 2 {
+            out.append(digit(value / 10))
+            return out.append(digit(value))
+        }
         var unit = 1
         for _ in 1..<digits { unit *= 10 }
         while unit > 0 {
-            out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / unit % 10))
+            out.append(digit(value / unit))
             unit /= 10
         }
     }
