@@ -235,9 +235,7 @@ extension RPCClient {
     @Test func interceptorsRunOutsideIn() async throws {
         struct Tag: ServerInterceptor {
             let name: String
-            func intercept(
-                _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-            ) async throws {
+            func intercept(_ context: ServerContext, next: NextHandler) async throws {
                 context.addTrailingMetadata(["order": name])
                 try await next(context)
             }

@@ -108,7 +108,7 @@ final class Dispatcher: Sendable {
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             waker.yield()
         }
-        await woken.next()
+        await woken.next(isolation: #isolation)
         timer.cancel()
     }
 

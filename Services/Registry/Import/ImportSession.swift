@@ -60,7 +60,7 @@ package struct ImportSession: Sendable {
     ) async throws -> ImportCounts where Iterator.Element == Request {
         var counts = ImportCounts()
         var lastRow: Int64 = 0
-        while let request = try await iterator.next() {
+        while let request = try await iterator.next(isolation: #isolation) {
             let rows = try check(request, after: &lastRow)
             for start in stride(from: 0, to: rows.count, by: limits.rowsPerChunk) {
                 let part = Array(rows[start..<min(start + limits.rowsPerChunk, rows.count)])

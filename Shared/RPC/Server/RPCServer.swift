@@ -35,7 +35,7 @@ public final class RPCServer: Sendable {
 
     private let configuration: Configuration
     private let router: ServiceRouter
-    private let chain: HandlerChain?
+    private let handler: NextHandler
     private let listener: Listener
 
     /// A server of services. The first interceptor is the outermost.
@@ -47,12 +47,7 @@ public final class RPCServer: Sendable {
         for service in services { service.register(in: &router) }
         self.router = router
         // Composed once: a call walks closures that exist already.
-        var chain: HandlerChain?
-        for interceptor in interceptors.reversed() {
-            let next = chain ?? { try await $0.call.route.run($0.call, $0) }
-            chain = { try await interceptor.intercept($0, next: next) }
-        }
-        self.chain = chain
+        handler = NextHandler(interceptors)
         listener = Listener(
             group: configuration.eventLoops ?? MultiThreadedEventLoopGroup.singleton, limits: configuration.limits)
     }
@@ -60,11 +55,11 @@ public final class RPCServer: Sendable {
     /// Starts listening; returns the port.
     @discardableResult
     public func start() async throws -> Int {
-        let (router, chain) = (router, chain)
+        let (router, handler) = (router, handler)
         return try await listener.bind(
             host: configuration.host, port: configuration.port, tls: configuration.tls?.serverContext()
         ) { connection in
-            connection.delegate = ServerConnection(router: router, chain: chain)
+            connection.delegate = ServerConnection(router: router, handler: handler)
         }
     }
 

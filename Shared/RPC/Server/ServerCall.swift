@@ -12,8 +12,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     private let stream: HTTP2Stream
     let route: ServiceRouter.Route
-    /// The interceptors around the handler; nil: there are none.
-    private let chain: HandlerChain?
+    /// The handler with the interceptors around it.
+    private let handler: NextHandler
     private let deadline: Deadline?
     /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
     /// it what it waits for.
@@ -37,12 +37,12 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     init(
         request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
-        chain: HandlerChain?
+        handler: NextHandler
     ) {
         requestHeaders = headers
         self.connection = connection
         self.stream = stream
-        self.chain = chain
+        self.handler = handler
         route = request.route
         clientAcceptsGzip = request.acceptsGzip
         state = ServerCallState(
@@ -154,18 +154,14 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         let context = ServerContext(deadline: deadline, call: self)
         do {
             if let deadline, isDeadlineOfClient {
-                try await Deadline.$current.withValue(deadline) { try await handle(context) }
+                try await Deadline.$current.withValue(deadline) { try await handler(context) }
             } else {
-                try await handle(context)
+                try await handler(context)
             }
             ended(handlerWith: nil)
         } catch {
             ended(handlerWith: Self.status(of: error))
         }
-    }
-
-    nonisolated(nonsending) private func handle(_ context: ServerContext) async throws {
-        if let chain { try await chain(context) } else { try await route.run(self, context) }
     }
 
     private func ended(handlerWith error: RPCError?) {

@@ -1,16 +1,13 @@
 import HTTP2
 
-/// Interceptors and the handler they surround.
-typealias HandlerChain = @Sendable (ServerContext) async throws -> Void
-
 /// Turns the streams of a connection into calls.
 final class ServerConnection: ConnectionDelegate {
     private let router: ServiceRouter
-    private let chain: HandlerChain?
+    private let handler: NextHandler
 
-    init(router: ServiceRouter, chain: HandlerChain?) {
+    init(router: ServiceRouter, handler: NextHandler) {
         self.router = router
-        self.chain = chain
+        self.handler = handler
     }
 
     func connectionReady(_ connection: HTTP2Connection) {}
@@ -26,7 +23,7 @@ final class ServerConnection: ConnectionDelegate {
             let request = try AcceptedRequest.check(
                 headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
             stream.delegate = ServerCall(
-                request: request, headers: headers, connection: connection, stream: stream, chain: chain)
+                request: request, headers: headers, connection: connection, stream: stream, handler: handler)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)
         }

@@ -99,11 +99,3 @@ public struct Deadline: Sendable, Hashable {
     /// The deadline of the call being handled; outgoing calls never outlive it.
     @TaskLocal public static var current: Deadline?
 }
-
-/// Around every handler: sees the call start, may change the context, refuse it, and sees how it ended.
-public protocol ServerInterceptor: Sendable {
-    /// Calls `next` once, or throws. What it throws is the outcome of the call.
-    func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws
-}

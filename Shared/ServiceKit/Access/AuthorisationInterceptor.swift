@@ -21,15 +21,13 @@ package protocol Authenticator: Sendable {
 /// identity only when it is listed here.
 package struct AuthorisationInterceptor: ServerInterceptor {
     /// Probes of load balancers and containers carry no credentials, and statuses name no data.
-    package static let open: Set<String> = ["grpc.health.v1.Health"]
+    package static let open = ["grpc.health.v1.Health"]
 
     let authenticator: any Authenticator
 
     package init(authenticator: any Authenticator) { self.authenticator = authenticator }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         if AuthorisationInterceptor.open.contains(context.method.service) { return try await next(context) }
         let caller = try await authenticator.authenticate(context)
         var context = context
@@ -40,23 +38,20 @@ package struct AuthorisationInterceptor: ServerInterceptor {
 
     /// "Streams end with UNAUTHENTICATED when their token expires."
     private func run(
-        _ context: ServerContext, until expires: Instant,
-        _ next: @Sendable (ServerContext) async throws -> Void
+        _ context: ServerContext, until expires: Instant, _ next: NextHandler
     ) async throws {
-        try await withoutActuallyEscaping(next) { next in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await next(context) }
-                group.addTask {
-                    // Again and again: the wall clock, which tokens go by, may be set.
-                    while case let left = Instant.system().duration(to: expires), left > .zero {
-                        try await Task.sleep(for: min(left, .seconds(60)))
-                    }
-                    throw TokenProblem.expired.error
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await next(context) }
+            group.addTask {
+                // Again and again: the wall clock, which tokens go by, may be set.
+                while case let left = Instant.system().duration(to: expires), left > .zero {
+                    try await Task.sleep(for: min(left, .seconds(60)))
                 }
-                // The first to end decides: the handler, or the token; the other is cancelled.
-                defer { group.cancelAll() }
-                try await group.next()
+                throw TokenProblem.expired.error
             }
+            // The first to end decides: the handler, or the token; the other is cancelled.
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 }

@@ -16,9 +16,7 @@ package struct VerbInterceptor: ServerInterceptor {
         return "\(service).\(reads ? "read" : "write")"
     }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         guard VerbInterceptor.isOwn(context.method) else { return try await next(context) }
         let verb = VerbInterceptor.verb(of: context.method, service: service)
         guard context.identity?.hasNation(verb, of: service) == true else {

@@ -5,9 +5,7 @@ import RPC
 package struct DeadlineInterceptor: ServerInterceptor {
     package init() {}
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         if let deadline = context.deadline, deadline.remaining <= .zero {
             throw ServiceError(
                 .deadlineExceeded, reason: "DEADLINE_EXCEEDED", "the deadline had passed before the call was begun",

@@ -48,9 +48,7 @@ package struct LoggingInterceptor: ServerInterceptor {
         }
     }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         let start = ContinuousClock.now
         do {
             try await next(context)

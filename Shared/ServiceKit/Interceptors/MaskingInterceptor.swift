@@ -15,9 +15,7 @@ package struct MaskingInterceptor: ServerInterceptor {
         self.logger = logger
     }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         do {
             try await next(context)
         } catch let error as RPCError {

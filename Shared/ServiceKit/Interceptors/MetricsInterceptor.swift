@@ -37,9 +37,7 @@ package struct MetricsInterceptor: ServerInterceptor {
         }
     }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         guard cells.indices.contains(context.methodIndex) else { return try await next(context) }
         let cells = cells[context.methodIndex]
         let start = ContinuousClock.now

@@ -6,9 +6,7 @@ import Synchronization
 package struct TracingInterceptor: ServerInterceptor {
     package init() {}
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         var context = context
         let trace = TraceContext.continuing(
             traceparent: context.header("traceparent"), tracestate: context.header("tracestate"))

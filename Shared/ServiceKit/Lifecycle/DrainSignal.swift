@@ -56,22 +56,17 @@ package struct DrainInterceptor: ServerInterceptor {
                 || method.method == "ServerReflectionInfo")
     }
 
-    package func intercept(
-        _ context: ServerContext, next: @Sendable (ServerContext) async throws -> Void
-    ) async throws {
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         guard DrainInterceptor.isEndless(context.method) else { return try await next(context) }
-        let signal = signal
-        try await withoutActuallyEscaping(next) { next in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await next(context) }
-                group.addTask {
-                    await signal.wait()
-                    if signal.isDraining { throw DrainInterceptor.stopping }
-                }
-                // The first to end decides: the handler, or the signal; the other is cancelled.
-                defer { group.cancelAll() }
-                try await group.next()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await next(context) }
+            group.addTask { [signal] in
+                await signal.wait()
+                if signal.isDraining { throw DrainInterceptor.stopping }
             }
+            // The first to end decides: the handler, or the signal; the other is cancelled.
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
