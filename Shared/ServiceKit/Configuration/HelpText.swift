@@ -18,7 +18,10 @@ enum HelpText {
             for line in wrapped("(" + notes.joined(separator: "; ") + ")") { out += "        \(line)\n" }
         }
         out += "\nInstead of starting:\n"
-        for action in actions { out += "  \(action.flag)\n        \(action.help)\n" }
+        for action in actions {
+            out += "  \(action.flag)\n"
+            for line in wrapped(action.help) { out += "        \(line)\n" }
+        }
         return out
     }
 

@@ -255,7 +255,11 @@ func withSample(
         }
         #expect(help.contains("default: 127.0.0.1:51099"))
         #expect(ServiceHost.Command(["--listen", "x", "--help"]) == .help)
+        #expect(help.split(separator: "\n").allSatisfy { $0.count <= 104 }, "no line is wider than a terminal")
         #expect(ServiceHost.Command(["--health-probe", "--listen", "x"]) == .probe(["--listen", "x"]))
+        #expect(ServiceHost.Command(["--data", "d", "--backup", "f"]) == .perform(.backup("f"), ["--data", "d"]))
+        #expect(ServiceHost.Command(["--restore=f", "--data", "d"]) == .perform(.restore("f"), ["--data", "d"]))
+        #expect(ServiceHost.Command(["--restored"]) == .perform(.restored, []))
     }
 }
 
