@@ -50,13 +50,26 @@ struct Call: AsyncParsableCommand {
         if kind == .getTeam {
             return try String(contentsOfFile: names, encoding: .utf8).split(separator: "\n").map(String.init)
         }
-        let provinces = try await Cdt_Registry_V1_RegistryService.Client(client).listUnits(
+        let registry = Cdt_Registry_V1_RegistryService.Client(client)
+        let provinces = try await registry.listUnits(
             .with {
                 $0.level = .province
                 $0.date = date
                 $0.pageSize = 100
             })
-        return provinces.units.map(\.name)
+        // With --quick only a few provinces have teams.
+        var inhabited: [String] = []
+        for province in provinces.units.map(\.name) {
+            let teams = try await registry.listTeams(
+                .with {
+                    $0.unit = province
+                    $0.date = date
+                    $0.pageSize = 1
+                })
+            if !teams.teams.isEmpty { inhabited.append(province) }
+        }
+        guard !inhabited.isEmpty else { throw ValidationError("no province has teams on \(date)") }
+        return inhabited
     }
 
     private func calls(
