@@ -20,8 +20,7 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         try await ShippedPolicies.load(into: database, now: context.clock.now)
         let registry = try FeedConsumer(
             name: "registry", client: try context.feed(of: "registry"), topic: RegistryCopy.topic, database: database,
-            logger: context.logger, reset: { try RegistryCopy.reset(in: $0) },
-            apply: { try RegistryCopy.apply($0, in: $1) })
+            logger: context.logger, apply: { try RegistryCopy.apply($0, in: $1) })
         let freshness: @Sendable () -> Cdt_Common_V1_Freshness = { .of("registry", registry.freshness) }
         let outbox = try await Outbox.open([RunWorker.topic], in: database)
         let worker = RunWorker(

@@ -41,6 +41,13 @@ package struct FeedEvent: Sendable, Hashable {
         return try Payload(serializedBytes: payload)
     }
 
+    /// What a source would say that knew that the aggregate is gone.
+    static func tombstone(of aggregate: String, at recordedAt: Int64) -> FeedEvent {
+        FeedEvent(
+            sequence: 0, aggregate: aggregate, version: 0, recordedAt: recordedAt, type: "", payload: [],
+            isTombstone: true)
+    }
+
     /// The event as one who may no longer see the aggregate gets it.
     package var asTombstone: FeedEvent {
         var event = self

@@ -270,16 +270,7 @@ struct ReportingTests {
         let nation = try await world.figures(nil, on: "2025-07-01")
         #expect(nation.expected == 2 && nation.received == 1)
 
-        // What was told before the tombstone does not bring the unit back; what is told after it does.
-        let stale = Cdt_Registry_V1_UnitFact.with {
-            $0.unit.name = "units/x"
-            $0.unit.level = .commune
-        }
-        let event = FeedEvent(
-            sequence: 0, aggregate: "units/x", version: 1, recordedAt: 0,
-            type: Cdt_Registry_V1_UnitFact.protoMessageName, payload: try stale.serializedBytes())
-        try await world.database.write { tx in try RegistryFeed.apply(event, in: tx) }
-        await #expect(throws: Refusal.self) { try await world.figures("x", on: "2025-07-01") }
+        // What is told of it afterwards brings it back.
         try await world.units(SmallWorld.units)
         #expect(try await world.figures("x", on: "2025-07-01").received == 1)
     }

@@ -136,8 +136,7 @@ struct Copy: Sendable {
         quick.backoff = Backoff(initial: .milliseconds(2), maximum: .milliseconds(20))
         return try FeedConsumer(
             name: "copy", source: source, topic: Producer.topic, database: database, options: options ?? quick,
-            logger: quiet, reset: { try $0.execute("UPDATE copies SET applied = 0") },
-            settle: { try $0.execute("DELETE FROM copies WHERE applied = 0") }, apply: apply)
+            logger: quiet, apply: apply)
     }
 
     func items() throws -> [String: Int64] {

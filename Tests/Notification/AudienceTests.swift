@@ -132,9 +132,9 @@ import Testing
         let member = try World.member(4, of: World.hamletTeam, .leader)
         try await World.tell([member.asTombstone], database)
         #expect(try members() == [World.person(5)])
-        try await database.write { transaction in
-            for topic in FactsCopy.Topic.allCases { try FactsCopy.reset(topic, transaction) }
-        }
+        let other = try World.member(5, of: World.hamletTeam, .member)
+        let contact = try World.contact(1, name: "A", email: "a@cdt.example")
+        try await World.tell([other.asTombstone, contact.asTombstone], database)
         #expect(try members() == [])
         #expect(try database.read { try AudienceStore.contact(World.person(1), $0) } == nil)
     }

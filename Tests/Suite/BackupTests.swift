@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `what a backup held is there again after a loss, and other services agree with it`() async throws {
-        try await RunningSuite.run([.registry, .activity]) { suite in
+        try await RunningSuite.run([.registry, .activity, .funding]) { suite in
             let province = try await SampleData.province(in: suite.scratch)
             let kept = try SampleData(of: province, communes: 0..<2, named: "kept", in: suite.scratch)
             let lost = try SampleData(of: province, communes: 2..<4, named: "lost", in: suite.scratch)
@@ -37,6 +37,9 @@ import Testing
             _ = try await suite.importFiles(lost.folder)
             try await suite.expectSuccess("report", "open", SampleData.month, "--wait")
             #expect(try await suite.figures().expected == Int64(kept.expectedReports + lost.expectedReports))
+            try await eventually("both are due their allowance") {
+                try await suite.run().amountDong == Int64(kept.teams + lost.teams) * 600_000
+            }
 
             let early = try await registry(suite, "--restore", file)
             #expect(early.status == 1 && early.errors.contains("move it away first"), "\(early.errors)")
@@ -50,6 +53,9 @@ import Testing
             #expect(try await everything(suite, "after") == before)
             try await eventually("what was lost is gone from activity reporting too") {
                 try await suite.figures().expected == Int64(kept.expectedReports)
+            }
+            try await eventually("and from funding policy") {
+                try await suite.run().amountDong == Int64(kept.teams) * 600_000
             }
             // What was lost is entered again.
             _ = try await suite.importFiles(lost.folder)

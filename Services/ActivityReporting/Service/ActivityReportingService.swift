@@ -22,8 +22,7 @@ package enum ActivityReportingService: ServiceDefinition {
         }
         let registry = try FeedConsumer(
             name: "registry.facts", client: try context.feed(of: "registry"), topic: "registry.facts",
-            database: context.database, logger: context.logger, reset: { try RegistryFeed.reset(in: $0) },
-            settle: { try RegistryFeed.settle(in: $0) },
+            database: context.database, logger: context.logger,
             apply: { try RegistryFeed.apply($0, in: $1) })
         let handlers = ActivityReportingHandlers(
             reporting: reporting, pageTokens: context.pageTokens, freshness: { registry.freshness })

@@ -31,32 +31,21 @@ struct TeamRow: Sendable {
 enum RegistryFactsStore {
     // MARK: Units
 
-    /// Stores a unit fact unless a newer one is there; true when it was stored.
-    static func put(_ fact: Cdt_Registry_V1_UnitFact, id: String, version: Int64, in tx: WriteTransaction) throws
-        -> Bool
-    {
+    static func put(_ fact: Cdt_Registry_V1_UnitFact, id: String, in tx: WriteTransaction) throws {
         try tx.execute(
             """
-            INSERT INTO units (id, level, version, fact) VALUES (?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET level = excluded.level, version = excluded.version, fact = excluded.fact
-            WHERE units.version < excluded.version
-            """,
-            [
-                .text(id), SQLValue(fact.unit.level.rawValue), .integer(version),
-                .blob(try fact.serializedBytes()),
-            ]) > 0
+            INSERT INTO units (id, level, fact) VALUES (?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET level = excluded.level, fact = excluded.fact
+            """, [.text(id), SQLValue(fact.unit.level.rawValue), .blob(try fact.serializedBytes())])
     }
 
-    /// Takes a unit out of every tree: the reorganisation that made it was reverted. Its row stays with its version, so
-    /// that an older fact cannot bring it back.
-    static func bury(unit id: String, version: Int64, in tx: WriteTransaction) throws -> Bool {
-        try tx.execute(
-            "UPDATE units SET level = 0, version = ? WHERE id = ? AND version < ?",
-            [.integer(version), .text(id), .integer(version)]) > 0
+    /// Takes a unit out of every tree: the reorganisation that made it was reverted.
+    static func bury(unit id: String, in tx: WriteTransaction) throws {
+        try tx.execute("DELETE FROM units WHERE id = ?", [.text(id)])
     }
 
     static func unit(_ id: String, in tx: ReadTransaction) throws -> UnitRecord? {
-        try tx.queryOne("SELECT fact FROM units WHERE id = ? AND level > 0", [.text(id)]) {
+        try tx.queryOne("SELECT fact FROM units WHERE id = ?", [.text(id)]) {
             try UnitRecord(fact: $0.blob(0))
         }
     }
@@ -70,24 +59,15 @@ enum RegistryFactsStore {
 
     // MARK: Teams
 
-    static func put(_ fact: Cdt_Registry_V1_TeamFact, id: String, version: Int64, in tx: WriteTransaction) throws
-        -> Bool
-    {
-        let stored =
-            try tx.execute(
-                """
-                INSERT INTO teams (id, version, fact) VALUES (?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET version = excluded.version, fact = excluded.fact
-                WHERE teams.version < excluded.version
-                """,
-                [.text(id), .integer(version), .blob(try fact.serializedBytes())]) > 0
-        guard stored else { return false }
+    static func put(_ fact: Cdt_Registry_V1_TeamFact, id: String, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "INSERT INTO teams (id, fact) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET fact = excluded.fact",
+            [.text(id), .blob(try fact.serializedBytes())])
         for unit in Set(fact.placements.map { ResourceName.lastID($0.unit) }) {
             try tx.execute(
                 "INSERT INTO team_units (unit, team) VALUES (?, ?) ON CONFLICT (unit, team) DO NOTHING",
                 [.text(unit), .text(id)])
         }
-        return true
     }
 
     private static let teamColumns = "id, fact, place, bucket, level"
@@ -122,30 +102,26 @@ enum RegistryFactsStore {
     // MARK: Memberships
 
     static func put(
-        _ fact: Cdt_Registry_V1_MembershipFact, team: String, id: String, version: Int64, in tx: WriteTransaction
-    ) throws -> Bool {
+        _ fact: Cdt_Registry_V1_MembershipFact, team: String, id: String, in tx: WriteTransaction
+    ) throws {
         try tx.execute(
             """
-            INSERT INTO memberships (team, id, version, person, role, occupation, from_day, end_day, void)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (team, id) DO UPDATE SET version = excluded.version, person = excluded.person,
-                role = excluded.role, occupation = excluded.occupation, from_day = excluded.from_day,
-                end_day = excluded.end_day, void = excluded.void
-            WHERE memberships.version < excluded.version
+            INSERT INTO memberships (team, id, person, role, occupation, from_day, end_day, void)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (team, id) DO UPDATE SET person = excluded.person, role = excluded.role,
+                occupation = excluded.occupation, from_day = excluded.from_day, end_day = excluded.end_day,
+                void = excluded.void
             """,
             [
-                .text(team), .text(id), .integer(version), .text(ResourceName.lastID(fact.person)),
-                SQLValue(fact.role.rawValue),
-                SQLValue(fact.occupation.rawValue), .text(fact.from),
-                SQLValue(LocalDate(fact.to)?.next.description), SQLValue(fact.void),
-            ]) > 0
+                .text(team), .text(id), .text(ResourceName.lastID(fact.person)), SQLValue(fact.role.rawValue),
+                SQLValue(fact.occupation.rawValue), .text(fact.from), SQLValue(LocalDate(fact.to)?.next.description),
+                SQLValue(fact.void),
+            ])
     }
 
     /// A membership that has left this service's sight never counts here.
-    static func bury(membership id: String, of team: String, version: Int64, in tx: WriteTransaction) throws -> Bool {
-        try tx.execute(
-            "UPDATE memberships SET void = 1, version = ? WHERE team = ? AND id = ? AND version < ?",
-            [.integer(version), .text(team), .text(id), .integer(version)]) > 0
+    static func bury(membership id: String, of team: String, in tx: WriteTransaction) throws -> Bool {
+        try tx.execute("DELETE FROM memberships WHERE team = ? AND id = ?", [.text(team), .text(id)]) > 0
     }
 
     /// The memberships that count, of the teams from one id to another.

@@ -144,6 +144,15 @@ enum Schema {
                         waived BIGINT NOT NULL,
                         PRIMARY KEY (period, scope, holder, level, calendar, slot)
                     ) WITHOUT ROWID;
-                    """)
+                    """),
+            // The follower of the feed keeps what has been passed, for all topics alike. Units that were buried are gone.
+            Migration(
+                version: 2, name: "versions are the follower's",
+                sql: """
+                    DELETE FROM units WHERE level = 0;
+                    ALTER TABLE units DROP COLUMN version;
+                    ALTER TABLE teams DROP COLUMN version;
+                    ALTER TABLE memberships DROP COLUMN version;
+                    """),
         ])
 }

@@ -24,16 +24,6 @@ package enum RegistryCopy {
         // Other payloads are facts that money does not depend on.
     }
 
-    /// Forgets everything, before the feed is read again from its start.
-    package static func reset(in transaction: WriteTransaction) throws {
-        for table in [
-            "units", "unit_parents", "unit_successors", "unit_links", "teams", "team_statuses", "team_placements",
-            "memberships",
-        ] {
-            try transaction.execute("DELETE FROM \(table)")
-        }
-    }
-
     private static func remove(_ aggregate: String, in transaction: WriteTransaction) throws {
         if aggregate.contains("/memberships/") {
             try transaction.execute("DELETE FROM memberships WHERE id = ?", [.text(aggregate)])

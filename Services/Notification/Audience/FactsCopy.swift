@@ -30,21 +30,6 @@ enum FactsCopy {
         // Facts of kinds that a newer release sends and this one does not know are not needed here.
     }
 
-    /// Removes what a topic has brought, before it is read again from the start.
-    static func reset(_ topic: Topic, _ transaction: WriteTransaction) throws {
-        let tables =
-            switch topic {
-            case .registryFacts:
-                [
-                    "known_unit", "known_unit_placement", "known_team", "known_team_status", "known_team_placement",
-                    "known_membership",
-                ]
-            case .registryContacts: ["known_contact"]
-            case .activityFacts: ["known_obligation"]
-            }
-        for table in tables { try transaction.execute("DELETE FROM \(table)") }
-    }
-
     private static func apply(_ fact: Cdt_Registry_V1_UnitFact, _ transaction: WriteTransaction) throws {
         let unit = ResourceName.lastID(fact.unit.name)
         let days = Days(from: fact.unit.validFrom, to: fact.unit.validTo)

@@ -20,7 +20,7 @@ struct FactsFeeds: Sendable {
         func consumer(_ topic: FactsCopy.Topic, _ source: any FeedSource) throws -> FeedConsumer {
             try FeedConsumer(
                 name: topic.rawValue, source: source, topic: topic.rawValue, database: database, logger: logger,
-                reset: { try FactsCopy.reset(topic, $0) }, apply: { try FactsCopy.apply($0, $1) })
+                apply: { try FactsCopy.apply($0, $1) })
         }
         facts = try consumer(.registryFacts, registry)
         self.contacts = try consumer(.registryContacts, contacts)

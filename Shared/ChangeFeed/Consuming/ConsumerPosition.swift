@@ -86,17 +86,27 @@ struct ConsumerPosition: Sendable {
             """, [.text(cursor), SQLValue(asOf), SQLValue(newestEvent), .integer(consumer)])
     }
 
-    func clear(for consumer: Int64, in tx: WriteTransaction) throws {
-        try tx.execute("DELETE FROM feed_versions WHERE consumer = ?", [.integer(consumer)])
+    /// Before every version.
+    private static let old: Int64 = -1
+
+    /// Begins at the start of the topic again: every version is new, and what does not come again is gone.
+    func restart(for consumer: Int64, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "UPDATE feed_versions SET version = ? WHERE consumer = ?", [.integer(Self.old), .integer(consumer)])
         try tx.execute(
             """
             UPDATE feed_consumers SET cursor = '', as_of = NULL, newest_event = NULL, is_restarting = 1 WHERE id = ?
             """, [.integer(consumer)])
     }
 
-    /// Notes that everything has been read; false if that was known.
-    func endRestart(for consumer: Int64, in tx: WriteTransaction) throws -> Bool {
-        try tx.execute(
-            "UPDATE feed_consumers SET is_restarting = 0 WHERE id = ? AND is_restarting = 1", [.integer(consumer)]) > 0
+    /// Notes that everything has been read, and returns the aggregates that were there before and have not come again.
+    func endRestart(for consumer: Int64, in tx: WriteTransaction) throws -> [String] {
+        try tx.execute("UPDATE feed_consumers SET is_restarting = 0 WHERE id = ?", [.integer(consumer)])
+        let old: [SQLValue] = [.integer(consumer), .integer(Self.old)]
+        let gone = try tx.query(
+            "SELECT aggregate FROM feed_versions WHERE consumer = ? AND version = ? ORDER BY aggregate", old
+        ) { try $0.text(0) }
+        if !gone.isEmpty { try tx.execute("DELETE FROM feed_versions WHERE consumer = ? AND version = ?", old) }
+        return gone
     }
 }

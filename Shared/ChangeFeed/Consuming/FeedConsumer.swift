@@ -47,8 +47,6 @@ package final class FeedConsumer: Sendable {
     private let options: Options
     private let logger: Logger
     private let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void
-    private let reset: @Sendable (WriteTransaction) throws -> Void
-    private let settle: @Sendable (WriteTransaction) throws -> Void
     private let position: ConsumerPosition
     private let state: Mutex<State>
 
@@ -59,16 +57,13 @@ package final class FeedConsumer: Sendable {
     ///
     /// - Parameters:
     ///   - name: Unique in the database, never changed.
-    ///   - apply: Puts one event into the database. It may run more than once before it is committed. If it throws, the
-    ///     batch is undone and tried again later: nothing is skipped.
-    ///   - reset: Removes everything `apply` has made, or marks it as old, before the topic is read again from the start,
-    ///     because the source's history no longer reaches back to the stored cursor.
-    ///   - settle: Removes what `reset` has marked and has not come again, when everything has been read again: it is gone
-    ///     for good.
+    ///   - apply: Puts one event into the database, in the place of what was there of its aggregate. It may run more than
+    ///     once before it is committed. If it throws, the batch is undone and tried again later: nothing is skipped. When
+    ///     the source's history no longer reaches back to the stored cursor (it was restored from a backup), the topic is
+    ///     read again from the start, and what has not come again by its end gets a tombstone.
     package init(
         name: String, source: any FeedSource, topic: String, database: Database, options: Options = Options(),
-        logger: Logger, reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
-        settle: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
+        logger: Logger,
         apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
     ) throws {
         self.name = name
@@ -78,8 +73,6 @@ package final class FeedConsumer: Sendable {
         self.options = options
         self.logger = logger
         self.apply = apply
-        self.reset = reset
-        self.settle = settle
         position = ConsumerPosition(name: name, topic: topic)
         let stored = try database.read { [position] in try position.load(in: $0) }
         state = Mutex(
@@ -95,13 +88,11 @@ package final class FeedConsumer: Sendable {
     package convenience init(
         name: String, client: Cdt_Feed_V1_FeedService.Client, topic: String, database: Database,
         options: Options = Options(), logger: Logger,
-        reset: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
-        settle: @escaping @Sendable (WriteTransaction) throws -> Void = { _ in },
         apply: @escaping @Sendable (FeedEvent, WriteTransaction) throws -> Void
     ) throws {
         try self.init(
             name: name, source: RemoteFeed(client), topic: topic, database: database, options: options, logger: logger,
-            reset: reset, settle: settle, apply: apply)
+            apply: apply)
     }
 
     /// How old what has been applied is. Survives a restart.
@@ -220,14 +211,18 @@ package final class FeedConsumer: Sendable {
     private func store(
         _ events: [FeedEvent], cursor: String, asOf: Int64?, isSettled: Bool
     ) async throws -> (applied: Int, ignored: Int) {
-        try await database.write { [position, apply, settle] tx in
+        try await database.write { [position, apply] tx in
             let consumer = try position.id(in: tx)
             var applied = 0
             for event in events where try position.isNew(event, for: consumer, in: tx) {
                 try apply(event, tx)
                 applied += 1
             }
-            if isSettled, try position.endRestart(for: consumer, in: tx) { try settle(tx) }
+            if isSettled {
+                for aggregate in try position.endRestart(for: consumer, in: tx) {
+                    try apply(.tombstone(of: aggregate, at: asOf ?? 0), tx)
+                }
+            }
             try position.store(
                 cursor: cursor, asOf: asOf, newestEvent: events.last?.recordedAt, for: consumer, in: tx)
             return (applied, events.count - applied)
@@ -235,9 +230,8 @@ package final class FeedConsumer: Sendable {
     }
 
     private func startAgain() async throws {
-        try await database.write { [position, reset] tx in
-            try reset(tx)
-            try position.clear(for: try position.id(in: tx), in: tx)
+        try await database.write { [position] tx in
+            try position.restart(for: try position.id(in: tx), in: tx)
         }
         state.withLock {
             $0.cursor = ""

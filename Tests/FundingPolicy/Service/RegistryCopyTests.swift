@@ -43,6 +43,8 @@ import Testing
             try RegistryCopy.apply(event, in: transaction)
         }
         await #expect(throws: ServiceError.self) { try await service.entitlement("a", "2024-10") }
+        try await service.apply([Fixture.team("a", in: "ht")])
+        #expect(try await service.entitlement("a", "2024-10").amountDong == 600_000)
     }
 
     @Test func aDateThatIsNoneStopsTheFeedInsteadOfMeaningOpen() async throws {
@@ -50,15 +52,5 @@ import Testing
         var team = Fixture.team("a", in: "ht")
         team.statusHistory[0].to = "2024-02-30"
         await #expect(throws: BrokenFact.self) { try await service.apply([team]) }
-    }
-
-    @Test func resetForgetsEverythingThatCameFromTheFeed() async throws {
-        let service = try await Fixture()
-        try await service.apply([Fixture.team("a", in: "ht")])
-        try await service.database.write { try RegistryCopy.reset(in: $0) }
-        await #expect(throws: ServiceError.self) { try await service.entitlement("a", "2024-10") }
-        try await service.apply(Fixture.country)
-        try await service.apply([Fixture.team("a", in: "ht")])
-        #expect(try await service.entitlement("a", "2024-10").amountDong == 600_000)
     }
 }
