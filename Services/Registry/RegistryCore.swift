@@ -40,9 +40,11 @@ package struct RegistryCore: Sendable {
         }
         try await recordShipped(in: database, clock: clock)
         let data = try await database.readPooled { try UnitStore.load(from: $0) }
-        return RegistryCore(
+        let core = RegistryCore(
             database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock,
             citizenIDs: citizenIDs, grants: GrantCatalogue(), progress: progress)
+        try await FeedRetelling(core: core).find()
+        return core
     }
 
     /// The reorganisations that the shipped files tell of are events like any other, applied.

@@ -59,6 +59,7 @@ package enum RegistryServer: ServiceDefinition {
                     try await ErasureCalls(core: core).eraseHistory()
                 },
                 .every(.seconds(1), "units changed by another replica") { try await core.refreshUnits() },
+                .every(.seconds(1), "feed of what others see now") { try await FeedRetelling(core: core).run() },
             ])
     }
 }

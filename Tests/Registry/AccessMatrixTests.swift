@@ -9,7 +9,7 @@ import Testing
 @testable import Registry
 
 /// "A grant on one province cannot read, list, stream, import or export another's; a test tries every RPC."
-@Suite struct AccessMatrixTests {
+@Suite(.onBothEngines) struct AccessMatrixTests {
     /// Where a call's verb must be granted.
     enum Place: Sendable { case home, nation }
 
@@ -332,6 +332,17 @@ import Testing
         },
     ]
 
+    /// What a token can name that does not hold any of some verbs; of a role, the last of its verbs is left out.
+    private static func verbs(without right: [String]) -> [String] {
+        let held = Set(
+            AccessVerb.allCases.filter { verb in
+                right.contains(verb.tokenName)
+                    || AccessRole.allCases.contains { right.contains($0.tokenName) && $0.verbs.contains(verb) }
+            })
+        let needed = held.max { $0.rawValue < $1.rawValue }
+        return AccessVerb.allCases.filter { $0 != needed }.map(\.tokenName)
+    }
+
     /// Streams open to whoever has the verb anywhere: what is outside is refused row by row, or left out.
     static let judgedPieceByPiece: Set<String> = ["ImportRows", "Follow"]
 
@@ -371,6 +382,10 @@ import Testing
         #expect(verbless.code == .permissionDenied, "without a grant: \(verbless)")
         let otherVerbs = await outcome(try registry.options([(["activity.*", "read", "registry"], place)]))
         #expect(otherVerbs.code == .permissionDenied, "another service's verbs: \(otherVerbs)")
+        // The right place, and every verb of the Registry but the one that is asked for.
+        let wrong = Self.verbs(without: right)
+        let wrongVerb = await outcome(try registry.options([(wrong, place)]))
+        #expect(wrongVerb.code == .permissionDenied, "the wrong verbs \(wrong): \(wrongVerb)")
         if !Self.judgedPieceByPiece.contains(method.method) {
             let narrow = await outcome(try registry.options([(["*"], registry.elsewhere)]))
             #expect(narrow.code == .permissionDenied, "another province: \(narrow)")

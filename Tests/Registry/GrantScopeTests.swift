@@ -9,7 +9,7 @@ import Testing
 @testable import Registry
 
 /// What a narrow grant lets through, piece by piece (R8).
-@Suite struct GrantScopeTests {
+@Suite(.onBothEngines) struct GrantScopeTests {
     let registry: GuardedRegistry
     init() async throws { registry = try await GuardedRegistry.shared.value }
 

@@ -10,9 +10,36 @@ import TestSupport
 /// A Registry that knows its callers, with something of everything in Lào Cai (code 15).
 struct GuardedRegistry: Sendable {
     static let today = "2026-11-21"
-    static let shared = Task { try await start() }
 
-    let running: RunningRegistry
+    /// That of the engine whose turn it is.
+    static var shared: Task<GuardedRegistry, any Error> { TestEngine.current == .sqlite ? onSQLite : onPostgres }
+
+    private static let onSQLite = Task { try await start() }
+    private static let onPostgres = Task {
+        let server = try PostgresServer.running()
+        return try await start(on: ["--database", server.address(try server.makeDatabase())])
+    }
+
+    /// Where one keeps its data, to be started there again.
+    struct Place: Sendable {
+        let folder: String
+        let issuer = TokenIssuer()
+        let database: [String]
+
+        init(on database: [String] = []) throws {
+            folder = FileManager.default.temporaryDirectory.appending(path: "guarded-\(UUID())").path
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try issuer.write("\(folder)/jwks.json")
+            self.database = database
+        }
+
+        func start(today: String) async throws -> RunningRegistry {
+            try await RunningRegistry.start(
+                ["--data", folder, "--today", today, "--jwks", "\(folder)/jwks.json"] + database)
+        }
+    }
+
+    private(set) var running: RunningRegistry
     let issuer: TokenIssuer
 
     /// Lào Cai, whose everything is, and Điện Biên, whose grant reaches nothing of it.
@@ -32,18 +59,18 @@ struct GuardedRegistry: Sendable {
     var elsewhere = ""
     var elsewhereCommune = ""
 
-    static func start() async throws -> GuardedRegistry {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "guarded-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let issuer = TokenIssuer()
-        try issuer.write("\(folder)/jwks.json")
-        var registry = GuardedRegistry(
-            running: try await RunningRegistry.start([
-                "--data", folder, "--today", today, "--jwks", "\(folder)/jwks.json",
-            ]), issuer: issuer)
+    static func start(on database: [String] = []) async throws -> GuardedRegistry {
+        try await start(at: Place(on: database))
+    }
+
+    static func start(at place: Place) async throws -> GuardedRegistry {
+        var registry = GuardedRegistry(running: try await place.start(today: today), issuer: place.issuer)
         try await registry.fill()
         return registry
     }
+
+    /// Starts one that was stopped again, perhaps on another day.
+    mutating func restart(at place: Place, today: String) async throws { running = try await place.start(today: today) }
 
     /// What a token of these grants lets somebody send.
     func options(

@@ -46,11 +46,6 @@ struct Reach: Sendable {
     /// Whether somebody with this reach may have seen what lies, or lay, in a commune, though it is out of reach now.
     func mayHaveSeen(_ commune: UnitRank) -> Bool {
         let granted = grants.filter { $0.allVerbs.contains(.read) }.compactMap { units.rank(of: $0.unit) }
-        let lines = units.parents(of: commune)
-        return granted.contains { granted in
-            AccessRules.heirs(of: commune, today: today, units: units).contains {
-                units.isUnder($0, granted, on: today)
-            } || lines.contains { units.isUnder(commune, granted, on: $0.range.firstDay) }
-        }
+        return granted.contains { units.mayHaveBeenSeen(commune, by: $0, today: today) }
     }
 }

@@ -46,6 +46,10 @@ package enum MembershipStore {
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
+    package static func setVersion(_ version: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
+        try tx.executeLater("UPDATE membership SET version = ? WHERE id = ?", [.integer(version), SQLValue(id)])
+    }
+
     /// The hash of the imported row says something of the person as well.
     package static func forgetRow(of id: UniqueID, in tx: WriteTransaction) throws {
         try tx.executeLater(
@@ -69,6 +73,25 @@ package enum MembershipStore {
 
     package static func memberships(ofTeam id: UniqueID, in tx: ReadTransaction) throws -> [Membership] {
         try tx.query("SELECT \(columns) FROM membership m WHERE m.team_id = ?", [SQLValue(id)], read)
+    }
+
+    /// Of the people only what travels with a membership.
+    package static func membershipsWithPeople(ofTeam id: UniqueID, in tx: ReadTransaction) throws
+        -> [(membership: Membership, person: Person)]
+    {
+        try tx.query(
+            """
+            SELECT \(columns), p.occupation, p.organisations FROM membership m JOIN person p ON p.id = m.person_id
+            WHERE m.team_id = ? ORDER BY m.id
+            """, [SQLValue(id)]
+        ) { row in
+            let membership = try read(row)
+            var person = Person(
+                id: membership.person, fullName: "", createdAt: membership.updatedAt, updatedAt: membership.updatedAt)
+            person.occupation = try row.int(12)
+            person.organisations = try row.lines(13)
+            return (membership, person)
+        }
     }
 
     package static func memberships(ofPerson id: UniqueID, in tx: ReadTransaction) throws -> [MembershipRules.OfPerson]

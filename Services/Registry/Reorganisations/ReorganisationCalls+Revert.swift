@@ -12,6 +12,7 @@ extension ReorganisationCalls {
         _ = reader.fields.line(request.reason, "reason", limit: 500, required: false)
         try reader.refuse()
         guard let id else { throw Refusal(.fieldMissing, "name").error }
+        let today = core.clock.today
         return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
             guard var listed = try ReorganisationStore.reorganisation(id, in: tx) else {
                 return .failure(Refusal(.reorganisationNotFound, "name", ["value": request.name]).error)
@@ -71,6 +72,7 @@ extension ReorganisationCalls {
             listed.event.version += 1
             listed.event.updatedAt = author.now
             try recorder.update(listed.event, before: former.event, by: author, in: tx)
+            try FeedRetelling.find(after, today: today, in: tx)
             tx.afterCommit { core.catalogue.replace(with: after) }
             let answer = Cdt_Registry_V1_RevertReorganisationResponse.with {
                 $0.reorganisation = listed.message

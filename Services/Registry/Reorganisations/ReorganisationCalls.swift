@@ -150,6 +150,7 @@ struct ReorganisationCalls: Sendable {
         -> Cdt_Registry_V1_ApplyReorganisationResponse
     {
         let id = try id(request.name, "name")
+        let today = core.clock.today
         return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
             var listed: ReorganisationStore.Listed
             switch try Self.found(id, "name", in: tx) {
@@ -198,6 +199,7 @@ struct ReorganisationCalls: Sendable {
             listed.event.version += 1
             listed.event.updatedAt = author.now
             try recorder.update(listed.event, before: former.event, by: author, in: tx)
+            try FeedRetelling.find(after, today: today, in: tx)
             tx.afterCommit { core.catalogue.replace(with: after) }
             let message = try work.message(effect, in: tx)
             return .success(

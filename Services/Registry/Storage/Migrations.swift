@@ -5,7 +5,10 @@ import Storage
 package enum RegistrySchema {
     package static let migrations = MigrationSet(
         "registry",
-        [units, teams, people, imports, reorganisations, auditChain, persons, access, importActors, auditIndex])
+        [
+            units, teams, people, imports, reorganisations, auditChain, persons, access, importActors, auditIndex,
+            feedBorders,
+        ])
 
     private static let units = Migration(
         version: 1, name: "units",

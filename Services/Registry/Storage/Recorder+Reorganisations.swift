@@ -38,6 +38,7 @@ extension Recorder {
         next.version += 1
         try HamletStore.move(next, in: tx)
         try told(next.id.unitName, next.version, units.fact(next), before: units.fact(hamlet), by: author, in: tx)
+        try noteMove(ofHamlet: hamlet.id, from: hamlet.stays, to: stays, in: tx)
     }
 
     /// A team in other places; the team as it is stored.

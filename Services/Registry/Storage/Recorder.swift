@@ -60,6 +60,9 @@ package struct Recorder: Sendable {
     {
         try TeamStore.update(team, mark: mark, historyChanged: team.stretches != before.stretches, in: tx)
         try told(team.id.teamName, team.version, team.fact, before: before.fact, by: author, in: tx)
+        if team.stretches != before.stretches {
+            try noteMove(of: team.id, from: Following.stays(of: before), to: Following.stays(of: team), in: tx)
+        }
     }
 
     package func insert(_ person: Person, by author: Author, in tx: WriteTransaction) throws {

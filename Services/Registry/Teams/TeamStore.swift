@@ -54,6 +54,10 @@ package enum TeamStore {
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
+    package static func setVersion(_ version: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
+        try tx.executeLater("UPDATE team SET version = ? WHERE id = ?", [.integer(version), SQLValue(id)])
+    }
+
     private static func insertStretches(of team: Team, in tx: WriteTransaction) throws {
         for stretch in team.stretches {
             try tx.executeLater(

@@ -52,10 +52,13 @@ package enum HamletStore {
         try insertStays(of: hamlet, in: tx)
     }
 
+    package static func setVersion(_ version: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
+        try tx.executeLater("UPDATE hamlet SET version = ? WHERE id = ?", [.integer(version), SQLValue(id)])
+    }
+
     /// Writes other communes over time.
     package static func move(_ hamlet: Hamlet, in tx: WriteTransaction) throws {
-        try tx.executeLater(
-            "UPDATE hamlet SET version = ? WHERE id = ?", [.integer(hamlet.version), SQLValue(hamlet.id)])
+        try setVersion(hamlet.version, of: hamlet.id, in: tx)
         try tx.executeLater("DELETE FROM hamlet_stay WHERE hamlet_id = ?", [SQLValue(hamlet.id)])
         try insertStays(of: hamlet, in: tx)
     }

@@ -10,14 +10,24 @@ package struct FeedFilter: Sendable {
         case hidden
     }
 
+    let prepare: @Sendable () async throws -> Void
     let visibility: @Sendable (FeedEvent) throws -> Visibility
 
-    package init(_ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility) { self.visibility = visibility }
+    /// `prepare` runs after some events were read and before they are judged: what decides must not be older than they.
+    package init(
+        prepare: @escaping @Sendable () async throws -> Void = {},
+        _ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility
+    ) {
+        self.prepare = prepare
+        self.visibility = visibility
+    }
 
     package static let everything = FeedFilter { _ in .full }
 
-    func apply(_ events: [FeedEvent]) throws -> [FeedEvent] {
-        try events.compactMap { event in
+    func apply(_ events: [FeedEvent]) async throws -> [FeedEvent] {
+        guard !events.isEmpty else { return [] }
+        try await prepare()
+        return try events.compactMap { event in
             switch try visibility(event) {
             case .full: event
             case .tombstone: event.asTombstone

@@ -118,7 +118,7 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
             hasMore = batch.hasMore
             if batch.events.isEmpty, !batch.isCaughtUp { return }
             cursor = batch.cursor
-            batch.events = try filter.apply(batch.events)
+            batch.events = try await filter.apply(batch.events)
             // Sent even when the filter left nothing: the reader's cursor moves on.
             try await send(batch.message)
             counters.withLock {

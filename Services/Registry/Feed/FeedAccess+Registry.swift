@@ -11,8 +11,7 @@ extension FeedAccess {
         FeedAccess { topic, context in
             guard topic == Recorder.contacts else {
                 let caller = try core.admit([.somewhere(.read)], context)
-                return try core.gate(.read, of: caller) == nil
-                    ? .everything : FactFilter(core: core, caller: caller).filter
+                return FactFilter(core: core, caller: caller).filter
             }
             guard token.map({ $0.isShown(in: context) }) ?? isLocal else {
                 throw Refusal(.contactsNotAllowed, "topic", ["topic": topic]).error
@@ -32,14 +31,36 @@ private struct FactFilter: Sendable {
     let core: RegistryCore
     let caller: Caller
 
-    var filter: FeedFilter { FeedFilter { try visibility(of: $0) } }
+    var filter: FeedFilter {
+        FeedFilter {
+            try await core.refreshUnits()
+        } _: {
+            try visibility(of: $0)
+        }
+    }
 
     private func visibility(of event: FeedEvent) throws -> FeedFilter.Visibility {
-        guard let gate = try core.gate(.read, of: caller) else { return .full }
-        // A fact that is gone tells nothing but its name, and who had it must hear of it.
-        if event.isTombstone { return .tombstone }
-        let reach = gate.reach
-        if let id = id(event.aggregate, "units") {
+        guard let gate = try core.gate(.read, of: caller) else {
+            return try event.isTombstone && exists(event.aggregate) ? .hidden : .full
+        }
+        let seen = try visibility(of: event.aggregate, gate.reach)
+        guard event.isTombstone else { return seen }
+        // Gone for some: who sees it is told so by the fact that follows. A fact that is gone for all tells nothing but its
+        // name, and who had it must hear of it.
+        return try seen == .full && exists(event.aggregate) ? .hidden : .tombstone
+    }
+
+    private func exists(_ aggregate: String) throws -> Bool {
+        if let id = id(aggregate, "units") {
+            if let unit = core.units.rank(of: id) { return !core.units[unit].isVoid }
+            return try core.database.read { try HamletStore.hamlet(id, in: $0) } != nil
+        }
+        return try team(of: aggregate).map { id in try core.database.read { try TeamStore.team(id, in: $0) } != nil }
+            ?? false
+    }
+
+    private func visibility(of aggregate: String, _ reach: Reach) throws -> FeedFilter.Visibility {
+        if let id = id(aggregate, "units") {
             if let unit = reach.units.rank(of: id) {
                 if reach.allows(.read, on: unit, date: reach.today) { return .full }
                 return reach.mayHaveSeen(unit) ? .tombstone : .hidden
@@ -47,14 +68,15 @@ private struct FactFilter: Sendable {
             let hamlet = try core.database.read { try HamletStore.hamlet(id, in: $0) }
             return visibility(at: hamlet?.stays ?? [], reach)
         }
-        let team =
-            id(event.aggregate, "teams")
-            ?? ResourceName.ids(event.aggregate, in: "teams", "memberships").flatMap {
-                UniqueID($0.outer)
-            }
-        guard let team else { return .hidden }
+        guard let team = team(of: aggregate) else { return .hidden }
         let found = try core.database.read { try TeamStore.team(team, in: $0) }
         return visibility(at: found.map(Following.stays) ?? [], reach)
+    }
+
+    /// The team that a name is of, or that it belongs to.
+    private func team(of aggregate: String) -> UniqueID? {
+        id(aggregate, "teams")
+            ?? ResourceName.ids(aggregate, in: "teams", "memberships").flatMap { UniqueID($0.outer) }
     }
 
     private func visibility(at stays: [CommuneStay], _ reach: Reach) -> FeedFilter.Visibility {

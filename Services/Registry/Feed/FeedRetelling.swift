@@ -1,0 +1,130 @@
+import ServiceKit
+import Storage
+import SwiftProtobuf
+
+/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone" — and what comes into it as a fact. The filter
+/// judges an event when it is sent; so whatever comes under other units without having changed itself is told once more.
+/// Done beside the reorganisation, in small transactions: a stopped process, or another replica, goes on where it was.
+struct FeedRetelling: Sendable {
+    let core: RegistryCore
+    /// Things told in one transaction.
+    private static let step = 100
+
+    /// Brings the feed up to the units and the day of now.
+    func run() async throws {
+        try await find()
+        while try await !core.database.readPooled({ try RetellingStore.isEmpty(in: $0) }) { try await tellSome() }
+    }
+
+    /// Finds what others see since the last day.
+    func find() async throws {
+        let today = core.clock.today
+        let known = try await core.database.readPooled { try RetellingStore.border(in: $0) }
+        guard known?.edition != core.units.edition || known?.today != today else { return }
+        try await core.writeOnUnits { [core] tx in try Self.find(core.units, today: today, in: tx) }
+    }
+
+    /// Finds what others see with other units; in the transaction that changes them, so that nobody reads anything in
+    /// between of which nothing is found.
+    static func find(_ units: UnitIndex, today: LocalDate, in tx: WriteTransaction) throws {
+        let covers = FeedBorders.covers(units, today: today)
+        // A new database tells everything for the first time.
+        if let border = try RetellingStore.border(in: tx) {
+            let former = try RetellingStore.covers(in: tx)
+            for change in FeedBorders.changes(from: former, to: covers, units, today: today) {
+                try RetellingStore.add(change, units: units, today: today, in: tx)
+            }
+            // The clock may have been set back.
+            try RetellingStore.addMoved(after: min(border.today, today), upTo: max(border.today, today), in: tx)
+        }
+        try RetellingStore.set(.init(edition: units.edition, today: today), covers, in: tx)
+    }
+
+    private func tellSome() async throws {
+        let author = Author(actor: "registry", action: "RetellFacts", now: core.clock.now)
+        try await core.writeOnUnits { [core] tx in
+            for retelling in try RetellingStore.take(Self.step, in: tx) {
+                try core.recorder.tellAgain(retelling, by: author, in: tx)
+                try RetellingStore.remove(retelling, in: tx)
+            }
+        }
+    }
+}
+
+extension Recorder {
+    /// Tells a fact that has not changed under a new version, which makes readers look at it. Not in the audit: nothing
+    /// was written about the thing itself.
+    func tellAgain(_ retelling: Retelling, by author: Author, in tx: WriteTransaction) throws {
+        let withdraws = retelling.isWithdrawn
+        switch retelling.kind {
+        case .unit:
+            guard let rank = units.rank(of: retelling.subject), !units[rank].isVoid else { return }
+            let name = retelling.subject.unitName
+            if withdraws {
+                try publishTombstone(
+                    Self.facts, name, try UnitStore.nextVersion(of: rank, in: tx), by: author, in: tx)
+            }
+            try publish(
+                Self.facts, name, try UnitStore.nextVersion(of: rank, in: tx), units.fact(rank), by: author, in: tx)
+        case .hamlet:
+            guard let hamlet = try HamletStore.hamlet(retelling.subject, in: tx) else { return }
+            let version = try tellAgain(
+                hamlet.id.unitName, hamlet.version, units.fact(hamlet), withdraws, by: author, in: tx)
+            try HamletStore.setVersion(version, of: hamlet.id, in: tx)
+        case .team:
+            guard let team = try TeamStore.team(retelling.subject, in: tx) else { return }
+            let version = try tellAgain(team.id.teamName, team.version, team.fact, withdraws, by: author, in: tx)
+            try TeamStore.setVersion(version, of: team.id, in: tx)
+            try tellMemberships(of: team.id, withdraws, by: author, in: tx)
+        case .memberships: try tellMemberships(of: retelling.subject, withdraws, by: author, in: tx)
+        }
+    }
+
+    private func tellMemberships(of team: UniqueID, _ withdraws: Bool, by author: Author, in tx: WriteTransaction)
+        throws
+    {
+        for (membership, person) in try MembershipStore.membershipsWithPeople(ofTeam: team, in: tx) {
+            let version = try tellAgain(
+                membership.resourceName, membership.version, membership.fact(of: person), withdraws, by: author, in: tx)
+            try MembershipStore.setVersion(version, of: membership.id, in: tx)
+        }
+    }
+
+    /// The version of what was told last.
+    private func tellAgain(
+        _ name: String, _ version: Int64, _ fact: some Message, _ withdraws: Bool, by author: Author,
+        in tx: WriteTransaction
+    ) throws -> Int64 {
+        var version = version + 1
+        if withdraws {
+            try publishTombstone(Self.facts, name, version, by: author, in: tx)
+            version += 1
+        }
+        try publish(Self.facts, name, version, fact, by: author, in: tx)
+        return version
+    }
+
+    /// A team's memberships are seen by those who see the team; and where it was put somewhere else than it had been said
+    /// before, nothing tells any more who saw it there.
+    func noteMove(of team: UniqueID, from former: [CommuneStay], to stays: [CommuneStay], in tx: WriteTransaction)
+        throws
+    {
+        guard former != stays else { return }
+        let withdraws = isWithdrawn(from: former, to: stays)
+        try RetellingStore.add(
+            Retelling(subject: team, kind: withdraws ? .team : .memberships, isWithdrawn: withdraws), in: tx)
+    }
+
+    func noteMove(
+        ofHamlet hamlet: UniqueID, from former: [CommuneStay], to stays: [CommuneStay], in tx: WriteTransaction
+    )
+        throws
+    {
+        guard isWithdrawn(from: former, to: stays) else { return }
+        try RetellingStore.add(Retelling(subject: hamlet, kind: .hamlet, isWithdrawn: true), in: tx)
+    }
+
+    private func isWithdrawn(from former: [CommuneStay], to stays: [CommuneStay]) -> Bool {
+        !Set(former.map(\.commune)).isSubset(of: stays.map(\.commune))
+    }
+}

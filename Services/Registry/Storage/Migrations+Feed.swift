@@ -1,0 +1,21 @@
+import Storage
+
+extension RegistrySchema {
+    /// `feed_border`: under which units everything lay when the feed was last brought up to date. `feed_retelling`: what
+    /// has to be told again since, for others see it now; `kind` as in `Retelling.Kind`.
+    static let feedBorders = Migration(
+        version: 11, name: "who sees what in the feed",
+        sql: """
+            CREATE TABLE feed_border (
+                id BIGINT NOT NULL PRIMARY KEY,
+                edition BIGINT NOT NULL,
+                today TEXT NOT NULL,
+                covers TEXT NOT NULL
+            );
+            CREATE TABLE feed_retelling (
+                subject BLOB NOT NULL PRIMARY KEY,
+                kind INTEGER NOT NULL,
+                is_withdrawn INTEGER NOT NULL
+            );
+            """)
+}
