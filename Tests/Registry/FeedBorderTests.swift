@@ -93,7 +93,26 @@ import Testing
         try await losing.read(until: moved, areKnown: true)
         try await stranger.read(until: moved, areKnown: false)
         #expect(stranger.facts.isDisjoint(with: moved))
+        try await nationHearsNoTombstone(registry)
+        try await correctsPlacement(registry)
         await registry.running.stop()
+    }
+
+    /// Who sees everything hears of no thing that it is gone while it is there.
+    private func nationHearsNoTombstone(_ registry: GuardedRegistry) async throws {
+        let call = try await registry.running.feed.follow(
+            .with { $0.topic = "registry.facts" }, options: registry.everything())
+        defer { call.cancel() }
+        var versions: [String: Int64] = [:]
+        for try await response in call.responses {
+            for event in response.events {
+                #expect(!event.tombstone, "\(event.aggregate)")
+                #expect(event.version > versions[event.aggregate] ?? 0)
+                versions[event.aggregate] = event.version
+            }
+            // Told with the commune, and twice when it was taken back: gone for some, and as it is.
+            if response.caughtUp, versions[registry.team] ?? 0 >= 4 { return }
+        }
     }
 
     @Test func `what takes effect on a day to come changes the feeds on that day`() async throws {
@@ -119,8 +138,8 @@ import Testing
         await registry.running.stop()
     }
 
-    @Test func `a team that was put down in the wrong place is taken back from those who saw it there`() async throws {
-        let registry = try await GuardedRegistry.start(on: TestDatabase.serviceArguments())
+    /// A team that was put down in the wrong place is taken back from those who saw it there.
+    private func correctsPlacement(_ registry: GuardedRegistry) async throws {
         let all = try registry.everything()
         let event = try await registry.running.reorganisations.createReorganisation(
             .with {
@@ -162,31 +181,6 @@ import Testing
             }, options: all)
         try await presumed.read(until: things, areKnown: false)
         try await home.read(until: things, areKnown: true)
-        await registry.running.stop()
-    }
-
-    @Test func `who has the whole nation hears of no thing that it is gone while it is there`() async throws {
-        let registry = try await GuardedRegistry.start(on: TestDatabase.serviceArguments())
-        let event = try await transfer(registry, registry.commune, to: registry.elsewhere, on: "2026-11-01")
-        let province = try Reader(registry, of: registry.elsewhere)
-        try await province.read(until: [registry.team, registry.membership, registry.commune], areKnown: true)
-        _ = try await registry.running.reorganisations.revertReorganisation(
-            .with { $0.name = event }, options: registry.everything())
-        try await province.read(until: [registry.team, registry.membership, registry.commune], areKnown: false)
-        let call = try await registry.running.feed.follow(
-            .with { $0.topic = "registry.facts" }, options: registry.everything())
-        defer { call.cancel() }
-        var versions: [String: Int64] = [:]
-        for try await response in call.responses {
-            for event in response.events {
-                #expect(!event.tombstone, "\(event.aggregate)")
-                #expect(event.version > versions[event.aggregate] ?? 0)
-                versions[event.aggregate] = event.version
-            }
-            // Told with the commune, and once more when it was taken back: gone for some, and as it is.
-            if response.caughtUp, versions[registry.team] ?? 0 >= 4 { break }
-        }
-        await registry.running.stop()
     }
 }
 
@@ -198,9 +192,9 @@ import Testing
         let units = try ShippedUnits.index()
         let provinces = units.units.indices.filter { units[$0].level == .province }
         let communes = units.units.indices.filter { units[$0].level == .commune }
-        for unit in provinces + stride(from: 0, to: communes.count, by: 97).map({ communes[$0] }) {
+        for unit in provinces + stride(from: 0, to: communes.count, by: 1_499).map({ communes[$0] }) {
             let cover = Set(FeedBorders.cover(of: unit, units, today: today))
-            for granted in provinces {
+            for granted in stride(from: 0, to: provinces.count, by: 5).map({ provinces[$0] }) {
                 let reach = Reach(
                     subject: "x",
                     grants: [

@@ -87,16 +87,19 @@ import Testing
         let units = try UnitTables(directory: #require(UnitTables.defaultDirectory()))
         var rows: [Cdt_Registry_V1_ImportRow] = []
         var members: [Cdt_Registry_V1_ImportRow] = []
-        try NationalData(units: units, asOf: "2024-10-15").forEachTeam { team in
-            // Of every fourth commune its own team; of one province all teams, with their leaders.
-            guard team.provinceCode == "02" || team.level == .commune && (Int(team.communeCode) ?? 0) % 4 == 0 else {
-                return
-            }
+        let data = try NationalData(units: units, asOf: "2024-10-15")
+        // Of every fourth commune its own team; of one province all teams, with their leaders. The others' hamlets and
+        // members would only be made and thrown away.
+        for commune in data.communes where commune.provinceCode != "02" && (Int(commune.code) ?? 0) % 4 == 0 {
+            rows.append(
+                teamRow(Int64(rows.count + 1), "\(commune.code)-000", commune: commune.code, established: "2022-05-01"))
+        }
+        try data.forEachTeam(provinces: ["02"]) { team in
             rows.append(
                 teamRow(
                     Int64(rows.count + 1), team.id, commune: team.communeCode, hamlet: team.hamlet,
                     established: team.established))
-            for member in team.members.prefix(team.provinceCode == "02" ? 1 : 0) {
+            for member in team.members.prefix(1) {
                 members.append(
                     memberRow(0, member.id, team: team.id, role: member.role == .leader ? .leader : .member) {
                         $0.fullName = member.fullName
@@ -188,19 +191,15 @@ import Testing
             for (table, columns, order) in tables {
                 var hash = SHA256()
                 var rows = 0
-                try tx.forEach("SELECT \(columns) FROM \(table) ORDER BY \(order)") { row in
+                // As one text a row: SQLite writes each value so that it can be told from any other.
+                let all = columns.split(separator: ", ").map { "quote(\($0))" }.joined(separator: " || ',' || ")
+                try tx.forEach("SELECT \(all) FROM \(table) ORDER BY \(order)") { row in
                     rows += 1
-                    for index in 0..<row.count { hash.update(data: Data("\(shown(row, index))|".utf8)) }
+                    hash.update(data: Data(try row.text(0).utf8))
                 }
                 digests[table] = "\(rows) \(hash.finalize())"
             }
             return digests
         }
     }
-}
-
-private func shown(_ row: Row, _ index: Int) -> String {
-    if let text = try? row.text(index) { return text }
-    if let number = try? row.int64(index) { return String(number) }
-    return (try? row.blob(index)).map { $0.map { String($0, radix: 16) }.joined(separator: ".") } ?? "-"
 }

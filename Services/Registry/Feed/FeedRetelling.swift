@@ -25,14 +25,17 @@ struct FeedRetelling: Sendable {
     }
 
     /// Finds what others see with other units; in the transaction that changes them, so that nobody reads anything in
-    /// between of which nothing is found.
-    static func find(_ units: UnitIndex, today: LocalDate, in tx: WriteTransaction) throws {
+    /// between of which nothing is found. Units of `told` have just told of themselves.
+    static func find(
+        _ units: UnitIndex, told: Set<UnitRank> = [], today: LocalDate, in tx: WriteTransaction
+    ) throws {
         let covers = FeedBorders.covers(units, today: today)
         // A new database tells everything for the first time.
         if let border = try RetellingStore.border(in: tx) {
             let former = try RetellingStore.covers(in: tx)
             for change in FeedBorders.changes(from: former, to: covers, units, today: today) {
-                try RetellingStore.add(change, units: units, today: today, in: tx)
+                let isTold = told.contains(change.unit) && !change.isWithdrawn
+                try RetellingStore.add(change, isTold: isTold, units: units, today: today, in: tx)
             }
             // The clock may have been set back.
             try RetellingStore.addMoved(after: min(border.today, today), upTo: max(border.today, today), in: tx)

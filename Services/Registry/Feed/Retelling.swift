@@ -60,8 +60,12 @@ enum RetellingStore {
     }
 
     /// A unit, and when it is a commune the hamlets and teams that lie in it today.
-    static func add(_ change: FeedBorders.Change, units: UnitIndex, today: LocalDate, in tx: WriteTransaction) throws {
-        try add(Retelling(subject: units[change.unit].id, kind: .unit, isWithdrawn: change.isWithdrawn), in: tx)
+    static func add(
+        _ change: FeedBorders.Change, isTold: Bool, units: UnitIndex, today: LocalDate, in tx: WriteTransaction
+    ) throws {
+        if !isTold {
+            try add(Retelling(subject: units[change.unit].id, kind: .unit, isWithdrawn: change.isWithdrawn), in: tx)
+        }
         guard units[change.unit].level == .commune else { return }
         for (kind, column, table) in stays {
             try tx.executeLater(

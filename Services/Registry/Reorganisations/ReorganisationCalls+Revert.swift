@@ -72,7 +72,8 @@ extension ReorganisationCalls {
             listed.event.version += 1
             listed.event.updatedAt = author.now
             try recorder.update(listed.event, before: former.event, by: author, in: tx)
-            try FeedRetelling.find(after, today: today, in: tx)
+            try FeedRetelling.find(
+                after, told: change.endedSet.union(change.moved.map(\.unit)), today: today, in: tx)
             tx.afterCommit { core.catalogue.replace(with: after) }
             let answer = Cdt_Registry_V1_RevertReorganisationResponse.with {
                 $0.reorganisation = listed.message
