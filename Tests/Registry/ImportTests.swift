@@ -132,7 +132,6 @@ import Testing
         ]
         let bad: [(String, Row)] = [
             ("ROW_EMPTY", .with { $0.rowNumber = 10 }),
-            ("FIELD_MISSING", teamRow(11, "", commune: "03155", hamlet: "Bản A")),
             ("FIELD_MISSING", teamRow(12, "b12", commune: "03155", hamlet: "Bản A") { $0.level = .unspecified }),
             ("FIELD_MISSING", teamRow(13, "b13", commune: "03155", hamlet: "Bản A") { $0.displayName = " " }),
             ("INVALID_CODE", teamRow(14, "b14", commune: "3155")),

@@ -150,6 +150,7 @@ private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])] {
         try base.teams(on: unit, level: level)
     }
+    func team(id: UniqueID) throws -> (team: Team, mark: ImportMark?)? { try base.team(id: id) }
     func stays(ofTeam id: UniqueID) throws -> [CommuneStay]? { try base.stays(ofTeam: id) }
     func stays(ofHamlet id: UniqueID) throws -> [CommuneStay]? { try base.stays(ofHamlet: id) }
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)? { try base.hamlet(key) }
@@ -158,6 +159,9 @@ private final class ChunkFacts<Base: ImportFacts>: ImportFacts {
     }
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? {
         isFree(key, .membership) ? nil : try base.membership(key)
+    }
+    func membership(inTeam id: UniqueID, rowHash: [UInt8]) throws -> Membership? {
+        try base.membership(inTeam: id, rowHash: rowHash)
     }
     func person(_ key: SourceKey) throws -> Person? { isFree(key, .person) ? nil : try base.person(key) }
     func memberships(ofTeam id: UniqueID) throws -> [Membership] { try base.memberships(ofTeam: id) }

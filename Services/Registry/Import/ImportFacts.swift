@@ -4,6 +4,7 @@ import Storage
 /// What the judgement of a row needs to know of what is stored.
 protocol ImportFacts {
     func team(_ key: SourceKey) throws -> (team: Team, mark: ImportMark?)?
+    func team(id: UniqueID) throws -> (team: Team, mark: ImportMark?)?
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])]
     /// The communes of a team and of a hamlet over time; nil: there is none.
     func stays(ofTeam id: UniqueID) throws -> [CommuneStay]?
@@ -11,6 +12,8 @@ protocol ImportFacts {
     func hamlet(_ key: SourceKey) throws -> (hamlet: Hamlet, rowHash: [UInt8]?)?
     func hamlets(named key: String, in commune: UnitRank) throws -> [Hamlet]
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)?
+    /// The one that a row left which said the same.
+    func membership(inTeam id: UniqueID, rowHash: [UInt8]) throws -> Membership?
     func person(_ key: SourceKey) throws -> Person?
     func memberships(ofTeam id: UniqueID) throws -> [Membership]
     func memberships(ofPerson id: UniqueID) throws -> [MembershipRules.OfPerson]
@@ -31,6 +34,7 @@ struct StoredFacts: ImportFacts {
     let tx: ReadTransaction
 
     func team(_ key: SourceKey) throws -> (team: Team, mark: ImportMark?)? { try TeamStore.team(key, in: tx) }
+    func team(id: UniqueID) throws -> (team: Team, mark: ImportMark?)? { try TeamStore.marked(id, in: tx) }
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])] {
         try TeamStore.teams(on: unit, level: level, in: tx)
     }
@@ -44,6 +48,9 @@ struct StoredFacts: ImportFacts {
     }
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? {
         try MembershipStore.membership(key, in: tx)
+    }
+    func membership(inTeam id: UniqueID, rowHash: [UInt8]) throws -> Membership? {
+        try MembershipStore.membership(inTeam: id, rowHash: rowHash, in: tx)
     }
     func person(_ key: SourceKey) throws -> Person? { try PersonStore.person(key, in: tx) }
     func memberships(ofTeam id: UniqueID) throws -> [Membership] { try MembershipStore.memberships(ofTeam: id, in: tx) }
@@ -80,6 +87,10 @@ struct LayeredFacts: ImportFacts {
         try scratch.team(key) ?? stored.team(key)
     }
 
+    func team(id: UniqueID) throws -> (team: Team, mark: ImportMark?)? {
+        try scratch.team(id: id) ?? stored.team(id: id)
+    }
+
     func teams(on unit: UniqueID, level: TeamLevel) throws -> [(team: UniqueID, stretches: [TeamStretch])] {
         let accepted = try scratch.teams(on: unit, level: level)
         var result = accepted
@@ -111,6 +122,10 @@ struct LayeredFacts: ImportFacts {
 
     func membership(_ key: SourceKey) throws -> (membership: Membership, mark: ImportMark?)? {
         try scratch.membership(key) ?? stored.membership(key)
+    }
+
+    func membership(inTeam id: UniqueID, rowHash: [UInt8]) throws -> Membership? {
+        try scratch.membership(inTeam: id, rowHash: rowHash) ?? stored.membership(inTeam: id, rowHash: rowHash)
     }
 
     func person(_ key: SourceKey) throws -> Person? { try scratch.person(key) ?? stored.person(key) }

@@ -7,12 +7,12 @@ extension ImportJudge {
         -> RowJudgement
     {
         var fields = PersonFields()
-        let externalID = externalID(row.externalID, "member.external_id", &fields)
+        let externalID = row.externalID.isEmpty ? "" : externalID(row.externalID, "member.external_id", &fields)
         let hash = try Self.hash(row)
-        let stays = reach == nil ? nil : try facts.team(key(row.teamExternalID)).map { Following.stays(of: $0.team) }
+        let stays = reach == nil ? nil : try team(row.teamExternalID, facts: facts).map { Following.stays(of: $0) }
         if let problem = outside(stays, row.teamExternalID, "member.team_external_id") { return .rejected([problem]) }
         var known: (membership: Membership, mark: ImportMark?)?
-        if let externalID {
+        if let externalID, !externalID.isEmpty {
             known = try facts.membership(key(externalID))
             if let known, known.mark?.rowHash == hash {
                 return RowJudgement(name: known.membership.resourceName, isUnchanged: true)
@@ -32,6 +32,10 @@ extension ImportJudge {
         var from = fields.date(row.from, "member.from")
         let to = fields.date(row.to, "member.to")
         let team = try team(row.teamExternalID, &fields, facts: facts)
+        // Nobody is known by name alone: only the very same row means the person it meant before.
+        if row.externalID.isEmpty, let team, let same = try facts.membership(inTeam: team.id, rowHash: hash) {
+            return RowJudgement(name: same.resourceName, isUnchanged: true)
+        }
         if let known, let team, known.membership.team != team.id {
             fields.add(Problem(.teamChanged, "member.team_external_id"))
         }
@@ -44,10 +48,12 @@ extension ImportJudge {
             return .rejected(fields.problems)
         }
 
-        let personKey = key(row.personExternalID.isEmpty ? externalID : row.personExternalID)
-        let before = try facts.person(personKey)
+        // "Without one … people go to the duplicates queue": a new person, who may be somebody who is there already.
+        let personID = row.personExternalID.isEmpty ? externalID : row.personExternalID
+        let personKey = personID.isEmpty ? nil : key(personID)
+        let before = try personKey.flatMap { try facts.person($0) }
         if let before,
-            let problem = try outside(before, personKey.externalID, "member.person_external_id", facts: facts)
+            let problem = try outside(before, personID, "member.person_external_id", facts: facts)
         {
             return .rejected([problem])
         }
@@ -71,7 +77,7 @@ extension ImportJudge {
             known?.membership
             ?? Membership(
                 id: ids.second, team: team.id, person: person.id, role: role, range: DateRange(from: from, to: to),
-                source: key(externalID), version: 0, updatedAt: now)
+                source: externalID.isEmpty ? nil : key(externalID), version: 0, updatedAt: now)
         membership.person = person.id
         membership.role = role
         membership.range = DateRange(from: from, to: to)
@@ -127,12 +133,19 @@ extension ImportJudge {
             fields.add(Problem(.fieldMissing, "member.team_external_id"))
             return nil
         }
-        guard let found = try facts.team(key(externalID)) else {
+        guard let found = try team(externalID, facts: facts) else {
             fields.add(
                 Problem(.teamNotFound, "member.team_external_id", ["value": PersonFields.shown(externalID)]))
             return nil
         }
-        return found.team
+        return found
+    }
+
+    /// By the key of the source system, or by its name for a team that has none.
+    private func team(_ externalID: String, facts: some ImportFacts) throws -> Team? {
+        if let keyed = try facts.team(key(externalID)) { return keyed.team }
+        return try ResourceName.id(externalID, in: "teams").flatMap { UniqueID($0) }
+            .flatMap { try facts.team(id: $0)?.team }
     }
 
     /// The person as the row tells it; id and key are set later.

@@ -45,13 +45,13 @@ extension ImportJudge {
         -> RowJudgement
     {
         var fields = PersonFields()
-        let externalID = externalID(row.externalID, "team.external_id", &fields)
+        let externalID = row.externalID.isEmpty ? "" : externalID(row.externalID, "team.external_id", &fields)
         let commune = commune(row.communeCode, "team.commune_code", &fields)
         if let problem = outside(commune, row.communeCode, "team.commune_code") { return .rejected([problem]) }
         let hash = try Self.hash(row, unit: commune.map { units[$0].id })
         // A row sent again is recognised before anything else is looked at.
         var known: (team: Team, mark: ImportMark?)?
-        if let externalID {
+        if let externalID, !externalID.isEmpty {
             known = try facts.team(key(externalID))
             let stays = known.map { Following.stays(of: $0.team) }
             if let problem = outside(stays, externalID, "team.external_id") { return .rejected([problem]) }
@@ -80,6 +80,23 @@ extension ImportJudge {
         if level == .hamlet, let commune {
             hamlet = try self.hamlet(row.hamlet, in: commune, known: known?.team, ids: ids, &fields, facts: facts)
         }
+        if row.externalID.isEmpty, let level, let commune, fields.problems.isEmpty {
+            let unit = level == .commune ? units[commune].id : hamlet.flatMap { $0.isNew ? nil : $0.hamlet.id }
+            switch try unit.map({ try same(level, on: $0, decision, facts: facts) }) ?? .none {
+            case .none: break
+            case .several(let count):
+                fields.add(Problem(.teamAmbiguous, "team.decision", ["count": String(count)]))
+            case .one(let team, let mark):
+                if let problem = outside(Following.stays(of: team), row.communeCode, "team.commune_code") {
+                    return .rejected([problem])
+                }
+                if mark?.rowHash == hash { return RowJudgement(name: team.id.teamName, isUnchanged: true) }
+                if let mark, mark.batchKey == batchKey, mark.rowNumber != number {
+                    fields.add(Problem(.rowRepeated, "team.decision", ["row": String(mark.rowNumber)]))
+                }
+                known = (team, mark)
+            }
+        }
         guard let externalID, let name, let level, let variant, let commune, let from, fields.problems.isEmpty,
             level == .commune || hamlet != nil
         else { return .rejected(fields.problems) }
@@ -99,8 +116,12 @@ extension ImportJudge {
         let places = TeamRules.places(unit: unit, level: level, stays: stays, from: from, units: units)
         let team = Team(
             id: known?.team.id ?? ids.first, level: level, name: name, nameVariant: variant, decision: decision,
-            stretches: TeamHistory.stretches(statuses: statuses, places: places), source: key(externalID),
+            stretches: TeamHistory.stretches(statuses: statuses, places: places),
+            source: known?.team.source ?? (externalID.isEmpty ? nil : key(externalID)),
             version: (known?.team.version ?? 0) + 1, createdAt: known?.team.createdAt ?? now, updatedAt: now)
+        if externalID.isEmpty, let known, team.saysSame(as: known.team) {
+            return RowJudgement(name: team.id.teamName, isUnchanged: true)
+        }
         var problems = try clashes(of: team, facts: facts)
         problems += TeamRules.warnings(about: team.stretches, units: units, field: "team.commune_code")
         let mark = ImportMark(rowHash: hash, batchKey: batchKey, rowNumber: number)
@@ -108,6 +129,23 @@ extension ImportJudge {
         if let hamlet, hamlet.isNew { effects.append(.insertHamlet(hamlet.hamlet, rowHash: nil)) }
         effects.append(known.map { .updateTeam(team, before: $0.team, mark) } ?? .insertTeam(team, mark))
         return RowJudgement(problems: problems, name: team.id.teamName, effects: effects)
+    }
+
+    private enum Same {
+        case none
+        case one(Team, ImportMark?)
+        case several(Int)
+    }
+
+    /// "Without \[an external id\], teams match by unit, level and decision." A decision is known by its number and date.
+    private func same(_ level: TeamLevel, on unit: UniqueID, _ decision: Document?, facts: some ImportFacts) throws
+        -> Same
+    {
+        let found = try facts.teams(on: unit, level: level).compactMap { try facts.team(id: $0.team) }.filter {
+            $0.team.decision?.number == decision?.number && $0.team.decision?.issuedOn == decision?.issuedOn
+        }
+        guard let first = found.first else { return .none }
+        return found.count == 1 ? .one(first.team, first.mark) : .several(found.count)
     }
 
     /// R1 on every unit of the team's way. What a reorganisation brings together is a flag of the teams from its day on, and

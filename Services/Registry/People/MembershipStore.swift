@@ -71,6 +71,13 @@ package enum MembershipStore {
         ) { (try read($0), try TeamStore.mark($0, 12)) }
     }
 
+    package static func membership(inTeam id: UniqueID, rowHash: [UInt8], in tx: ReadTransaction) throws -> Membership?
+    {
+        try tx.queryOne(
+            "SELECT \(columns) FROM membership m WHERE m.team_id = ? AND m.row_hash = ? ORDER BY m.id LIMIT 1",
+            [SQLValue(id), .blob(rowHash)], read)
+    }
+
     package static func memberships(ofTeam id: UniqueID, in tx: ReadTransaction) throws -> [Membership] {
         try tx.query("SELECT \(columns) FROM membership m WHERE m.team_id = ?", [SQLValue(id)], read)
     }

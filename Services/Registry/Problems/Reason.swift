@@ -61,6 +61,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
 
     // Teams.
     case teamNotFound = "TEAM_NOT_FOUND"
+    case teamAmbiguous = "TEAM_AMBIGUOUS"
     case unitHasActiveTeam = "UNIT_HAS_ACTIVE_TEAM"
     case statusNotAllowed = "STATUS_NOT_ALLOWED"
     case levelChanged = "LEVEL_CHANGED"
@@ -105,6 +106,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable {
     // Imports.
     case rowEmpty = "ROW_EMPTY"
     case externalIDRepeated = "EXTERNAL_ID_REPEATED"
+    case rowRepeated = "ROW_REPEATED"
     case headerMissing = "HEADER_MISSING"
     case headerRepeated = "HEADER_REPEATED"
     case invalidMode = "INVALID_MODE"
@@ -128,6 +130,7 @@ extension Reason {
         case .unitNotInForce, .wrongUnitLevel, .hamletAmbiguous, .unitHasActiveTeam, .statusNotAllowed, .levelChanged,
             .historyDiffers, .beforeTeam, .teamNotRunning, .teamHasLeader, .alreadyMember, .alreadyInTeamOfLevel,
             .teamChanged, .membershipVoid, .capacityExceeded, .policyOverlaps, .batchMismatch, .externalIDRepeated,
+            .rowRepeated, .teamAmbiguous,
             .reorganisationApplied, .reorganisationNotApplied, .laterFacts, .sourceNotOpen, .childWithoutParent,
             .codeTaken, .placementKnown, .notASuccessor, .placedByHamlet, .citizenIDKeyMissing, .duplicateDecided,
             .mergeUndone, .membershipsOverlap, .personMerged, .personErased, .stillMember, .grantRevoked:
@@ -404,6 +407,16 @@ extension Reason {
             (
                 "row {row} of this import has the same external id and other values",
                 "dòng {row} của lần nhập này có cùng mã nhưng giá trị khác"
+            )
+        case .rowRepeated:
+            (
+                "row {row} of this import means the same team and says something else",
+                "dòng {row} của lần nhập này nói về cùng một tổ nhưng nội dung khác"
+            )
+        case .teamAmbiguous:
+            (
+                "{count} teams of the unit have this level and decision; give the external id of the one that is meant",
+                "có {count} tổ cùng cấp, cùng quyết định ở đơn vị này; hãy ghi mã của tổ cần nói đến"
             )
         case .headerMissing: ("the first message must be the header", "thông điệp đầu tiên phải là phần đầu")
         case .headerRepeated: ("the header comes once, first", "phần đầu chỉ gửi một lần, đầu tiên")

@@ -97,6 +97,12 @@ package struct Team: Sendable, Hashable {
     package var createdAt: Instant
     package var updatedAt: Instant
 
+    /// Whether it says the same, apart from versions and times.
+    package func saysSame(as other: Team) -> Bool {
+        name == other.name && nameVariant == other.nameVariant && decision == other.decision
+            && stretches == other.stretches
+    }
+
     package var firstDay: LocalDate { stretches.first?.range.firstDay ?? .distantPast }
     package func stretch(on date: LocalDate) -> TeamStretch? { stretches.first { $0.range.contains(date) } }
 }

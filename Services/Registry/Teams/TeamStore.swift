@@ -136,6 +136,17 @@ package enum TeamStore {
         return (team, mark)
     }
 
+    /// A team by its id, with the import's mark.
+    package static func marked(_ id: UniqueID, in tx: ReadTransaction) throws -> (team: Team, mark: ImportMark?)? {
+        let found = try tx.queryOne(
+            "SELECT \(columns), row_hash, import_key, import_row FROM team WHERE id = ?", [SQLValue(id)]
+        ) { (try read($0), try mark($0, 15)) }
+        guard let (found, mark) = found else { return nil }
+        var team = found
+        team.stretches = try stretches(of: id, in: tx)
+        return (team, mark)
+    }
+
     package static func stretches(of id: UniqueID, in tx: ReadTransaction) throws -> [TeamStretch] {
         try tx.query(
             """

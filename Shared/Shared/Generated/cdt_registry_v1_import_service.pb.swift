@@ -72,7 +72,7 @@ public nonisolated struct Cdt_Registry_V1_TeamRow: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Key in the source system.
+  /// Key in the source system; empty: the team is recognised by its unit, level and decision (number and date of issue).
   public var externalID: String = String()
 
   /// Level.
@@ -122,13 +122,14 @@ public nonisolated struct Cdt_Registry_V1_MemberRow: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Key of the membership in the source system.
+  /// Key of the membership in the source system; empty: only a row that says the very same in the same team is recognised.
   public var externalID: String = String()
 
-  /// Key of the person in the source system; empty: the same as `external_id`.
+  /// Key of the person in the source system; empty: the same as `external_id`. Without any, the person is a new one, and
+  /// comes to the duplicates queue beside whoever it may be.
   public var personExternalID: String = String()
 
-  /// Key of the team in the source system.
+  /// Key of the team in the source system, or its name `teams/{id}`.
   public var teamExternalID: String = String()
 
   /// Role.

@@ -108,7 +108,7 @@ struct  Cdt__Registry__V1__TeamRow
 {
   ProtobufCMessage base;
   /*
-   * Key in the source system.
+   * Key in the source system; empty: the team is recognised by its unit, level and decision (number and date of issue).
    */
   char *external_id;
   /*
@@ -160,15 +160,16 @@ struct  Cdt__Registry__V1__MemberRow
 {
   ProtobufCMessage base;
   /*
-   * Key of the membership in the source system.
+   * Key of the membership in the source system; empty: only a row that says the very same in the same team is recognised.
    */
   char *external_id;
   /*
-   * Key of the person in the source system; empty: the same as `external_id`.
+   * Key of the person in the source system; empty: the same as `external_id`. Without any, the person is a new one, and
+   * comes to the duplicates queue beside whoever it may be.
    */
   char *person_external_id;
   /*
-   * Key of the team in the source system.
+   * Key of the team in the source system, or its name `teams/{id}`.
    */
   char *team_external_id;
   /*
