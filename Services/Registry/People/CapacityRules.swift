@@ -60,6 +60,23 @@ package enum CapacityRules {
         return warning.map { [$0] } ?? []
     }
 
+    /// "An optional minimum only warns": of a team that runs, and has fewer members on a day.
+    package static func shortage(
+        on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], members: [DateRange],
+        units: UnitIndex, field: String
+    ) -> [Problem] {
+        guard stretches.first(where: { $0.range.contains(day) })?.status.isRunning == true,
+            let policy = policy(on: day, stretches: stretches, policies: policies, units: units)
+        else { return [] }
+        let current = members.count { $0.contains(day) }
+        guard current < policy.minimum else { return [] }
+        return [
+            Problem(
+                .belowMinimum, field,
+                ["date": day.description, "current": String(current), "minimum": String(policy.minimum)])
+        ]
+    }
+
     /// The policy of the nearest ancestor that has one on the day.
     package static func policy(
         on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], units: UnitIndex

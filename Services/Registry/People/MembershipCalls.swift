@@ -76,7 +76,20 @@ struct MembershipCalls: Sendable {
             policies: try CapacityStore.all(level: team.level, in: tx),
             others: ofTeam.filter { $0.id != membership.id && !$0.isVoid }.map(\.range), units: units, field: "parent")
         problems += try outside(person, team: team, on: membership.range.firstDay, in: tx)
+        problems += try shortage(with: membership, on: membership.range.firstDay, team: team, in: tx)
         return problems
+    }
+
+    /// R3: "an optional minimum only warns", of the team as it is with the membership.
+    private func shortage(with membership: Membership, on day: LocalDate, team: Team, in tx: ReadTransaction) throws
+        -> [Problem]
+    {
+        let policies = try CapacityStore.all(level: team.level, in: tx)
+        guard policies.contains(where: { $0.minimum > 0 }) else { return [] }
+        let others = try MembershipStore.memberships(ofTeam: team.id, in: tx).filter { $0.id != membership.id }
+        return CapacityRules.shortage(
+            on: day, stretches: team.stretches, policies: policies,
+            members: (others + [membership]).filter { !$0.isVoid }.map(\.range), units: units, field: "parent")
     }
 
     /// R6: "residence or work outside the team's commune: warning".
@@ -205,8 +218,12 @@ struct MembershipCalls: Sendable {
             guard let person = try PersonStore.person(membership.person, in: tx) else { return nil }
             let problems = try problems(membership, team: team, person: person, in: tx)
             return problems.contains { !$0.reason.isWarning } ? Refusal(problems) : nil
-        } reply: { membership in
-            .with { $0.membership = membership.message }
+        } reply: { membership, team, tx in
+            let warnings = try shortage(with: membership, on: to.next, team: team, in: tx)
+            return .with {
+                $0.membership = membership.message
+                $0.warnings = warnings.map(\.message)
+            }
         }
     }
 
@@ -218,13 +235,20 @@ struct MembershipCalls: Sendable {
         let reason = reader.fields.line(request.reason, "reason", limit: 500, required: false)
         try reader.refuse()
         guard let name, let reason else { throw Refusal(.fieldMissing, "name").error }
+        let today = core.clock.today
         return try await change(name, etag: request.etag, requestID: request.requestID, request, by: caller) {
             membership, _, _ in
             membership.isVoid = true
             membership.reason = reason
             return nil
-        } reply: { membership in
-            .with { $0.membership = membership.message }
+        } reply: { membership, team, tx in
+            // The days from the membership's first one on, of which today tells most.
+            let day = membership.range.contains(today) ? today : membership.range.firstDay
+            let warnings = try shortage(with: membership, on: day, team: team, in: tx)
+            return .with {
+                $0.membership = membership.message
+                $0.warnings = warnings.map(\.message)
+            }
         }
     }
 
@@ -232,7 +256,7 @@ struct MembershipCalls: Sendable {
         _ name: (team: UniqueID, id: UniqueID), etag: String, requestID: String, _ request: some Message,
         by caller: Caller,
         _ edit: @escaping @Sendable (inout Membership, Team, ReadTransaction) throws -> Refusal?,
-        reply: @escaping @Sendable (Membership) -> Reply
+        reply: @escaping @Sendable (Membership, Team, ReadTransaction) throws -> Reply
     ) async throws -> Reply {
         try await core.write(requestID, of: request, by: caller) { [core] tx, author in
             guard let before = try MembershipStore.membership(name.id, in: tx), before.team == name.team,
@@ -250,7 +274,7 @@ struct MembershipCalls: Sendable {
                 membership.updatedAt = author.now
                 try core.recorder.update(membership, before: before, of: person, by: author, in: tx)
             }
-            return .success(reply(membership))
+            return .success(try reply(membership, team, tx))
         }
     }
 

@@ -289,7 +289,7 @@ public nonisolated struct Cdt_Registry_V1_CreateMembershipResponse: Sendable {
   /// Clears the value of `membership`. Subsequent reads from it will return its default value.
   public mutating func clearMembership() {self._membership = nil}
 
-  /// What a person should look at, for example OUTSIDE_COMMUNE or OVER_CAPACITY.
+  /// What a person should look at, for example OUTSIDE_COMMUNE, OVER_CAPACITY or BELOW_MINIMUM.
   public var warnings: [Cdt_Common_V1_Problem] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -460,6 +460,9 @@ public nonisolated struct Cdt_Registry_V1_EndMembershipResponse: Sendable {
   /// Clears the value of `membership`. Subsequent reads from it will return its default value.
   public mutating func clearMembership() {self._membership = nil}
 
+  /// What a person should look at: BELOW_MINIMUM when the team has fewer members than its policy wants.
+  public var warnings: [Cdt_Common_V1_Problem] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -505,6 +508,9 @@ public nonisolated struct Cdt_Registry_V1_VoidMembershipResponse: Sendable {
   public var hasMembership: Bool {self._membership != nil}
   /// Clears the value of `membership`. Subsequent reads from it will return its default value.
   public mutating func clearMembership() {self._membership = nil}
+
+  /// What a person should look at: BELOW_MINIMUM when the team has fewer members than its policy wants.
+  public var warnings: [Cdt_Common_V1_Problem] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1237,7 +1243,7 @@ nonisolated extension Cdt_Registry_V1_EndMembershipRequest: SwiftProtobuf.Messag
 
 nonisolated extension Cdt_Registry_V1_EndMembershipResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EndMembershipResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}membership\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}membership\0\u{1}warnings\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1246,6 +1252,7 @@ nonisolated extension Cdt_Registry_V1_EndMembershipResponse: SwiftProtobuf.Messa
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._membership) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.warnings) }()
       default: break
       }
     }
@@ -1259,11 +1266,15 @@ nonisolated extension Cdt_Registry_V1_EndMembershipResponse: SwiftProtobuf.Messa
     try { if let v = self._membership {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    if !self.warnings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.warnings, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Registry_V1_EndMembershipResponse, rhs: Cdt_Registry_V1_EndMembershipResponse) -> Bool {
     if lhs._membership != rhs._membership {return false}
+    if lhs.warnings != rhs.warnings {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1316,7 +1327,7 @@ nonisolated extension Cdt_Registry_V1_VoidMembershipRequest: SwiftProtobuf.Messa
 
 nonisolated extension Cdt_Registry_V1_VoidMembershipResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".VoidMembershipResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}membership\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}membership\0\u{1}warnings\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1325,6 +1336,7 @@ nonisolated extension Cdt_Registry_V1_VoidMembershipResponse: SwiftProtobuf.Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._membership) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.warnings) }()
       default: break
       }
     }
@@ -1338,11 +1350,15 @@ nonisolated extension Cdt_Registry_V1_VoidMembershipResponse: SwiftProtobuf.Mess
     try { if let v = self._membership {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    if !self.warnings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.warnings, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Registry_V1_VoidMembershipResponse, rhs: Cdt_Registry_V1_VoidMembershipResponse) -> Bool {
     if lhs._membership != rhs._membership {return false}
+    if lhs.warnings != rhs.warnings {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

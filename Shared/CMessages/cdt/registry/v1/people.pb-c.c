@@ -1719,7 +1719,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__end_membership_request__desc
   (ProtobufCMessageInit) cdt__registry__v1__end_membership_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__end_membership_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__end_membership_response__field_descriptors[2] =
 {
   {
     "membership",
@@ -1733,14 +1733,27 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__end_membership_response
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "warnings",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Registry__V1__EndMembershipResponse, n_warnings),
+    offsetof(Cdt__Registry__V1__EndMembershipResponse, warnings),
+    &cdt__common__v1__problem__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__end_membership_response__field_indices_by_name[] = {
   0,   /* field[0] = membership */
+  1,   /* field[1] = warnings */
 };
 static const ProtobufCIntRange cdt__registry__v1__end_membership_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__end_membership_response__descriptor =
 {
@@ -1750,7 +1763,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__end_membership_response__des
   "Cdt__Registry__V1__EndMembershipResponse",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__EndMembershipResponse),
-  1,
+  2,
   cdt__registry__v1__end_membership_response__field_descriptors,
   cdt__registry__v1__end_membership_response__field_indices_by_name,
   1,  cdt__registry__v1__end_membership_response__number_ranges,
@@ -1834,7 +1847,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__void_membership_request__des
   (ProtobufCMessageInit) cdt__registry__v1__void_membership_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__registry__v1__void_membership_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor cdt__registry__v1__void_membership_response__field_descriptors[2] =
 {
   {
     "membership",
@@ -1848,14 +1861,27 @@ static const ProtobufCFieldDescriptor cdt__registry__v1__void_membership_respons
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "warnings",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Registry__V1__VoidMembershipResponse, n_warnings),
+    offsetof(Cdt__Registry__V1__VoidMembershipResponse, warnings),
+    &cdt__common__v1__problem__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__registry__v1__void_membership_response__field_indices_by_name[] = {
   0,   /* field[0] = membership */
+  1,   /* field[1] = warnings */
 };
 static const ProtobufCIntRange cdt__registry__v1__void_membership_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor cdt__registry__v1__void_membership_response__descriptor =
 {
@@ -1865,7 +1891,7 @@ const ProtobufCMessageDescriptor cdt__registry__v1__void_membership_response__de
   "Cdt__Registry__V1__VoidMembershipResponse",
   "cdt.registry.v1",
   sizeof(Cdt__Registry__V1__VoidMembershipResponse),
-  1,
+  2,
   cdt__registry__v1__void_membership_response__field_descriptors,
   cdt__registry__v1__void_membership_response__field_indices_by_name,
   1,  cdt__registry__v1__void_membership_response__number_ranges,

@@ -226,7 +226,7 @@ struct  Cdt__Registry__V1__CreateMembershipResponse
    */
   Cdt__Registry__V1__Membership *membership;
   /*
-   * What a person should look at, for example OUTSIDE_COMMUNE or OVER_CAPACITY.
+   * What a person should look at, for example OUTSIDE_COMMUNE, OVER_CAPACITY or BELOW_MINIMUM.
    */
   size_t n_warnings;
   Cdt__Common__V1__Problem **warnings;
@@ -394,10 +394,15 @@ struct  Cdt__Registry__V1__EndMembershipResponse
    * The membership.
    */
   Cdt__Registry__V1__Membership *membership;
+  /*
+   * What a person should look at: BELOW_MINIMUM when the team has fewer members than its policy wants.
+   */
+  size_t n_warnings;
+  Cdt__Common__V1__Problem **warnings;
 };
 #define CDT__REGISTRY__V1__END_MEMBERSHIP_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__end_membership_response__descriptor) \
-    , NULL }
+    , NULL, 0,NULL }
 
 
 /*
@@ -438,10 +443,15 @@ struct  Cdt__Registry__V1__VoidMembershipResponse
    * The membership.
    */
   Cdt__Registry__V1__Membership *membership;
+  /*
+   * What a person should look at: BELOW_MINIMUM when the team has fewer members than its policy wants.
+   */
+  size_t n_warnings;
+  Cdt__Common__V1__Problem **warnings;
 };
 #define CDT__REGISTRY__V1__VOID_MEMBERSHIP_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__registry__v1__void_membership_response__descriptor) \
-    , NULL }
+    , NULL, 0,NULL }
 
 
 /*
