@@ -25,7 +25,7 @@ package enum RegistryServer: ServiceDefinition {
             "File of at least 32 random bytes that key the hashes of citizen ids; the same for all replicas, and kept "
             + "apart from the database. Without it citizen ids are refused.")
 
-    package static let options: [any AnyOption] = [unitData, contactsToken, citizenIDKey]
+    package static let options: [any AnyOption] = [unitData, contactsToken, citizenIDKey, Retention.option]
     package static let migrations = [RegistrySchema.migrations]
 
     /// `RegistryCore.admit` does, for each call and unit (R8).
@@ -57,6 +57,9 @@ package enum RegistryServer: ServiceDefinition {
                 .every(.seconds(3600), "looking for duplicates") { try await DuplicateCalls(core: core).scan() },
                 .every(.seconds(60), "erasure of the feed's history") {
                     try await ErasureCalls(core: core).eraseHistory()
+                },
+                .every(.seconds(86_400), after: .seconds(600), "erasure after retention") {
+                    try await Retention(core: core, days: context.settings[Retention.option]).run()
                 },
                 .every(.seconds(1), "units changed by another replica") { try await core.refreshUnits() },
                 .every(.seconds(1), "feed of what others see now") { try await FeedRetelling(core: core).run() },
