@@ -134,6 +134,8 @@ struct Copy: Sendable {
     ) throws -> FeedConsumer {
         var quick = FeedConsumer.Options()
         quick.backoff = Backoff(initial: .milliseconds(2), maximum: .milliseconds(20))
+        // A dead replica's turn is over soon.
+        quick.lease = .milliseconds(50)
         return try FeedConsumer(
             name: "copy", source: source, topic: Producer.topic, database: database, options: options ?? quick,
             logger: quiet, apply: apply)

@@ -37,6 +37,14 @@ struct ConsumerPosition: Sendable {
             Migration(
                 version: 2, name: "reading again",
                 sql: "ALTER TABLE feed_consumers ADD COLUMN is_restarting BIGINT NOT NULL DEFAULT 0"),
+            // On SQLite, which one process has for itself, they stay as they are.
+            Migration(
+                version: 3, name: "which replica follows",
+                sql: """
+                    ALTER TABLE feed_consumers ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE feed_consumers ADD COLUMN fence BIGINT NOT NULL DEFAULT 0;
+                    ALTER TABLE feed_consumers ADD COLUMN beat BIGINT NOT NULL DEFAULT 0;
+                    """),
         ])
 
     func load(in tx: ReadTransaction) throws -> Stored? {

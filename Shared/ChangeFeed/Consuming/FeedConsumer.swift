@@ -19,6 +19,8 @@ package final class FeedConsumer: Sendable {
         package var silence: Duration = .seconds(30)
         /// How often `as_of` is stored while nothing else is.
         package var storeInterval: Duration = .seconds(10)
+        /// With several replicas on one PostgreSQL: one that has not said for so long that it follows is taken for dead.
+        package var lease: Duration = .seconds(10)
 
         package init() {}
     }
@@ -48,6 +50,8 @@ package final class FeedConsumer: Sendable {
     private let logger: Logger
     private let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void
     private let position: ConsumerPosition
+    /// Nil on SQLite, where there is one replica.
+    private let lease: ConsumerLease?
     private let state: Mutex<State>
 
     /// What every consumer's database needs.
@@ -74,6 +78,7 @@ package final class FeedConsumer: Sendable {
         self.logger = logger
         self.apply = apply
         position = ConsumerPosition(name: name, topic: topic)
+        lease = database.dialect == .postgres ? ConsumerLease(consumer: name) : nil
         let stored = try database.read { [position] in try position.load(in: $0) }
         state = Mutex(
             State(
@@ -99,27 +104,90 @@ package final class FeedConsumer: Sendable {
     package var freshness: FeedFreshness { state.withLock { $0.freshness } }
     package var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// Follows until the task is cancelled, connecting again for ever.
+    /// Follows until the task is cancelled, connecting again for ever. Of several replicas one does, and the others wait for
+    /// their turn.
     package func run() async {
         var failures = 0
+        var fence: Int64?
         while !Task.isCancelled {
             let before = statistics.batches
             do {
-                try await followOnce()
+                let turn: Int64
+                if let fence { turn = fence } else { turn = try await awaitTurn() }
+                fence = turn
+                try await followOnce(turn)
                 disconnected(because: "the stream has ended")
             } catch is CancellationError where Task.isCancelled {
                 break
+            } catch is ConsumerLease.Lost {
+                fence = nil
+                disconnected(because: "another replica follows")
+                continue
             } catch {
-                await handle(error)
+                await handle(error, fence)
             }
             failures = statistics.batches > before ? 1 : failures + 1
             // Throws when cancelled, which the loop sees.
             try? await Task.sleep(for: options.backoff.wait(attempt: failures))
         }
         disconnected(because: nil)
+        // Not cancelled with the task: the next replica need not wait.
+        if let lease, let fence {
+            try? await Task { [database] in try await database.write { try lease.release(fence, in: $0) } }.value
+        }
     }
 
-    private func handle(_ error: any Error) async {
+    /// Waits until it is this replica's turn to follow; the fence.
+    private func awaitTurn() async throws -> Int64 {
+        guard let lease else { return 0 }
+        var observed: (found: ConsumerLease.Found, since: ContinuousClock.Instant)?
+        while true {
+            let found = try database.read { try lease.find(in: $0) }
+            if let found, !found.holder.isEmpty, observed?.found != found || isAlive(observed?.since) {
+                if observed?.found != found { observed = (found, .now) }
+                try learn(isFollowed: true)
+                try await Task.sleep(for: min(options.lease / 8, .seconds(1)))
+                continue
+            }
+            let fence = try await database.write { [position] tx in
+                if let found { return try lease.take(after: found, in: tx) }
+                // The first time there is no row yet.
+                _ = try position.id(in: tx)
+                return try lease.find(in: tx).flatMap { try lease.take(after: $0, in: tx) }
+            }
+            observed = nil
+            guard let fence else { continue }
+            try learn(isFollowed: false)
+            return fence
+        }
+    }
+
+    private func isAlive(_ since: ContinuousClock.Instant?) -> Bool {
+        since.map { $0 + options.lease >= .now } ?? false
+    }
+
+    /// Takes over what is stored: by another replica, while that one follows or before this one goes on.
+    private func learn(isFollowed: Bool) throws {
+        let stored = try database.read { [position] in try position.load(in: $0) }
+        state.withLock { state in
+            state.cursor = stored?.cursor ?? ""
+            state.storedAsOf = stored?.asOf
+            state.freshness = FeedFreshness(
+                asOf: stored?.asOf, isConnected: isFollowed, isCaughtUp: false, problem: nil,
+                newestEvent: stored?.newestEvent, isComplete: stored?.isRestarting == false)
+        }
+    }
+
+    /// Throws when it is no longer this replica's turn.
+    private func keepTurn(_ fence: Int64) async throws {
+        guard let lease else { return try await Task.sleep(for: .seconds(86_400 * 365)) }
+        while true {
+            try await Task.sleep(for: options.lease / 4)
+            try await database.write { try lease.keep(fence, in: $0) }
+        }
+    }
+
+    private func handle(_ error: any Error, _ fence: Int64?) async {
         disconnected(because: "\(error)")
         if let error = error as? RPCError, error.code == .outOfRange || FeedError.reason(of: error) == "CURSOR_EXPIRED"
         {
@@ -127,7 +195,7 @@ package final class FeedConsumer: Sendable {
                 "the feed's history no longer reaches the stored cursor; reading it again from the start",
                 metadata: ["consumer": "\(name)", "topic": "\(topic)"])
             do {
-                try await startAgain()
+                try await startAgain(fence)
             } catch {
                 disconnected(because: "\(error)")
                 logger.error(
@@ -148,7 +216,7 @@ package final class FeedConsumer: Sendable {
     }
 
     /// One stream, from the stored cursor to its end.
-    private func followOnce() async throws {
+    private func followOnce(_ fence: Int64) async throws {
         let request = Cdt_Feed_V1_FollowRequest.with {
             $0.topic = topic
             $0.cursor = state.withLock { $0.cursor }
@@ -159,8 +227,9 @@ package final class FeedConsumer: Sendable {
             $0.statistics.connections += 1
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in try await source.follow(request) { try await receive($0) } }
+            group.addTask { [self] in try await source.follow(request) { try await receive($0, fence) } }
             group.addTask { [self] in try await watch() }
+            group.addTask { [self] in try await keepTurn(fence) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -177,7 +246,7 @@ package final class FeedConsumer: Sendable {
         }
     }
 
-    private func receive(_ response: Cdt_Feed_V1_FollowResponse) async throws {
+    private func receive(_ response: Cdt_Feed_V1_FollowResponse, _ fence: Int64) async throws {
         let asOf = response.hasAsOf ? response.asOf.microseconds : nil
         let (cursor, storedAsOf, isComplete) = state.withLock { state in
             state.lastHeard = .now
@@ -189,7 +258,7 @@ package final class FeedConsumer: Sendable {
         let isDue = (asOf ?? 0) - (storedAsOf ?? 0) >= options.storeInterval.microseconds
         let isSettled = !isComplete && response.caughtUp
         if !events.isEmpty || response.cursor != cursor || isDue || isSettled {
-            counts = try await store(events, cursor: response.cursor, asOf: asOf, isSettled: isSettled)
+            counts = try await store(events, cursor: response.cursor, asOf: asOf, isSettled: isSettled, fence)
         }
         state.withLock { state in
             state.lastHeard = .now
@@ -209,9 +278,10 @@ package final class FeedConsumer: Sendable {
     }
 
     private func store(
-        _ events: [FeedEvent], cursor: String, asOf: Int64?, isSettled: Bool
+        _ events: [FeedEvent], cursor: String, asOf: Int64?, isSettled: Bool, _ fence: Int64
     ) async throws -> (applied: Int, ignored: Int) {
-        try await database.write { [position, apply] tx in
+        try await database.write { [position, apply, lease] tx in
+            try lease?.keep(fence, in: tx)
             let consumer = try position.id(in: tx)
             var applied = 0
             for event in events where try position.isNew(event, for: consumer, in: tx) {
@@ -229,8 +299,9 @@ package final class FeedConsumer: Sendable {
         }
     }
 
-    private func startAgain() async throws {
-        try await database.write { [position] tx in
+    private func startAgain(_ fence: Int64?) async throws {
+        try await database.write { [position, lease] tx in
+            if let fence { try lease?.keep(fence, in: tx) }
             try position.restart(for: try position.id(in: tx), in: tx)
         }
         state.withLock {
