@@ -28,12 +28,7 @@ extension RegistrySchema {
                 agency_id BLOB NOT NULL,
                 kind INTEGER NOT NULL,
                 taken_on TEXT NOT NULL,
-                document_number TEXT,
-                document_title TEXT,
-                document_issuer TEXT,
-                document_issued_on TEXT,
-                document_from TEXT,
-                document_to TEXT,
+                \(documentColumns),
                 PRIMARY KEY (agency_id, kind)
             );
             CREATE TABLE figure (

@@ -10,6 +10,16 @@ package enum RegistrySchema {
             feedBorders,
         ])
 
+    /// The six columns of a legal document, as `Document.columns` fills them. Never changed: migrations hold them.
+    static let documentColumns = """
+        document_number TEXT,
+            document_title TEXT,
+            document_issuer TEXT,
+            document_issued_on TEXT,
+            document_from TEXT,
+            document_to TEXT
+        """
+
     private static let units = Migration(
         version: 1, name: "units",
         sql: """
@@ -110,12 +120,7 @@ package enum RegistrySchema {
                 mode INTEGER NOT NULL,
                 valid_from TEXT NOT NULL,
                 valid_to TEXT NOT NULL,
-                document_number TEXT,
-                document_title TEXT,
-                document_issuer TEXT,
-                document_issued_on TEXT,
-                document_from TEXT,
-                document_to TEXT
+                \(documentColumns)
             );
             """)
 
