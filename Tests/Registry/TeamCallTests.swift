@@ -211,53 +211,8 @@ import Testing
     }
 
     @Test func `of many joins for the last seat exactly one succeeds`() async throws {
-        let team = try await registry.registry.createTeam(team("03193")).team
-        _ = try await registry.registry.createCapacityPolicy(
-            .with {
-                $0.policy = .with {
-                    $0.unit = team.unit
-                    $0.level = .commune
-                    $0.limit = 2
-                    $0.mode = .enforce
-                    $0.from = "2025-07-01"
-                }
-            })
-        func join(_ person: String) async throws {
-            _ = try await registry.registry.createMembership(
-                .with {
-                    $0.parent = team.name
-                    $0.membership = .with {
-                        $0.person = person
-                        $0.role = .member
-                        $0.from = "2025-08-01"
-                    }
-                })
-        }
-        try await join(person())
-        var people: [String] = []
-        for _ in 0..<200 { people.append(try await person()) }
-        let outcomes = await withTaskGroup(of: String.self) { group in
-            for person in people {
-                group.addTask {
-                    do {
-                        try await join(person)
-                        return "OK"
-                    } catch let error as RPCError {
-                        return error.reason ?? "?"
-                    } catch {
-                        return "\(error)"
-                    }
-                }
-            }
-            return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
-        }
-        #expect(outcomes == ["OK": 1, "CAPACITY_EXCEEDED": 199])
-        let failure = await registry.failure { try await join(people[0]) }
-        #expect(failure.code == .failedPrecondition)
-        if failure.reason == "CAPACITY_EXCEEDED" {
-            #expect(failure.metadata["limit"] == "2")
-            #expect(failure.metadata["current"] == "2")
-        }
+        let commune = try await registry.unit("03193", on: "2025-07-01")
+        try await expectLastSeatGivenOnce([registry], commune: commune, limit: 2)
     }
 
     @Test func `coverage counts units in force with an active team`() async throws {

@@ -16,21 +16,7 @@ import Testing
 
     @Test func theLastSeatIsGivenOnce() async throws {
         try await withReplicas { replicas in
-            let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for id in 1...200 {
-                    group.addTask {
-                        try await replicas[id % 2].write { tx in
-                            guard try tx.count("SELECT count(*) FROM notes") < 1 else { return false }
-                            try tx.execute(
-                                "INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue("\(id)")])
-                            return true
-                        }
-                    }
-                }
-                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
-            }
-            #expect(granted == 1)
-            #expect(try replicas[0].ids().count == 1)
+            try await expectLastSeatGivenOnce(replicas)
         }
     }
 

@@ -52,6 +52,25 @@ extension Database {
     func ids() throws -> [Int] { try read { try $0.query("SELECT id FROM notes ORDER BY id") { try $0.int(0) } } }
 }
 
+/// 200 concurrent joins, through all of some databases that are one, for a single seat.
+func expectLastSeatGivenOnce(_ databases: [Database]) async throws {
+    let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
+        for id in 1...200 {
+            group.addTask {
+                try await databases[id % databases.count].write { tx in
+                    guard try tx.count("SELECT count(*) FROM notes") < 1 else { return false }
+                    try tx.execute(
+                        "INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue("\(id)")])
+                    return true
+                }
+            }
+        }
+        return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+    }
+    #expect(granted == 1)
+    #expect(try databases[0].ids().count == 1)
+}
+
 /// Opened once, by anyone; some wait for it on a thread.
 final class Gate: Sendable {
     private let monitor = Monitor(false)

@@ -64,21 +64,7 @@ import Testing
     /// Of many concurrent joins for the last seat exactly one succeeds; a refusal is a value and undoes nobody.
     @Test func theLastSeatIsGivenOnce() async throws {
         try await withDatabase { database in
-            let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for id in 1...200 {
-                    group.addTask {
-                        try await database.write { tx in
-                            guard try tx.count("SELECT count(*) FROM notes") < 1 else { return false }
-                            try tx.execute(
-                                "INSERT INTO notes (id, body) VALUES (?, ?)", [SQLValue(id), SQLValue("\(id)")])
-                            return true
-                        }
-                    }
-                }
-                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
-            }
-            #expect(granted == 1)
-            #expect(try database.ids().count == 1)
+            try await expectLastSeatGivenOnce([database])
         }
     }
 
