@@ -129,7 +129,7 @@ struct ReportingTests {
     func idempotence() async throws {
         let world = try await Self.one()
         let first = try await world.submit("t", "p", operation: "op")
-        world.clock.set(day("2025-03-01"))
+        world.clock.set(day("2024-12-04"))
         let again = try await world.submit("t", "p", operation: "op")
         #expect(first.verdict.outcome == .applied)
         #expect(again.verdict.outcome == .duplicate)
@@ -307,6 +307,15 @@ struct ReportingTests {
         for step in [ReportStep.endorse, .approve, .accept] { _ = try await take(step, version: 2).get() }
         #expect(world.facts.newest["obligations/2024-10.t.p"]?.reportState == .accepted)
         await #expect(throws: Refusal.self) { try await take(.return(reason: "")).get() }
+    }
+
+    @Test("A date that cannot be read stops the feed and is not taken for an open end")
+    func brokenFact() async throws {
+        let world = try await Self.one()
+        await #expect { try await world.member("s", of: "t", from: "01/10/2024") } throws: {
+            "\($0)".contains("teams/t/memberships/s holds \"01/10/2024\"")
+        }
+        await #expect(throws: (any Error).self) { try await world.member("s", of: "t", to: "2024-13-01") }
     }
 
     @Test("Pages of obligations hold each once")

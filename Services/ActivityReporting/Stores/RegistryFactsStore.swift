@@ -32,6 +32,9 @@ enum RegistryFactsStore {
     // MARK: Units
 
     static func put(_ fact: Cdt_Registry_V1_UnitFact, id: String, in tx: WriteTransaction) throws {
+        try BrokenFact.check(
+            [fact.unit.validFrom, fact.unit.validTo] + fact.placements.flatMap { [$0.from, $0.to] },
+            of: fact.unit.name)
         try tx.execute(
             """
             INSERT INTO units (id, level, fact) VALUES (?, ?, ?)
@@ -60,6 +63,9 @@ enum RegistryFactsStore {
     // MARK: Teams
 
     static func put(_ fact: Cdt_Registry_V1_TeamFact, id: String, in tx: WriteTransaction) throws {
+        try BrokenFact.check(
+            fact.statusHistory.flatMap { [$0.from, $0.to] } + fact.placements.flatMap { [$0.from, $0.to] },
+            of: fact.team)
         try tx.execute(
             "INSERT INTO teams (id, fact) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET fact = excluded.fact",
             [.text(id), .blob(try fact.serializedBytes())])
@@ -104,6 +110,7 @@ enum RegistryFactsStore {
     static func put(
         _ fact: Cdt_Registry_V1_MembershipFact, team: String, id: String, in tx: WriteTransaction
     ) throws {
+        try BrokenFact.check([fact.from, fact.to], of: fact.membership)
         try tx.execute(
             """
             INSERT INTO memberships (team, id, person, role, occupation, from_day, end_day, void)
@@ -201,6 +208,20 @@ extension UnitRecord {
                 Stretch(unit: ResourceName.lastID($0.parent), days: DateRange(from: $0.from, to: $0.to))
             },
             successors: fact.unit.successors.map(ResourceName.lastID))
+    }
+}
+
+/// A fact of the feed that cannot be read. It stops the feed rather than being read as "open": who owes a report hangs on it.
+package struct BrokenFact: Error, CustomStringConvertible {
+    package let resource: String
+    package let text: String
+    package var description: String { "\(resource) holds \"\(text)\" where a date YYYY-MM-DD belongs" }
+
+    /// Sees that texts are days, or empty where that means open.
+    static func check(_ days: [String], of resource: String) throws {
+        for text in days where !text.isEmpty && LocalDate(text) == nil {
+            throw BrokenFact(resource: resource, text: text)
+        }
     }
 }
 
