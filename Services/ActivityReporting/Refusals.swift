@@ -27,6 +27,23 @@ extension Refusal {
     static func reportNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.Report", name: name, reason: "REPORT_NOT_FOUND")
     }
+    static func difficultyNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.TeamDifficulty", name: name, reason: "DIFFICULTY_NOT_FOUND")
+    }
+    static func wrongDifficultyState(_ row: DifficultyRow) -> Refusal {
+        let (word, vi) = row.state == .open ? ("OPEN", "chưa được giải quyết") : ("RESOLVED", "đã được giải quyết")
+        return .failedPrecondition(
+            reason: "WRONG_DIFFICULTY_STATE", subject: "difficulties/\(row.id)",
+            "difficulties/\(row.id) is \(word); only an OPEN one is assigned or resolved, only a RESOLVED one reopened",
+            vi: "khó khăn này \(vi)", metadata: ["state": word])
+    }
+    static func difficultyOpenAlready(_ row: DifficultyRow, other: DifficultyRow) -> Refusal {
+        .failedPrecondition(
+            reason: "DIFFICULTY_OPEN_ALREADY", subject: "difficulties/\(row.id)",
+            "the team has told of the same since: go on with difficulties/\(other.id)",
+            vi: "tổ đã nêu lại khó khăn này: hãy xử lý difficulties/\(other.id)",
+            metadata: ["difficulty": "difficulties/\(other.id)"])
+    }
     static func policyNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND")
     }
@@ -53,6 +70,28 @@ extension Refusal {
             reason: "PERIOD_NOT_OPEN", subject: "periods/\(period)",
             "period \(period) is not open; open it with OpenPeriod first",
             vi: "kỳ báo cáo \(period) chưa được mở; hãy mở kỳ trước", metadata: ["period": "\(period)"])
+    }
+
+    static func periodClosed(_ period: Month) -> Refusal {
+        .failedPrecondition(
+            reason: "PERIOD_CLOSED", subject: "periods/\(period)",
+            "period \(period) is closed: what was expected and received stays",
+            vi: "kỳ báo cáo \(period) đã khóa sổ: số phải nộp và đã nộp giữ nguyên", metadata: ["period": "\(period)"])
+    }
+
+    static func periodNotEnded(_ period: Month) -> Refusal {
+        .failedPrecondition(
+            reason: "PERIOD_NOT_ENDED", subject: "periods/\(period)",
+            "period \(period) can be closed from \(period.next.firstDay) on",
+            vi: "kỳ báo cáo \(period) chỉ được khóa sổ từ ngày \(period.next.firstDay)", metadata: ["period": "\(period)"])
+    }
+
+    static func obligationsPending(_ period: Month, teams: Int) -> Refusal {
+        .failedPrecondition(
+            reason: "OBLIGATIONS_PENDING", subject: "periods/\(period)",
+            "the obligations of \(teams) teams in \(period) are still to be derived; try again when GetPeriod says derived",
+            vi: "nghĩa vụ báo cáo kỳ \(period) của \(teams) tổ còn đang được xác định; hãy thử lại sau",
+            metadata: ["pendingTeams": "\(teams)"])
     }
 
     static func policyOverlaps(_ from: String, jurisdiction: String) -> Refusal {

@@ -2,7 +2,9 @@
 #ifndef CMESSAGES_H
 #define CMESSAGES_H
 
+#include "cdt/activity/v1/achievement_service.pb-c.h"
 #include "cdt/activity/v1/activity_reporting_service.pb-c.h"
+#include "cdt/activity/v1/difficulty_service.pb-c.h"
 #include "cdt/activity/v1/events.pb-c.h"
 #include "cdt/activity/v1/figures.pb-c.h"
 #include "cdt/activity/v1/policy.pb-c.h"

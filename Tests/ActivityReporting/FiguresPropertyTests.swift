@@ -33,6 +33,8 @@ struct Oracle {
     /// From a province's policy: hamlet teams per member, due on the 10th without grace.
     var memberPolicyIn: [String: LocalDate] = [:]
     var received: [Key: LocalDate] = [:]
+    /// What the newest version of each report tells.
+    var told: [Key: (helped: Int64, flow: Int64?, stock: Int64?)] = [:]
     var excused: Set<Key> = []
     var waived: [(period: Month, unit: String)] = []
 
@@ -60,6 +62,42 @@ struct Oracle {
         case "b2": return ["AB", "vn"]
         default: return ["c1", "C", "vn"]
         }
+    }
+
+    /// Whether a subject owes a report, day by day.
+    func owes(_ key: Key) -> Bool {
+        guard let team = teams[key.team] else { return false }
+        let above = Self.ancestors(team, on: key.period.firstDay)
+        let special = above.contains { unit in memberPolicyIn[unit].map { $0 <= key.period.firstDay } ?? false }
+        guard key.person.isEmpty == (team.level == .hamlet && !special) else { return false }
+        return (0..<key.period.length).contains { offset in
+            let date = key.period.firstDay.adding(days: offset)
+            return team.active.contains { $0.contains(date) }
+                && (key.person.isEmpty
+                    || memberships.values.contains {
+                        $0.team == key.team && $0.person == key.person && !$0.void && $0.days.contains(date)
+                    })
+        }
+    }
+
+    /// What was achieved under a unit: helped and flow in the period, stock at its end.
+    func achieved(_ unit: String, _ period: Month, treeDate: LocalDate) -> [Int64] {
+        var sums: [Int64] = [0, 0, 0]
+        for (id, team) in teams where Self.ancestors(team, on: treeDate).contains(unit) {
+            let standing = told.filter { $0.key.team == id && $0.key.period <= period && owes($0.key) }
+            for (key, content) in standing where key.period == period {
+                sums[0] += content.helped
+                sums[1] += content.flow ?? 0
+            }
+            let stocks = standing.filter { $0.value.stock != nil }
+            guard let latest = stocks.keys.map(\.period).max() else { continue }
+            let asTeam = stocks.keys.contains { $0.period == latest && $0.person.isEmpty }
+            for person in Set(stocks.keys.map(\.person)) where person.isEmpty == asTeam {
+                sums[2] +=
+                    stocks.filter { $0.key.person == person }.max { $0.key.period < $1.key.period }?.value.stock ?? 0
+            }
+        }
+        return sums
     }
 
     func score(_ unit: String, _ period: Month, treeDate: LocalDate, today: LocalDate) -> Score {
@@ -187,9 +225,25 @@ struct FiguresPropertyTests {
                 let on = min(key.period.next.day(.random(in: 1...12, using: &random)), world.clock.clock.today)
                 // A report cannot have been received before its period began.
                 if on < key.period.firstDay { continue }
-                let result = try await world.submit(
-                    key.team, key.person, period: key.period.description, operation: "op\(round)", on: on.description)
-                if result.verdict.outcome == .applied { oracle.received[key] = on }
+                // Every other time a correction of what is there.
+                let name = ObligationKey(period: key.period, team: key.team, person: key.person)
+                let known = try await world.database.readPooled { try ObligationStore.get(name, in: $0)?.reportVersion }
+                let base = Bool.random(using: &random) ? known ?? 0 : 0
+                var message = world.report(
+                    key.team, key.person, period: key.period.description, operation: "op\(round)", on: on.description,
+                    base: base)
+                let helped = Int64.random(in: 1..<9, using: &random)
+                let flow = Bool.random(using: &random) ? Int64.random(in: 0..<9, using: &random) : nil
+                let stock = Bool.random(using: &random) ? Int64.random(in: 0..<99, using: &random) : nil
+                message.report.activities[0].count = helped
+                if let flow { message.report.count("flow", .flow, flow) }
+                if let stock { message.report.count("stock", .stock, stock) }
+                let submission = world.reporting.submission(message, caller: "tester", field: "")
+                let result = try await world.reporting.submit([submission])[0]
+                if result.verdict.outcome == .applied {
+                    if oracle.received[key] == nil { oracle.received[key] = on }
+                    oracle.told[key] = (helped, flow, stock)
+                }
             case 9:
                 let key = Oracle.Key(
                     period: Self.periods.randomElement(using: &random)!,
@@ -232,6 +286,7 @@ struct FiguresPropertyTests {
         }
         try await world.settle(chunk: 3)
         var seen = Score()
+        var achieved: [Int64] = [0, 0, 0]
         for today in ["2024-10-31", "2024-11-07", "2024-12-20"] {
             world.clock.set(day(today))
             for period in Self.periods {
@@ -252,12 +307,22 @@ struct FiguresPropertyTests {
                         let expected = oracle.score(unit, period, treeDate: date, today: day(today))
                         seen.tally += found.tally
                         #expect(found == expected, "seed \(seed), \(unit), \(period) on \(date), today \(today)")
+                        let sums = try await world.achievements(unit, period: period.description, on: date.description)
+                        let recounted = oracle.achieved(unit, period, treeDate: date)
+                        let counted: [Int64] = [
+                            sums.activities.reduce(Int64(0)) { $0 + $1.count },
+                            sums.counters.first { $0.code == "flow" }?.value ?? 0,
+                            sums.counters.first { $0.code == "stock" }?.value ?? 0,
+                        ]
+                        #expect(counted == recounted, "seed \(seed), \(unit), \(period) on \(date)")
+                        achieved = zip(achieved, counted).map(+)
                     }
                 }
             }
         }
         // A world in which nothing happens proves nothing.
         #expect(seen.tally.expected > 0 && seen.tally.onTime > 0)
+        #expect(achieved[0] > 0)
         #expect(world.facts.gaps.withLock { $0 } == 0)
     }
 }

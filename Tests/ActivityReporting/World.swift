@@ -20,10 +20,11 @@ final class World: Sendable {
         database = try await TestDatabase.open([Schema.migrations])
         clock = SettableClock(day(today))
         let told = Told()
-        reporting = Reporting(database: database, clock: clock.clock) { row, _, _, tx in
-            let fact = row.fact
-            let version = row.version
-            tx.afterCommit { told.add(fact, version) }
+        reporting = Reporting(database: database, clock: clock.clock) { news, _, _, tx in
+            switch news {
+            case .obligation(let row): tx.afterCommit { told.add(row.fact, row.version) }
+            case .difficulty(let row): tx.afterCommit { told.add(row.fact) }
+            }
         }
         self.facts = told
     }
@@ -40,6 +41,10 @@ final class World: Sendable {
             }
         }
         var newest: [String: Cdt_Activity_V1_ObligationFact] { state.withLock { $0.mapValues(\.fact) } }
+
+        private let told = Mutex<[Cdt_Activity_V1_DifficultyFact]>([])
+        func add(_ fact: Cdt_Activity_V1_DifficultyFact) { told.withLock { $0.append(fact) } }
+        var difficulties: [Cdt_Activity_V1_DifficultyFact] { told.withLock { $0 } }
     }
     let facts: Told
 

@@ -50,13 +50,13 @@ extension Reporting {
         }
     }
 
-    private static func unit(_ query: FigureQuery, _ map: PlaceMap, in tx: ReadTransaction) throws -> UnitRecord {
+    static func unit(_ query: FigureQuery, _ map: PlaceMap, in tx: ReadTransaction) throws -> UnitRecord {
         if let id = query.unit { return try unit(id, on: query.treeDate, map, in: tx) }
         guard let nation = map.tree.nation else { throw Refusal.unitNotFound("(the nation)") }
         return nation
     }
 
-    private static func units(
+    static func units(
         below parent: UnitRecord, level: UnitLevel?, on date: LocalDate, _ map: PlaceMap, in tx: ReadTransaction
     ) throws -> [UnitRecord] {
         if parent.level == .hamlet { return [] }

@@ -41,26 +41,58 @@ extension Reporting {
     {
         let today = clock.today
         return try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(query.period, in: tx)
-            var page = ObligationPage(query: query, today: today, tx: tx)
-            if let team = query.team {
-                try page.read(teams: [team], place: 0)
-            } else if let unit = query.unit {
-                let map = try maps.map(in: tx)
-                let record = try Reporting.unit(unit, on: query.treeDate, map, in: tx)
-                if record.level == .hamlet {
-                    try page.read(teams: Reporting.teams(inHamlet: unit, on: query.treeDate, in: tx), place: 0)
-                } else {
-                    for place in map.places(under: unit, on: query.treeDate) where place.id >= query.after.place {
-                        try page.read(place: place.id)
-                        if page.next != nil { break }
-                    }
-                }
-            } else {
-                try page.readAll()
+            let page = try Reporting.page(query, today: today, maps, in: tx) { row in
+                let state = row.standing.state(row.calendar, on: today)
+                return query.states.isEmpty || query.states.contains(state)
             }
-            return (page.rows, page.next)
+            return (page.rows.map { $0.view($1, today: today) }, page.next)
         }
+    }
+
+    /// A page of reports, in the order of their obligations.
+    ///
+    /// - Parameter states: of the newest version; empty: all.
+    func reports(_ query: ObligationQuery, states: Set<Cdt_Activity_V1_ReportState>, flagged: Bool) async throws
+        -> (page: [Cdt_Activity_V1_Report], next: ObligationQuery.Cursor?)
+    {
+        let today = clock.today
+        return try await database.readPooled { [maps] tx in
+            var found: [ObligationKey: Cdt_Activity_V1_Report] = [:]
+            let page = try Reporting.page(query, today: today, maps, in: tx) { row in
+                guard row.reportVersion > 0, states.isEmpty || states.contains(row.reportState),
+                    let report = try ReportStore.get(row.key, version: 0, in: tx)?.report,
+                    !flagged || !report.flags.isEmpty
+                else { return false }
+                found[row.key] = report
+                return true
+            }
+            return (page.rows.compactMap { found[$0.0.key] }, page.next)
+        }
+    }
+
+    private static func page(
+        _ query: ObligationQuery, today: LocalDate, _ maps: PlaceMaps, in tx: ReadTransaction,
+        wants: @escaping (ObligationRow) throws -> Bool
+    ) throws -> ObligationPage {
+        _ = try Reporting.pending(query.period, in: tx)
+        var page = ObligationPage(query: query, tx: tx, wants: wants)
+        if let team = query.team {
+            try page.read(teams: [team], place: 0)
+        } else if let unit = query.unit {
+            let map = try maps.map(in: tx)
+            let record = try Reporting.unit(unit, on: query.treeDate, map, in: tx)
+            if record.level == .hamlet {
+                try page.read(teams: Reporting.teams(inHamlet: unit, on: query.treeDate, in: tx), place: 0)
+            } else {
+                for place in map.places(under: unit, on: query.treeDate) where place.id >= query.after.place {
+                    try page.read(place: place.id)
+                    if page.next != nil { break }
+                }
+            }
+        } else {
+            try page.readAll()
+        }
+        return page
     }
 
     /// A unit that is in force on a date, of any level.
@@ -90,6 +122,7 @@ extension Reporting {
             let team = try RegistryFactsStore.team(key.team, in: keeper.tx)
         else { return .failure(.obligationNotFound(key.obligation)) }
         guard old.receivedOn == nil else { return .failure(.alreadyReceived(key.obligation)) }
+        if try keeper.isClosed(old.calendar) { return .failure(.periodClosed(key.period)) }
         var row = old
         row.excused = true
         if !row.waived { row.reason = reason }
@@ -99,8 +132,12 @@ extension Reporting {
 
     /// Sees that a waiver can be given: the period is open, and the unit in force on its last day.
     func checkWaiver(_ period: Month, unit: String) async throws {
+        let today = clock.today
         try await database.readPooled { [maps] tx in
             _ = try Reporting.pending(period, in: tx)
+            guard try PeriodStore.changing(on: today, in: tx).contains(where: { $0.period == period }) else {
+                throw Refusal.periodClosed(period)
+            }
             _ = try Reporting.unit(unit, on: period.lastDay, maps.map(in: tx), field: "unit", in: tx)
         }
     }
@@ -139,9 +176,9 @@ extension Reporting {
 /// Gathers a page of obligations, and stops when it is full or has cost enough.
 private struct ObligationPage {
     let query: ObligationQuery
-    let today: LocalDate
     let tx: ReadTransaction
-    private(set) var rows: [Cdt_Activity_V1_Obligation] = []
+    let wants: (ObligationRow) throws -> Bool
+    private(set) var rows: [(ObligationRow, TeamRow)] = []
     /// Set when there may be more.
     private(set) var next: ObligationQuery.Cursor?
     private var looked = 0
@@ -150,10 +187,10 @@ private struct ObligationPage {
     /// Rows looked at for one page; a rare state is then found over several pages instead of in one long call.
     private static let effort = 50_000
 
-    init(query: ObligationQuery, today: LocalDate, tx: ReadTransaction) {
+    init(query: ObligationQuery, tx: ReadTransaction, wants: @escaping (ObligationRow) throws -> Bool) {
         self.query = query
-        self.today = today
         self.tx = tx
+        self.wants = wants
     }
 
     mutating func readAll() throws {
@@ -187,11 +224,9 @@ private struct ObligationPage {
     /// False when the page is at its end.
     private mutating func add(_ row: ObligationRow, place: Int) throws -> Bool {
         looked += 1
-        let state = row.standing.state(row.calendar, on: today)
-        let isWanted = !row.void && (query.states.isEmpty || query.states.contains(state))
-        if isWanted {
+        if try !row.void && wants(row) {
             if team?.id != row.key.team { team = try RegistryFactsStore.team(row.key.team, in: tx) }
-            if let team { rows.append(row.view(team, today: today)) }
+            if let team { rows.append((row, team)) }
         }
         guard rows.count >= query.limit || looked >= Self.effort else { return true }
         next = .init(place: place, team: row.key.team, person: row.key.person)

@@ -5,7 +5,7 @@ import SwiftProtobuf
 
 extension Reporting {
     /// A period as the contract shows it.
-    private static func view(_ row: PeriodRow, _ figures: FigureStore, in tx: ReadTransaction) throws
+    private static func view(_ row: PeriodRow, _ figures: FigureStore, today: LocalDate, in tx: ReadTransaction) throws
         -> Cdt_Activity_V1_Period
     {
         let pending = try PeriodStore.pendingTeams(row, in: tx)
@@ -16,6 +16,9 @@ extension Reporting {
             $0.pendingTeams = Int64(pending)
             $0.derived = pending == 0
             $0.obligations = Int64(obligations)
+            if let closedAt = row.closedAt { $0.closeTime = closedAt.timestamp }
+            $0.closedBy = row.closedBy
+            $0.closed = row.isClosed(ReportingCalendar(period: row.period, rules: .standard), on: today)
         }
     }
 
@@ -28,16 +31,35 @@ extension Reporting {
                 "period", "give a month from 2022-01 to \(last)", vi: "cần tháng từ 2022-01 đến \(last)")
         }
         return try await database.write { [figures] tx in
-            if let open = try PeriodStore.get(period, in: tx) { return try Reporting.view(open, figures, in: tx) }
+            if let open = try PeriodStore.get(period, in: tx) { return try Reporting.view(open, figures, today: now.localDate, in: tx) }
             try PeriodStore.open(period, now: now, in: tx)
             tx.notify(RegistryFeed.channel)
-            return try Reporting.view(PeriodRow(period: period, openedAt: now, derivedTo: ""), figures, in: tx)
+            return try Reporting.view(
+                PeriodRow(period: period, openedAt: now, derivedTo: ""), figures, today: now.localDate, in: tx)
         }
     }
 
+    /// Closes a period that has ended before its time. What it says then stays.
+    func closePeriod(_ period: Month, by caller: String) async throws -> Cdt_Activity_V1_Period {
+        let now = clock.now
+        return try await database.write { [figures] tx -> Result<Cdt_Activity_V1_Period, Refusal> in
+            guard var row = try PeriodStore.get(period, in: tx) else { return .failure(.periodNotFound(period)) }
+            if row.closedAt == nil {
+                guard now.localDate > period.lastDay else { return .failure(.periodNotEnded(period)) }
+                let pending = try PeriodStore.pendingTeams(row, in: tx)
+                guard pending == 0 else { return .failure(.obligationsPending(period, teams: pending)) }
+                try PeriodStore.close(period, by: caller, now: now, in: tx)
+                row.closedAt = now
+                row.closedBy = caller
+            }
+            return .success(try Reporting.view(row, figures, today: now.localDate, in: tx))
+        }.get()
+    }
+
     func period(_ period: Month) async throws -> Cdt_Activity_V1_Period {
+        let today = clock.today
         let found = try await database.readPooled { [figures] tx in
-            try PeriodStore.get(period, in: tx).map { try Reporting.view($0, figures, in: tx) }
+            try PeriodStore.get(period, in: tx).map { try Reporting.view($0, figures, today: today, in: tx) }
         }
         guard let found else { throw Refusal.periodNotFound(period) }
         return found
@@ -45,8 +67,10 @@ extension Reporting {
 
     /// Newest first, those before the given one.
     func periods(before: String?, limit: Int) async throws -> [Cdt_Activity_V1_Period] {
-        try await database.readPooled { [figures] tx in
-            try PeriodStore.list(before: before, limit: limit, in: tx).map { try Reporting.view($0, figures, in: tx) }
+        let today = clock.today
+        return try await database.readPooled { [figures] tx in
+            try PeriodStore.list(before: before, limit: limit, in: tx)
+                .map { try Reporting.view($0, figures, today: today, in: tx) }
         }
     }
 

@@ -20,6 +20,7 @@ extension PolicyRow {
             $0.dueDay = Int32(rules.dueDay)
             $0.graceDays = Int32(rules.graceDays)
             $0.minimumDays = Int32(rules.minimumDays)
+            $0.closingDays = Int32(rules.closingDays)
             if let document { $0.document = document }
             $0.createTime = createdAt.timestamp
         }
@@ -54,7 +55,9 @@ extension Reporting {
             startDay: number(policy.startDay, "start_day", 1...28, default: 1),
             dueDay: number(policy.dueDay, "due_day", 1...31, default: 5),
             graceDays: number(policy.graceDays, "grace_days", 0...60),
-            minimumDays: number(policy.minimumDays, "minimum_days", 1...31, default: 1))
+            minimumDays: number(policy.minimumDays, "minimum_days", 1...31, default: 1),
+            closingDays: number(
+                policy.closingDays, "closing_days", 1...365, default: ReportingRules.standardClosingDays))
         if ResourceName.id(policy.jurisdiction, in: "units") == nil {
             found.append(
                 Violation("policy.jurisdiction", "give a unit as units/{id}", vi: "cần đơn vị dạng units/{id}"))

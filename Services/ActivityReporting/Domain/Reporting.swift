@@ -10,9 +10,9 @@ package final class Reporting: Sendable {
     let clock: Clock
     let maps = PlaceMaps()
     let figures = FigureStore()
-    let feed: ObligationFeed
+    let feed: ActivityFeed
 
-    init(database: Database, clock: Clock, feed: @escaping ObligationFeed) {
+    init(database: Database, clock: Clock, feed: @escaping ActivityFeed) {
         self.database = database
         self.clock = clock
         self.feed = feed

@@ -2,9 +2,15 @@ import ServiceKit
 import Shared
 import Storage
 
-/// Appends an obligation to the change feed, in the transaction that changes it.
+/// What the change feed is told of.
+enum FeedNews: Sendable {
+    case obligation(ObligationRow)
+    case difficulty(DifficultyRow)
+}
+
+/// Appends to the change feed, in the transaction that changes what it tells of.
 /// The text is the trace context of the call that caused the change.
-typealias ObligationFeed = @Sendable (ObligationRow, Instant, String, WriteTransaction) throws -> Void
+typealias ActivityFeed = @Sendable (FeedNews, Instant, String, WriteTransaction) throws -> Void
 
 /// Keeps obligations and figures in step with the registry facts, within one transaction.
 ///
@@ -14,19 +20,21 @@ struct ObligationKeeper {
     let now: Instant
     private let traceparent: String
     private let maps: PlaceMaps
-    private let feed: ObligationFeed
+    private let feed: ActivityFeed
     private let figures: FigureStore
     /// Read when first needed: a report of a known obligation needs neither.
     private var policies: PolicyBook?
     private var waivers: [Waiver]?
     private var map: PlaceMap?
     private var changes = FigureChanges()
+    private var achieved = AchievementKeeper()
+    private var periodRows: [Month: PeriodRow]?
     /// Parents of hamlets, nil for other units.
     private var hamletParents: [String: [UnitRecord.Stretch]?] = [:]
 
     init(
         _ tx: WriteTransaction, now: Instant, traceparent: String = "", maps: PlaceMaps, figures: FigureStore,
-        feed: @escaping ObligationFeed
+        feed: @escaping ActivityFeed
     ) {
         self.tx = tx
         self.now = now
@@ -37,15 +45,37 @@ struct ObligationKeeper {
     }
 
     /// Writes the sums that have changed; the last step.
-    func finish() throws { try figures.apply(changes, in: tx) }
+    func finish() throws {
+        try figures.apply(changes, in: tx)
+        try achieved.finish(in: tx)
+    }
+
+    /// Whether what is owed under a calendar stays as it is from now on.
+    mutating func isClosed(_ calendar: ReportingCalendar) throws -> Bool {
+        let rows: [Month: PeriodRow]
+        if let periodRows {
+            rows = periodRows
+        } else {
+            rows = Dictionary(uniqueKeysWithValues: try PeriodStore.all(in: tx).map { ($0.period, $0) })
+            periodRows = rows
+        }
+        return rows[calendar.period]?.isClosed(calendar, on: now.localDate) ?? false
+    }
+
+    /// Tells the followers of a difficulty.
+    func tell(_ row: DifficultyRow) throws { try feed(.difficulty(row), now, traceparent, tx) }
 
     /// Stores a changed obligation with its event and its part in the figures.
     mutating func save(_ new: ObligationRow, was old: ObligationRow?, of team: TeamRow) throws {
         var row = new
         let isNews = old.map { $0.fact != new.fact } ?? true
         if isNews { row.version += 1 }
+        if let counted = team.counted {
+            row.summed = row.counting
+            try achieved.replace(row.key, from: old?.summed ?? 0, to: row.summed, at: counted, in: tx)
+        }
         try ObligationStore.put(row, in: tx)
-        if isNews { try feed(row, now, traceparent, tx) }
+        if isNews { try feed(.obligation(row), now, traceparent, tx) }
         guard let counted = team.counted else { return }
         if let old { changes.add(.zero - old.tally, at: counted, old.calendar) }
         changes.add(row.tally, at: counted, row.calendar)
@@ -74,10 +104,16 @@ struct ObligationKeeper {
         let owed = rules.owed(by: team.level, in: calendar.days, teamActive: team.active, memberships: memberships)
         var before = Dictionary(existing.map { ($0.key.person, $0) }) { first, _ in first }
         if owed.isEmpty && before.isEmpty { return }
+        // What a closed period says stays: nothing is added to it, and nothing in it changes.
+        let isOver = try isClosed(calendar)
         let waiver = try waiver(for: team, calendar)
         let unit = team.unit(on: calendar.lastDay)
         for report in owed {
             let old = before.removeValue(forKey: report.person)
+            if try old.map({ try self.isClosed($0.calendar) }) ?? isOver {
+                if let old, old.summed != old.counting { try save(old, was: old, of: team) }
+                continue
+            }
             var row =
                 old
                 ?? ObligationRow(
@@ -91,11 +127,12 @@ struct ObligationKeeper {
                 row.waived = waiver != nil
                 if !row.excused || waiver != nil { row.reason = waiver?.reason ?? "" }
             }
-            if row != old { try save(row, was: old, of: team) }
+            if row != old || row.summed != row.counting { try save(row, was: old, of: team) }
         }
-        for old in before.values where !old.void {
+        for old in before.values where !old.void || old.summed != old.counting {
             var row = old
-            row.void = true
+            if try !self.isClosed(old.calendar) { row.void = true }
+            if row == old, row.summed == row.counting { continue }
             try save(row, was: old, of: team)
         }
     }
@@ -124,12 +161,15 @@ struct ObligationKeeper {
         let counted = TeamRow.CountedAt(place: place, bucket: bucket, level: team.level)
         guard counted != team.counted else { return team }
         if let old = team.counted {
+            var standing: [(ObligationKey, Int64)] = []
             for period in periods {
                 for row in try ObligationStore.list(period, from: team.id, through: team.id, in: tx) {
                     changes.add(.zero - row.tally, at: old, row.calendar)
                     changes.add(row.tally, at: counted, row.calendar)
+                    if row.summed > 0 { standing.append((row.key, row.summed)) }
                 }
             }
+            try achieved.move(team.id, standing, from: old, to: counted, in: tx)
         }
         try RegistryFactsStore.setCounted(counted, of: team.id, in: tx)
         var placed = team

@@ -8,7 +8,7 @@ struct Reconciler: Sendable {
     let clock: Clock
     let maps: PlaceMaps
     let figures: FigureStore
-    let feed: ObligationFeed
+    let feed: ActivityFeed
     let logger: Logger
     /// Teams in one transaction: some twenty milliseconds' work.
     var chunk = 250
@@ -79,12 +79,14 @@ struct Reconciler: Sendable {
         try await database.write { [maps, figures, feed] tx in
             var keeper = ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed)
             let periods = try PeriodStore.all(in: tx).map(\.period)
+            // Late facts change what is not closed; a team that has moved takes all its periods along.
+            let changing = try PeriodStore.changing(on: now.localDate, in: tx).map(\.period)
             for id in teams where try RegistryFactsStore.isChanged(id, in: tx) {
                 try RegistryFactsStore.unmarkChanged(id, in: tx)
                 // A membership may be told before its team; the team's own fact marks it again.
                 guard let team = try RegistryFactsStore.team(id, in: tx) else { continue }
                 let placed = try keeper.place(team, periods: periods)
-                try keeper.derive(placed, in: periods)
+                try keeper.derive(placed, in: changing)
             }
             try keeper.finish()
             tx.notify(FigureStore.channel)

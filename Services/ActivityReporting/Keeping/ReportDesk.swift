@@ -71,7 +71,10 @@ struct ReportDesk {
             return try withoutObligation(submission)
         }
         guard submission.message.baseVersion == row.reportVersion else {
-            return refused(.versionConflict(key.report, current: row.reportVersion), id, .conflict)
+            var result = refused(.versionConflict(key.report, current: row.reportVersion), id, .conflict)
+            // Who was offline meanwhile sees what to decide on without asking.
+            if let newest = try ReportStore.get(key, version: 0, in: tx) { result.verdict.newest = newest.report }
+            return result
         }
         if let declared = LocalDate(submission.message.report.declaredOn), declared < row.calendar.firstDay {
             return refused(.declaredTooEarly(submission.field, row.calendar), id)
@@ -85,7 +88,7 @@ struct ReportDesk {
         let kept = periods.keys.sorted()
         if try RegistryFactsStore.isChanged(team.id, in: tx) {
             team = try keeper.place(team, periods: kept)
-            try keeper.derive(team, in: kept)
+            try keeper.derive(team, in: PeriodStore.changing(on: now.localDate, in: tx).map(\.period))
             try RegistryFactsStore.unmarkChanged(team.id, in: tx)
         } else if let done = periods[key.period]?.derivedTo, team.id > done {
             team = try keeper.place(team, periods: kept)
@@ -97,25 +100,40 @@ struct ReportDesk {
     private mutating func store(_ submission: Submission, _ old: ObligationRow, _ team: TeamRow) throws
         -> SubmissionResult
     {
-        let report = submission.message.report
+        var report = submission.message.report
         var row = old
         row.reportVersion += 1
         row.reportState = .submitted
-        if row.receivedOn == nil {
+        // "After the period is closed it is an adjustment in the current period."
+        let isClosed = try keeper.isClosed(row.calendar)
+        report.countedIn = (isClosed ? now.localDate.calendarMonth : row.key.period).description
+        if row.receivedOn == nil, !isClosed {
             // "The clock is the server's; for PAPER and IMPORT the declared date"; "the first submission decides".
             let declared = LocalDate(report.declaredOn)
             row.receivedOn = declared ?? now.localDate
             row.receivedAt = declared.map { Instant($0) } ?? now
         }
+        let narrative = Plausibility.fingerprint(report.narrative)
+        report.flags = try Plausibility.flags(
+            of: report, activeDays: row.activeDays,
+            lastStock: { code in
+                let values = try StockStore.values(of: row.key.team, code, in: tx)
+                return StockSeries.last(of: row.key.person, before: row.key.period, values)?.value
+            },
+            sameNarrative: try narrative.flatMap { try ReportStore.other(than: row.key, withNarrative: $0, in: tx) })
         try ReportStore.insert(
             ReportRow(
                 key: row.key, version: row.reportVersion, content: report, state: .submitted, stateAt: now,
-                stateBy: submission.caller, submittedAt: now, submittedBy: submission.caller), in: tx)
+                stateBy: submission.caller, submittedAt: now, submittedBy: submission.caller), narrative: narrative,
+            in: tx)
         try keeper.save(row, was: old, of: team)
+        try keeper.tell(
+            report, of: row.key, version: row.reportVersion, unit: row.unit, by: submission.caller)
         let verdict = Cdt_Activity_V1_ReportVerdict.with {
             $0.operationID = submission.message.operationID
             $0.outcome = .applied
             $0.obligation = row.view(team, today: now.localDate)
+            $0.flags = report.flags
         }
         try remember(submission, verdict)
         return SubmissionResult(verdict: verdict)
@@ -204,6 +222,8 @@ extension Cdt_Activity_V1_Report {
         report.submittedBy = ""
         report.clearStateTime()
         report.stateBy = ""
+        report.flags = []
+        report.countedIn = ""
         if report.source == .unspecified { report.source = .api }
         return report
     }

@@ -15,10 +15,17 @@ package enum ActivityReportingService: ServiceDefinition {
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
         let outbox = try await Outbox.open([topic], in: context.database)
-        let reporting = Reporting(database: context.database, clock: context.clock) { row, now, traceparent, tx in
-            try outbox.append(
-                topic: topic, aggregate: row.key.obligation, version: row.version, payload: row.fact,
-                traceparent: traceparent, at: now.microseconds, in: tx)
+        let reporting = Reporting(database: context.database, clock: context.clock) { news, now, traceparent, tx in
+            switch news {
+            case .obligation(let row):
+                try outbox.append(
+                    topic: topic, aggregate: row.key.obligation, version: row.version, payload: row.fact,
+                    traceparent: traceparent, at: now.microseconds, in: tx)
+            case .difficulty(let row):
+                try outbox.append(
+                    topic: topic, aggregate: Names.name("difficulties", row.id), version: row.version,
+                    payload: row.fact, traceparent: traceparent, at: now.microseconds, in: tx)
+            }
         }
         let registry = try FeedConsumer(
             name: "registry.facts", client: try context.feed(of: "registry"), topic: "registry.facts",
@@ -28,7 +35,9 @@ package enum ActivityReportingService: ServiceDefinition {
             reporting: reporting, pageTokens: context.pageTokens, freshness: { registry.freshness })
         let reconciler = reporting.reconciler(logger: context.logger)
         return ServiceParts(
-            services: [handlers], feed: FeedServer(database: context.database, outbox: outbox), consumers: [registry],
+            services: [
+                handlers, AchievementHandlers(base: handlers), DifficultyHandlers(base: handlers),
+            ], feed: FeedServer(database: context.database, outbox: outbox), consumers: [registry],
             tasks: [BackgroundTask("obligations") { await reconciler.run() }])
     }
 }

@@ -84,7 +84,7 @@ extension ActivityReportingHandlers {
 }
 
 extension Violations {
-    fileprivate mutating func figures(
+    mutating func figures(
         _ period: String, _ unit: String, _ unitField: String, _ treeDate: String, _ level: Cdt_Common_V1_TeamLevel
     ) -> FigureQuery {
         let month = month(period, "period") ?? Month(index: 0)

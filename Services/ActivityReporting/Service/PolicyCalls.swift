@@ -62,6 +62,18 @@ extension ActivityReportingHandlers {
         return .with { $0.period = period }
     }
 
+    func closePeriod(_ request: Cdt_Activity_V1_ClosePeriodRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ClosePeriodResponse
+    {
+        var check = Violations()
+        let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
+        _ = check.uuid(request.requestID, "request_id")
+        try check.refuse()
+        guard let month else { return .init() }
+        let period = try await reporting.closePeriod(month, by: caller(context))
+        return .with { $0.period = period }
+    }
+
     func getPeriod(_ request: Cdt_Activity_V1_GetPeriodRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_GetPeriodResponse
     {

@@ -4,6 +4,7 @@ import Shared
 import SwiftProtobuf
 
 extension Cdt_Activity_V1_ListRejectedReportsRequest: PagedRequest {}
+extension Cdt_Activity_V1_ListReportsRequest: PagedRequest {}
 
 extension ActivityReportingHandlers {
     func submitReport(_ request: Cdt_Activity_V1_SubmitReportRequest, context: ServerContext) async throws
@@ -31,12 +32,7 @@ extension ActivityReportingHandlers {
             group.addTask { [reporting] in
                 do {
                     for try await request in requests {
-                        guard request.submissions.count <= SubmissionQueue.messageLimit else {
-                            throw Refusal.invalid(
-                                "submissions", reason: "TOO_MANY",
-                                "send at most \(SubmissionQueue.messageLimit) in one message",
-                                vi: "gửi tối đa \(SubmissionQueue.messageLimit) báo cáo trong một thông điệp")
-                        }
+                        try Self.checkCount(request.submissions)
                         await queue.give(
                             request.submissions.enumerated().map { i, message in
                                 reporting.submission(message, caller: caller, field: "submissions[\(i)]")
@@ -66,6 +62,57 @@ extension ActivityReportingHandlers {
                 }
             }
             try await group.waitForAll()
+        }
+    }
+
+    private static func checkCount(_ submissions: [Cdt_Activity_V1_ReportSubmission]) throws {
+        guard submissions.count <= SubmissionQueue.messageLimit else {
+            throw Refusal.invalid(
+                "submissions", reason: "TOO_MANY", "send at most \(SubmissionQueue.messageLimit) in one message",
+                vi: "gửi tối đa \(SubmissionQueue.messageLimit) báo cáo trong một thông điệp")
+        }
+    }
+
+    func syncReports(_ request: Cdt_Activity_V1_SyncReportsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_SyncReportsResponse
+    {
+        try Self.checkCount(request.submissions)
+        let caller = caller(context)
+        let registry = registry
+        let submissions = request.submissions.enumerated().map { i, message in
+            reporting.submission(message, caller: caller, field: "submissions[\(i)]")
+        }
+        var verdicts = try await reporting.submit(submissions).map(\.verdict)
+        for i in verdicts.indices { verdicts[i].position = Int64(i + 1) }
+        return .with {
+            $0.verdicts = verdicts
+            $0.registry = registry
+        }
+    }
+
+    func listReports(_ request: Cdt_Activity_V1_ListReportsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ListReportsResponse
+    {
+        var check = Violations()
+        let period = check.month(request.period, "period") ?? Month(index: 0)
+        let unit = check.name(request.unit, of: "units", "unit", required: false)
+        let team = check.name(request.team, of: "teams", "team", required: false)
+        let treeDate = check.date(request.treeDate, "tree_date", required: false)
+        try check.refuse()
+        let page = try pageTokens.page(of: request, Method.listReports, size: 100)
+        var query = ObligationQuery(
+            period: period, unit: unit, treeDate: treeDate ?? period.lastDay, team: team, limit: page.size)
+        if let position = page.position, position.count == 3 {
+            query.after = .init(place: Int(position[0]) ?? 0, team: position[1], person: position[2])
+        }
+        let (found, next) = try await reporting.reports(
+            query, states: Set(request.states), flagged: request.flagged)
+        let token = try next.map {
+            try pageTokens.token(after: ["\($0.place)", $0.team, $0.person], of: request, Method.listReports)
+        }
+        return .with {
+            $0.reports = found
+            $0.nextPageToken = token ?? ""
         }
     }
 

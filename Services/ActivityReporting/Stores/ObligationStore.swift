@@ -22,6 +22,11 @@ struct ObligationRow: Sendable, Hashable {
     var reason = ""
     /// Facts were corrected: nothing is owed any more.
     var void = false
+    /// The version of the report that stands in the sums of achievements; 0: none.
+    var summed: Int64 = 0
+
+    /// The version that should stand there.
+    var counting: Int64 { void ? 0 : reportVersion }
 
     var standing: Standing { Standing(receivedOn: receivedOn, excused: excused, waived: waived) }
 
@@ -52,7 +57,7 @@ struct ObligationRow: Sendable, Hashable {
 enum ObligationStore {
     private static let columns = """
         period, team, person, version, calendar, active_days, unit, received_at, received_on, report_version, \
-        report_state, excused, waived, reason, void
+        report_state, excused, waived, reason, void, summed
         """
 
     static func get(_ key: ObligationKey, in tx: ReadTransaction) throws -> ObligationRow? {
@@ -100,19 +105,20 @@ enum ObligationStore {
     static func put(_ row: ObligationRow, in tx: WriteTransaction) throws {
         try tx.execute(
             """
-            INSERT INTO obligations (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO obligations (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (period, team, person) DO UPDATE SET version = excluded.version, calendar = excluded.calendar,
                 active_days = excluded.active_days, unit = excluded.unit, received_at = excluded.received_at,
                 received_on = excluded.received_on, report_version = excluded.report_version,
                 report_state = excluded.report_state, excused = excluded.excused, waived = excluded.waived,
-                reason = excluded.reason, void = excluded.void
+                reason = excluded.reason, void = excluded.void,
+                summed = excluded.summed
             """,
             [
                 .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
                 .integer(row.calendar.code), SQLValue(row.activeDays), .text(row.unit),
                 SQLValue(row.receivedAt), SQLValue(row.receivedOn?.description),
                 .integer(row.reportVersion), SQLValue(row.reportState.rawValue), SQLValue(row.excused),
-                SQLValue(row.waived), .text(row.reason), SQLValue(row.void),
+                SQLValue(row.waived), .text(row.reason), SQLValue(row.void), .integer(row.summed),
             ])
     }
 }
@@ -126,6 +132,7 @@ extension ObligationRow {
             receivedAt: try row.instantOrNull(7),
             receivedOn: try row.dateOrNull(8), reportVersion: try row.int64(9),
             reportState: Cdt_Activity_V1_ReportState(rawValue: try row.int(10)) ?? .unspecified,
-            excused: try row.bool(11), waived: try row.bool(12), reason: try row.text(13), void: try row.bool(14))
+            excused: try row.bool(11), waived: try row.bool(12), reason: try row.text(13), void: try row.bool(14),
+            summed: try row.int64(15))
     }
 }

@@ -7,11 +7,27 @@ struct PeriodRow: Sendable, Hashable {
     var openedAt: Instant
     /// The obligations of teams up to this id are derived; nil: of all.
     var derivedTo: String?
+    /// When it was closed by a call; nil: it was not.
+    var closedAt: Instant?
+    var closedBy = ""
+
+    /// Whether what is owed under a calendar stays as it is from now on.
+    func isClosed(_ calendar: ReportingCalendar, on today: LocalDate) -> Bool {
+        closedAt != nil || calendar.isClosed(on: today, openedOn: openedAt.localDate)
+    }
+
+    /// Whether it is closed under every policy there can be.
+    ///
+    /// - Parameter longest: the most closing days of any policy.
+    func isClosedForAll(on today: LocalDate, longest: Int) -> Bool {
+        // No policy has a later due day than the end of the month after the period.
+        closedAt != nil || today > max(period.next.lastDay, openedAt.localDate).adding(days: longest)
+    }
 }
 
 /// The periods whose obligations are kept.
 enum PeriodStore {
-    private static let columns = "period, opened_at, derived_to"
+    private static let columns = "period, opened_at, derived_to, closed_at, closed_by"
 
     static func get(_ period: Month, in tx: ReadTransaction) throws -> PeriodRow? {
         try tx.queryOne(
@@ -42,6 +58,22 @@ enum PeriodStore {
             "UPDATE periods SET derived_to = ? WHERE period = ?", [SQLValue(team), .text(period.description)])
     }
 
+    static func close(_ period: Month, by caller: String, now: Instant, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "UPDATE periods SET closed_at = ?, closed_by = ? WHERE period = ?",
+            [SQLValue(now), .text(caller), .text(period.description)])
+    }
+
+    /// The periods that registry facts may still change, newest first.
+    static func changing(on today: LocalDate, in tx: ReadTransaction) throws -> [PeriodRow] {
+        let longest = try tx.queryOne("SELECT closing_days FROM policies ORDER BY closing_days DESC LIMIT 1", []) {
+            try $0.int(0)
+        }
+        return try all(in: tx).filter {
+            !$0.isClosedForAll(on: today, longest: max(longest ?? 0, ReportingRules.standardClosingDays))
+        }
+    }
+
     /// Everything is to be derived again, because policies or units have changed.
     static func deriveAgain(in tx: WriteTransaction) throws {
         try tx.execute("UPDATE periods SET derived_to = ''")
@@ -60,6 +92,6 @@ extension PeriodRow {
     init(_ row: Row) throws {
         self.init(
             period: Month(try row.text(0)) ?? Month(index: 0), openedAt: try row.instant(1),
-            derivedTo: try row.textOrNull(2))
+            derivedTo: try row.textOrNull(2), closedAt: try row.instantOrNull(3), closedBy: try row.text(4))
     }
 }

@@ -22,7 +22,7 @@ struct Waiver: Sendable, Hashable {
 enum PolicyStore {
     private static let columns = """
         id, jurisdiction, from_day, end_day, commune_subject, hamlet_subject, start_day, due_day, grace_days, \
-        minimum_days, document, created_at
+        minimum_days, document, created_at, closing_days
         """
 
     static func get(_ id: String, in tx: ReadTransaction) throws -> PolicyRow? {
@@ -51,14 +51,14 @@ enum PolicyStore {
     static func insert(_ row: PolicyRow, in tx: WriteTransaction) throws {
         let (policy, rules) = (row.policy, row.policy.rules)
         try tx.execute(
-            "INSERT INTO policies (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO policies (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(policy.id), .text(policy.jurisdiction), SQLValue(policy.validity.from?.description ?? ""),
                 SQLValue(policy.validity.exclusiveEnd?.description), SQLValue(rules.communeTeams.rawValue),
                 SQLValue(rules.hamletTeams.rawValue), SQLValue(rules.startDay), SQLValue(rules.dueDay),
                 SQLValue(rules.graceDays), SQLValue(rules.minimumDays),
                 SQLValue(try row.document.map { try $0.serializedBytes() as [UInt8] }),
-                SQLValue(row.createdAt),
+                SQLValue(row.createdAt), SQLValue(rules.closingDays),
             ])
     }
 
@@ -110,7 +110,8 @@ extension PolicyRow {
             rules: ReportingRules(
                 communeTeams: ReportingSubject(rawValue: try row.int(4)) ?? .member,
                 hamletTeams: ReportingSubject(rawValue: try row.int(5)) ?? .team, startDay: try row.int(6),
-                dueDay: try row.int(7), graceDays: try row.int(8), minimumDays: try row.int(9)))
+                dueDay: try row.int(7), graceDays: try row.int(8), minimumDays: try row.int(9),
+                closingDays: try row.int(12)))
         document = try row.blobOrNull(10).map { try Cdt_Common_V1_LegalDocument(serializedBytes: $0) }
         createdAt = try row.instant(11)
     }

@@ -36,15 +36,31 @@ enum ReportStore {
         period, team, person, version, content, state, state_reason, state_at, state_by, submitted_at, submitted_by
         """
 
-    static func insert(_ row: ReportRow, in tx: WriteTransaction) throws {
+    /// - Parameter narrative: what it shares with reports of the same narrative.
+    static func insert(_ row: ReportRow, narrative: [UInt8]?, in tx: WriteTransaction) throws {
         try tx.execute(
-            "INSERT INTO reports (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO reports (\(columns), narrative) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
                 .blob(try row.content.serializedBytes()), SQLValue(row.state.rawValue), .text(row.stateReason),
                 SQLValue(row.stateAt), .text(row.stateBy), SQLValue(row.submittedAt),
-                .text(row.submittedBy),
+                .text(row.submittedBy), SQLValue(narrative),
             ])
+    }
+
+    /// The report of another subject with the same narrative.
+    static func other(than key: ObligationKey, withNarrative narrative: [UInt8], in tx: ReadTransaction) throws
+        -> String?
+    {
+        try tx.queryOne(
+            """
+            SELECT period, team, person FROM reports WHERE narrative = ? AND (team <> ? OR person <> ?)
+            ORDER BY period, team, person LIMIT 1
+            """, [.blob(narrative), .text(key.team), .text(key.person)]
+        ) { row in
+            let period = Month(try row.text(0)) ?? Month(index: 0)
+            return ObligationKey(period: period, team: try row.text(1), person: try row.text(2)).report
+        }
     }
 
     static func setState(of row: ReportRow, in tx: WriteTransaction) throws {
@@ -76,6 +92,17 @@ enum ReportStore {
                 stateBy: try row.text(8), submittedAt: try row.instant(9),
                 submittedBy: try row.text(10))
         }
+    }
+
+    /// The contents of the versions up to one, oldest first.
+    static func contents(_ key: ObligationKey, through version: Int64, in tx: ReadTransaction) throws
+        -> [Cdt_Activity_V1_Report]
+    {
+        try tx.query(
+            """
+            SELECT content FROM reports WHERE period = ? AND team = ? AND person = ? AND version <= ? ORDER BY version
+            """, [.text(key.period.description), .text(key.team), .text(key.person), .integer(version)]
+        ) { try Cdt_Activity_V1_Report(serializedBytes: try $0.blob(0)) }
     }
 
     // MARK: Operations

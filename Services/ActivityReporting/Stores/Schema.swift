@@ -154,5 +154,78 @@ enum Schema {
                     ALTER TABLE teams DROP COLUMN version;
                     ALTER TABLE memberships DROP COLUMN version;
                     """),
+            Migration(
+                version: 3, name: "achievements",
+                sql: """
+                    -- Sums of what reports tell; scope 0: of a bucket, 1: of a place. Of stocks the steps of each month.
+                    CREATE TABLE achievements (
+                        kind INTEGER NOT NULL,
+                        scope INTEGER NOT NULL,
+                        holder BIGINT NOT NULL,
+                        month TEXT NOT NULL,
+                        measure TEXT NOT NULL,
+                        level INTEGER NOT NULL,
+                        slot INTEGER NOT NULL,
+                        value BIGINT NOT NULL,
+                        terms BIGINT NOT NULL,
+                        at_least BIGINT NOT NULL,
+                        nearly BIGINT NOT NULL,
+                        PRIMARY KEY (kind, scope, holder, month, measure, level, slot)
+                    ) WITHOUT ROWID;
+                    -- Stocks as the reports that stand tell of them: from which month on they count, and for which period
+                    -- they were told.
+                    CREATE TABLE stocks (
+                        team TEXT NOT NULL,
+                        code TEXT NOT NULL,
+                        counted TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        person TEXT NOT NULL,
+                        value BIGINT NOT NULL,
+                        at_least BIGINT NOT NULL,
+                        nearly BIGINT NOT NULL,
+                        PRIMARY KEY (team, code, counted, source, person)
+                    ) WITHOUT ROWID;
+                    -- The version of the report that stands in the sums; 0: none. Deriving again sums what came before.
+                    ALTER TABLE obligations ADD COLUMN summed BIGINT NOT NULL DEFAULT 0;
+                    UPDATE periods SET derived_to = '';
+                    """),
+            Migration(
+                version: 4, name: "closing of periods",
+                sql: """
+                    ALTER TABLE periods ADD COLUMN closed_at BIGINT;
+                    ALTER TABLE periods ADD COLUMN closed_by TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE policies ADD COLUMN closing_days INTEGER NOT NULL DEFAULT 30;
+                    """),
+            Migration(
+                version: 5, name: "narratives that are the same",
+                sql: """
+                    ALTER TABLE reports ADD COLUMN narrative BLOB;
+                    CREATE INDEX reports_by_narrative ON reports (narrative) WHERE narrative IS NOT NULL;
+                    """),
+            Migration(
+                version: 6, name: "difficulties",
+                sql: """
+                    CREATE TABLE difficulties (
+                        id TEXT PRIMARY KEY,
+                        version BIGINT NOT NULL,
+                        team TEXT NOT NULL,
+                        unit TEXT NOT NULL,
+                        kind INTEGER NOT NULL,
+                        topic TEXT NOT NULL,
+                        severity INTEGER NOT NULL,
+                        text TEXT NOT NULL,
+                        state INTEGER NOT NULL,
+                        opened_by TEXT NOT NULL,
+                        opened_at BIGINT NOT NULL,
+                        last_told_in TEXT NOT NULL,
+                        times_told INTEGER NOT NULL,
+                        owner TEXT NOT NULL,
+                        resolution TEXT NOT NULL,
+                        changed_at BIGINT NOT NULL,
+                        changed_by TEXT NOT NULL
+                    );
+                    CREATE INDEX difficulties_by_team ON difficulties (team, kind);
+                    CREATE INDEX difficulties_by_time ON difficulties (opened_at, id);
+                    """),
         ])
 }

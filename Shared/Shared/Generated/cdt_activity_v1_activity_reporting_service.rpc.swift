@@ -23,13 +23,16 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         Method.openPeriod,
         Method.getPeriod,
         Method.listPeriods,
+        Method.closePeriod,
         Method.getObligation,
         Method.listObligations,
         Method.excuseObligation,
         Method.waiveObligations,
         Method.submitReport,
         Method.submitReports,
+        Method.syncReports,
         Method.getReport,
+        Method.listReports,
         Method.returnReport,
         Method.endorseReport,
         Method.approveReport,
@@ -60,6 +63,9 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// `/cdt.activity.v1.ActivityReportingService/ListPeriods`.
         public static let listPeriods = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "ListPeriods", kind: .unary)
+        /// `/cdt.activity.v1.ActivityReportingService/ClosePeriod`.
+        public static let closePeriod = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "ClosePeriod", kind: .unary)
         /// `/cdt.activity.v1.ActivityReportingService/GetObligation`.
         public static let getObligation = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "GetObligation", kind: .unary)
@@ -78,9 +84,15 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// `/cdt.activity.v1.ActivityReportingService/SubmitReports`.
         public static let submitReports = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "SubmitReports", kind: .bidirectionalStreaming)
+        /// `/cdt.activity.v1.ActivityReportingService/SyncReports`.
+        public static let syncReports = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "SyncReports", kind: .unary)
         /// `/cdt.activity.v1.ActivityReportingService/GetReport`.
         public static let getReport = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "GetReport", kind: .unary)
+        /// `/cdt.activity.v1.ActivityReportingService/ListReports`.
+        public static let listReports = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "ListReports", kind: .unary)
         /// `/cdt.activity.v1.ActivityReportingService/ReturnReport`.
         public static let returnReport = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "ReturnReport", kind: .unary)
@@ -133,6 +145,10 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Lists the open periods, newest first.
         func listPeriods(_ request: Cdt_Activity_V1_ListPeriodsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListPeriodsResponse
 
+        /// Closes a period that has ended, before its time; see Period. Closing a closed period changes nothing.
+        /// Errors: NOT_FOUND (PERIOD_NOT_OPEN), FAILED_PRECONDITION (PERIOD_NOT_ENDED; OBLIGATIONS_PENDING: not all are derived).
+        func closePeriod(_ request: Cdt_Activity_V1_ClosePeriodRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ClosePeriodResponse
+
         /// Gets an obligation as it stands today. Errors: NOT_FOUND (OBLIGATION_NOT_FOUND).
         func getObligation(_ request: Cdt_Activity_V1_GetObligationRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetObligationResponse
 
@@ -141,11 +157,12 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         func listObligations(_ request: Cdt_Activity_V1_ListObligationsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListObligationsResponse
 
         /// Excuses one subject from one report, with a reason. A report that comes all the same puts it back into expected.
-        /// Errors: NOT_FOUND (OBLIGATION_NOT_FOUND), FAILED_PRECONDITION (ALREADY_RECEIVED).
+        /// Errors: NOT_FOUND (OBLIGATION_NOT_FOUND), FAILED_PRECONDITION (ALREADY_RECEIVED, PERIOD_CLOSED).
         func excuseObligation(_ request: Cdt_Activity_V1_ExcuseObligationRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ExcuseObligationResponse
 
         /// Waives the reports of a period for every team under a unit, by a decision; also for teams that become known later.
-        /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND).
+        /// Teams for whom the period is closed keep what they have. Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN, PERIOD_CLOSED),
+        /// NOT_FOUND (UNIT_NOT_FOUND).
         func waiveObligations(_ request: Cdt_Activity_V1_WaiveObligationsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_WaiveObligationsResponse
 
         /// Submits a report, or a correction of one. It is in the figures of every ancestor when the call returns.
@@ -158,8 +175,17 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Submits many reports with a verdict for each, in the order sent. A refused report does not end the stream.
         func submitReports(_ requests: RequestStream<Cdt_Activity_V1_SubmitReportsRequest>, response: ResponseWriter<Cdt_Activity_V1_SubmitReportsResponse>, context: ServerContext) async throws
 
+        /// Submits what a device has gathered while it was offline: up to 500 reports, each answered by a verdict in the order
+        /// sent, all durable when the call returns. Sent again after a broken call, each gets its answer again.
+        /// Errors: INVALID_ARGUMENT (TOO_MANY); a refused report is a verdict, not an error.
+        func syncReports(_ request: Cdt_Activity_V1_SyncReportsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_SyncReportsResponse
+
         /// Gets a report, its newest version unless another is asked for. Errors: NOT_FOUND (REPORT_NOT_FOUND).
         func getReport(_ request: Cdt_Activity_V1_GetReportRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetReportResponse
+
+        /// Lists the newest versions of the reports of a period under a unit.
+        /// Errors: as ListObligations.
+        func listReports(_ request: Cdt_Activity_V1_ListReportsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListReportsResponse
 
         /// Returns a report that is not yet accepted, with a reason. It still counts as received.
         /// Errors of this and the next three: NOT_FOUND (REPORT_NOT_FOUND), FAILED_PRECONDITION (WRONG_REPORT_STATE),
@@ -252,6 +278,15 @@ public enum Cdt_Activity_V1_ActivityReportingService {
                 decode: { try Cdt_Activity_V1_ListPeriodsResponse(serializedBytes: $0) })
         }
 
+        /// Closes a period that has ended, before its time; see Period. Closing a closed period changes nothing.
+        /// Errors: NOT_FOUND (PERIOD_NOT_OPEN), FAILED_PRECONDITION (PERIOD_NOT_ENDED; OBLIGATIONS_PENDING: not all are derived).
+        public func closePeriod(_ request: Cdt_Activity_V1_ClosePeriodRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ClosePeriodResponse {
+            try await rpc.unary(
+                Method.closePeriod, request, options: options,
+                encode: { (message: Cdt_Activity_V1_ClosePeriodRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_ClosePeriodResponse(serializedBytes: $0) })
+        }
+
         /// Gets an obligation as it stands today. Errors: NOT_FOUND (OBLIGATION_NOT_FOUND).
         public func getObligation(_ request: Cdt_Activity_V1_GetObligationRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetObligationResponse {
             try await rpc.unary(
@@ -270,7 +305,7 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         }
 
         /// Excuses one subject from one report, with a reason. A report that comes all the same puts it back into expected.
-        /// Errors: NOT_FOUND (OBLIGATION_NOT_FOUND), FAILED_PRECONDITION (ALREADY_RECEIVED).
+        /// Errors: NOT_FOUND (OBLIGATION_NOT_FOUND), FAILED_PRECONDITION (ALREADY_RECEIVED, PERIOD_CLOSED).
         public func excuseObligation(_ request: Cdt_Activity_V1_ExcuseObligationRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ExcuseObligationResponse {
             try await rpc.unary(
                 Method.excuseObligation, request, options: options,
@@ -279,7 +314,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         }
 
         /// Waives the reports of a period for every team under a unit, by a decision; also for teams that become known later.
-        /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND).
+        /// Teams for whom the period is closed keep what they have. Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN, PERIOD_CLOSED),
+        /// NOT_FOUND (UNIT_NOT_FOUND).
         public func waiveObligations(_ request: Cdt_Activity_V1_WaiveObligationsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_WaiveObligationsResponse {
             try await rpc.unary(
                 Method.waiveObligations, request, options: options,
@@ -307,12 +343,31 @@ public enum Cdt_Activity_V1_ActivityReportingService {
                 decode: { try Cdt_Activity_V1_SubmitReportsResponse(serializedBytes: $0) })
         }
 
+        /// Submits what a device has gathered while it was offline: up to 500 reports, each answered by a verdict in the order
+        /// sent, all durable when the call returns. Sent again after a broken call, each gets its answer again.
+        /// Errors: INVALID_ARGUMENT (TOO_MANY); a refused report is a verdict, not an error.
+        public func syncReports(_ request: Cdt_Activity_V1_SyncReportsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_SyncReportsResponse {
+            try await rpc.unary(
+                Method.syncReports, request, options: options,
+                encode: { (message: Cdt_Activity_V1_SyncReportsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_SyncReportsResponse(serializedBytes: $0) })
+        }
+
         /// Gets a report, its newest version unless another is asked for. Errors: NOT_FOUND (REPORT_NOT_FOUND).
         public func getReport(_ request: Cdt_Activity_V1_GetReportRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetReportResponse {
             try await rpc.unary(
                 Method.getReport, request, options: options,
                 encode: { (message: Cdt_Activity_V1_GetReportRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Activity_V1_GetReportResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the newest versions of the reports of a period under a unit.
+        /// Errors: as ListObligations.
+        public func listReports(_ request: Cdt_Activity_V1_ListReportsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ListReportsResponse {
+            try await rpc.unary(
+                Method.listReports, request, options: options,
+                encode: { (message: Cdt_Activity_V1_ListReportsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_ListReportsResponse(serializedBytes: $0) })
         }
 
         /// Returns a report that is not yet accepted, with a reason. It still counts as received.
@@ -419,6 +474,11 @@ extension Cdt_Activity_V1_ActivityReportingService.ServiceProtocol {
             encode: { (message: Cdt_Activity_V1_ListPeriodsResponse) in try message.serializedBytes() },
             handler: { try await self.listPeriods($0, context: $1) })
         router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.closePeriod,
+            decode: { try Cdt_Activity_V1_ClosePeriodRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_ClosePeriodResponse) in try message.serializedBytes() },
+            handler: { try await self.closePeriod($0, context: $1) })
+        router.unary(
             Cdt_Activity_V1_ActivityReportingService.Method.getObligation,
             decode: { try Cdt_Activity_V1_GetObligationRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Activity_V1_GetObligationResponse) in try message.serializedBytes() },
@@ -449,10 +509,20 @@ extension Cdt_Activity_V1_ActivityReportingService.ServiceProtocol {
             encode: { (message: Cdt_Activity_V1_SubmitReportsResponse) in try message.serializedBytes() },
             handler: { try await self.submitReports($0, response: $1, context: $2) })
         router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.syncReports,
+            decode: { try Cdt_Activity_V1_SyncReportsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_SyncReportsResponse) in try message.serializedBytes() },
+            handler: { try await self.syncReports($0, context: $1) })
+        router.unary(
             Cdt_Activity_V1_ActivityReportingService.Method.getReport,
             decode: { try Cdt_Activity_V1_GetReportRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Activity_V1_GetReportResponse) in try message.serializedBytes() },
             handler: { try await self.getReport($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.listReports,
+            decode: { try Cdt_Activity_V1_ListReportsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_ListReportsResponse) in try message.serializedBytes() },
+            handler: { try await self.listReports($0, context: $1) })
         router.unary(
             Cdt_Activity_V1_ActivityReportingService.Method.returnReport,
             decode: { try Cdt_Activity_V1_ReturnReportRequest(serializedBytes: $0) },

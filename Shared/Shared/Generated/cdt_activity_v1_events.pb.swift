@@ -158,6 +158,51 @@ public nonisolated enum Cdt_Activity_V1_ReportState: SwiftProtobuf.Enum, Swift.C
 
 }
 
+/// Where a difficulty stands.
+public nonisolated enum Cdt_Activity_V1_DifficultyState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given.
+  case unspecified // = 0
+
+  /// Told of by a report, and not yet overcome.
+  case `open` // = 1
+
+  /// Overcome.
+  case resolved // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .open
+    case 2: self = .resolved
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .open: return 1
+    case .resolved: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Activity_V1_DifficultyState] = [
+    .unspecified,
+    .open,
+    .resolved,
+  ]
+
+}
+
 /// What one subject owes for one period, and what came. Aggregate `obligations/{id}`.
 public nonisolated struct Cdt_Activity_V1_ObligationFact: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -214,6 +259,41 @@ public nonisolated struct Cdt_Activity_V1_ObligationFact: Sendable {
   fileprivate var _receivedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
+/// What stands in a team's way. Aggregate `difficulties/{id}`; its first version says that it was opened.
+public nonisolated struct Cdt_Activity_V1_DifficultyFact: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `difficulties/{id}`.
+  public var difficulty: String = String()
+
+  /// Team, `teams/{id}`.
+  public var team: String = String()
+
+  /// Unit of the team in the period that told of it first, `units/{id}`.
+  public var unit: String = String()
+
+  /// Kind, a number of DifficultyKind.
+  public var kind: Int32 = 0
+
+  /// Severity, a number of Severity.
+  public var severity: Int32 = 0
+
+  /// Where it stands.
+  public var state: Cdt_Activity_V1_DifficultyState = .unspecified
+
+  /// The period whose report told of it first, `YYYY-MM`.
+  public var openedIn: String = String()
+
+  /// Who sees to it; empty: nobody yet.
+  public var owner: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "cdt.activity.v1"
@@ -224,6 +304,10 @@ nonisolated extension Cdt_Activity_V1_ObligationState: SwiftProtobuf._ProtoNameP
 
 nonisolated extension Cdt_Activity_V1_ReportState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_STATE_UNSPECIFIED\0\u{1}REPORT_STATE_SUBMITTED\0\u{1}REPORT_STATE_ENDORSED\0\u{1}REPORT_STATE_APPROVED\0\u{1}REPORT_STATE_ACCEPTED\0\u{1}REPORT_STATE_RETURNED\0")
+}
+
+nonisolated extension Cdt_Activity_V1_DifficultyState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DIFFICULTY_STATE_UNSPECIFIED\0\u{1}DIFFICULTY_STATE_OPEN\0\u{1}DIFFICULTY_STATE_RESOLVED\0")
 }
 
 nonisolated extension Cdt_Activity_V1_ObligationFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -310,6 +394,71 @@ nonisolated extension Cdt_Activity_V1_ObligationFact: SwiftProtobuf.Message, Swi
     if lhs.timeliness != rhs.timeliness {return false}
     if lhs.void != rhs.void {return false}
     if lhs.unit != rhs.unit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_DifficultyFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DifficultyFact"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}difficulty\0\u{1}team\0\u{1}unit\0\u{1}kind\0\u{1}severity\0\u{1}state\0\u{3}opened_in\0\u{1}owner\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.difficulty) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.team) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.kind) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self.severity) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.openedIn) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.owner) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.difficulty.isEmpty {
+      try visitor.visitSingularStringField(value: self.difficulty, fieldNumber: 1)
+    }
+    if !self.team.isEmpty {
+      try visitor.visitSingularStringField(value: self.team, fieldNumber: 2)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 3)
+    }
+    if self.kind != 0 {
+      try visitor.visitSingularInt32Field(value: self.kind, fieldNumber: 4)
+    }
+    if self.severity != 0 {
+      try visitor.visitSingularInt32Field(value: self.severity, fieldNumber: 5)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 6)
+    }
+    if !self.openedIn.isEmpty {
+      try visitor.visitSingularStringField(value: self.openedIn, fieldNumber: 7)
+    }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_DifficultyFact, rhs: Cdt_Activity_V1_DifficultyFact) -> Bool {
+    if lhs.difficulty != rhs.difficulty {return false}
+    if lhs.team != rhs.team {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.severity != rhs.severity {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.openedIn != rhs.openedIn {return false}
+    if lhs.owner != rhs.owner {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

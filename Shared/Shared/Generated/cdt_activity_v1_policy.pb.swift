@@ -153,6 +153,12 @@ public nonisolated struct Cdt_Activity_V1_ReportingPolicy: @unchecked Sendable {
   /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
   public mutating func clearCreateTime() {_uniqueStorage()._createTime = nil}
 
+  /// Days after the due day, 1 to 365, after which a period is closed; 0: 30. See Period.
+  public var closingDays: Int32 {
+    get {_storage._closingDays}
+    set {_uniqueStorage()._closingDays = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -161,6 +167,10 @@ public nonisolated struct Cdt_Activity_V1_ReportingPolicy: @unchecked Sendable {
 }
 
 /// A reporting period, opened for reporting.
+///
+/// A period is closed some days after its due day (`closing_days` of the policy), or so many days after it was opened where
+/// that is later, as with back-data; or by ClosePeriod. What a closed period says of expected, received and achieved stays:
+/// later registry facts no longer change it, and a report or a correction for it counts in the month in which it comes.
 public nonisolated struct Cdt_Activity_V1_Period: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -188,11 +198,28 @@ public nonisolated struct Cdt_Activity_V1_Period: Sendable {
   /// Obligations of the period that stand.
   public var obligations: Int64 = 0
 
+  /// When it was closed by a call; unset: it was not.
+  public var closeTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_closeTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_closeTime = newValue}
+  }
+  /// Returns true if `closeTime` has been explicitly set.
+  public var hasCloseTime: Bool {self._closeTime != nil}
+  /// Clears the value of `closeTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCloseTime() {self._closeTime = nil}
+
+  /// Who closed it by a call.
+  public var closedBy: String = String()
+
+  /// True when it is closed under the policy of the fields, or by a call.
+  public var closed: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _openTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _closeTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -205,7 +232,7 @@ nonisolated extension Cdt_Activity_V1_ReportingSubject: SwiftProtobuf._ProtoName
 
 nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReportingPolicy"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}jurisdiction\0\u{3}valid_from\0\u{3}valid_to\0\u{3}commune_team_subject\0\u{3}hamlet_team_subject\0\u{3}start_day\0\u{3}due_day\0\u{3}grace_days\0\u{3}minimum_days\0\u{1}document\0\u{3}create_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}jurisdiction\0\u{3}valid_from\0\u{3}valid_to\0\u{3}commune_team_subject\0\u{3}hamlet_team_subject\0\u{3}start_day\0\u{3}due_day\0\u{3}grace_days\0\u{3}minimum_days\0\u{1}document\0\u{3}create_time\0\u{3}closing_days\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -220,6 +247,7 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
     var _minimumDays: Int32 = 0
     var _document: Cdt_Common_V1_LegalDocument? = nil
     var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _closingDays: Int32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -242,6 +270,7 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
       _minimumDays = source._minimumDays
       _document = source._document
       _createTime = source._createTime
+      _closingDays = source._closingDays
     }
   }
 
@@ -272,6 +301,7 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
         case 10: try { try decoder.decodeSingularInt32Field(value: &_storage._minimumDays) }()
         case 11: try { try decoder.decodeSingularMessageField(value: &_storage._document) }()
         case 12: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
+        case 13: try { try decoder.decodeSingularInt32Field(value: &_storage._closingDays) }()
         default: break
         }
       }
@@ -320,6 +350,9 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
       try { if let v = _storage._createTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
       } }()
+      if _storage._closingDays != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._closingDays, fieldNumber: 13)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -341,6 +374,7 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
         if _storage._minimumDays != rhs_storage._minimumDays {return false}
         if _storage._document != rhs_storage._document {return false}
         if _storage._createTime != rhs_storage._createTime {return false}
+        if _storage._closingDays != rhs_storage._closingDays {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -352,7 +386,7 @@ nonisolated extension Cdt_Activity_V1_ReportingPolicy: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Activity_V1_Period: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Period"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}open_time\0\u{1}derived\0\u{3}pending_teams\0\u{1}obligations\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}open_time\0\u{1}derived\0\u{3}pending_teams\0\u{1}obligations\0\u{3}close_time\0\u{3}closed_by\0\u{1}closed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -365,6 +399,9 @@ nonisolated extension Cdt_Activity_V1_Period: SwiftProtobuf.Message, SwiftProtob
       case 3: try { try decoder.decodeSingularBoolField(value: &self.derived) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.pendingTeams) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.obligations) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._closeTime) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.closedBy) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.closed) }()
       default: break
       }
     }
@@ -390,6 +427,15 @@ nonisolated extension Cdt_Activity_V1_Period: SwiftProtobuf.Message, SwiftProtob
     if self.obligations != 0 {
       try visitor.visitSingularInt64Field(value: self.obligations, fieldNumber: 5)
     }
+    try { if let v = self._closeTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    if !self.closedBy.isEmpty {
+      try visitor.visitSingularStringField(value: self.closedBy, fieldNumber: 7)
+    }
+    if self.closed != false {
+      try visitor.visitSingularBoolField(value: self.closed, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -399,6 +445,9 @@ nonisolated extension Cdt_Activity_V1_Period: SwiftProtobuf.Message, SwiftProtob
     if lhs.derived != rhs.derived {return false}
     if lhs.pendingTeams != rhs.pendingTeams {return false}
     if lhs.obligations != rhs.obligations {return false}
+    if lhs._closeTime != rhs._closeTime {return false}
+    if lhs.closedBy != rhs.closedBy {return false}
+    if lhs.closed != rhs.closed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

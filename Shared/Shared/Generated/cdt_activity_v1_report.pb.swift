@@ -461,6 +461,63 @@ public nonisolated enum Cdt_Activity_V1_ReportSource: SwiftProtobuf.Enum, Swift.
 
 }
 
+/// Why a report deserves a second look. It is stored and counted all the same.
+public nonisolated enum Cdt_Activity_V1_ReportConcern: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given.
+  case unspecified // = 0
+
+  /// The narrative is the same as that of another subject's report.
+  case copiedNarrative // = 1
+
+  /// More people helped than one subject can help in a month.
+  case implausibleCount // = 2
+
+  /// A stock is lower than the subject's last one; see the explanation.
+  case stockFell // = 3
+
+  /// A stock is lower than the subject's last one, and nothing explains it.
+  case stockFellUnexplained // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .copiedNarrative
+    case 2: self = .implausibleCount
+    case 3: self = .stockFell
+    case 4: self = .stockFellUnexplained
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .copiedNarrative: return 1
+    case .implausibleCount: return 2
+    case .stockFell: return 3
+    case .stockFellUnexplained: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Activity_V1_ReportConcern] = [
+    .unspecified,
+    .copiedNarrative,
+    .implausibleCount,
+    .stockFell,
+    .stockFellUnexplained,
+  ]
+
+}
+
 /// What became of one submitted report.
 public nonisolated enum Cdt_Activity_V1_SubmitOutcome: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -596,6 +653,32 @@ public nonisolated struct Cdt_Activity_V1_Difficulty: Sendable {
   public init() {}
 }
 
+/// One concern about a report, with its reason.
+public nonisolated struct Cdt_Activity_V1_ReportFlag: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What is odd.
+  public var concern: Cdt_Activity_V1_ReportConcern = .unspecified
+
+  /// The field, as a path in the report, for example `counters[2].value`.
+  public var field: String = String()
+
+  /// Why, in English.
+  public var description_p: String = String()
+
+  /// The same in Vietnamese.
+  public var descriptionVi: String = String()
+
+  /// The report it was compared with, `reports/{id}`; empty: none.
+  public var otherReport: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// The report of one subject for one period. A correction is a new version; versions are never changed.
 public nonisolated struct Cdt_Activity_V1_Report: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -710,6 +793,19 @@ public nonisolated struct Cdt_Activity_V1_Report: @unchecked Sendable {
   public var stateBy: String {
     get {_storage._stateBy}
     set {_uniqueStorage()._stateBy = newValue}
+  }
+
+  /// What is odd about this version, as of its arrival. Set by the service.
+  public var flags: [Cdt_Activity_V1_ReportFlag] {
+    get {_storage._flags}
+    set {_uniqueStorage()._flags = newValue}
+  }
+
+  /// The month, `YYYY-MM`, in whose sums this version counts: `period`, or the month in which it came when `period` was
+  /// closed by then. It then counts by what differs from the version before. Set by the service.
+  public var countedIn: String {
+    get {_storage._countedIn}
+    set {_uniqueStorage()._countedIn = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -902,11 +998,25 @@ public nonisolated struct Cdt_Activity_V1_ReportVerdict: Sendable {
   /// `rejectedReports/{id}` when kept for review.
   public var rejectedReport: String = String()
 
+  /// What is odd about the report; it is counted all the same.
+  public var flags: [Cdt_Activity_V1_ReportFlag] = []
+
+  /// The newest version, when the outcome is CONFLICT because there is a newer one; else unset.
+  public var newest: Cdt_Activity_V1_Report {
+    get {_newest ?? Cdt_Activity_V1_Report()}
+    set {_newest = newValue}
+  }
+  /// Returns true if `newest` has been explicitly set.
+  public var hasNewest: Bool {self._newest != nil}
+  /// Clears the value of `newest`. Subsequent reads from it will return its default value.
+  public mutating func clearNewest() {self._newest = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _obligation: Cdt_Activity_V1_Obligation? = nil
+  fileprivate var _newest: Cdt_Activity_V1_Report? = nil
 }
 
 /// A report that was refused and kept for review.
@@ -982,6 +1092,10 @@ nonisolated extension Cdt_Activity_V1_Severity: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension Cdt_Activity_V1_ReportSource: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_SOURCE_UNSPECIFIED\0\u{1}REPORT_SOURCE_API\0\u{1}REPORT_SOURCE_IMPORT\0\u{1}REPORT_SOURCE_PAPER\0\u{1}REPORT_SOURCE_SMS\0\u{1}REPORT_SOURCE_ZALO\0")
+}
+
+nonisolated extension Cdt_Activity_V1_ReportConcern: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONCERN_UNSPECIFIED\0\u{1}REPORT_CONCERN_COPIED_NARRATIVE\0\u{1}REPORT_CONCERN_IMPLAUSIBLE_COUNT\0\u{1}REPORT_CONCERN_STOCK_FELL\0\u{1}REPORT_CONCERN_STOCK_FELL_UNEXPLAINED\0")
 }
 
 nonisolated extension Cdt_Activity_V1_SubmitOutcome: SwiftProtobuf._ProtoNameProviding {
@@ -1128,9 +1242,59 @@ nonisolated extension Cdt_Activity_V1_Difficulty: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension Cdt_Activity_V1_ReportFlag: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReportFlag"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}concern\0\u{1}field\0\u{1}description\0\u{3}description_vi\0\u{3}other_report\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.concern) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.field) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.descriptionVi) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.otherReport) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.concern != .unspecified {
+      try visitor.visitSingularEnumField(value: self.concern, fieldNumber: 1)
+    }
+    if !self.field.isEmpty {
+      try visitor.visitSingularStringField(value: self.field, fieldNumber: 2)
+    }
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 3)
+    }
+    if !self.descriptionVi.isEmpty {
+      try visitor.visitSingularStringField(value: self.descriptionVi, fieldNumber: 4)
+    }
+    if !self.otherReport.isEmpty {
+      try visitor.visitSingularStringField(value: self.otherReport, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_ReportFlag, rhs: Cdt_Activity_V1_ReportFlag) -> Bool {
+    if lhs.concern != rhs.concern {return false}
+    if lhs.field != rhs.field {return false}
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.descriptionVi != rhs.descriptionVi {return false}
+    if lhs.otherReport != rhs.otherReport {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Report"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}team\0\u{1}person\0\u{1}period\0\u{1}activities\0\u{1}counters\0\u{1}difficulties\0\u{1}narrative\0\u{1}source\0\u{3}declared_on\0\u{1}version\0\u{1}state\0\u{3}state_reason\0\u{3}submit_time\0\u{3}submitted_by\0\u{3}state_time\0\u{3}state_by\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}team\0\u{1}person\0\u{1}period\0\u{1}activities\0\u{1}counters\0\u{1}difficulties\0\u{1}narrative\0\u{1}source\0\u{3}declared_on\0\u{1}version\0\u{1}state\0\u{3}state_reason\0\u{3}submit_time\0\u{3}submitted_by\0\u{3}state_time\0\u{3}state_by\0\u{1}flags\0\u{3}counted_in\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -1150,6 +1314,8 @@ nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtob
     var _submittedBy: String = String()
     var _stateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _stateBy: String = String()
+    var _flags: [Cdt_Activity_V1_ReportFlag] = []
+    var _countedIn: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1177,6 +1343,8 @@ nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtob
       _submittedBy = source._submittedBy
       _stateTime = source._stateTime
       _stateBy = source._stateBy
+      _flags = source._flags
+      _countedIn = source._countedIn
     }
   }
 
@@ -1212,6 +1380,8 @@ nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtob
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._submittedBy) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._stateTime) }()
         case 17: try { try decoder.decodeSingularStringField(value: &_storage._stateBy) }()
+        case 18: try { try decoder.decodeRepeatedMessageField(value: &_storage._flags) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._countedIn) }()
         default: break
         }
       }
@@ -1275,6 +1445,12 @@ nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtob
       if !_storage._stateBy.isEmpty {
         try visitor.visitSingularStringField(value: _storage._stateBy, fieldNumber: 17)
       }
+      if !_storage._flags.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._flags, fieldNumber: 18)
+      }
+      if !_storage._countedIn.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._countedIn, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1301,6 +1477,8 @@ nonisolated extension Cdt_Activity_V1_Report: SwiftProtobuf.Message, SwiftProtob
         if _storage._submittedBy != rhs_storage._submittedBy {return false}
         if _storage._stateTime != rhs_storage._stateTime {return false}
         if _storage._stateBy != rhs_storage._stateBy {return false}
+        if _storage._flags != rhs_storage._flags {return false}
+        if _storage._countedIn != rhs_storage._countedIn {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1541,7 +1719,7 @@ nonisolated extension Cdt_Activity_V1_ReportSubmission: SwiftProtobuf.Message, S
 
 nonisolated extension Cdt_Activity_V1_ReportVerdict: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReportVerdict"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}position\0\u{3}operation_id\0\u{1}outcome\0\u{1}obligation\0\u{1}problems\0\u{3}rejected_report\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}position\0\u{3}operation_id\0\u{1}outcome\0\u{1}obligation\0\u{1}problems\0\u{3}rejected_report\0\u{1}flags\0\u{1}newest\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1555,6 +1733,8 @@ nonisolated extension Cdt_Activity_V1_ReportVerdict: SwiftProtobuf.Message, Swif
       case 4: try { try decoder.decodeSingularMessageField(value: &self._obligation) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.problems) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.rejectedReport) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.flags) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._newest) }()
       default: break
       }
     }
@@ -1583,6 +1763,12 @@ nonisolated extension Cdt_Activity_V1_ReportVerdict: SwiftProtobuf.Message, Swif
     if !self.rejectedReport.isEmpty {
       try visitor.visitSingularStringField(value: self.rejectedReport, fieldNumber: 6)
     }
+    if !self.flags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.flags, fieldNumber: 7)
+    }
+    try { if let v = self._newest {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1593,6 +1779,8 @@ nonisolated extension Cdt_Activity_V1_ReportVerdict: SwiftProtobuf.Message, Swif
     if lhs._obligation != rhs._obligation {return false}
     if lhs.problems != rhs.problems {return false}
     if lhs.rejectedReport != rhs.rejectedReport {return false}
+    if lhs.flags != rhs.flags {return false}
+    if lhs._newest != rhs._newest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

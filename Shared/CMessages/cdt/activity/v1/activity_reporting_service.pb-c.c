@@ -547,6 +547,96 @@ void   cdt__activity__v1__list_periods_response__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__list_periods_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__close_period_request__init
+                     (Cdt__Activity__V1__ClosePeriodRequest         *message)
+{
+  static const Cdt__Activity__V1__ClosePeriodRequest init_value = CDT__ACTIVITY__V1__CLOSE_PERIOD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__close_period_request__get_packed_size
+                     (const Cdt__Activity__V1__ClosePeriodRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__close_period_request__pack
+                     (const Cdt__Activity__V1__ClosePeriodRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__close_period_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ClosePeriodRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__ClosePeriodRequest *
+       cdt__activity__v1__close_period_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__ClosePeriodRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__close_period_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__close_period_request__free_unpacked
+                     (Cdt__Activity__V1__ClosePeriodRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__close_period_response__init
+                     (Cdt__Activity__V1__ClosePeriodResponse         *message)
+{
+  static const Cdt__Activity__V1__ClosePeriodResponse init_value = CDT__ACTIVITY__V1__CLOSE_PERIOD_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__close_period_response__get_packed_size
+                     (const Cdt__Activity__V1__ClosePeriodResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__close_period_response__pack
+                     (const Cdt__Activity__V1__ClosePeriodResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__close_period_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ClosePeriodResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__ClosePeriodResponse *
+       cdt__activity__v1__close_period_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__ClosePeriodResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__close_period_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__close_period_response__free_unpacked
+                     (Cdt__Activity__V1__ClosePeriodResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__close_period_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__activity__v1__get_obligation_request__init
                      (Cdt__Activity__V1__GetObligationRequest         *message)
 {
@@ -1085,6 +1175,186 @@ void   cdt__activity__v1__submit_reports_response__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &cdt__activity__v1__submit_reports_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__sync_reports_request__init
+                     (Cdt__Activity__V1__SyncReportsRequest         *message)
+{
+  static const Cdt__Activity__V1__SyncReportsRequest init_value = CDT__ACTIVITY__V1__SYNC_REPORTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__sync_reports_request__get_packed_size
+                     (const Cdt__Activity__V1__SyncReportsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__sync_reports_request__pack
+                     (const Cdt__Activity__V1__SyncReportsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__sync_reports_request__pack_to_buffer
+                     (const Cdt__Activity__V1__SyncReportsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__SyncReportsRequest *
+       cdt__activity__v1__sync_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__SyncReportsRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__sync_reports_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__sync_reports_request__free_unpacked
+                     (Cdt__Activity__V1__SyncReportsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__sync_reports_response__init
+                     (Cdt__Activity__V1__SyncReportsResponse         *message)
+{
+  static const Cdt__Activity__V1__SyncReportsResponse init_value = CDT__ACTIVITY__V1__SYNC_REPORTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__sync_reports_response__get_packed_size
+                     (const Cdt__Activity__V1__SyncReportsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__sync_reports_response__pack
+                     (const Cdt__Activity__V1__SyncReportsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__sync_reports_response__pack_to_buffer
+                     (const Cdt__Activity__V1__SyncReportsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__SyncReportsResponse *
+       cdt__activity__v1__sync_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__SyncReportsResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__sync_reports_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__sync_reports_response__free_unpacked
+                     (Cdt__Activity__V1__SyncReportsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__sync_reports_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__list_reports_request__init
+                     (Cdt__Activity__V1__ListReportsRequest         *message)
+{
+  static const Cdt__Activity__V1__ListReportsRequest init_value = CDT__ACTIVITY__V1__LIST_REPORTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__list_reports_request__get_packed_size
+                     (const Cdt__Activity__V1__ListReportsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__list_reports_request__pack
+                     (const Cdt__Activity__V1__ListReportsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__list_reports_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ListReportsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__ListReportsRequest *
+       cdt__activity__v1__list_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__ListReportsRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__list_reports_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__list_reports_request__free_unpacked
+                     (Cdt__Activity__V1__ListReportsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__list_reports_response__init
+                     (Cdt__Activity__V1__ListReportsResponse         *message)
+{
+  static const Cdt__Activity__V1__ListReportsResponse init_value = CDT__ACTIVITY__V1__LIST_REPORTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__list_reports_response__get_packed_size
+                     (const Cdt__Activity__V1__ListReportsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__list_reports_response__pack
+                     (const Cdt__Activity__V1__ListReportsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__list_reports_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ListReportsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__ListReportsResponse *
+       cdt__activity__v1__list_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__ListReportsResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__list_reports_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__list_reports_response__free_unpacked
+                     (Cdt__Activity__V1__ListReportsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__list_reports_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__activity__v1__get_report_request__init
@@ -2457,6 +2727,95 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_periods_response__descr
   (ProtobufCMessageInit) cdt__activity__v1__list_periods_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__activity__v1__close_period_request__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ClosePeriodRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ClosePeriodRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__close_period_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange cdt__activity__v1__close_period_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__close_period_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ClosePeriodRequest",
+  "ClosePeriodRequest",
+  "Cdt__Activity__V1__ClosePeriodRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__ClosePeriodRequest),
+  2,
+  cdt__activity__v1__close_period_request__field_descriptors,
+  cdt__activity__v1__close_period_request__field_indices_by_name,
+  1,  cdt__activity__v1__close_period_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__close_period_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__close_period_response__field_descriptors[1] =
+{
+  {
+    "period",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ClosePeriodResponse, period),
+    &cdt__activity__v1__period__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__close_period_response__field_indices_by_name[] = {
+  0,   /* field[0] = period */
+};
+static const ProtobufCIntRange cdt__activity__v1__close_period_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__close_period_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ClosePeriodResponse",
+  "ClosePeriodResponse",
+  "Cdt__Activity__V1__ClosePeriodResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__ClosePeriodResponse),
+  1,
+  cdt__activity__v1__close_period_response__field_descriptors,
+  cdt__activity__v1__close_period_response__field_indices_by_name,
+  1,  cdt__activity__v1__close_period_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__close_period_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__activity__v1__get_obligation_request__field_descriptors[1] =
 {
   {
@@ -3145,6 +3504,275 @@ const ProtobufCMessageDescriptor cdt__activity__v1__submit_reports_response__des
   cdt__activity__v1__submit_reports_response__field_indices_by_name,
   1,  cdt__activity__v1__submit_reports_response__number_ranges,
   (ProtobufCMessageInit) cdt__activity__v1__submit_reports_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__sync_reports_request__field_descriptors[1] =
+{
+  {
+    "submissions",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__SyncReportsRequest, n_submissions),
+    offsetof(Cdt__Activity__V1__SyncReportsRequest, submissions),
+    &cdt__activity__v1__report_submission__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__sync_reports_request__field_indices_by_name[] = {
+  0,   /* field[0] = submissions */
+};
+static const ProtobufCIntRange cdt__activity__v1__sync_reports_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__sync_reports_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.SyncReportsRequest",
+  "SyncReportsRequest",
+  "Cdt__Activity__V1__SyncReportsRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__SyncReportsRequest),
+  1,
+  cdt__activity__v1__sync_reports_request__field_descriptors,
+  cdt__activity__v1__sync_reports_request__field_indices_by_name,
+  1,  cdt__activity__v1__sync_reports_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__sync_reports_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__sync_reports_response__field_descriptors[2] =
+{
+  {
+    "verdicts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__SyncReportsResponse, n_verdicts),
+    offsetof(Cdt__Activity__V1__SyncReportsResponse, verdicts),
+    &cdt__activity__v1__report_verdict__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__SyncReportsResponse, registry),
+    &cdt__common__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__sync_reports_response__field_indices_by_name[] = {
+  1,   /* field[1] = registry */
+  0,   /* field[0] = verdicts */
+};
+static const ProtobufCIntRange cdt__activity__v1__sync_reports_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__sync_reports_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.SyncReportsResponse",
+  "SyncReportsResponse",
+  "Cdt__Activity__V1__SyncReportsResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__SyncReportsResponse),
+  2,
+  cdt__activity__v1__sync_reports_response__field_descriptors,
+  cdt__activity__v1__sync_reports_response__field_indices_by_name,
+  1,  cdt__activity__v1__sync_reports_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__sync_reports_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__list_reports_request__field_descriptors[8] =
+{
+  {
+    "period",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tree_date",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, tree_date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "states",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Activity__V1__ListReportsRequest, n_states),
+    offsetof(Cdt__Activity__V1__ListReportsRequest, states),
+    &cdt__activity__v1__report_state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "team",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, team),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "flagged",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, flagged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__list_reports_request__field_indices_by_name[] = {
+  5,   /* field[5] = flagged */
+  6,   /* field[6] = page_size */
+  7,   /* field[7] = page_token */
+  0,   /* field[0] = period */
+  3,   /* field[3] = states */
+  4,   /* field[4] = team */
+  2,   /* field[2] = tree_date */
+  1,   /* field[1] = unit */
+};
+static const ProtobufCIntRange cdt__activity__v1__list_reports_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__list_reports_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ListReportsRequest",
+  "ListReportsRequest",
+  "Cdt__Activity__V1__ListReportsRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__ListReportsRequest),
+  8,
+  cdt__activity__v1__list_reports_request__field_descriptors,
+  cdt__activity__v1__list_reports_request__field_indices_by_name,
+  1,  cdt__activity__v1__list_reports_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__list_reports_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__list_reports_response__field_descriptors[2] =
+{
+  {
+    "reports",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__ListReportsResponse, n_reports),
+    offsetof(Cdt__Activity__V1__ListReportsResponse, reports),
+    &cdt__activity__v1__report__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListReportsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__list_reports_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = reports */
+};
+static const ProtobufCIntRange cdt__activity__v1__list_reports_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__list_reports_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ListReportsResponse",
+  "ListReportsResponse",
+  "Cdt__Activity__V1__ListReportsResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__ListReportsResponse),
+  2,
+  cdt__activity__v1__list_reports_response__field_descriptors,
+  cdt__activity__v1__list_reports_response__field_indices_by_name,
+  1,  cdt__activity__v1__list_reports_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__list_reports_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__activity__v1__get_report_request__field_descriptors[2] =
@@ -4273,7 +4901,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__watch_figures_response__desc
   (ProtobufCMessageInit) cdt__activity__v1__watch_figures_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_service__method_descriptors[21] =
+static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_service__method_descriptors[24] =
 {
   { "SetReportingPolicy", &cdt__activity__v1__set_reporting_policy_request__descriptor, &cdt__activity__v1__set_reporting_policy_response__descriptor },
   { "GetReportingPolicy", &cdt__activity__v1__get_reporting_policy_request__descriptor, &cdt__activity__v1__get_reporting_policy_response__descriptor },
@@ -4281,13 +4909,16 @@ static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_ser
   { "OpenPeriod", &cdt__activity__v1__open_period_request__descriptor, &cdt__activity__v1__open_period_response__descriptor },
   { "GetPeriod", &cdt__activity__v1__get_period_request__descriptor, &cdt__activity__v1__get_period_response__descriptor },
   { "ListPeriods", &cdt__activity__v1__list_periods_request__descriptor, &cdt__activity__v1__list_periods_response__descriptor },
+  { "ClosePeriod", &cdt__activity__v1__close_period_request__descriptor, &cdt__activity__v1__close_period_response__descriptor },
   { "GetObligation", &cdt__activity__v1__get_obligation_request__descriptor, &cdt__activity__v1__get_obligation_response__descriptor },
   { "ListObligations", &cdt__activity__v1__list_obligations_request__descriptor, &cdt__activity__v1__list_obligations_response__descriptor },
   { "ExcuseObligation", &cdt__activity__v1__excuse_obligation_request__descriptor, &cdt__activity__v1__excuse_obligation_response__descriptor },
   { "WaiveObligations", &cdt__activity__v1__waive_obligations_request__descriptor, &cdt__activity__v1__waive_obligations_response__descriptor },
   { "SubmitReport", &cdt__activity__v1__submit_report_request__descriptor, &cdt__activity__v1__submit_report_response__descriptor },
   { "SubmitReports", &cdt__activity__v1__submit_reports_request__descriptor, &cdt__activity__v1__submit_reports_response__descriptor },
+  { "SyncReports", &cdt__activity__v1__sync_reports_request__descriptor, &cdt__activity__v1__sync_reports_response__descriptor },
   { "GetReport", &cdt__activity__v1__get_report_request__descriptor, &cdt__activity__v1__get_report_response__descriptor },
+  { "ListReports", &cdt__activity__v1__list_reports_request__descriptor, &cdt__activity__v1__list_reports_response__descriptor },
   { "ReturnReport", &cdt__activity__v1__return_report_request__descriptor, &cdt__activity__v1__return_report_response__descriptor },
   { "EndorseReport", &cdt__activity__v1__endorse_report_request__descriptor, &cdt__activity__v1__endorse_report_response__descriptor },
   { "ApproveReport", &cdt__activity__v1__approve_report_request__descriptor, &cdt__activity__v1__approve_report_response__descriptor },
@@ -4298,27 +4929,30 @@ static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_ser
   { "WatchFigures", &cdt__activity__v1__watch_figures_request__descriptor, &cdt__activity__v1__watch_figures_response__descriptor },
 };
 const unsigned cdt__activity__v1__activity_reporting_service__method_indices_by_name[] = {
-  16,        /* AcceptReport */
-  15,        /* ApproveReport */
-  14,        /* EndorseReport */
-  8,        /* ExcuseObligation */
-  18,        /* GetFigures */
-  6,        /* GetObligation */
+  19,        /* AcceptReport */
+  18,        /* ApproveReport */
+  6,        /* ClosePeriod */
+  17,        /* EndorseReport */
+  9,        /* ExcuseObligation */
+  21,        /* GetFigures */
+  7,        /* GetObligation */
   4,        /* GetPeriod */
-  12,        /* GetReport */
+  14,        /* GetReport */
   1,        /* GetReportingPolicy */
-  19,        /* ListFigures */
-  7,        /* ListObligations */
+  22,        /* ListFigures */
+  8,        /* ListObligations */
   5,        /* ListPeriods */
-  17,        /* ListRejectedReports */
+  20,        /* ListRejectedReports */
   2,        /* ListReportingPolicies */
+  15,        /* ListReports */
   3,        /* OpenPeriod */
-  13,        /* ReturnReport */
+  16,        /* ReturnReport */
   0,        /* SetReportingPolicy */
-  10,        /* SubmitReport */
-  11,        /* SubmitReports */
-  9,        /* WaiveObligations */
-  20         /* WatchFigures */
+  11,        /* SubmitReport */
+  12,        /* SubmitReports */
+  13,        /* SyncReports */
+  10,        /* WaiveObligations */
+  23         /* WatchFigures */
 };
 const ProtobufCServiceDescriptor cdt__activity__v1__activity_reporting_service__descriptor =
 {
@@ -4327,7 +4961,7 @@ const ProtobufCServiceDescriptor cdt__activity__v1__activity_reporting_service__
   "ActivityReportingService",
   "Cdt__Activity__V1__ActivityReportingService",
   "cdt.activity.v1",
-  21,
+  24,
   cdt__activity__v1__activity_reporting_service__method_descriptors,
   cdt__activity__v1__activity_reporting_service__method_indices_by_name
 };
@@ -4379,13 +5013,21 @@ void cdt__activity__v1__activity_reporting_service__list_periods(ProtobufCServic
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
   service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cdt__activity__v1__activity_reporting_service__close_period(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__ClosePeriodRequest *input,
+                                                                 Cdt__Activity__V1__ClosePeriodResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cdt__activity__v1__activity_reporting_service__get_obligation(ProtobufCService *service,
                                                                    const Cdt__Activity__V1__GetObligationRequest *input,
                                                                    Cdt__Activity__V1__GetObligationResponse_Closure closure,
                                                                    void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__list_obligations(ProtobufCService *service,
                                                                      const Cdt__Activity__V1__ListObligationsRequest *input,
@@ -4393,7 +5035,7 @@ void cdt__activity__v1__activity_reporting_service__list_obligations(ProtobufCSe
                                                                      void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__excuse_obligation(ProtobufCService *service,
                                                                       const Cdt__Activity__V1__ExcuseObligationRequest *input,
@@ -4401,7 +5043,7 @@ void cdt__activity__v1__activity_reporting_service__excuse_obligation(ProtobufCS
                                                                       void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__waive_obligations(ProtobufCService *service,
                                                                       const Cdt__Activity__V1__WaiveObligationsRequest *input,
@@ -4409,7 +5051,7 @@ void cdt__activity__v1__activity_reporting_service__waive_obligations(ProtobufCS
                                                                       void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__submit_report(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__SubmitReportRequest *input,
@@ -4417,7 +5059,7 @@ void cdt__activity__v1__activity_reporting_service__submit_report(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__submit_reports(ProtobufCService *service,
                                                                    const Cdt__Activity__V1__SubmitReportsRequest *input,
@@ -4425,7 +5067,15 @@ void cdt__activity__v1__activity_reporting_service__submit_reports(ProtobufCServ
                                                                    void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__activity_reporting_service__sync_reports(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__SyncReportsRequest *input,
+                                                                 Cdt__Activity__V1__SyncReportsResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__get_report(ProtobufCService *service,
                                                                const Cdt__Activity__V1__GetReportRequest *input,
@@ -4433,7 +5083,15 @@ void cdt__activity__v1__activity_reporting_service__get_report(ProtobufCService 
                                                                void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__activity_reporting_service__list_reports(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__ListReportsRequest *input,
+                                                                 Cdt__Activity__V1__ListReportsResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__return_report(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__ReturnReportRequest *input,
@@ -4441,7 +5099,7 @@ void cdt__activity__v1__activity_reporting_service__return_report(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__endorse_report(ProtobufCService *service,
                                                                    const Cdt__Activity__V1__EndorseReportRequest *input,
@@ -4449,7 +5107,7 @@ void cdt__activity__v1__activity_reporting_service__endorse_report(ProtobufCServ
                                                                    void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__approve_report(ProtobufCService *service,
                                                                    const Cdt__Activity__V1__ApproveReportRequest *input,
@@ -4457,7 +5115,7 @@ void cdt__activity__v1__activity_reporting_service__approve_report(ProtobufCServ
                                                                    void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__accept_report(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__AcceptReportRequest *input,
@@ -4465,7 +5123,7 @@ void cdt__activity__v1__activity_reporting_service__accept_report(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__list_rejected_reports(ProtobufCService *service,
                                                                           const Cdt__Activity__V1__ListRejectedReportsRequest *input,
@@ -4473,7 +5131,7 @@ void cdt__activity__v1__activity_reporting_service__list_rejected_reports(Protob
                                                                           void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__get_figures(ProtobufCService *service,
                                                                 const Cdt__Activity__V1__GetFiguresRequest *input,
@@ -4481,7 +5139,7 @@ void cdt__activity__v1__activity_reporting_service__get_figures(ProtobufCService
                                                                 void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__list_figures(ProtobufCService *service,
                                                                  const Cdt__Activity__V1__ListFiguresRequest *input,
@@ -4489,7 +5147,7 @@ void cdt__activity__v1__activity_reporting_service__list_figures(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__watch_figures(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__WatchFiguresRequest *input,
@@ -4497,7 +5155,7 @@ void cdt__activity__v1__activity_reporting_service__watch_figures(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__init (Cdt__Activity__V1__ActivityReportingService_Service *service,
                                                           Cdt__Activity__V1__ActivityReportingService_ServiceDestroy destroy)

@@ -33,6 +33,8 @@ typedef struct Cdt__Activity__V1__GetPeriodRequest Cdt__Activity__V1__GetPeriodR
 typedef struct Cdt__Activity__V1__GetPeriodResponse Cdt__Activity__V1__GetPeriodResponse;
 typedef struct Cdt__Activity__V1__ListPeriodsRequest Cdt__Activity__V1__ListPeriodsRequest;
 typedef struct Cdt__Activity__V1__ListPeriodsResponse Cdt__Activity__V1__ListPeriodsResponse;
+typedef struct Cdt__Activity__V1__ClosePeriodRequest Cdt__Activity__V1__ClosePeriodRequest;
+typedef struct Cdt__Activity__V1__ClosePeriodResponse Cdt__Activity__V1__ClosePeriodResponse;
 typedef struct Cdt__Activity__V1__GetObligationRequest Cdt__Activity__V1__GetObligationRequest;
 typedef struct Cdt__Activity__V1__GetObligationResponse Cdt__Activity__V1__GetObligationResponse;
 typedef struct Cdt__Activity__V1__ListObligationsRequest Cdt__Activity__V1__ListObligationsRequest;
@@ -45,6 +47,10 @@ typedef struct Cdt__Activity__V1__SubmitReportRequest Cdt__Activity__V1__SubmitR
 typedef struct Cdt__Activity__V1__SubmitReportResponse Cdt__Activity__V1__SubmitReportResponse;
 typedef struct Cdt__Activity__V1__SubmitReportsRequest Cdt__Activity__V1__SubmitReportsRequest;
 typedef struct Cdt__Activity__V1__SubmitReportsResponse Cdt__Activity__V1__SubmitReportsResponse;
+typedef struct Cdt__Activity__V1__SyncReportsRequest Cdt__Activity__V1__SyncReportsRequest;
+typedef struct Cdt__Activity__V1__SyncReportsResponse Cdt__Activity__V1__SyncReportsResponse;
+typedef struct Cdt__Activity__V1__ListReportsRequest Cdt__Activity__V1__ListReportsRequest;
+typedef struct Cdt__Activity__V1__ListReportsResponse Cdt__Activity__V1__ListReportsResponse;
 typedef struct Cdt__Activity__V1__GetReportRequest Cdt__Activity__V1__GetReportRequest;
 typedef struct Cdt__Activity__V1__GetReportResponse Cdt__Activity__V1__GetReportResponse;
 typedef struct Cdt__Activity__V1__ReturnReportRequest Cdt__Activity__V1__ReturnReportRequest;
@@ -294,6 +300,42 @@ struct  Cdt__Activity__V1__ListPeriodsResponse
 #define CDT__ACTIVITY__V1__LIST_PERIODS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_periods_response__descriptor) \
     , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Closes a period.
+ */
+struct  Cdt__Activity__V1__ClosePeriodRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `periods/{YYYY-MM}`.
+   */
+  char *name;
+  /*
+   * Request id, a UUID; may be empty: closing is idempotent by itself.
+   */
+  char *request_id;
+};
+#define CDT__ACTIVITY__V1__CLOSE_PERIOD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__close_period_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The period.
+ */
+struct  Cdt__Activity__V1__ClosePeriodResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The period.
+   */
+  Cdt__Activity__V1__Period *period;
+};
+#define CDT__ACTIVITY__V1__CLOSE_PERIOD_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__close_period_response__descriptor) \
+    , NULL }
 
 
 /*
@@ -562,6 +604,110 @@ struct  Cdt__Activity__V1__SubmitReportsResponse
 #define CDT__ACTIVITY__V1__SUBMIT_REPORTS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__submit_reports_response__descriptor) \
     , 0,NULL }
+
+
+/*
+ * What a device has gathered.
+ */
+struct  Cdt__Activity__V1__SyncReportsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The reports, oldest first.
+   */
+  size_t n_submissions;
+  Cdt__Activity__V1__ReportSubmission **submissions;
+};
+#define CDT__ACTIVITY__V1__SYNC_REPORTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__sync_reports_request__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * What became of it.
+ */
+struct  Cdt__Activity__V1__SyncReportsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * One for each report, in the order sent.
+   */
+  size_t n_verdicts;
+  Cdt__Activity__V1__ReportVerdict **verdicts;
+  /*
+   * How old the registry facts are that the verdicts stand on.
+   */
+  Cdt__Common__V1__Freshness *registry;
+};
+#define CDT__ACTIVITY__V1__SYNC_REPORTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__sync_reports_response__descriptor) \
+    , 0,NULL, NULL }
+
+
+/*
+ * Asks for reports.
+ */
+struct  Cdt__Activity__V1__ListReportsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `YYYY-MM`.
+   */
+  char *period;
+  /*
+   * Only those under this unit, `units/{id}`; empty: all.
+   */
+  char *unit;
+  /*
+   * The date whose tree of units counts; empty: the last day of the month `period`.
+   */
+  char *tree_date;
+  /*
+   * Only these states; empty: all.
+   */
+  size_t n_states;
+  Cdt__Activity__V1__ReportState *states;
+  /*
+   * Only this team, `teams/{id}`; empty: all.
+   */
+  char *team;
+  /*
+   * Only those with a flag.
+   */
+  protobuf_c_boolean flagged;
+  /*
+   * At most so many; 0: 100; at most 1000.
+   */
+  int32_t page_size;
+  /*
+   * From the last response.
+   */
+  char *page_token;
+};
+#define CDT__ACTIVITY__V1__LIST_REPORTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_reports_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Reports.
+ */
+struct  Cdt__Activity__V1__ListReportsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In an order that does not change. A page may hold fewer than asked for and still not be the last.
+   */
+  size_t n_reports;
+  Cdt__Activity__V1__Report **reports;
+  /*
+   * Empty: the end.
+   */
+  char *next_page_token;
+};
+#define CDT__ACTIVITY__V1__LIST_REPORTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_reports_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -1219,6 +1365,44 @@ Cdt__Activity__V1__ListPeriodsResponse *
 void   cdt__activity__v1__list_periods_response__free_unpacked
                      (Cdt__Activity__V1__ListPeriodsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__ClosePeriodRequest methods */
+void   cdt__activity__v1__close_period_request__init
+                     (Cdt__Activity__V1__ClosePeriodRequest         *message);
+size_t cdt__activity__v1__close_period_request__get_packed_size
+                     (const Cdt__Activity__V1__ClosePeriodRequest   *message);
+size_t cdt__activity__v1__close_period_request__pack
+                     (const Cdt__Activity__V1__ClosePeriodRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__close_period_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ClosePeriodRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__ClosePeriodRequest *
+       cdt__activity__v1__close_period_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__close_period_request__free_unpacked
+                     (Cdt__Activity__V1__ClosePeriodRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__ClosePeriodResponse methods */
+void   cdt__activity__v1__close_period_response__init
+                     (Cdt__Activity__V1__ClosePeriodResponse         *message);
+size_t cdt__activity__v1__close_period_response__get_packed_size
+                     (const Cdt__Activity__V1__ClosePeriodResponse   *message);
+size_t cdt__activity__v1__close_period_response__pack
+                     (const Cdt__Activity__V1__ClosePeriodResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__close_period_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ClosePeriodResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__ClosePeriodResponse *
+       cdt__activity__v1__close_period_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__close_period_response__free_unpacked
+                     (Cdt__Activity__V1__ClosePeriodResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__GetObligationRequest methods */
 void   cdt__activity__v1__get_obligation_request__init
                      (Cdt__Activity__V1__GetObligationRequest         *message);
@@ -1446,6 +1630,82 @@ Cdt__Activity__V1__SubmitReportsResponse *
                       const uint8_t       *data);
 void   cdt__activity__v1__submit_reports_response__free_unpacked
                      (Cdt__Activity__V1__SubmitReportsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__SyncReportsRequest methods */
+void   cdt__activity__v1__sync_reports_request__init
+                     (Cdt__Activity__V1__SyncReportsRequest         *message);
+size_t cdt__activity__v1__sync_reports_request__get_packed_size
+                     (const Cdt__Activity__V1__SyncReportsRequest   *message);
+size_t cdt__activity__v1__sync_reports_request__pack
+                     (const Cdt__Activity__V1__SyncReportsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__sync_reports_request__pack_to_buffer
+                     (const Cdt__Activity__V1__SyncReportsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__SyncReportsRequest *
+       cdt__activity__v1__sync_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__sync_reports_request__free_unpacked
+                     (Cdt__Activity__V1__SyncReportsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__SyncReportsResponse methods */
+void   cdt__activity__v1__sync_reports_response__init
+                     (Cdt__Activity__V1__SyncReportsResponse         *message);
+size_t cdt__activity__v1__sync_reports_response__get_packed_size
+                     (const Cdt__Activity__V1__SyncReportsResponse   *message);
+size_t cdt__activity__v1__sync_reports_response__pack
+                     (const Cdt__Activity__V1__SyncReportsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__sync_reports_response__pack_to_buffer
+                     (const Cdt__Activity__V1__SyncReportsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__SyncReportsResponse *
+       cdt__activity__v1__sync_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__sync_reports_response__free_unpacked
+                     (Cdt__Activity__V1__SyncReportsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__ListReportsRequest methods */
+void   cdt__activity__v1__list_reports_request__init
+                     (Cdt__Activity__V1__ListReportsRequest         *message);
+size_t cdt__activity__v1__list_reports_request__get_packed_size
+                     (const Cdt__Activity__V1__ListReportsRequest   *message);
+size_t cdt__activity__v1__list_reports_request__pack
+                     (const Cdt__Activity__V1__ListReportsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__list_reports_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ListReportsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__ListReportsRequest *
+       cdt__activity__v1__list_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__list_reports_request__free_unpacked
+                     (Cdt__Activity__V1__ListReportsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__ListReportsResponse methods */
+void   cdt__activity__v1__list_reports_response__init
+                     (Cdt__Activity__V1__ListReportsResponse         *message);
+size_t cdt__activity__v1__list_reports_response__get_packed_size
+                     (const Cdt__Activity__V1__ListReportsResponse   *message);
+size_t cdt__activity__v1__list_reports_response__pack
+                     (const Cdt__Activity__V1__ListReportsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__list_reports_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ListReportsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__ListReportsResponse *
+       cdt__activity__v1__list_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__list_reports_response__free_unpacked
+                     (Cdt__Activity__V1__ListReportsResponse *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__GetReportRequest methods */
 void   cdt__activity__v1__get_report_request__init
@@ -1827,6 +2087,12 @@ typedef void (*Cdt__Activity__V1__ListPeriodsRequest_Closure)
 typedef void (*Cdt__Activity__V1__ListPeriodsResponse_Closure)
                  (const Cdt__Activity__V1__ListPeriodsResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Activity__V1__ClosePeriodRequest_Closure)
+                 (const Cdt__Activity__V1__ClosePeriodRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__ClosePeriodResponse_Closure)
+                 (const Cdt__Activity__V1__ClosePeriodResponse *message,
+                  void *closure_data);
 typedef void (*Cdt__Activity__V1__GetObligationRequest_Closure)
                  (const Cdt__Activity__V1__GetObligationRequest *message,
                   void *closure_data);
@@ -1862,6 +2128,18 @@ typedef void (*Cdt__Activity__V1__SubmitReportsRequest_Closure)
                   void *closure_data);
 typedef void (*Cdt__Activity__V1__SubmitReportsResponse_Closure)
                  (const Cdt__Activity__V1__SubmitReportsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__SyncReportsRequest_Closure)
+                 (const Cdt__Activity__V1__SyncReportsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__SyncReportsResponse_Closure)
+                 (const Cdt__Activity__V1__SyncReportsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__ListReportsRequest_Closure)
+                 (const Cdt__Activity__V1__ListReportsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__ListReportsResponse_Closure)
+                 (const Cdt__Activity__V1__ListReportsResponse *message,
                   void *closure_data);
 typedef void (*Cdt__Activity__V1__GetReportRequest_Closure)
                  (const Cdt__Activity__V1__GetReportRequest *message,
@@ -1948,6 +2226,10 @@ struct Cdt__Activity__V1__ActivityReportingService_Service
                        const Cdt__Activity__V1__ListPeriodsRequest *input,
                        Cdt__Activity__V1__ListPeriodsResponse_Closure closure,
                        void *closure_data);
+  void (*close_period)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                       const Cdt__Activity__V1__ClosePeriodRequest *input,
+                       Cdt__Activity__V1__ClosePeriodResponse_Closure closure,
+                       void *closure_data);
   void (*get_obligation)(Cdt__Activity__V1__ActivityReportingService_Service *service,
                          const Cdt__Activity__V1__GetObligationRequest *input,
                          Cdt__Activity__V1__GetObligationResponse_Closure closure,
@@ -1972,10 +2254,18 @@ struct Cdt__Activity__V1__ActivityReportingService_Service
                          const Cdt__Activity__V1__SubmitReportsRequest *input,
                          Cdt__Activity__V1__SubmitReportsResponse_Closure closure,
                          void *closure_data);
+  void (*sync_reports)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                       const Cdt__Activity__V1__SyncReportsRequest *input,
+                       Cdt__Activity__V1__SyncReportsResponse_Closure closure,
+                       void *closure_data);
   void (*get_report)(Cdt__Activity__V1__ActivityReportingService_Service *service,
                      const Cdt__Activity__V1__GetReportRequest *input,
                      Cdt__Activity__V1__GetReportResponse_Closure closure,
                      void *closure_data);
+  void (*list_reports)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                       const Cdt__Activity__V1__ListReportsRequest *input,
+                       Cdt__Activity__V1__ListReportsResponse_Closure closure,
+                       void *closure_data);
   void (*return_report)(Cdt__Activity__V1__ActivityReportingService_Service *service,
                         const Cdt__Activity__V1__ReturnReportRequest *input,
                         Cdt__Activity__V1__ReturnReportResponse_Closure closure,
@@ -2022,13 +2312,16 @@ void cdt__activity__v1__activity_reporting_service__init (Cdt__Activity__V1__Act
       function_prefix__ ## open_period,\
       function_prefix__ ## get_period,\
       function_prefix__ ## list_periods,\
+      function_prefix__ ## close_period,\
       function_prefix__ ## get_obligation,\
       function_prefix__ ## list_obligations,\
       function_prefix__ ## excuse_obligation,\
       function_prefix__ ## waive_obligations,\
       function_prefix__ ## submit_report,\
       function_prefix__ ## submit_reports,\
+      function_prefix__ ## sync_reports,\
       function_prefix__ ## get_report,\
+      function_prefix__ ## list_reports,\
       function_prefix__ ## return_report,\
       function_prefix__ ## endorse_report,\
       function_prefix__ ## approve_report,\
@@ -2061,6 +2354,10 @@ void cdt__activity__v1__activity_reporting_service__list_periods(ProtobufCServic
                                                                  const Cdt__Activity__V1__ListPeriodsRequest *input,
                                                                  Cdt__Activity__V1__ListPeriodsResponse_Closure closure,
                                                                  void *closure_data);
+void cdt__activity__v1__activity_reporting_service__close_period(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__ClosePeriodRequest *input,
+                                                                 Cdt__Activity__V1__ClosePeriodResponse_Closure closure,
+                                                                 void *closure_data);
 void cdt__activity__v1__activity_reporting_service__get_obligation(ProtobufCService *service,
                                                                    const Cdt__Activity__V1__GetObligationRequest *input,
                                                                    Cdt__Activity__V1__GetObligationResponse_Closure closure,
@@ -2085,10 +2382,18 @@ void cdt__activity__v1__activity_reporting_service__submit_reports(ProtobufCServ
                                                                    const Cdt__Activity__V1__SubmitReportsRequest *input,
                                                                    Cdt__Activity__V1__SubmitReportsResponse_Closure closure,
                                                                    void *closure_data);
+void cdt__activity__v1__activity_reporting_service__sync_reports(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__SyncReportsRequest *input,
+                                                                 Cdt__Activity__V1__SyncReportsResponse_Closure closure,
+                                                                 void *closure_data);
 void cdt__activity__v1__activity_reporting_service__get_report(ProtobufCService *service,
                                                                const Cdt__Activity__V1__GetReportRequest *input,
                                                                Cdt__Activity__V1__GetReportResponse_Closure closure,
                                                                void *closure_data);
+void cdt__activity__v1__activity_reporting_service__list_reports(ProtobufCService *service,
+                                                                 const Cdt__Activity__V1__ListReportsRequest *input,
+                                                                 Cdt__Activity__V1__ListReportsResponse_Closure closure,
+                                                                 void *closure_data);
 void cdt__activity__v1__activity_reporting_service__return_report(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__ReturnReportRequest *input,
                                                                   Cdt__Activity__V1__ReturnReportResponse_Closure closure,
@@ -2136,6 +2441,8 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__get_period_request__d
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_period_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_periods_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_periods_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__close_period_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__close_period_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_obligation_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_obligation_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_obligations_request__descriptor;
@@ -2148,6 +2455,10 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__submit_report_request
 extern const ProtobufCMessageDescriptor cdt__activity__v1__submit_report_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__submit_reports_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__submit_reports_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__sync_reports_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__sync_reports_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__list_reports_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__list_reports_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_report_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_report_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__return_report_request__descriptor;

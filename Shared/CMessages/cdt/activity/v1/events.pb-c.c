@@ -52,6 +52,51 @@ void   cdt__activity__v1__obligation_fact__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__obligation_fact__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__difficulty_fact__init
+                     (Cdt__Activity__V1__DifficultyFact         *message)
+{
+  static const Cdt__Activity__V1__DifficultyFact init_value = CDT__ACTIVITY__V1__DIFFICULTY_FACT__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__difficulty_fact__get_packed_size
+                     (const Cdt__Activity__V1__DifficultyFact *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__difficulty_fact__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__difficulty_fact__pack
+                     (const Cdt__Activity__V1__DifficultyFact *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__difficulty_fact__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__difficulty_fact__pack_to_buffer
+                     (const Cdt__Activity__V1__DifficultyFact *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__difficulty_fact__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__DifficultyFact *
+       cdt__activity__v1__difficulty_fact__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__DifficultyFact *)
+     protobuf_c_message_unpack (&cdt__activity__v1__difficulty_fact__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__difficulty_fact__free_unpacked
+                     (Cdt__Activity__V1__DifficultyFact *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__difficulty_fact__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor cdt__activity__v1__obligation_fact__field_descriptors[12] =
 {
   {
@@ -233,6 +278,135 @@ const ProtobufCMessageDescriptor cdt__activity__v1__obligation_fact__descriptor 
   (ProtobufCMessageInit) cdt__activity__v1__obligation_fact__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__activity__v1__difficulty_fact__field_descriptors[8] =
+{
+  {
+    "difficulty",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, difficulty),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "team",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, team),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "severity",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, severity),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, state),
+    &cdt__activity__v1__difficulty_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "opened_in",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, opened_in),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "owner",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DifficultyFact, owner),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__difficulty_fact__field_indices_by_name[] = {
+  0,   /* field[0] = difficulty */
+  3,   /* field[3] = kind */
+  6,   /* field[6] = opened_in */
+  7,   /* field[7] = owner */
+  4,   /* field[4] = severity */
+  5,   /* field[5] = state */
+  1,   /* field[1] = team */
+  2,   /* field[2] = unit */
+};
+static const ProtobufCIntRange cdt__activity__v1__difficulty_fact__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__difficulty_fact__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.DifficultyFact",
+  "DifficultyFact",
+  "Cdt__Activity__V1__DifficultyFact",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__DifficultyFact),
+  8,
+  cdt__activity__v1__difficulty_fact__field_descriptors,
+  cdt__activity__v1__difficulty_fact__field_indices_by_name,
+  1,  cdt__activity__v1__difficulty_fact__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__difficulty_fact__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue cdt__activity__v1__obligation_state__enum_values_by_number[8] =
 {
   { "OBLIGATION_STATE_UNSPECIFIED", "CDT__ACTIVITY__V1__OBLIGATION_STATE__OBLIGATION_STATE_UNSPECIFIED", 0 },
@@ -307,5 +481,35 @@ const ProtobufCEnumDescriptor cdt__activity__v1__report_state__descriptor =
   cdt__activity__v1__report_state__enum_values_by_name,
   1,
   cdt__activity__v1__report_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__activity__v1__difficulty_state__enum_values_by_number[3] =
+{
+  { "DIFFICULTY_STATE_UNSPECIFIED", "CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_UNSPECIFIED", 0 },
+  { "DIFFICULTY_STATE_OPEN", "CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_OPEN", 1 },
+  { "DIFFICULTY_STATE_RESOLVED", "CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_RESOLVED", 2 },
+};
+static const ProtobufCIntRange cdt__activity__v1__difficulty_state__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex cdt__activity__v1__difficulty_state__enum_values_by_name[3] =
+{
+  { "DIFFICULTY_STATE_OPEN", 1 },
+  { "DIFFICULTY_STATE_RESOLVED", 2 },
+  { "DIFFICULTY_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__activity__v1__difficulty_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.DifficultyState",
+  "DifficultyState",
+  "Cdt__Activity__V1__DifficultyState",
+  "cdt.activity.v1",
+  3,
+  cdt__activity__v1__difficulty_state__enum_values_by_number,
+  3,
+  cdt__activity__v1__difficulty_state__enum_values_by_name,
+  1,
+  cdt__activity__v1__difficulty_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

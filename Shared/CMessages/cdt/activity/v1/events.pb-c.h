@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Cdt__Activity__V1__ObligationFact Cdt__Activity__V1__ObligationFact;
+typedef struct Cdt__Activity__V1__DifficultyFact Cdt__Activity__V1__DifficultyFact;
 
 
 /* --- enums --- */
@@ -89,6 +90,24 @@ typedef enum _Cdt__Activity__V1__ReportState {
   CDT__ACTIVITY__V1__REPORT_STATE__REPORT_STATE_RETURNED = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__REPORT_STATE)
 } Cdt__Activity__V1__ReportState;
+/*
+ * Where a difficulty stands.
+ */
+typedef enum _Cdt__Activity__V1__DifficultyState {
+  /*
+   * Not given.
+   */
+  CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_UNSPECIFIED = 0,
+  /*
+   * Told of by a report, and not yet overcome.
+   */
+  CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_OPEN = 1,
+  /*
+   * Overcome.
+   */
+  CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_RESOLVED = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__DIFFICULTY_STATE)
+} Cdt__Activity__V1__DifficultyState;
 
 /* --- messages --- */
 
@@ -152,6 +171,50 @@ struct  Cdt__Activity__V1__ObligationFact
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, CDT__ACTIVITY__V1__REPORT_STATE__REPORT_STATE_UNSPECIFIED, CDT__ACTIVITY__V1__OBLIGATION_STATE__OBLIGATION_STATE_UNSPECIFIED, CDT__ACTIVITY__V1__OBLIGATION_STATE__OBLIGATION_STATE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
 
 
+/*
+ * What stands in a team's way. Aggregate `difficulties/{id}`; its first version says that it was opened.
+ */
+struct  Cdt__Activity__V1__DifficultyFact
+{
+  ProtobufCMessage base;
+  /*
+   * `difficulties/{id}`.
+   */
+  char *difficulty;
+  /*
+   * Team, `teams/{id}`.
+   */
+  char *team;
+  /*
+   * Unit of the team in the period that told of it first, `units/{id}`.
+   */
+  char *unit;
+  /*
+   * Kind, a number of DifficultyKind.
+   */
+  int32_t kind;
+  /*
+   * Severity, a number of Severity.
+   */
+  int32_t severity;
+  /*
+   * Where it stands.
+   */
+  Cdt__Activity__V1__DifficultyState state;
+  /*
+   * The period whose report told of it first, `YYYY-MM`.
+   */
+  char *opened_in;
+  /*
+   * Who sees to it; empty: nobody yet.
+   */
+  char *owner;
+};
+#define CDT__ACTIVITY__V1__DIFFICULTY_FACT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__difficulty_fact__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, CDT__ACTIVITY__V1__DIFFICULTY_STATE__DIFFICULTY_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 /* Cdt__Activity__V1__ObligationFact methods */
 void   cdt__activity__v1__obligation_fact__init
                      (Cdt__Activity__V1__ObligationFact         *message);
@@ -171,10 +234,32 @@ Cdt__Activity__V1__ObligationFact *
 void   cdt__activity__v1__obligation_fact__free_unpacked
                      (Cdt__Activity__V1__ObligationFact *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__DifficultyFact methods */
+void   cdt__activity__v1__difficulty_fact__init
+                     (Cdt__Activity__V1__DifficultyFact         *message);
+size_t cdt__activity__v1__difficulty_fact__get_packed_size
+                     (const Cdt__Activity__V1__DifficultyFact   *message);
+size_t cdt__activity__v1__difficulty_fact__pack
+                     (const Cdt__Activity__V1__DifficultyFact   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__difficulty_fact__pack_to_buffer
+                     (const Cdt__Activity__V1__DifficultyFact   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__DifficultyFact *
+       cdt__activity__v1__difficulty_fact__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__difficulty_fact__free_unpacked
+                     (Cdt__Activity__V1__DifficultyFact *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cdt__Activity__V1__ObligationFact_Closure)
                  (const Cdt__Activity__V1__ObligationFact *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__DifficultyFact_Closure)
+                 (const Cdt__Activity__V1__DifficultyFact *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -184,7 +269,9 @@ typedef void (*Cdt__Activity__V1__ObligationFact_Closure)
 
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__obligation_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__report_state__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__activity__v1__difficulty_state__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__obligation_fact__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__difficulty_fact__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -97,7 +97,7 @@ void   cdt__activity__v1__period__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__period__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor cdt__activity__v1__reporting_policy__field_descriptors[12] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__reporting_policy__field_descriptors[13] =
 {
   {
     "name",
@@ -243,8 +243,21 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__reporting_policy__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "closing_days",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportingPolicy, closing_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__reporting_policy__field_indices_by_name[] = {
+  12,   /* field[12] = closing_days */
   4,   /* field[4] = commune_team_subject */
   11,   /* field[11] = create_time */
   10,   /* field[10] = document */
@@ -261,7 +274,7 @@ static const unsigned cdt__activity__v1__reporting_policy__field_indices_by_name
 static const ProtobufCIntRange cdt__activity__v1__reporting_policy__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__reporting_policy__descriptor =
 {
@@ -271,14 +284,14 @@ const ProtobufCMessageDescriptor cdt__activity__v1__reporting_policy__descriptor
   "Cdt__Activity__V1__ReportingPolicy",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__ReportingPolicy),
-  12,
+  13,
   cdt__activity__v1__reporting_policy__field_descriptors,
   cdt__activity__v1__reporting_policy__field_indices_by_name,
   1,  cdt__activity__v1__reporting_policy__number_ranges,
   (ProtobufCMessageInit) cdt__activity__v1__reporting_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__period__field_descriptors[5] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__period__field_descriptors[8] =
 {
   {
     "name",
@@ -340,8 +353,47 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__period__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "close_time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Period, close_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed_by",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Period, closed_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Period, closed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__period__field_indices_by_name[] = {
+  5,   /* field[5] = close_time */
+  7,   /* field[7] = closed */
+  6,   /* field[6] = closed_by */
   2,   /* field[2] = derived */
   0,   /* field[0] = name */
   4,   /* field[4] = obligations */
@@ -351,7 +403,7 @@ static const unsigned cdt__activity__v1__period__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__activity__v1__period__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__period__descriptor =
 {
@@ -361,7 +413,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__period__descriptor =
   "Cdt__Activity__V1__Period",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__Period),
-  5,
+  8,
   cdt__activity__v1__period__field_descriptors,
   cdt__activity__v1__period__field_indices_by_name,
   1,  cdt__activity__v1__period__number_ranges,

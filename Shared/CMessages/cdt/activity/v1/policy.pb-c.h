@@ -100,14 +100,21 @@ struct  Cdt__Activity__V1__ReportingPolicy
    * When it was recorded.
    */
   Google__Protobuf__Timestamp *create_time;
+  /*
+   * Days after the due day, 1 to 365, after which a period is closed; 0: 30. See Period.
+   */
+  int32_t closing_days;
 };
 #define CDT__ACTIVITY__V1__REPORTING_POLICY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__reporting_policy__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__REPORTING_SUBJECT__REPORTING_SUBJECT_UNSPECIFIED, CDT__ACTIVITY__V1__REPORTING_SUBJECT__REPORTING_SUBJECT_UNSPECIFIED, 0, 0, 0, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__REPORTING_SUBJECT__REPORTING_SUBJECT_UNSPECIFIED, CDT__ACTIVITY__V1__REPORTING_SUBJECT__REPORTING_SUBJECT_UNSPECIFIED, 0, 0, 0, 0, NULL, NULL, 0 }
 
 
 /*
  * A reporting period, opened for reporting.
+ * A period is closed some days after its due day (`closing_days` of the policy), or so many days after it was opened where
+ * that is later, as with back-data; or by ClosePeriod. What a closed period says of expected, received and achieved stays:
+ * later registry facts no longer change it, and a report or a correction for it counts in the month in which it comes.
  */
 struct  Cdt__Activity__V1__Period
 {
@@ -132,10 +139,22 @@ struct  Cdt__Activity__V1__Period
    * Obligations of the period that stand.
    */
   int64_t obligations;
+  /*
+   * When it was closed by a call; unset: it was not.
+   */
+  Google__Protobuf__Timestamp *close_time;
+  /*
+   * Who closed it by a call.
+   */
+  char *closed_by;
+  /*
+   * True when it is closed under the policy of the fields, or by a call.
+   */
+  protobuf_c_boolean closed;
 };
 #define CDT__ACTIVITY__V1__PERIOD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__period__descriptor) \
-    , (char *)protobuf_c_empty_string, NULL, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, NULL, 0, 0, 0, NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 /* Cdt__Activity__V1__ReportingPolicy methods */

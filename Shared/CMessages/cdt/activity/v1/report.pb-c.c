@@ -142,6 +142,51 @@ void   cdt__activity__v1__difficulty__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__difficulty__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__report_flag__init
+                     (Cdt__Activity__V1__ReportFlag         *message)
+{
+  static const Cdt__Activity__V1__ReportFlag init_value = CDT__ACTIVITY__V1__REPORT_FLAG__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__report_flag__get_packed_size
+                     (const Cdt__Activity__V1__ReportFlag *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__report_flag__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__report_flag__pack
+                     (const Cdt__Activity__V1__ReportFlag *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__report_flag__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__report_flag__pack_to_buffer
+                     (const Cdt__Activity__V1__ReportFlag *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__report_flag__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__ReportFlag *
+       cdt__activity__v1__report_flag__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__ReportFlag *)
+     protobuf_c_message_unpack (&cdt__activity__v1__report_flag__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__report_flag__free_unpacked
+                     (Cdt__Activity__V1__ReportFlag *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__report_flag__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__activity__v1__report__init
                      (Cdt__Activity__V1__Report         *message)
 {
@@ -611,7 +656,97 @@ const ProtobufCMessageDescriptor cdt__activity__v1__difficulty__descriptor =
   (ProtobufCMessageInit) cdt__activity__v1__difficulty__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__report__field_descriptors[17] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__report_flag__field_descriptors[5] =
+{
+  {
+    "concern",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportFlag, concern),
+    &cdt__activity__v1__report_concern__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "field",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportFlag, field),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "description",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportFlag, description),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "description_vi",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportFlag, description_vi),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "other_report",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportFlag, other_report),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__report_flag__field_indices_by_name[] = {
+  0,   /* field[0] = concern */
+  2,   /* field[2] = description */
+  3,   /* field[3] = description_vi */
+  1,   /* field[1] = field */
+  4,   /* field[4] = other_report */
+};
+static const ProtobufCIntRange cdt__activity__v1__report_flag__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__report_flag__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ReportFlag",
+  "ReportFlag",
+  "Cdt__Activity__V1__ReportFlag",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__ReportFlag),
+  5,
+  cdt__activity__v1__report_flag__field_descriptors,
+  cdt__activity__v1__report_flag__field_indices_by_name,
+  1,  cdt__activity__v1__report_flag__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__report_flag__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__report__field_descriptors[19] =
 {
   {
     "name",
@@ -817,12 +952,38 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__report__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "flags",
+    18,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__Report, n_flags),
+    offsetof(Cdt__Activity__V1__Report, flags),
+    &cdt__activity__v1__report_flag__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "counted_in",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Report, counted_in),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__report__field_indices_by_name[] = {
   4,   /* field[4] = activities */
+  18,   /* field[18] = counted_in */
   5,   /* field[5] = counters */
   9,   /* field[9] = declared_on */
   6,   /* field[6] = difficulties */
+  17,   /* field[17] = flags */
   0,   /* field[0] = name */
   7,   /* field[7] = narrative */
   3,   /* field[3] = period */
@@ -840,7 +1001,7 @@ static const unsigned cdt__activity__v1__report__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__activity__v1__report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__report__descriptor =
 {
@@ -850,7 +1011,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__report__descriptor =
   "Cdt__Activity__V1__Report",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__Report),
-  17,
+  19,
   cdt__activity__v1__report__field_descriptors,
   cdt__activity__v1__report__field_indices_by_name,
   1,  cdt__activity__v1__report__number_ranges,
@@ -1180,7 +1341,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__report_submission__descripto
   (ProtobufCMessageInit) cdt__activity__v1__report_submission__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__report_verdict__field_descriptors[6] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__report_verdict__field_descriptors[8] =
 {
   {
     "position",
@@ -1254,8 +1415,34 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__report_verdict__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "flags",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__ReportVerdict, n_flags),
+    offsetof(Cdt__Activity__V1__ReportVerdict, flags),
+    &cdt__activity__v1__report_flag__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "newest",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ReportVerdict, newest),
+    &cdt__activity__v1__report__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__report_verdict__field_indices_by_name[] = {
+  6,   /* field[6] = flags */
+  7,   /* field[7] = newest */
   3,   /* field[3] = obligation */
   1,   /* field[1] = operation_id */
   2,   /* field[2] = outcome */
@@ -1266,7 +1453,7 @@ static const unsigned cdt__activity__v1__report_verdict__field_indices_by_name[]
 static const ProtobufCIntRange cdt__activity__v1__report_verdict__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__report_verdict__descriptor =
 {
@@ -1276,7 +1463,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__report_verdict__descriptor =
   "Cdt__Activity__V1__ReportVerdict",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__ReportVerdict),
-  6,
+  8,
   cdt__activity__v1__report_verdict__field_descriptors,
   cdt__activity__v1__report_verdict__field_indices_by_name,
   1,  cdt__activity__v1__report_verdict__number_ranges,
@@ -1623,6 +1810,40 @@ const ProtobufCEnumDescriptor cdt__activity__v1__report_source__descriptor =
   cdt__activity__v1__report_source__enum_values_by_name,
   1,
   cdt__activity__v1__report_source__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__activity__v1__report_concern__enum_values_by_number[5] =
+{
+  { "REPORT_CONCERN_UNSPECIFIED", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNSPECIFIED", 0 },
+  { "REPORT_CONCERN_COPIED_NARRATIVE", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_COPIED_NARRATIVE", 1 },
+  { "REPORT_CONCERN_IMPLAUSIBLE_COUNT", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_IMPLAUSIBLE_COUNT", 2 },
+  { "REPORT_CONCERN_STOCK_FELL", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL", 3 },
+  { "REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", 4 },
+};
+static const ProtobufCIntRange cdt__activity__v1__report_concern__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex cdt__activity__v1__report_concern__enum_values_by_name[5] =
+{
+  { "REPORT_CONCERN_COPIED_NARRATIVE", 1 },
+  { "REPORT_CONCERN_IMPLAUSIBLE_COUNT", 2 },
+  { "REPORT_CONCERN_STOCK_FELL", 3 },
+  { "REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", 4 },
+  { "REPORT_CONCERN_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__activity__v1__report_concern__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ReportConcern",
+  "ReportConcern",
+  "Cdt__Activity__V1__ReportConcern",
+  "cdt.activity.v1",
+  5,
+  cdt__activity__v1__report_concern__enum_values_by_number,
+  5,
+  cdt__activity__v1__report_concern__enum_values_by_name,
+  1,
+  cdt__activity__v1__report_concern__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__activity__v1__submit_outcome__enum_values_by_number[6] =

@@ -21,6 +21,7 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Cdt__Activity__V1__Activity Cdt__Activity__V1__Activity;
 typedef struct Cdt__Activity__V1__Counter Cdt__Activity__V1__Counter;
 typedef struct Cdt__Activity__V1__Difficulty Cdt__Activity__V1__Difficulty;
+typedef struct Cdt__Activity__V1__ReportFlag Cdt__Activity__V1__ReportFlag;
 typedef struct Cdt__Activity__V1__Report Cdt__Activity__V1__Report;
 typedef struct Cdt__Activity__V1__Obligation Cdt__Activity__V1__Obligation;
 typedef struct Cdt__Activity__V1__ReportSubmission Cdt__Activity__V1__ReportSubmission;
@@ -241,6 +242,32 @@ typedef enum _Cdt__Activity__V1__ReportSource {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__REPORT_SOURCE)
 } Cdt__Activity__V1__ReportSource;
 /*
+ * Why a report deserves a second look. It is stored and counted all the same.
+ */
+typedef enum _Cdt__Activity__V1__ReportConcern {
+  /*
+   * Not given.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNSPECIFIED = 0,
+  /*
+   * The narrative is the same as that of another subject's report.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_COPIED_NARRATIVE = 1,
+  /*
+   * More people helped than one subject can help in a month.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_IMPLAUSIBLE_COUNT = 2,
+  /*
+   * A stock is lower than the subject's last one; see the explanation.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL = 3,
+  /*
+   * A stock is lower than the subject's last one, and nothing explains it.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL_UNEXPLAINED = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__REPORT_CONCERN)
+} Cdt__Activity__V1__ReportConcern;
+/*
  * What became of one submitted report.
  */
 typedef enum _Cdt__Activity__V1__SubmitOutcome {
@@ -362,6 +389,38 @@ struct  Cdt__Activity__V1__Difficulty
 
 
 /*
+ * One concern about a report, with its reason.
+ */
+struct  Cdt__Activity__V1__ReportFlag
+{
+  ProtobufCMessage base;
+  /*
+   * What is odd.
+   */
+  Cdt__Activity__V1__ReportConcern concern;
+  /*
+   * The field, as a path in the report, for example `counters[2].value`.
+   */
+  char *field;
+  /*
+   * Why, in English.
+   */
+  char *description;
+  /*
+   * The same in Vietnamese.
+   */
+  char *description_vi;
+  /*
+   * The report it was compared with, `reports/{id}`; empty: none.
+   */
+  char *other_report;
+};
+#define CDT__ACTIVITY__V1__REPORT_FLAG__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__report_flag__descriptor) \
+    , CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
  * The report of one subject for one period. A correction is a new version; versions are never changed.
  */
 struct  Cdt__Activity__V1__Report
@@ -438,10 +497,20 @@ struct  Cdt__Activity__V1__Report
    * Who changed the state last. Set by the service.
    */
   char *state_by;
+  /*
+   * What is odd about this version, as of its arrival. Set by the service.
+   */
+  size_t n_flags;
+  Cdt__Activity__V1__ReportFlag **flags;
+  /*
+   * The month, `YYYY-MM`, in whose sums this version counts: `period`, or the month in which it came when `period` was
+   * closed by then. It then counts by what differs from the version before. Set by the service.
+   */
+  char *counted_in;
 };
 #define CDT__ACTIVITY__V1__REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__REPORT_SOURCE__REPORT_SOURCE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, CDT__ACTIVITY__V1__REPORT_STATE__REPORT_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__REPORT_SOURCE__REPORT_SOURCE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, CDT__ACTIVITY__V1__REPORT_STATE__REPORT_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -585,10 +654,19 @@ struct  Cdt__Activity__V1__ReportVerdict
    * `rejectedReports/{id}` when kept for review.
    */
   char *rejected_report;
+  /*
+   * What is odd about the report; it is counted all the same.
+   */
+  size_t n_flags;
+  Cdt__Activity__V1__ReportFlag **flags;
+  /*
+   * The newest version, when the outcome is CONFLICT because there is a newer one; else unset.
+   */
+  Cdt__Activity__V1__Report *newest;
 };
 #define CDT__ACTIVITY__V1__REPORT_VERDICT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__report_verdict__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__SUBMIT_OUTCOME__SUBMIT_OUTCOME_UNSPECIFIED, NULL, 0,NULL, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__SUBMIT_OUTCOME__SUBMIT_OUTCOME_UNSPECIFIED, NULL, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL, NULL }
 
 
 /*
@@ -679,6 +757,25 @@ Cdt__Activity__V1__Difficulty *
                       const uint8_t       *data);
 void   cdt__activity__v1__difficulty__free_unpacked
                      (Cdt__Activity__V1__Difficulty *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__ReportFlag methods */
+void   cdt__activity__v1__report_flag__init
+                     (Cdt__Activity__V1__ReportFlag         *message);
+size_t cdt__activity__v1__report_flag__get_packed_size
+                     (const Cdt__Activity__V1__ReportFlag   *message);
+size_t cdt__activity__v1__report_flag__pack
+                     (const Cdt__Activity__V1__ReportFlag   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__report_flag__pack_to_buffer
+                     (const Cdt__Activity__V1__ReportFlag   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__ReportFlag *
+       cdt__activity__v1__report_flag__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__report_flag__free_unpacked
+                     (Cdt__Activity__V1__ReportFlag *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__Report methods */
 void   cdt__activity__v1__report__init
@@ -786,6 +883,9 @@ typedef void (*Cdt__Activity__V1__Counter_Closure)
 typedef void (*Cdt__Activity__V1__Difficulty_Closure)
                  (const Cdt__Activity__V1__Difficulty *message,
                   void *closure_data);
+typedef void (*Cdt__Activity__V1__ReportFlag_Closure)
+                 (const Cdt__Activity__V1__ReportFlag *message,
+                  void *closure_data);
 typedef void (*Cdt__Activity__V1__Report_Closure)
                  (const Cdt__Activity__V1__Report *message,
                   void *closure_data);
@@ -814,10 +914,12 @@ extern const ProtobufCEnumDescriptor    cdt__activity__v1__counter_kind__descrip
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__difficulty_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__severity__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__report_source__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__activity__v1__report_concern__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__submit_outcome__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__activity__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__counter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__difficulty__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__report_flag__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__report__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__obligation__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__report_submission__descriptor;

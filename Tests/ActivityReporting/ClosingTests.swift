@@ -1,0 +1,131 @@
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import ActivityReporting
+
+@Suite("Closed periods", .onBothEngines)
+struct ClosingTests {
+    /// October 2024 is open since 4/11/2024: it closes after 5/12/2024.
+    static func world() async throws -> World {
+        let world = try await AchievementTests.world()
+        try await world.send("t", "p") {
+            $0.count("opened", .flow, 10)
+            $0.count("stores", .stock, 100)
+        }
+        try await world.submit("h")
+        return world
+    }
+
+    @Test("What a closed month says stays: later facts no longer change it, and excuses and waivers are refused")
+    func factsAfterClosing() async throws {
+        let world = try await Self.world()
+        world.clock.set(day("2024-12-05"))
+        try await world.member("s", of: "t")
+        try await world.settle()
+        let last = try await world.figures("A")
+        #expect(last.expected == 4)
+        world.clock.set(day("2024-12-06"))
+        #expect(try await world.reporting.period(month("2024-10")).closed)
+        #expect(try await !world.reporting.period(month("2024-11")).closed)
+        try await world.member("v", of: "t")
+        try await world.member("p", of: "t", to: "2024-09-30")
+        try await world.member("q", of: "t", void: true)
+        try await world.settle()
+        #expect(try await world.figures("A") == last)
+        #expect(try await world.counter("opened", "A")?.value == 10)
+        // November goes on: of p, q, s and v the first two have left.
+        #expect(try await world.figures("a1", period: "2024-11", level: .commune).expected == 2)
+        let key = ObligationKey(period: month("2024-10"), team: "t", person: "q")
+        let excused = try await world.reporting.keep { try Reporting.excuse(key, reason: "ốm", &$0) }
+        #expect(throws: Refusal.self) { try excused.get() }
+    }
+
+    @Test("A correction for a closed month is an adjustment: it counts in the current month by what differs")
+    func adjustment() async throws {
+        let world = try await Self.world()
+        world.clock.set(day("2024-12-06"))
+        try await world.settle()
+        let before = try await world.figures("A")
+        let result = try await world.send("t", "p", base: 1) {
+            $0.count("opened", .flow, 13)
+            $0.count("stores", .stock, 80, why: "đếm trùng")
+        }
+        #expect(result.verdict.outcome == .applied)
+        #expect(try await world.figures("A") == before)
+        #expect(try await world.counter("opened", "A")?.value == 10)
+        #expect(try await world.counter("stores", "A")?.value == 100)
+        #expect(try await world.counter("opened", "A", period: "2024-12")?.value == 3)
+        #expect(try await world.counter("stores", "A", period: "2024-12")?.value == 80)
+        #expect(try await world.counter("opened", "A", period: "2024-12", from: "2024-10")?.value == 13)
+        let stored = try world.reporting.report(
+            ObligationKey(period: month("2024-10"), team: "t", person: "p"), version: 2)
+        #expect(stored.countedIn == "2024-12")
+    }
+
+    @Test("A first report for a closed month is kept and counts in the current one; the month stays as it was closed")
+    func firstReportAfterClosing() async throws {
+        let world = try await Self.world()
+        world.clock.set(day("2024-12-06"))
+        try await world.settle()
+        let before = try await world.figures("A")
+        let result = try await world.send("t", "q") { $0.count("opened", .flow, 4) }
+        #expect(result.verdict.outcome == .applied)
+        #expect(result.verdict.obligation.state == .missing)
+        #expect(result.verdict.obligation.reportVersion == 1)
+        #expect(try await world.figures("A") == before)
+        #expect(try await world.counter("opened", "A", period: "2024-12")?.value == 4)
+    }
+
+    @Test("A month can be closed by call once it has ended and all is derived; a long closing time is the policy's")
+    func closing() async throws {
+        let world = try await Self.world()
+        func close(_ period: String) async -> String? {
+            do {
+                _ = try await world.reporting.closePeriod(month(period), by: "so-tttt")
+                return nil
+            } catch { return (error as? Refusal)?.reason }
+        }
+        #expect(await close("2024-11") == "PERIOD_NOT_ENDED")
+        #expect(await close("2022-07") == "PERIOD_NOT_OPEN")
+        try await world.member("s", of: "t")
+        #expect(await close("2024-10") == "OBLIGATIONS_PENDING")
+        try await world.settle()
+        #expect(await close("2024-10") == nil)
+        #expect(await close("2024-10") == nil)
+        let closed = try await world.reporting.period(month("2024-10"))
+        #expect(closed.closed && closed.closedBy == "so-tttt" && closed.hasCloseTime)
+        try await world.member("v", of: "t")
+        try await world.settle()
+        #expect(try await world.figures("a1", level: .commune).expected == 3)
+        #expect(try await world.figures("a1", period: "2024-11", level: .commune).expected == 4)
+    }
+
+    @Test("Where the policy says so, a month stays open longer than elsewhere")
+    func closingDaysOfAPolicy() async throws {
+        let world = try await Self.world()
+        let now = world.clock.now
+        let set = try await world.database.write { [reporting = world.reporting] tx in
+            try reporting.setPolicy(
+                .with {
+                    $0.jurisdiction = "units/A"
+                    $0.validFrom = "2024-10-01"
+                    $0.communeTeamSubject = .member
+                    $0.hamletTeamSubject = .team
+                    $0.graceDays = 3
+                    $0.closingDays = 60
+                }, id: UUIDv7.next(at: now), in: tx, now: now)
+        }
+        #expect(try set.get().closingDays == 60)
+        try await world.settle()
+        world.clock.set(day("2025-01-04"))
+        try await world.member("s", of: "t")
+        try await world.member("w", of: "u")
+        try await world.settle()
+        #expect(try await world.figures("a1", level: .commune).expected == 3)
+        #expect(try await world.figures("b1").expected == 1)
+    }
+}
