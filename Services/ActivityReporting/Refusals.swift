@@ -83,7 +83,8 @@ extension Refusal {
         .failedPrecondition(
             reason: "PERIOD_NOT_ENDED", subject: "periods/\(period)",
             "period \(period) can be closed from \(period.next.firstDay) on",
-            vi: "kỳ báo cáo \(period) chỉ được khóa sổ từ ngày \(period.next.firstDay)", metadata: ["period": "\(period)"])
+            vi: "kỳ báo cáo \(period) chỉ được khóa sổ từ ngày \(period.next.firstDay)",
+            metadata: ["period": "\(period)"])
     }
 
     static func obligationsPending(_ period: Month, teams: Int) -> Refusal {

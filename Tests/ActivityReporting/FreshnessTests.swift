@@ -29,7 +29,9 @@ import Testing
                 readsBeforeAge.withLock { $0.append(database.statistics.reads) }
                 return FeedFreshness(asOf: 1, isConnected: true, isCaughtUp: true)
             })
-        let server = RPCServer(configuration: .init(port: 0), services: [handlers])
+        let server = RPCServer(
+            configuration: .init(port: 0), services: [handlers],
+            interceptors: [AuthorisationInterceptor(authenticator: LocalAuthenticator())])
         let connection = try RPCClient(host: "127.0.0.1", port: try await server.start())
         let client = Cdt_Activity_V1_ActivityReportingService.Client(connection)
         let calls: [(name: String, call: @Sendable () async throws -> Cdt_Common_V1_Freshness)] = [

@@ -91,7 +91,7 @@ struct ServiceTests {
 
     /// A service that follows a stand-in, stopped and cleaned up at the end.
     static func with(
-        _ registry: RegistryStandIn, today: String = "2024-11-04",
+        _ registry: RegistryStandIn, today: String = "2024-11-04", more: [String] = [],
         _ body: (Client, RunningService) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: UUIDv7.next().description).path()
@@ -101,7 +101,7 @@ struct ServiceTests {
             arguments: [
                 "--data", directory, "--today", today, "--peer", "registry=127.0.0.1:\(registry.port)", "--log-level",
                 "error",
-            ] + TestDatabase.serviceArguments(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            ] + more + TestDatabase.serviceArguments(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
         do {
             try await body(Client(client), service)

@@ -89,7 +89,8 @@ extension Reporting {
         }
     }
 
-    static func advance(_ id: String, _ step: DifficultyStep, by caller: String, _ keeper: inout ObligationKeeper) throws
+    static func advance(_ id: String, _ step: DifficultyStep, by caller: String, _ keeper: inout ObligationKeeper)
+        throws
         -> Result<Cdt_Activity_V1_TeamDifficulty, Refusal>
     {
         guard var row = try DifficultyStore.get(id, in: keeper.tx) else {

@@ -31,7 +31,9 @@ extension Reporting {
                 "period", "give a month from 2022-01 to \(last)", vi: "cần tháng từ 2022-01 đến \(last)")
         }
         return try await database.write { [figures] tx in
-            if let open = try PeriodStore.get(period, in: tx) { return try Reporting.view(open, figures, today: now.localDate, in: tx) }
+            if let open = try PeriodStore.get(period, in: tx) {
+                return try Reporting.view(open, figures, today: now.localDate, in: tx)
+            }
             try PeriodStore.open(period, now: now, in: tx)
             tx.notify(RegistryFeed.channel)
             return try Reporting.view(

@@ -20,6 +20,16 @@ enum ReportStep: Sendable {
         }
     }
 
+    /// Who may take it: any one of these. Whoever may take a report further may return it.
+    var verbs: [ActivityVerb] {
+        switch self {
+        case .return: [.endorse, .approve, .accept]
+        case .endorse: [.endorse]
+        case .approve: [.approve]
+        case .accept: [.accept]
+        }
+    }
+
     var to: Cdt_Activity_V1_ReportState {
         switch self {
         case .return: .returned

@@ -65,7 +65,8 @@ struct AchievementKeeper {
     }
 
     /// What the versions of one report add to the sums of each month.
-    static func sums(of key: ObligationKey, _ versions: ArraySlice<Cdt_Activity_V1_Report>) -> [Month: [Measure: Amount]]
+    static func sums(of key: ObligationKey, _ versions: ArraySlice<Cdt_Activity_V1_Report>) -> [Month: [Measure:
+        Amount]]
     {
         var sums: [Month: [Measure: Amount]] = [:]
         var before: [Measure: Amount] = [:]

@@ -15,7 +15,7 @@ struct Submission: Sendable {
     /// Path of the submission in the request.
     let field: String
     /// What was wrong with it in itself; nothing else is then looked at.
-    let refusal: Refusal?
+    var refusal: Refusal?
 
     init(_ message: Cdt_Activity_V1_ReportSubmission, caller: String, field: String, now: Instant) {
         var content = message

@@ -47,7 +47,8 @@ package enum Plausibility {
         let helped = report.activities.reduce(Int64(0)) { $0 + $1.count }
         if helped > most {
             flag(
-                .implausibleCount, "activities", "\(helped) times helped on \(activeDays) days; more than \(most) is unusual",
+                .implausibleCount, "activities",
+                "\(helped) times helped on \(activeDays) days; more than \(most) is unusual",
                 vi: "\(helped) lượt hỗ trợ trong \(activeDays) ngày; trên \(most) là bất thường")
         }
         for (i, counter) in report.counters.enumerated() {

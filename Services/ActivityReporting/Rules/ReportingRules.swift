@@ -83,7 +83,8 @@ package struct ReportingCalendar: Sendable, Hashable {
         graceUntil = dueOn.adding(days: graceDays)
         self.closingDays = closingDays
         let closing = closingDays == ReportingRules.standardClosingDays ? 0 : Int64(closingDays)
-        code = closing << 40 + ((Int64(period.index) * 32 + Int64(startDay)) * 32 + Int64(dueDay)) * 64 + Int64(graceDays)
+        code =
+            closing << 40 + ((Int64(period.index) * 32 + Int64(startDay)) * 32 + Int64(dueDay)) * 64 + Int64(graceDays)
     }
 
     package init(code: Int64) {

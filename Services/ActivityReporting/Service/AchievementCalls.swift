@@ -17,6 +17,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
         let query = check.achievements(figures, from: request.fromPeriod)
+        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
         let registry = base.registry
         let achievements = try await reporting.achievements(query)
@@ -38,6 +39,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         check.require(
             level != nil || request.unitLevel == .unspecified, "unit_level", "is not a value of the contract",
             vi: "không phải giá trị của giao diện")
+        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listAchievements, size: 100, maximum: 1000)
         let offset = page.position?.first.flatMap { Int($0) } ?? 0
@@ -63,6 +65,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
         let query = check.achievements(figures, from: request.fromPeriod)
+        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
         // Listening before the first look: what is committed after it is an element here.
         let commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30))
@@ -101,6 +104,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
             (1...10_000).contains(request.threshold), "threshold", "must be 1 to 10000 hundredths of a percent",
             vi: "cần từ 1 đến 10000 phần vạn")
         check.require(request.parts.count <= 20, "parts", "must be 20 at most", vi: "tối đa 20")
+        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
         let registry = base.registry
         var reply = try await reporting.indicator(query)

@@ -8,6 +8,7 @@ package enum ActivityReportingService: ServiceDefinition {
     package static let identity = ServiceIdentity(
         name: "activity", title: "Activity reporting: obligations, reports and figures of the teams.", port: 50_052)
     package static let peers = ["registry"]
+    package static let judgesGrants = true
     package static let migrations = [Schema.migrations]
 
     /// Topic of the service's change feed.
@@ -37,7 +38,7 @@ package enum ActivityReportingService: ServiceDefinition {
         return ServiceParts(
             services: [
                 handlers, AchievementHandlers(base: handlers), DifficultyHandlers(base: handlers),
-            ], feed: FeedServer(database: context.database, outbox: outbox), consumers: [registry],
+            ], feed: FeedServer(database: context.database, outbox: outbox, access: .activity), consumers: [registry],
             tasks: [BackgroundTask("obligations") { await reconciler.run() }])
     }
 }

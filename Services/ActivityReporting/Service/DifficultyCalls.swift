@@ -15,6 +15,7 @@ struct DifficultyHandlers: Cdt_Activity_V1_DifficultyService.ServiceProtocol {
     {
         var check = Violations()
         let id = check.name(request.name, of: "difficulties", "name") ?? ""
+        try await base.admit(.difficulty(.read, id), context: context)
         try check.refuse()
         let difficulty = try reporting.difficulty(id)
         return .with { $0.difficulty = difficulty }
@@ -28,6 +29,9 @@ struct DifficultyHandlers: Cdt_Activity_V1_DifficultyService.ServiceProtocol {
         let unit = check.name(request.unit, of: "units", "unit", required: false)
         let team = check.name(request.team, of: "teams", "team", required: false)
         let treeDate = check.date(request.treeDate, "tree_date", required: false)
+        try await base.admit(
+            team.map { .team([.read], $0, reporting.clock.today) }
+                ?? .unit(.read, unit, treeDate ?? reporting.clock.today), context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listDifficulties, size: 100)
         var query = DifficultyQuery(
@@ -84,6 +88,7 @@ struct DifficultyHandlers: Cdt_Activity_V1_DifficultyService.ServiceProtocol {
     ) async throws -> Reply {
         var check = check
         let id = check.name(name, of: "difficulties", "name") ?? ""
+        try await base.admit(.difficulty(.approve, id), context: context)
         try check.refuse()
         let caller = base.caller(context)
         return try await base.once(try RequestIDs.key(requestID, of: request, context)) { keeper in

@@ -12,6 +12,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
+        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
         try check.refuse()
         let registry = registry
         let (figures, pending) = try await reporting.figures(query)
@@ -32,6 +33,7 @@ extension ActivityReportingHandlers {
         check.require(
             level != nil || request.unitLevel == .unspecified, "unit_level", "is not a value of the contract",
             vi: "không phải giá trị của giao diện")
+        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listFigures, size: 500, maximum: 5000)
         let offset = page.position?.first.flatMap { Int($0) } ?? 0
@@ -58,6 +60,7 @@ extension ActivityReportingHandlers {
     ) async throws {
         var check = Violations()
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
+        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
         try check.refuse()
         // Listening before the first look: what is committed after it is an element here. The interval is for the clock,
         // which turns what is due into what is missing.

@@ -12,6 +12,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let key = check.key(request.name, of: "obligations")
+        try await admit(.team([.read], key.team, key.period.lastDay), context: context)
         try check.refuse()
         let registry = registry
         let obligation = try reporting.obligation(key)
@@ -33,6 +34,10 @@ extension ActivityReportingHandlers {
         check.require(
             states.count == request.states.count, "states", "holds a value that is not in the contract",
             vi: "chứa giá trị không có trong giao diện")
+        try await admit(
+            team.map { .team([.read], $0, treeDate ?? period.lastDay) }
+                ?? .unit(.read, unit, treeDate ?? period.lastDay),
+            context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listObligations, size: 100, maximum: 5000)
         var query = ObligationQuery(
@@ -59,6 +64,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let key = check.key(request.name, of: "obligations")
         let reason = check.text(request.reason, "reason")
+        try await admit(.team([.approve], key.team, key.period.lastDay), context: context)
         try check.refuse()
         return try await once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
             try Reporting.excuse(key, reason: reason, &keeper).map { obligation in .with { $0.obligation = obligation }
@@ -73,6 +79,7 @@ extension ActivityReportingHandlers {
         let period = check.month(request.period, "period") ?? Month(index: 0)
         let unit = check.name(request.unit, of: "units", "unit") ?? ""
         let reason = check.text(request.reason, "reason")
+        try await admit(.unit(.administer, unit, period.lastDay), context: context)
         try check.refuse()
         try await reporting.checkWaiver(period, unit: unit)
         let id = UUIDv7.next(at: reporting.clock.now).description

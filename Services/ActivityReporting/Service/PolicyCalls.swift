@@ -10,6 +10,9 @@ extension ActivityReportingHandlers {
     func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_SetReportingPolicyResponse
     {
+        try await admit(
+            .unit(.administer, ResourceName.id(request.policy.jurisdiction, in: "units"), reporting.clock.today),
+            context: context)
         _ = try Reporting.rules(of: request.policy).get()
         let key = try RequestIDs.key(request.requestID, of: request, context)
         let id = UUIDv7.next(at: reporting.clock.now)
@@ -24,6 +27,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let id = check.name(request.name, of: "reportingPolicies", "name")
+        try await admit(.somewhere(.read), context: context)
         try check.refuse()
         let policy = try reporting.policy(id ?? "")
         return .with { $0.policy = policy }
@@ -34,6 +38,7 @@ extension ActivityReportingHandlers {
     ) async throws -> Cdt_Activity_V1_ListReportingPoliciesResponse {
         var check = Violations()
         let jurisdiction = check.name(request.jurisdiction, of: "units", "jurisdiction", required: false)
+        try await admit(.somewhere(.read), context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listReportingPolicies, size: 100)
         let after = page.position.flatMap { $0.count == 2 ? (jurisdiction: $0[0], from: $0[1]) : nil }
@@ -56,6 +61,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let month = check.month(request.period, "period")
+        try await admit(.nation(.administer), context: context)
         try check.refuse()
         guard let month else { return .init() }
         let period = try await reporting.openPeriod(month)
@@ -68,6 +74,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
         _ = check.uuid(request.requestID, "request_id")
+        try await admit(.nation(.administer), context: context)
         try check.refuse()
         guard let month else { return .init() }
         let period = try await reporting.closePeriod(month, by: caller(context))
@@ -79,6 +86,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
+        try await admit(.somewhere(.read), context: context)
         try check.refuse()
         guard let month else { return .init() }
         let registry = registry
@@ -92,6 +100,7 @@ extension ActivityReportingHandlers {
     func listPeriods(_ request: Cdt_Activity_V1_ListPeriodsRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_ListPeriodsResponse
     {
+        try await admit(.somewhere(.read), context: context)
         let page = try pageTokens.page(of: request, Method.listPeriods, size: 100)
         let found = try await reporting.periods(before: page.position?.first, limit: page.size + 1)
         var token = ""

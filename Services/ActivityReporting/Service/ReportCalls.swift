@@ -10,7 +10,8 @@ extension ActivityReportingHandlers {
     func submitReport(_ request: Cdt_Activity_V1_SubmitReportRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_SubmitReportResponse
     {
-        let submission = reporting.submission(request.submission, caller: caller(context), field: "submission")
+        let sent = reporting.submission(request.submission, caller: caller(context), field: "submission")
+        guard let submission = try await admitted([sent], context: context).first else { return .init() }
         if let refusal = submission.refusal { throw refusal }
         guard let result = try await reporting.submit([submission]).first else { return .init() }
         if let refusal = result.refusal { throw refusal }
@@ -26,17 +27,18 @@ extension ActivityReportingHandlers {
         _ requests: RequestStream<Cdt_Activity_V1_SubmitReportsRequest>,
         response: ResponseWriter<Cdt_Activity_V1_SubmitReportsResponse>, context: ServerContext
     ) async throws {
+        try await admit(.somewhere(.submit), context: context)
         let queue = SubmissionQueue()
         let caller = caller(context)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [reporting] in
+            group.addTask { [self] in
                 do {
                     for try await request in requests {
                         try Self.checkCount(request.submissions)
-                        await queue.give(
-                            request.submissions.enumerated().map { i, message in
-                                reporting.submission(message, caller: caller, field: "submissions[\(i)]")
-                            })
+                        let sent = request.submissions.enumerated().map { i, message in
+                            reporting.submission(message, caller: caller, field: "submissions[\(i)]")
+                        }
+                        await queue.give(try await admitted(sent, context: context))
                     }
                     await queue.finish()
                 } catch {
@@ -76,13 +78,14 @@ extension ActivityReportingHandlers {
     func syncReports(_ request: Cdt_Activity_V1_SyncReportsRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_SyncReportsResponse
     {
+        try await admit(.somewhere(.submit), context: context)
         try Self.checkCount(request.submissions)
         let caller = caller(context)
         let registry = registry
         let submissions = request.submissions.enumerated().map { i, message in
             reporting.submission(message, caller: caller, field: "submissions[\(i)]")
         }
-        var verdicts = try await reporting.submit(submissions).map(\.verdict)
+        var verdicts = try await reporting.submit(admitted(submissions, context: context)).map(\.verdict)
         for i in verdicts.indices { verdicts[i].position = Int64(i + 1) }
         return .with {
             $0.verdicts = verdicts
@@ -98,6 +101,10 @@ extension ActivityReportingHandlers {
         let unit = check.name(request.unit, of: "units", "unit", required: false)
         let team = check.name(request.team, of: "teams", "team", required: false)
         let treeDate = check.date(request.treeDate, "tree_date", required: false)
+        try await admit(
+            team.map { .team([.read], $0, treeDate ?? period.lastDay) }
+                ?? .unit(.read, unit, treeDate ?? period.lastDay),
+            context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listReports, size: 100)
         var query = ObligationQuery(
@@ -122,6 +129,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let key = check.key(request.name, of: "reports")
         check.require(request.version >= 0, "version", "must not be negative; 0 is the newest", vi: "không được âm")
+        try await admit(.team([.read], key.team, key.period.lastDay), context: context)
         try check.refuse()
         let report = try reporting.report(key, version: request.version)
         return .with { $0.report = report }
@@ -169,6 +177,7 @@ extension ActivityReportingHandlers {
     ) async throws -> Reply {
         var check = check
         let key = check.key(name, of: "reports")
+        try await admit(.team(step.verbs, key.team, key.period.lastDay), context: context)
         try check.refuse()
         let caller = caller(context)
         return try await once(try RequestIDs.key(requestID, of: request, context)) { keeper in
@@ -181,6 +190,7 @@ extension ActivityReportingHandlers {
     ) async throws -> Cdt_Activity_V1_ListRejectedReportsResponse {
         var check = Violations()
         let period = check.month(request.period, "period", required: false)
+        try await admit(.somewhere(.read), context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listRejectedReports, size: 100)
         let found = try await reporting.rejected(period, before: page.position?.first, limit: page.size + 1)
@@ -189,8 +199,11 @@ extension ActivityReportingHandlers {
             token = try pageTokens.token(
                 after: [ResourceName.lastID(last.name)], of: request, Method.listRejectedReports)
         }
+        let visible = try await visible(Array(found.prefix(page.size)), context: context) {
+            ResourceName.lastID($0.report.team)
+        }
         return .with {
-            $0.rejectedReports = Array(found.prefix(page.size))
+            $0.rejectedReports = visible
             $0.nextPageToken = token
         }
     }

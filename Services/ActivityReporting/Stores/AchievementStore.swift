@@ -117,7 +117,8 @@ enum StockStore {
     }
 
     /// Replaces what one subject's report for a period tells of a stock.
-    static func replace(_ key: ObligationKey, _ code: String, with values: [StockValue], in tx: WriteTransaction) throws {
+    static func replace(_ key: ObligationKey, _ code: String, with values: [StockValue], in tx: WriteTransaction) throws
+    {
         try tx.execute(
             "DELETE FROM stocks WHERE team = ? AND code = ? AND source = ? AND person = ?",
             [.text(key.team), .text(code), .text(key.period.description), .text(key.person)])

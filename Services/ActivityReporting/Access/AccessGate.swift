@@ -1,0 +1,137 @@
+import ChangeFeed
+import RPC
+import ServiceKit
+import Shared
+import Storage
+
+/// What a call needs to be allowed.
+enum AccessNeed: Sendable {
+    /// In the whole nation.
+    case nation(ActivityVerb)
+    /// Anywhere at all.
+    case somewhere(ActivityVerb)
+    /// Under a unit, bare, in the tree of a date; nil: the nation.
+    case unit(ActivityVerb, String?, LocalDate)
+    /// Of a team, bare, any one of the verbs; the date is that of what is read.
+    case team([ActivityVerb], String, LocalDate)
+    /// Of the team a difficulty belongs to.
+    case difficulty(ActivityVerb, String)
+
+    var verbs: [ActivityVerb] {
+        switch self {
+        case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _), .difficulty(let verb, _): [verb]
+        case .team(let verbs, _, _): verbs
+        }
+    }
+
+    var refusal: Refusal {
+        let names = verbs.map(\.name).joined(separator: " or ")
+        let (place, vi): (String, String) =
+            switch self {
+            case .nation, .unit(_, nil, _): ("in the whole nation", "trên toàn quốc")
+            case .somewhere: ("somewhere", "tại ít nhất một đơn vị")
+            case .unit(_, let unit?, _): ("in units/\(unit)", "tại units/\(unit)")
+            case .team(_, let team, _): ("where teams/\(team) is", "tại nơi có teams/\(team)")
+            case .difficulty(_, let id): ("where difficulties/\(id) is", "tại nơi có difficulties/\(id)")
+            }
+        return Refusal(
+            .permissionDenied, reason: "PERMISSION_DENIED", "this needs a grant of \(names) \(place)",
+            vi: "cần quyền \(names) \(vi)", metadata: ["verb": verbs.first?.name ?? ""])
+    }
+}
+
+extension ActivityReportingHandlers {
+    /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for every
+    /// page of a list: a page token grants no rights. What does not exist is denied like what is not the caller's.
+    func admit(_ needs: AccessNeed..., context: ServerContext) async throws {
+        guard let identity = context.identity else {
+            throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
+        }
+        // The usual caller has the nation, and costs a few comparisons.
+        let open = needs.filter { need in !need.verbs.contains { identity.units(for: $0).contains("") } }
+        if open.isEmpty { return }
+        let refused = try await reporting.judge(identity) { reach, tx in
+            try open.first { try !reach.allows($0, in: tx) }
+        }
+        if let refused { throw refused.refusal }
+    }
+
+    /// The submissions as they may be taken in: those of teams out of the caller's reach are refused, and so are declared days
+    /// of a caller who may not declare.
+    func admitted(_ submissions: [Submission], context: ServerContext) async throws -> [Submission] {
+        guard let identity = context.identity else {
+            throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
+        }
+        let isOpen = [ActivityVerb.submit, .declare].allSatisfy { identity.units(for: $0).contains("") }
+        if isOpen { return submissions }
+        let today = reporting.clock.today
+        return try await reporting.judge(identity) { reach, tx in
+            try submissions.map { submission in
+                let team = submission.key.team
+                var needs = [AccessNeed.team([.submit], team, today)]
+                if !submission.message.report.declaredOn.isEmpty { needs.append(.team([.declare], team, today)) }
+                var judged = submission
+                if let refused = try needs.first(where: { try !reach.allows($0, in: tx) }) {
+                    judged.refusal = refused.refusal
+                }
+                return judged
+            }
+        }
+    }
+
+    /// The rows of a list whose teams the caller may see.
+    func visible<Row: Sendable>(_ rows: [Row], context: ServerContext, team: @escaping @Sendable (Row) -> String)
+        async throws -> [Row]
+    {
+        guard let identity = context.identity, !identity.units(for: .read).contains("") else { return rows }
+        let today = reporting.clock.today
+        return try await reporting.judge(identity) { reach, tx in
+            try rows.filter { try reach.allows(.team([.read], team($0), today), in: tx) }
+        }
+    }
+}
+
+extension Reporting {
+    fileprivate func judge<T: Sendable>(
+        _ identity: Identity, _ body: @escaping @Sendable (Reach, ReadTransaction) throws -> T
+    ) async throws -> T {
+        let today = clock.today
+        return try await database.readPooled { [maps] tx in
+            try body(Reach(identity: identity, map: maps.map(in: tx), today: today), tx)
+        }
+    }
+}
+
+extension Reach {
+    fileprivate func allows(_ need: AccessNeed, in tx: ReadTransaction) throws -> Bool {
+        switch need {
+        case .nation(let verb): return hasNation(verb)
+        case .somewhere(let verb): return !identity.units(for: verb).isEmpty
+        case .unit(let verb, let unit, let date):
+            guard let unit else { return hasNation(verb) }
+            if map.tree[unit] != nil { return allows(verb, unit: unit, on: date) }
+            // A hamlet is where its commune is.
+            guard let hamlet = try RegistryFactsStore.unit(unit, in: tx),
+                let commune = PlacePath(hamlet.parents).unit(on: today)
+            else { return hasNation(verb) }
+            return allows(verb, unit: commune, on: date)
+        case .team(let verbs, let id, let date):
+            guard let team = try RegistryFactsStore.team(id, in: tx) else { return verbs.contains(where: hasNation) }
+            return verbs.contains { allows($0, team: team, on: date) }
+        case .difficulty(let verb, let id):
+            guard let row = try DifficultyStore.get(id, in: tx),
+                let team = try RegistryFactsStore.team(row.team, in: tx)
+            else { return hasNation(verb) }
+            return allows(verb, team: team, on: today)
+        }
+    }
+}
+
+extension FeedAccess {
+    /// Obligations tell who owes and who does not: all of them, for who may read everywhere.
+    static let activity = FeedAccess { _, context in
+        let need = AccessNeed.nation(.read)
+        guard let identity = context.identity, identity.units(for: .read).contains("") else { throw need.refusal }
+        return .everything
+    }
+}

@@ -1,0 +1,215 @@
+import ChangeFeed
+import Foundation
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import ActivityReporting
+
+@Suite("Where a grant reaches")
+struct ReachTests {
+    static func reach(_ verbs: [String], _ unit: String, today: String) -> Reach {
+        Reach(
+            identity: Identity(
+                subject: "s", grants: [.init(verbs: Set(verbs), unit: unit.isEmpty ? "" : "units/\(unit)")]),
+            map: PlaceMap(tree: UnitTree(SmallWorld.units), places: []), today: day(today))
+    }
+
+    @Test(
+        "The subtree of today, and the past of all territory now in it; an abolished unit's past to read only",
+        arguments: [
+            ("A", "read", "2024-11-04", "a1", "2024-10-31", true),
+            ("A", "read", "2024-11-04", "dA", "2024-10-31", true),
+            ("A", "submit", "2024-11-04", "a2", "2024-11-04", true),
+            ("A", "read", "2024-11-04", "B", "2024-10-31", false),
+            ("A", "read", "2024-11-04", "vn", "2024-10-31", false),
+            ("dA", "read", "2024-11-04", "A", "2024-10-31", false),
+            // After 1/7/2025 AB has all of A and B, and b1 is split between x and y.
+            ("AB", "read", "2025-08-01", "A", "2024-10-31", true),
+            ("AB", "approve", "2025-08-01", "b1", "2024-10-31", true),
+            ("x", "read", "2025-08-01", "a1", "2024-10-31", true),
+            ("x", "read", "2025-08-01", "b1", "2024-10-31", false),
+            ("x", "read", "2025-08-01", "A", "2024-10-31", false),
+            ("C", "read", "2025-08-01", "AB", "2025-08-01", false),
+            // What was abolished stays readable as it was, and nothing more.
+            ("A", "read", "2025-08-01", "a1", "2024-10-31", true),
+            ("A", "read", "2025-08-01", "x", "2025-08-01", false),
+            ("A", "submit", "2025-08-01", "a1", "2024-10-31", false),
+            ("", "accept", "2025-08-01", "vn", "2025-08-01", true),
+        ])
+    func covers(_ grant: String, _ verb: String, _ today: String, _ unit: String, _ date: String, _ allowed: Bool)
+        throws
+    {
+        let asked = try #require(ActivityVerb(rawValue: verb))
+        let reach = Self.reach([asked.name], grant, today: today)
+        #expect(reach.allows(asked, unit: unit, on: day(date)) == allowed)
+    }
+
+    @Test("Each verb is covered by its own name, by all of the service, and the writing ones by activity.write")
+    func verbs() {
+        for verb in ActivityVerb.allCases {
+            #expect(verb.isCovered(by: [verb.name]) && verb.isCovered(by: ["activity.*"]) && verb.isCovered(by: ["*"]))
+            #expect(verb.isCovered(by: ["activity.write"]) == (verb != .read))
+            #expect(!verb.isCovered(by: ["registry.*", "activity.other"]))
+        }
+    }
+}
+
+@Suite("Callers who may do something in places only", .serialized, .onBothEngines)
+struct AccessTests {
+    typealias Client = Cdt_Activity_V1_ActivityReportingService.Client
+
+    struct Guarded: Sendable {
+        let client: Client
+        let achievements: Cdt_Activity_V1_AchievementService.Client
+        let difficulties: Cdt_Activity_V1_DifficultyService.Client
+        let feed: Cdt_Feed_V1_FeedService.Client
+        let issuer: TokenIssuer
+
+        func options(_ grants: [(verbs: [String], unit: String)]) throws -> CallOptions {
+            let token = try issuer.token(TokenIssuer.claims("somebody", grants: grants))
+            return .init(timeout: .seconds(60), metadata: ["authorization": "Bearer \(token)"])
+        }
+        func granted(_ verbs: String..., in unit: String) throws -> CallOptions { try options([(verbs, unit)]) }
+        func everything() throws -> CallOptions { try options([(["*"], "")]) }
+    }
+
+    static func with(_ body: (Guarded) async throws -> Void) async throws {
+        let registry = try await RegistryStandIn()
+        try await registry.tellSmallTruth(members: 2)
+        let folder = try ScratchFolder()
+        defer { folder.remove() }
+        let issuer = TokenIssuer()
+        try issuer.write(folder.path("jwks.json"))
+        try await ServiceTests.with(registry, more: ["--jwks", folder.path("jwks.json")]) { _, service in
+            let client = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
+            let guarded = Guarded(
+                client: Client(client), achievements: .init(client), difficulties: .init(client), feed: .init(client),
+                issuer: issuer)
+            do {
+                let all = try guarded.everything()
+                try await eventually {
+                    let reply = try? await guarded.client.getFigures(.with { $0.period = "2024-10" }, options: all)
+                    return reply?.figures.expected == 2
+                }
+                try await body(guarded)
+            } catch {
+                await client.close()
+                throw error
+            }
+            await client.close()
+        }
+        await registry.server.shutdown(grace: .zero)
+    }
+
+    static func isDenied(_ body: () async throws -> Void) async -> Bool {
+        do {
+            try await body()
+            return false
+        } catch { return (error as? RPCError)?.code == .permissionDenied }
+    }
+
+    @Test("A province reads and sends what is its own; neither the nation nor the feed is")
+    func province() async throws {
+        try await Self.with { guarded in
+            let client = guarded.client
+            let own = try guarded.granted("activity.read", "activity.submit", in: "units/u1")
+            #expect(
+                try await client.getFigures(
+                    .with {
+                        $0.period = "2024-10"
+                        $0.unit = "units/u2"
+                    }, options: own
+                ).figures.expected == 2)
+            #expect(
+                await Self.isDenied { _ = try await client.getFigures(.with { $0.period = "2024-10" }, options: own) })
+            #expect(
+                await Self.isDenied {
+                    _ = try await client.listObligations(.with { $0.period = "2024-10" }, options: own)
+                })
+            #expect(
+                try await client.listObligations(
+                    .with {
+                        $0.period = "2024-10"
+                        $0.team = "teams/t"
+                    }, options: own
+                ).obligations.count == 2)
+            #expect(
+                try await guarded.achievements.getAchievements(
+                    .with {
+                        $0.period = "2024-10"
+                        $0.unit = "units/u1"
+                    }, options: own
+                ).achievements.unit == "units/u1")
+            #expect(
+                await Self.isDenied {
+                    _ = try await guarded.achievements.getAchievements(.with { $0.period = "2024-10" }, options: own)
+                })
+            #expect(await Self.isDenied { _ = try await guarded.difficulties.listDifficulties(.init(), options: own) })
+            #expect(
+                await Self.isDenied {
+                    let call = try await guarded.feed.follow(.with { $0.topic = "activity.facts" }, options: own)
+                    for try await _ in call.responses {}
+                })
+            let verdicts = try await client.syncReports(
+                .with {
+                    $0.submissions = [
+                        ServiceTests.submission("p0"), ServiceTests.submission("p0", operation: "fremd"),
+                        ServiceTests.submission("p1"),
+                    ]
+                    $0.submissions[1].report.team = "teams/elsewhere"
+                    $0.submissions[2].report.source = .paper
+                    $0.submissions[2].report.declaredOn = "2024-11-02"
+                }, options: own
+            ).verdicts
+            #expect(verdicts.map(\.outcome) == [.applied, .rejected, .rejected])
+            #expect(verdicts.map { $0.problems.first?.reason ?? "" } == ["", "PERMISSION_DENIED", "PERMISSION_DENIED"])
+            #expect(verdicts.map(\.position) == [1, 2, 3])
+        }
+    }
+
+    @Test("The leader endorses, the commune approves, the province accepts: each by its own verb")
+    func steps() async throws {
+        try await Self.with { guarded in
+            let client = guarded.client
+            let all = try guarded.everything()
+            let report = try await client.submitReport(
+                .with { $0.submission = ServiceTests.submission("p0") }, options: all
+            ).report
+            let leader = try guarded.granted("activity.endorse", in: "units/u2")
+            let commune = try guarded.granted("activity.approve", in: "units/u2")
+            let province = try guarded.granted("activity.accept", in: "units/u1")
+            let stranger = try guarded.granted("activity.write", in: "units/u9")
+            for other in [commune, province, stranger] {
+                #expect(
+                    await Self.isDenied {
+                        _ = try await client.endorseReport(.with { $0.name = report }, options: other)
+                    })
+            }
+            _ = try await client.endorseReport(.with { $0.name = report }, options: leader)
+            #expect(
+                await Self.isDenied { _ = try await client.approveReport(.with { $0.name = report }, options: leader) })
+            _ = try await client.approveReport(.with { $0.name = report }, options: commune)
+            #expect(
+                await Self.isDenied { _ = try await client.acceptReport(.with { $0.name = report }, options: commune) })
+            let accepted = try await client.acceptReport(.with { $0.name = report }, options: province)
+            #expect(accepted.report.state == .accepted)
+            #expect(
+                await Self.isDenied {
+                    _ = try await client.openPeriod(.with { $0.period = "2024-09" }, options: province)
+                })
+            #expect(
+                await Self.isDenied {
+                    _ = try await client.returnReport(
+                        .with {
+                            $0.name = report
+                            $0.reason = "x"
+                        }, options: stranger)
+                })
+        }
+    }
+}
