@@ -10,7 +10,7 @@ package struct Cdt: AsyncParsableCommand {
             UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, DuplicatesCommand.self, CoverageCommand.self,
             ImportCommand.self,
             ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, GrantsCommand.self,
-            ProgrammeCommand.self, ReportCommand.self, FundCommand.self,
+            ProgrammeCommand.self, ReportCommand.self, DifficultiesCommand.self, FundCommand.self,
             NotifyCommand.self, HealthCommand.self,
             GenerateCommand.self, AdminCommand.self,
         ])

@@ -8,7 +8,7 @@ struct ReportCommand: AsyncParsableCommand {
         commandName: "report", abstract: "Monthly reports: who owes one, who has sent one, how complete a unit is.",
         subcommands: [
             ReportOpenCommand.self, ReportSubmitCommand.self, ReportSubmitFileCommand.self, ReportStatusCommand.self,
-            ReportOwedCommand.self,
+            ReportOwedCommand.self, ReportAchievedCommand.self, ReportListCommand.self, ReportCloseCommand.self,
         ])
 }
 

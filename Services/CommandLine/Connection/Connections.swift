@@ -28,6 +28,8 @@ final class Connections {
     var programme: Cdt_Registry_V1_ProgrammeService.Client { get throws { try .init(client(.registry)) } }
     var audit: Cdt_Registry_V1_AuditService.Client { get throws { try .init(client(.registry)) } }
     var activity: Cdt_Activity_V1_ActivityReportingService.Client { get throws { try .init(client(.activity)) } }
+    var achievements: Cdt_Activity_V1_AchievementService.Client { get throws { try .init(client(.activity)) } }
+    var difficulties: Cdt_Activity_V1_DifficultyService.Client { get throws { try .init(client(.activity)) } }
     var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }
     var notification: Cdt_Notification_V1_NotificationService.Client { get throws { try .init(client(.notification)) } }
 
