@@ -31,10 +31,11 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     /// The peer's address, for example `127.0.0.1:41234`.
     package let peer: String
     package let limits: Limits
-    package var delegate: (any ConnectionDelegate)?
+    // Exclusivity is not checked at run time, here and below, for the reason given in `Session`.
+    @exclusivity(unchecked) package var delegate: (any ConnectionDelegate)?
     /// Handlers running for this connection, bounded by `Limits.runningHandlers`; the layer above counts.
-    package var runningHandlers = 0
-    /// What its requests make us hold; the layer above counts. Exclusivity is not checked, for the reason given in `Session`.
+    @exclusivity(unchecked) package var runningHandlers = 0
+    /// What its requests make us hold; the layer above counts.
     @exclusivity(unchecked) package var inbound: InboundBudget
 
     package let session: Session

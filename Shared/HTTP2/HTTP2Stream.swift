@@ -40,7 +40,7 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// Called back.
     @exclusivity(unchecked) package var delegate: (any StreamDelegate)?
     /// When the delegate is told that time is up.
-    package var deadline: NIODeadline? {
+    @exclusivity(unchecked) package var deadline: NIODeadline? {
         didSet { if let deadline { session?.deadlineSet(deadline) } }
     }
 
@@ -50,12 +50,12 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// Place in the session's `StreamTable`.
     var position = 0
 
-    // Inbound: filled inside nghttp2's callbacks, delivered after them.
+    // Inbound: filled inside nghttp2's callbacks, delivered after them. Exclusivity is not checked at run time, here and
+    // below, for the reason given in `Session`.
     var oversized = false
     var headersDelivered = false
-    var pendingHeaders: HeaderBlock?
-    var pendingTrailers: HeaderBlock?
-    // Not checked at run time, for the reason given in `Session`.
+    @exclusivity(unchecked) var pendingHeaders: HeaderBlock?
+    @exclusivity(unchecked) var pendingTrailers: HeaderBlock?
     @exclusivity(unchecked) var pendingData = PendingData()
     var pendingEnd = false
     var pendingClose: StreamEnd?
@@ -72,7 +72,7 @@ package final class HTTP2Stream: @unchecked Sendable {
         case trailers(HeaderBlock)
     }
     @exclusivity(unchecked) var queue = OutboundQueue()
-    var finish = Finish.open
+    @exclusivity(unchecked) var finish = Finish.open
     var isDeferred = false
     var isClosed = false {
         didSet { if isClosed { session = nil } }

@@ -21,18 +21,47 @@ package struct HeaderBlock: Sendable {
     /// Size as HTTP/2 counts it: name + value + 32 for each field (RFC 9113, section 6.5.2).
     package private(set) var listSize = 0
 
+    /// Of a block that has been made `permanent` and not changed since.
+    var permanentFields: PermanentFields?
+
     /// An empty block.
     package init() {}
 
+    /// Fields as `write` has put them one after the other.
+    init(bytes: UnsafeRawBufferPointer, count: Int, listSize: Int) {
+        self.bytes = [UInt8](unsafeUninitializedCapacity: bytes.count) { target, written in
+            UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
+            written = bytes.count
+        }
+        self.count = count
+        self.listSize = listSize
+    }
+
+    /// Bytes a field takes in a block.
+    static func size(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Int {
+        MemoryLayout<Lengths>.size + name.count + value.count
+    }
+
+    /// Writes a field as a block keeps it.
+    static func write(
+        _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, to target: UnsafeMutableRawPointer
+    ) {
+        target.storeBytes(of: Lengths(name: UInt32(name.count), value: UInt32(value.count)), as: Lengths.self)
+        let start = target + MemoryLayout<Lengths>.size
+        if let bytes = name.baseAddress { memcpy(start, bytes, name.count) }
+        if let bytes = value.baseAddress { memcpy(start + name.count, bytes, value.count) }
+    }
+
     /// Appends a field; names are lower-case already.
     package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-        withUnsafeBytes(of: Lengths(name: UInt32(name.count), value: UInt32(value.count))) {
-            bytes.append(contentsOf: $0)
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: Self.size(name, value)))
+        bytes.withUnsafeMutableBytes { bytes in
+            if let target = bytes.baseAddress { Self.write(name, value, to: target + start) }
         }
-        bytes.append(contentsOf: name)
-        bytes.append(contentsOf: value)
         count += 1
         listSize += name.count + value.count + 32
+        permanentFields = nil
     }
 
     /// Appends a field from strings.
@@ -40,23 +69,6 @@ package struct HeaderBlock: Sendable {
         var name = name
         var value = value
         name.withUTF8 { name in value.withUTF8 { append(name: name, value: $0) } }
-    }
-
-    /// Empties the block, but keeps its memory for the next.
-    mutating func clear() {
-        bytes.removeAll(keepingCapacity: true)
-        (count, listSize) = (0, 0)
-    }
-
-    /// The same fields in memory of their own, and no more of it than they need.
-    func copy() -> HeaderBlock {
-        var block = self
-        block.bytes = bytes.withUnsafeBufferPointer { source in
-            [UInt8](unsafeUninitializedCapacity: source.count) { target, count in
-                count = target.initialize(fromContentsOf: source)
-            }
-        }
-        return block
     }
 
     /// Calls `body` with name and value of every field, in order, until it returns false.
@@ -113,14 +125,14 @@ package struct HeaderBlock: Sendable {
 
 extension UnsafeBufferPointer<UInt8> {
     /// Whether the bytes are those of a literal.
-    package func equals(_ literal: StaticString) -> Bool {
+    @inlinable package func equals(_ literal: StaticString) -> Bool {
         guard count == literal.utf8CodeUnitCount else { return false }
         guard let baseAddress, count > 0 else { return true }
         return memcmp(baseAddress, literal.utf8Start, count) == 0
     }
 
     /// Whether the bytes are those of another buffer.
-    package func equals(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
+    @inlinable package func equals(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
         guard count == other.count else { return false }
         guard let baseAddress, let theirs = other.baseAddress, count > 0 else { return true }
         return memcmp(baseAddress, theirs, count) == 0

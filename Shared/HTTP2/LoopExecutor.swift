@@ -19,8 +19,9 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     /// Tasks kept for later work; more end.
     private static let spareTasks = 64
 
-    private var started: Deque<any LoopWork> = []
-    private var spare: [LoopTask] = []
+    // Exclusivity is not checked at run time, for the reason given in `Session`.
+    @exclusivity(unchecked) private var started: Deque<any LoopWork> = []
+    @exclusivity(unchecked) private var spare: [LoopTask] = []
     private var isWaking = false
     private var woken: UnownedJob?
 

@@ -14,20 +14,20 @@ struct OutboundQueue {
 
     /// The usual reply is one chunk, and for one nothing is allocated.
     private var first: Chunk?
-    private var rest: Deque<Chunk> = []
+    private var rest: Deque<Chunk>?
 
     /// Bytes waiting.
     private(set) var count = 0
 
     mutating func append(head: UInt64, headCount: Int, body: [UInt8]) {
         let chunk = Chunk(head: head, headCount: headCount, body: body)
-        if first == nil { first = chunk } else { rest.append(chunk) }
+        if first == nil { first = chunk } else if rest == nil { rest = [chunk] } else { rest?.append(chunk) }
         count += headCount + body.count
     }
 
     mutating func removeAll() {
         first = nil
-        rest.removeAll()
+        rest = nil
         count = 0
     }
 
@@ -36,7 +36,7 @@ struct OutboundQueue {
         var written = 0
         while written < buffer.count, var chunk = first.take() {
             written += Self.copy(&chunk, into: UnsafeMutableBufferPointer(rebasing: buffer[written...]))
-            first = chunk.sent == chunk.count ? rest.popFirst() : chunk
+            first = chunk.sent == chunk.count ? rest?.popFirst() : chunk
         }
         count -= written
         return written
@@ -44,10 +44,13 @@ struct OutboundQueue {
 
     private static func copy(_ chunk: inout Chunk, into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var written = 0
-        while chunk.sent < chunk.headCount, written < buffer.count {
-            buffer[written] = UInt8(truncatingIfNeeded: chunk.head >> (8 * UInt64(chunk.sent)))
-            chunk.sent += 1
-            written += 1
+        if chunk.sent < chunk.headCount {
+            withUnsafeBytes(of: chunk.head.littleEndian) { head in
+                let part = UnsafeRawBufferPointer(rebasing: head[chunk.sent..<chunk.headCount].prefix(buffer.count))
+                UnsafeMutableRawBufferPointer(buffer).copyMemory(from: part)
+                written = part.count
+            }
+            chunk.sent += written
         }
         let bodyOffset = chunk.sent - chunk.headCount
         guard bodyOffset >= 0 else { return written }

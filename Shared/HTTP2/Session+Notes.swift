@@ -5,7 +5,7 @@ import NIOCore
 extension Session {
     func noteBeginHeaders(id: Int32, category: nghttp2_headers_category) {
         headersBegun = now
-        collected.pointee.clear()
+        collected.clear()
         isOversized = false
         if role == .server, category == NGHTTP2_HCAT_REQUEST, let raw {
             let stream = HTTP2Stream(id: id, session: self)
@@ -17,13 +17,13 @@ extension Session {
     func noteHeader(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
         guard !isOversized else { return }
         // nghttp2 advertises SETTINGS_MAX_HEADER_LIST_SIZE but does not enforce it (HPACK bombs).
-        if collected.pointee.listSize + name.count + value.count + 32 > limits.headerListBytes {
+        if collected.listSize + name.count + value.count + 32 > limits.headerListBytes {
             isOversized = true
             oversizedHeaderLists += 1
             if oversizedHeaderLists > limits.oversizedHeaderLists { noteAbuse("header_list_size") }
             return
         }
-        collected.pointee.append(name: name, value: value)
+        collected.append(name: name, value: value)
     }
 
     func noteFrame(_ frame: nghttp2_frame) {
@@ -75,13 +75,13 @@ extension Session {
     private func noteHeadersComplete(_ stream: HTTP2Stream, endStream: Bool) {
         stream.oversized = stream.oversized || isOversized
         if !stream.headersDelivered, stream.pendingHeaders == nil {
+            let headers = collected.block()
             // An informational response (1xx) is not the response.
             let informational =
-                role == .client
-                && collected.pointee.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
-            if !informational { stream.pendingHeaders = collected.pointee.copy() }
+                role == .client && headers.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
+            if !informational { stream.pendingHeaders = headers }
         } else {
-            stream.pendingTrailers = collected.pointee.copy()
+            stream.pendingTrailers = collected.block()
         }
         if endStream { (stream.pendingEnd, stream.peerEnded) = (true, true) }
         touch(stream)

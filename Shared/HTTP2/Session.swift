@@ -53,29 +53,25 @@ package final class Session: @unchecked Sendable {
     // Exclusive access to what every frame touches is not checked at run time: each access is one operation of a value that
     // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
     @exclusivity(unchecked) package internal(set) var streams = StreamTable()
-    @exclusivity(unchecked) private var touched: [HTTP2Stream] = []
-    /// The header list that is arriving: nothing else can arrive on the connection before its end.
-    ///
-    /// A pointer, because every field of every request passes through it: exclusive access to a property of a class is
-    /// checked at each of them.
-    let collected = UnsafeMutablePointer<HeaderBlock>.allocate(capacity: 1)
+    @exclusivity(unchecked) var touched: [HTTP2Stream] = []
+    let collected = HeaderCollector()
     var isOversized = false
-    private var isFlushWanted = false
+    var isFlushWanted = false
     @exclusivity(unchecked) var events: [SessionEvent] = []
-    var connectionCredit = 0
+    @exclusivity(unchecked) var connectionCredit = 0
     var peerResets: TokenBucket
     var streamErrors: TokenBucket
     @exclusivity(unchecked) var controlFrames: TokenBucket
     var oversizedHeaderLists = 0
-    var sentTraffic = false
+    @exclusivity(unchecked) var sentTraffic = false
     /// The library has failed, or its last GOAWAY is out: it is fed no more, and asked for nothing (CVE-2026-27135).
-    var hasFailed = false
+    @exclusivity(unchecked) var hasFailed = false
     /// A GOAWAY is queued after which nothing is sent; nothing is read any more.
     var isTerminating = false
     /// The peer broke a bound, which is said once.
     var isAbused = false
     /// When the header list began that has not ended yet.
-    package internal(set) var headersBegun: NIODeadline?
+    @exclusivity(unchecked) package internal(set) var headersBegun: NIODeadline?
 
     /// A session of a fresh connection; its SETTINGS are queued.
     package init(role: Role, limits: Limits, now: NIODeadline) throws(HTTP2Error) {
@@ -85,7 +81,6 @@ package final class Session: @unchecked Sendable {
         peerResets = TokenBucket(limits.peerResets, now: now)
         streamErrors = TokenBucket(limits.streamErrors, now: now)
         controlFrames = TokenBucket(limits.controlFrames, now: now)
-        collected.initialize(to: HeaderBlock())
         raw = try SessionFactory.make(
             role: role, limits: limits, memory: memory, userData: Unmanaged.passUnretained(self).toOpaque())
         guard let raw else { throw HTTP2Error(code: Int32(NGHTTP2_ERR_NOMEM.rawValue)) }
@@ -116,7 +111,6 @@ package final class Session: @unchecked Sendable {
     deinit {
         if let raw { nghttp2_session_del(raw) }
         memory.deallocate()
-        collected.deinitialize(count: 1)
         collected.deallocate()
     }
 
@@ -203,50 +197,6 @@ package final class Session: @unchecked Sendable {
             delegate?.closed(end)
             owner?.sessionClosed(stream)
         }
-    }
-
-    // MARK: Output
-
-    /// Serialises frames into a buffer until it holds `limit` bytes or nothing is left; true when more is waiting.
-    package func drain(into buffer: inout ByteBuffer, limit: Int) throws(HTTP2Error) -> Bool {
-        isFlushWanted = false
-        guard let raw, !hasFailed else { return false }
-        while buffer.readableBytes < limit {
-            var pointer: UnsafePointer<UInt8>?
-            let count = nghttp2_session_mem_send(raw, &pointer)
-            if count < 0 { throw HTTP2Error(code: Int32(count)) }
-            guard count > 0, let pointer else {
-                noteTraffic()
-                return false
-            }
-            // The pointer dies at the next call: copy at once.
-            buffer.writeBytes(UnsafeBufferPointer(start: pointer, count: count))
-            if hasFailed { return false }
-        }
-        noteTraffic()
-        return true
-    }
-
-    private func noteTraffic() {
-        if sentTraffic {
-            sentTraffic = false
-            events.append(.sentTraffic)
-        }
-    }
-
-    /// Whether notes wait for `deliver`.
-    package var hasPendingDeliveries: Bool { !touched.isEmpty || !events.isEmpty }
-
-    /// Whether the session has nothing more to read or write.
-    package var isFinished: Bool {
-        guard let raw, !hasFailed else { return true }
-        return nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0
-    }
-
-    func setNeedsFlush() {
-        guard !isFlushWanted else { return }
-        isFlushWanted = true
-        owner?.sessionNeedsFlush()
     }
 
     func deadlineSet(_ deadline: NIODeadline) { owner?.sessionDeadlineSet(deadline) }

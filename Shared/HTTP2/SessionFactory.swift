@@ -130,24 +130,3 @@ enum SessionFactory {
         }
     }
 }
-
-extension HeaderBlock {
-    /// Calls `body` with the fields as nghttp2 wants them; the library copies what it keeps.
-    func withNameValues<T>(_ body: (UnsafeBufferPointer<nghttp2_nv>) -> T) -> T {
-        withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { values in
-            var index = 0
-            visit { name, value in
-                // Secrets never enter the peer's compression table.
-                let flags = name.equals("authorization") ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
-                values.initializeElement(
-                    at: index,
-                    to: nghttp2_nv(
-                        name: UnsafeMutablePointer(mutating: name.baseAddress),
-                        value: UnsafeMutablePointer(mutating: value.baseAddress), namelen: name.count,
-                        valuelen: value.count, flags: UInt8(flags.rawValue)))
-                index += 1
-            }
-            return body(UnsafeBufferPointer(rebasing: values[0..<count]))
-        }
-    }
-}

@@ -133,7 +133,7 @@ public final class RPCClient: @unchecked Sendable {
         let own = (options.timeout ?? usual).map { Deadline.after($0) }
         guard let inherited = Deadline.current else { return own }
         guard let own else { return inherited }
-        return own.instant < inherited.instant ? own : inherited
+        return min(own, inherited)
     }
 
     /// Lets calls under way finish for up to `grace`, then closes every connection. Calls made later fail.

@@ -59,7 +59,7 @@ public final class RPCServer: Sendable {
         return try await listener.bind(
             host: configuration.host, port: configuration.port, tls: configuration.tls?.serverContext()
         ) { connection in
-            connection.delegate = ServerConnection(router: router, handler: handler)
+            connection.delegate = ServerConnection(router: router, handler: handler, limits: connection.limits)
         }
     }
 

@@ -29,22 +29,25 @@ struct RequestFields {
     private mutating func read(
         _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, router: ServiceRouter
     ) {
-        if name.equals(":path") {
+        // By length first: most fields are then seen not to be ours without a comparison.
+        switch name.count {
+        case 5 where name.equals(":path"):
             if !hasPath { route = router.route(path: value) }
             hasPath = true
-        } else if name.equals(":method") {
+        case 7 where name.equals(":method"):
             isPOST = isPOST ?? value.equals("POST")
-        } else if name.equals("content-type") {
+        case 12 where name.equals("content-type"):
             isGRPC = isGRPC ?? Headers.isGRPC(value)
-        } else if name.equals("grpc-timeout") {
+        case 12 where name.equals("grpc-timeout"):
             if timeout == .none { timeout = Timeout.parse(value).map { .after($0) } ?? .malformed }
-        } else if name.equals("grpc-encoding") {
+        case 13 where name.equals("grpc-encoding"):
             if encodings == 0 {
                 encoding = value.equals("gzip") ? .gzip : value.equals("identity") ? .identity : .unknown
             }
             encodings += 1
-        } else if name.equals("grpc-accept-encoding") {
+        case 20 where name.equals("grpc-accept-encoding"):
             acceptsGzip = acceptsGzip ?? Self.namesGzip(value)
+        default: break
         }
     }
 

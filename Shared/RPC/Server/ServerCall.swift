@@ -19,25 +19,28 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// it what it waits for.
     private let isDeadlineOfClient: Bool
     private let clientAcceptsGzip: Bool
-    private var state: ServerCallState
-    private(set) var loopCounters = CallCounters()
+    // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value that
+    // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
+    @exclusivity(unchecked) private var state: ServerCallState
+    @exclusivity(unchecked) private(set) var loopCounters = CallCounters()
     private var compresses = false
     private var encodingAnnounced = false
-    private var initialMetadata = Metadata()
-    private var trailingMetadata = Metadata()
-    private var stagedResponse: [UInt8]?
+    @exclusivity(unchecked) private var initialMetadata = Metadata()
+    @exclusivity(unchecked) private var trailingMetadata = Metadata()
+    @exclusivity(unchecked) private var stagedResponse: [UInt8]?
     /// Runs the handler; nil before and after.
-    private var task: LoopTask?
+    @exclusivity(unchecked) private var task: LoopTask?
     /// Bytes of the request that the connection's budget counts.
-    private var held = 0
-    private var reader: CheckedContinuation<[UInt8]?, any Error>?
-    private var writer: CheckedContinuation<Void, any Error>?
+    @exclusivity(unchecked) private var held = 0
+    // Taken out before they are resumed, so once. Not checked ones: those have no size that is known when we are compiled.
+    @exclusivity(unchecked) private var reader: UnsafeContinuation<[UInt8]?, any Error>?
+    @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
     /// Why the call ended early; what waiting and later reads and writes throw.
-    private var ended: RPCError?
+    @exclusivity(unchecked) private var ended: RPCError?
 
     init(
         request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
-        handler: NextHandler
+        handler: NextHandler, unaryTimeout: TimeAmount?
     ) {
         requestHeaders = headers
         self.connection = connection
@@ -49,11 +52,12 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
             decompresses: request.isGzip)
         let isUnary = request.route.method.kind == .unary
-        let timeout = request.timeout ?? (isUnary ? connection.limits.unaryTimeout : nil)
-        deadline = timeout.map { Deadline.after($0) }
         isDeadlineOfClient = request.timeout != nil
+        let ownTimeout = isUnary ? unaryTimeout : nil
+        let timeout: TimeAmount? = if let named = request.timeout { TimeAmount(named) } else { ownTimeout }
         // Beyond what the clock can say nobody waits.
-        if let timeout, let amount = TimeAmount(timeout) { stream.deadline = connection.session.now + amount }
+        deadline = timeout.map { Deadline(connection.session.now + $0) }
+        stream.deadline = deadline?.time
     }
 
     // MARK: From the stream
@@ -89,8 +93,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     func receivedEnd() { apply(state.receivedEnd()) }
 
     func outboundDrained() {
-        writer?.resume()
-        writer = nil
+        writer.take()?.resume()
     }
 
     func deadlineExceeded() {
@@ -117,10 +120,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         guard ended == nil else { return }
         ended = error
         task?.cancel()
-        reader?.resume(throwing: error)
-        reader = nil
-        writer?.resume(throwing: error)
-        writer = nil
+        reader.take()?.resume(throwing: error)
+        writer.take()?.resume(throwing: error)
     }
 
     private func apply(_ action: ServerCallState.InboundAction) {
@@ -129,8 +130,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         case .start: start()
         case .wake:
             // Taken out first: a message that cannot be decompressed ends the call, which wakes who is waiting.
-            guard let waiting = reader else { return }
-            reader = nil
+            guard let waiting = reader.take() else { return }
             if let next = nextAvailable() { waiting.resume(with: next) } else { reader = waiting }
         case .fail(let error):
             end(early: error)
@@ -217,7 +217,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// The next request of a stream, nil after the last.
     func nextRequest() async throws -> [UInt8]? {
         if connection.eventLoop.inEventLoop, let next = nextAvailable() { return try next.get() }
-        return try await withCheckedThrowingContinuation { continuation in
+        return try await withUnsafeThrowingContinuation { continuation in
             onLoop { call in
                 if let next = call.nextAvailable() {
                     continuation.resume(with: next)
@@ -282,7 +282,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             send(bytes)
             if stream.queuedBytes <= connection.limits.outboundStreamBytes { return }
         }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
             let sent = connection.eventLoop.inEventLoop
             onLoop { call in
                 if let ended = call.ended { return continuation.resume(throwing: ended) }

@@ -91,12 +91,11 @@ struct ServerCallState: Sendable {
 
     /// The status is about to go out, or never will; false when that has happened already.
     mutating func finish() -> Bool {
-        defer {
-            isFinished = true
-            messages.removeAll()
-            deframer.reset()
-        }
-        return !isFinished
+        guard !isFinished else { return false }
+        isFinished = true
+        messages.removeAll()
+        deframer.reset()
+        return true
     }
 
     private func decompress(_ frame: inout MessageDeframer.Frame) throws(RPCError) {

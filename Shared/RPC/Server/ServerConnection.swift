@@ -1,13 +1,17 @@
 import HTTP2
+import NIOCore
 
 /// Turns the streams of a connection into calls.
 final class ServerConnection: ConnectionDelegate {
     private let router: ServiceRouter
     private let handler: NextHandler
+    /// `Limits.unaryTimeout` as the clock wants it.
+    private let unaryTimeout: TimeAmount?
 
-    init(router: ServiceRouter, handler: NextHandler) {
+    init(router: ServiceRouter, handler: NextHandler, limits: Limits) {
         self.router = router
         self.handler = handler
+        unaryTimeout = limits.unaryTimeout.flatMap { TimeAmount($0) }
     }
 
     func connectionReady(_ connection: HTTP2Connection) {}
@@ -23,7 +27,8 @@ final class ServerConnection: ConnectionDelegate {
             let request = try AcceptedRequest.check(
                 headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
             stream.delegate = ServerCall(
-                request: request, headers: headers, connection: connection, stream: stream, handler: handler)
+                request: request, headers: headers, connection: connection, stream: stream, handler: handler,
+                unaryTimeout: unaryTimeout)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)
         }

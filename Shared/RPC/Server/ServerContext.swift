@@ -1,4 +1,5 @@
 import HTTP2
+import NIOCore
 
 /// Who is calling, as the authorisation interceptor found out.
 public struct Identity: Sendable, Hashable {
@@ -83,18 +84,23 @@ public struct CallCounters: Sendable, Hashable {
 }
 
 /// A point in time after which nobody waits for the answer.
-public struct Deadline: Sendable, Hashable {
-    /// The instant, on the monotonic clock.
-    public let instant: ContinuousClock.Instant
+public struct Deadline: Sendable, Hashable, Comparable {
+    /// On the clock of the event loops, whose timers keep deadlines. Not an instant of the standard library: those have no
+    /// size that is known when we are compiled, and every value that holds one would be handled through descriptions.
+    let time: NIODeadline
 
-    /// A deadline at an instant.
-    public init(_ instant: ContinuousClock.Instant) { self.instant = instant }
+    init(_ time: NIODeadline) { self.time = time }
 
-    /// A deadline some time from now.
-    public static func after(_ duration: Duration) -> Deadline { Deadline(.now + duration) }
+    /// A deadline some time from now; the end of the clock for what lies beyond it.
+    public static func after(_ duration: Duration) -> Deadline {
+        let timeout: TimeAmount? = TimeAmount(duration)
+        return Deadline(timeout.map { .now() + $0 } ?? .distantFuture)
+    }
 
     /// What is left; negative when passed.
-    public var remaining: Duration { instant - .now }
+    public var remaining: Duration { .nanoseconds((time - .now()).nanoseconds) }
+
+    public static func < (one: Deadline, other: Deadline) -> Bool { one.time < other.time }
 
     /// The deadline of the call being handled; outgoing calls never outlive it.
     @TaskLocal public static var current: Deadline?

@@ -3,30 +3,30 @@ import DequeModule
 /// Messages that wait to be taken. The usual call has one, and for one nothing is allocated.
 struct FrameQueue: Sendable {
     private var first: MessageDeframer.Frame?
-    private var rest: Deque<MessageDeframer.Frame> = []
+    private var rest: Deque<MessageDeframer.Frame>?
 
     /// Messages waiting.
-    var count: Int { (first == nil ? 0 : 1) + rest.count }
+    var count: Int { (first == nil ? 0 : 1) + (rest?.count ?? 0) }
 
     /// Bytes of the messages waiting.
     private(set) var byteCount = 0
 
     mutating func append(_ frame: MessageDeframer.Frame) {
         byteCount += frame.bytes.count
-        if first == nil { first = frame } else { rest.append(frame) }
+        if first == nil { first = frame } else if rest == nil { rest = [frame] } else { rest?.append(frame) }
     }
 
     mutating func popFirst() -> MessageDeframer.Frame? {
         guard let next = first else { return nil }
         byteCount -= next.bytes.count
-        first = rest.popFirst()
+        first = rest?.popFirst()
         return next
     }
 
     mutating func removeAll() {
         byteCount = 0
         first = nil
-        rest.removeAll()
+        rest = nil
     }
 
     /// Takes the credit of the only message: it is taken whole anyway.

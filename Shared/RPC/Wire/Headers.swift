@@ -8,14 +8,14 @@ enum Headers {
         headers.append(":status", "200")
         headers.append("content-type", "application/grpc")
         headers.append("grpc-accept-encoding", "identity,gzip")
-        return headers
+        return headers.permanent()
     }()
 
     /// Trailers of the usual call.
     static let okTrailers: HeaderBlock = {
         var headers = HeaderBlock()
         headers.append("grpc-status", "0")
-        return headers
+        return headers.permanent()
     }()
 
     /// Response headers with metadata and an encoding.

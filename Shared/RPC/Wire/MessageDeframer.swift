@@ -55,7 +55,12 @@ struct MessageDeframer: Sendable {
                 try readPrefix()
             }
             let amount = min(expected - body.count, data.count - index)
-            if amount > 0 {
+            if amount == expected {
+                // The usual message comes in one piece.
+                body = Array(UnsafeBufferPointer(rebasing: data[index..<index + amount]))
+                index += amount
+            } else if amount > 0 {
+                if body.isEmpty { body.reserveCapacity(min(expected, 64 * 1024)) }
                 body.append(contentsOf: data[index..<index + amount])
                 index += amount
             }
@@ -77,7 +82,6 @@ struct MessageDeframer: Sendable {
         guard expected <= limit else { throw .tooLarge(expected) }
         isCompressed = flag == 1
         isInBody = true
-        body.reserveCapacity(min(expected, 64 * 1024))
     }
 
     /// The prefix of a message to send, first byte lowest.
