@@ -34,9 +34,9 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     // Exclusivity is not checked at run time, here and below, for the reason given in `Session`.
     @exclusivity(unchecked) package var delegate: (any ConnectionDelegate)?
     /// Handlers running for this connection, bounded by `Limits.runningHandlers`; the layer above counts.
-    @exclusivity(unchecked) package var runningHandlers = 0
+    @exclusivity(unchecked) package internal(set) var runningHandlers = 0
     /// What its requests make us hold; the layer above counts.
-    @exclusivity(unchecked) package var inbound: InboundBudget
+    @exclusivity(unchecked) var inbound: InboundBudget
 
     package let session: Session
     private var context: ChannelHandlerContext?

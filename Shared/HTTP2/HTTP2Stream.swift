@@ -87,6 +87,12 @@ package final class HTTP2Stream: @unchecked Sendable {
         self.session = session
     }
 
+    /// Tells a delegate all that follows, and that time is up at a deadline.
+    package func handle(by delegate: any StreamDelegate, until deadline: NIODeadline?) {
+        self.delegate = delegate
+        self.deadline = deadline
+    }
+
     /// Bytes waiting to be sent.
     package var queuedBytes: Int { queue.count }
 

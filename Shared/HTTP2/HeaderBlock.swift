@@ -29,10 +29,7 @@ package struct HeaderBlock: Sendable {
 
     /// Fields as `write` has put them one after the other.
     init(bytes: UnsafeRawBufferPointer, count: Int, listSize: Int) {
-        self.bytes = [UInt8](unsafeUninitializedCapacity: bytes.count) { target, written in
-            UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
-            written = bytes.count
-        }
+        self.bytes = Array(bytes.assumingMemoryBound(to: UInt8.self))
         self.count = count
         self.listSize = listSize
     }

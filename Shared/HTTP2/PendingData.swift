@@ -19,6 +19,11 @@ struct PendingData {
 
     mutating func clear() { self = PendingData() }
 
+    mutating func take() -> PendingData {
+        defer { clear() }
+        return self
+    }
+
     func withBytes(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
         if copied.isEmpty { body(piece) } else { copied.withUnsafeBufferPointer(body) }
     }

@@ -33,16 +33,16 @@ extension Session {
         let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         switch nghttp2_frame_type(UInt32(frame.hd.type)) {
         case NGHTTP2_HEADERS:
-            guard let stream = stream(frame.hd.stream_id) else { return }
-            noteHeadersComplete(stream, endStream: endStream)
+            withStream(frame.hd.stream_id) { noteHeadersComplete($0, endStream: endStream) }
         case NGHTTP2_DATA:
-            guard let stream = stream(frame.hd.stream_id) else { return }
-            if endStream {
-                (stream.pendingEnd, stream.peerEnded) = (true, true)
-                touch(stream)
-            } else if frame.hd.length == frame.data.padlen {
-                // Padding alone is as empty as nothing.
-                noteControlFrame("empty_data")
+            withStream(frame.hd.stream_id) { stream in
+                if endStream {
+                    (stream.pendingEnd, stream.peerEnded) = (true, true)
+                    touch(stream)
+                } else if frame.hd.length == frame.data.padlen {
+                    // Padding alone is as empty as nothing.
+                    noteControlFrame("empty_data")
+                }
             }
         case NGHTTP2_SETTINGS:
             if flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 {
@@ -62,7 +62,7 @@ extension Session {
             events.append(
                 .goAway(lastStreamID: frame.goaway.last_stream_id, code: frame.goaway.error_code, debug: debug))
         case NGHTTP2_RST_STREAM:
-            stream(frame.hd.stream_id)?.wasReset = true
+            withStream(frame.hd.stream_id) { $0.wasReset = true }
             if role == .server, !peerResets.take(now: now) { noteAbuse("too_many_resets") }
         case NGHTTP2_WINDOW_UPDATE: noteControlFrame("window_update")
         default: noteControlFrame("extension")
@@ -99,19 +99,22 @@ extension Session {
 
     func noteData(id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
         connectionCredit += bytes.count
-        guard let stream = stream(id) else { return }
-        stream.pendingData.append(bytes)
-        touch(stream)
+        withStream(id) { stream in
+            stream.pendingData.append(bytes)
+            touch(stream)
+        }
     }
 
     func noteStreamClosed(id: Int32, code: UInt32) {
-        // A request that could not be sent is closed twice: `noteNotSent` comes first.
-        guard let stream = stream(id), !stream.isClosed else { return }
-        streams.remove(stream)
-        stream.isClosed = true
-        stream.queue.removeAll()
-        stream.pendingClose = code == 0 && (stream.peerEnded || !stream.wasReset) ? .finished : .reset(code)
-        touch(stream)
+        withStream(id) { stream in
+            // A request that could not be sent is closed twice: `noteNotSent` comes first.
+            guard !stream.isClosed else { return }
+            touch(stream)
+            streams.remove(stream)
+            stream.isClosed = true
+            stream.queue.removeAll()
+            stream.pendingClose = code == 0 && (stream.peerEnded || !stream.wasReset) ? .finished : .reset(code)
+        }
     }
 
     func noteSent(_ frame: nghttp2_frame) {

@@ -43,12 +43,12 @@ package final class Session: @unchecked Sendable {
     package let role: Role
     package let limits: Limits
     /// The connection, which owns us and takes itself out when it ends. Not weak: that would make every retain slow.
-    package var owner: (any SessionOwner)?
+    @exclusivity(unchecked) package var owner: (any SessionOwner)?
     /// The time of the last input or tick; the connection keeps it.
     @exclusivity(unchecked) package var now: NIODeadline
 
     /// nil once the session is over: nothing is fed into the library after that (CVE-2026-27135).
-    var raw: OpaquePointer?
+    @exclusivity(unchecked) var raw: OpaquePointer?
     private let memory = FrameMemory()
     // Exclusive access to what every frame touches is not checked at run time: each access is one operation of a value that
     // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
@@ -56,7 +56,7 @@ package final class Session: @unchecked Sendable {
     @exclusivity(unchecked) var touched: [HTTP2Stream] = []
     let collected = HeaderCollector()
     var isOversized = false
-    var isFlushWanted = false
+    @exclusivity(unchecked) var isFlushWanted = false
     @exclusivity(unchecked) var events: [SessionEvent] = []
     @exclusivity(unchecked) var connectionCredit = 0
     var peerResets: TokenBucket
@@ -167,9 +167,7 @@ package final class Session: @unchecked Sendable {
             stream.delegate?.received(headers: headers, oversized: stream.oversized)
         }
         if !stream.pendingData.isEmpty {
-            let data = stream.pendingData
-            stream.pendingData.clear()
-            data.withBytes { bytes in
+            stream.pendingData.take().withBytes { bytes in
                 // What nobody takes is thrown away, and the peer may go on sending.
                 if let delegate = stream.delegate {
                     delegate.received(data: bytes)
@@ -310,10 +308,11 @@ package final class Session: @unchecked Sendable {
         setNeedsFlush()
     }
 
-    /// The open stream of an id: nghttp2 keeps a pointer to it, and `streams` keeps it alive.
-    package func stream(_ id: Int32) -> HTTP2Stream? {
-        guard let raw, let pointer = nghttp2_session_get_stream_user_data(raw, id) else { return nil }
-        return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    /// Calls `body` with the open stream of an id, if there is one: nghttp2 keeps a pointer to it, and `streams` keeps it
+    /// alive.
+    func withStream(_ id: Int32, _ body: (HTTP2Stream) -> Void) {
+        guard let raw, let pointer = nghttp2_session_get_stream_user_data(raw, id) else { return }
+        Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
     }
 
     func touch(_ stream: HTTP2Stream) {

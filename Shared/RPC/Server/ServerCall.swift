@@ -5,6 +5,7 @@ import NIOCore
 ///
 /// Unchecked Sendable: `requestHeaders`, `peer` and the other constants are immutable; all else is confined to the
 /// connection's event loop, where the handler's task runs too. Every entry checks, and hops when it must.
+@usableFromInline
 final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     let requestHeaders: HeaderBlock
     let connection: HTTP2Connection
@@ -14,7 +15,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     let route: ServiceRouter.Route
     /// The handler with the interceptors around it.
     private let handler: NextHandler
-    private let deadline: Deadline?
+    let deadline: Deadline?
     /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
     /// it what it waits for.
     private let isDeadlineOfClient: Bool
@@ -51,13 +52,15 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         state = ServerCallState(
             kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
             decompresses: request.isGzip)
-        let isUnary = request.route.method.kind == .unary
         isDeadlineOfClient = request.timeout != nil
-        let ownTimeout = isUnary ? unaryTimeout : nil
-        let timeout: TimeAmount? = if let named = request.timeout { TimeAmount(named) } else { ownTimeout }
-        // Beyond what the clock can say nobody waits.
-        deadline = timeout.map { Deadline(connection.session.now + $0) }
-        stream.deadline = deadline?.time
+        let now = connection.session.now
+        if let timeout = request.timeout {
+            deadline = Deadline(timeout, from: now)
+        } else if let unaryTimeout, request.route.method.kind == .unary {
+            deadline = Deadline(now + unaryTimeout)
+        } else {
+            deadline = nil
+        }
     }
 
     // MARK: From the stream
@@ -70,10 +73,10 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         let action = state.received(data, credit: &credit)
         // Before it may be withheld: a message that is whole now frees its place.
         countHeld()
-        if connection.inbound.refuses(holding: held) {
+        if connection.refuses(holding: held) {
             return apply(.fail(RPCError(code: .resourceExhausted, message: Self.noRoom)))
         }
-        stream.consume(state.isInsideMessage ? connection.inbound.credit(credit, to: stream.id) : credit)
+        if state.isInsideMessage { connection.credit(credit, to: stream) } else { stream.consume(credit) }
         apply(action)
     }
 
@@ -86,8 +89,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         guard now != held else { return }
         let change = now - held
         held = now
-        let free = connection.inbound.changed(by: change, stream: stream.id, needsMore: state.isInsideMessage)
-        for (id, credit) in free { connection.session.stream(id)?.consume(credit) }
+        connection.held(by: stream, changed: change, needsMore: state.isInsideMessage)
     }
 
     func receivedEnd() { apply(state.receivedEnd()) }
@@ -141,7 +143,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     // MARK: The handler
 
     private func start() {
-        connection.runningHandlers += 1
+        connection.handlerStarted()
         // Runs as soon as everything that was read has been delivered, and resumes on this loop: no hop for a handler that
         // does not wait.
         connection.executor.start(self)
@@ -169,7 +171,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             return connection.eventLoop.execute { self.ended(handlerWith: error) }
         }
         finish(error)
-        connection.runningHandlers -= 1
+        connection.handlerEnded()
         task = nil
     }
 
@@ -194,7 +196,14 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     var counters: CallCounters { connection.eventLoop.inEventLoop ? loopCounters : CallCounters() }
 
     /// The only request of a unary or server-streaming call; it is complete when the handler starts.
+    @inlinable
     func decodeSingleRequest<T>(_ decode: ([UInt8]) throws -> T) throws -> T {
+        let bytes = try takeSingleRequest()
+        do { return try decode(bytes) } catch { throw undecodable() }
+    }
+
+    @usableFromInline
+    func takeSingleRequest() throws -> [UInt8] {
         guard let frame = try state.take() else {
             throw RPCError(code: .internal, message: "The request is gone.")
         }
@@ -202,16 +211,16 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         loopCounters.messagesReceived += 1
         if frame.isCompressed { loopCounters.compressedMessagesReceived += 1 }
         loopCounters.bytesReceived += frame.bytes.count
-        return try decoding(frame.bytes, by: decode)
+        return frame.bytes
     }
 
     func decoding<T>(_ bytes: [UInt8], by decode: ([UInt8]) throws -> T) throws -> T {
-        do {
-            return try decode(bytes)
-        } catch {
-            throw RPCError(
-                code: .internal, message: "A request is not a valid message of the type that \(route.method) takes.")
-        }
+        do { return try decode(bytes) } catch { throw undecodable() }
+    }
+
+    @usableFromInline
+    func undecodable() -> RPCError {
+        RPCError(code: .internal, message: "A request is not a valid message of the type that \(route.method) takes.")
     }
 
     /// The next request of a stream, nil after the last.
@@ -257,6 +266,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     func setCompression(_ enabled: Bool) { onLoop { $0.compresses = enabled && $0.clientAcceptsGzip } }
 
     /// Keeps the only response until the interceptors have let the call succeed; they see it counted already.
+    @usableFromInline
     func stageSingleResponse(_ bytes: [UInt8]) throws {
         guard connection.eventLoop.inEventLoop else {
             return connection.eventLoop.execute { self.stage(bytes) }

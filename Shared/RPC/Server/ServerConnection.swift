@@ -26,9 +26,10 @@ final class ServerConnection: ConnectionDelegate {
         do {
             let request = try AcceptedRequest.check(
                 headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
-            stream.delegate = ServerCall(
+            let call = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, handler: handler,
                 unaryTimeout: unaryTimeout)
+            stream.handle(by: call, until: call.deadline?.timer)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)
         }

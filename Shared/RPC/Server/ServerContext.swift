@@ -87,20 +87,34 @@ public struct CallCounters: Sendable, Hashable {
 public struct Deadline: Sendable, Hashable, Comparable {
     /// On the clock of the event loops, whose timers keep deadlines. Not an instant of the standard library: those have no
     /// size that is known when we are compiled, and every value that holds one would be handled through descriptions.
-    let time: NIODeadline
+    private let time: NIODeadline
+    /// What lies beyond what that clock can say, which is more than a century.
+    private let beyond: Duration?
 
-    init(_ time: NIODeadline) { self.time = time }
-
-    /// A deadline some time from now; the end of the clock for what lies beyond it.
-    public static func after(_ duration: Duration) -> Deadline {
-        let timeout: TimeAmount? = TimeAmount(duration)
-        return Deadline(timeout.map { .now() + $0 } ?? .distantFuture)
+    /// A deadline that the clock can say.
+    init(_ time: NIODeadline) {
+        self.time = time
+        beyond = nil
     }
 
-    /// What is left; negative when passed.
-    public var remaining: Duration { .nanoseconds((time - .now()).nanoseconds) }
+    init(_ timeout: Duration, from now: NIODeadline) {
+        let amount: TimeAmount? = TimeAmount(timeout)
+        time = amount.map { now + $0 } ?? now
+        beyond = amount == nil ? timeout : nil
+    }
 
-    public static func < (one: Deadline, other: Deadline) -> Bool { one.time < other.time }
+    /// A deadline some time from now.
+    public static func after(_ duration: Duration) -> Deadline { Deadline(duration, from: .now()) }
+
+    /// What is left; negative when passed.
+    public var remaining: Duration { .nanoseconds((time - .now()).nanoseconds) + (beyond ?? .zero) }
+
+    /// When a timer is due for it: for one beyond the clock nobody waits.
+    var timer: NIODeadline? { beyond == nil ? time : nil }
+
+    public static func < (one: Deadline, other: Deadline) -> Bool {
+        (one.beyond ?? .zero, one.time) < (other.beyond ?? .zero, other.time)
+    }
 
     /// The deadline of the call being handled; outgoing calls never outlive it.
     @TaskLocal public static var current: Deadline?

@@ -10,6 +10,10 @@ public protocol RegistrableService: Sendable {
 ///
 /// Generated code registers closures over concrete message types, so that decoding and encoding are specialised there.
 public struct ServiceRouter: Sendable {
+    /// Runs a handler. Does not hop: it is where the handler is to be.
+    @usableFromInline
+    typealias Run = nonisolated(nonsending) @Sendable (ServerCall, ServerContext) async throws -> Void
+
     /// A class, so that a call keeps one reference instead of copying strings.
     package final class Route: Sendable {
         package let method: MethodDescriptor
@@ -18,9 +22,6 @@ public struct ServiceRouter: Sendable {
         /// Bytes of the path.
         let path: [UInt8]
         let run: Run
-
-        /// Does not hop: it is where the handler is to be.
-        typealias Run = nonisolated(nonsending) @Sendable (ServerCall, ServerContext) async throws -> Void
 
         init(method: MethodDescriptor, index: Int, run: @escaping Run) {
             self.method = method
@@ -40,6 +41,10 @@ public struct ServiceRouter: Sendable {
     public var methods: [MethodDescriptor] { routes.map(\.method) }
 
     /// Registers a unary method.
+    ///
+    /// Inlinable, so that what runs for each call is compiled for its message types: handled through descriptions of them,
+    /// messages cost memory and copies at every step.
+    @inlinable
     public mutating func unary<Request, Response>(
         _ method: MethodDescriptor,
         decode: @escaping @Sendable ([UInt8]) throws -> Request,
@@ -93,7 +98,8 @@ public struct ServiceRouter: Sendable {
         }
     }
 
-    private mutating func add(_ method: MethodDescriptor, run: @escaping Route.Run) {
+    @usableFromInline
+    mutating func add(_ method: MethodDescriptor, run: @escaping Run) {
         let route = Route(method: method, index: routes.count, run: run)
         precondition(
             route.path.withUnsafeBufferPointer({ self.route(path: $0) }) == nil, "\(method.path) is registered twice")

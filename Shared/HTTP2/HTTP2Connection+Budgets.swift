@@ -1,0 +1,23 @@
+/// What the layer above counts. Functions rather than properties: a change of a property is not checked for exclusivity only
+/// where its own module makes it.
+extension HTTP2Connection {
+    /// A handler has been started.
+    package func handlerStarted() { runningHandlers += 1 }
+
+    /// A handler has come to its end.
+    package func handlerEnded() { runningHandlers -= 1 }
+
+    /// `InboundBudget.refuses`
+    package func refuses(holding count: Int) -> Bool { inbound.refuses(holding: count) }
+
+    /// A stream has sent part of a message, for which it would get `credit`: gives it what it may have now.
+    package func credit(_ credit: Int, to stream: HTTP2Stream) { stream.consume(inbound.credit(credit, to: stream.id)) }
+
+    /// What a stream makes us hold has changed by `change` bytes; `needsMore`: its message is incomplete. Gives others the
+    /// credit that has become free.
+    package func held(by stream: HTTP2Stream, changed change: Int, needsMore: Bool) {
+        for (id, credit) in inbound.changed(by: change, stream: stream.id, needsMore: needsMore) {
+            session.withStream(id) { $0.consume(credit) }
+        }
+    }
+}
