@@ -104,6 +104,30 @@ import Testing
         await producer.database.close()
     }
 
+    /// Under other rights other events would have been sent, so a cursor holds for those it was given under.
+    @Test func aCursorHoldsWhileTheRightsStay() async throws {
+        let producer = try await Producer.open()
+        for index in 1...3 { try await producer.set("items/\(index)", Int64(index)) }
+        try await producer.settled()
+        func batch(after cursor: String, scope: UInt64) async throws -> FeedBatch {
+            try await producer.reader.batch(
+                topic: Producer.topic, after: cursor, events: 2, bytes: .max, scope: scope)
+        }
+        let first = try await batch(after: "", scope: 7)
+        #expect(try await batch(after: first.cursor, scope: 7).events.map(\.sequence) == [3])
+        for other: UInt64 in [0, 8] {
+            await #expect(throws: FeedError.expiredCursor(topic: Producer.topic)) {
+                _ = try await batch(after: first.cursor, scope: other)
+            }
+        }
+        let whole = try await batch(after: "", scope: 0)
+        #expect(try whole.cursor == producer.cursor(after: 2))
+        await #expect(throws: FeedError.expiredCursor(topic: Producer.topic)) {
+            _ = try await batch(after: whole.cursor, scope: 7)
+        }
+        await producer.database.close()
+    }
+
     @Test func errorsTellReasonAndField() throws {
         for (error, code, reason) in [
             (FeedError.unknownTopic("x", known: ["a"]), StatusCode.invalidArgument, "UNKNOWN_TOPIC"),

@@ -104,6 +104,64 @@ import Testing
         #expect(contacts.code == .permissionDenied)
     }
 
+    @Test func `a cursor ends with the grants it was given under, and what was granted since is read from the start`()
+        async throws
+    {
+        let feed = registry.running.feed
+        let all = try registry.everything()
+        let subject = "reader-\(UUID())"
+        let options = try registry.options([], as: subject)
+        func give(_ unit: String) async throws -> String {
+            try await registry.running.access.createGrant(
+                .with {
+                    $0.grant.subject = subject
+                    $0.grant.unit = unit
+                    $0.grant.role = .viewer
+                }, options: all
+            ).grant.name
+        }
+        /// Reads to the end; the cursor, and whether a unit came.
+        func read(after cursor: String, _ options: CallOptions) async throws -> (cursor: String, seen: Set<String>) {
+            let call = try await feed.follow(
+                .with {
+                    $0.topic = "registry.facts"
+                    $0.cursor = cursor
+                }, options: options)
+            defer { call.cancel() }
+            var seen: Set<String> = []
+            for try await response in call.responses {
+                seen.formUnion(response.events.filter { !$0.tombstone }.map(\.aggregate))
+                if response.caughtUp { return (response.cursor, seen) }
+            }
+            return ("", seen)
+        }
+        let first = try await give(registry.home)
+        let (cursor, seen) = try await read(after: "", options)
+        #expect(seen.contains(registry.home) && !seen.contains(registry.elsewhere))
+        // A stream that is open hears of it too.
+        let open = try await feed.follow(
+            .with {
+                $0.topic = "registry.facts"
+                $0.cursor = cursor
+            }, options: options)
+        let second = try await give(registry.elsewhere)
+        let ended = await registry.running.failure { for try await _ in open.responses {} }
+        #expect(ended.code == .outOfRange && ended.reason == "CURSOR_EXPIRED")
+        let late = await registry.running.failure { _ = try await read(after: cursor, options) }
+        #expect(late.code == .outOfRange && late.reason == "CURSOR_EXPIRED")
+        let (both, more) = try await read(after: "", options)
+        #expect(more.contains(registry.home) && more.contains(registry.elsewhere))
+        #expect(try await read(after: both, options).seen.isDisjoint(with: [registry.home, registry.elsewhere]))
+        for grant in [second, first] {
+            _ = try await registry.running.access.revokeGrant(.with { $0.name = grant }, options: all)
+            let gone = await registry.running.failure { _ = try await read(after: both, options) }
+            #expect(gone.code == (grant == second ? .outOfRange : .permissionDenied))
+        }
+        // The nation's cursors do not depend on anything of this.
+        let (whole, _) = try await read(after: "", all)
+        _ = try await read(after: whole, all)
+    }
+
     @Test func `a stored grant counts from the moment it is given to that in which it is revoked`() async throws {
         let subject = "stored-\(UUID())"
         let options = try registry.options([], as: subject)

@@ -22,6 +22,15 @@ struct Reach: Sendable {
     /// Whether the verb is granted anywhere at all.
     func has(_ verb: AccessVerb) -> Bool { grants.contains { $0.allVerbs.contains(verb) } }
 
+    /// A number that stands for the units on which a verb is granted, never 0: others have another.
+    func scope(_ verb: AccessVerb) -> UInt64 {
+        let ids = Set(grants.filter { $0.allVerbs.contains(verb) }.map(\.unit.description)).sorted()
+        // FNV-1a: it need not withstand anybody, for who forges a cursor only misleads themselves.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in ids.joined(separator: " ").utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        return max(1, hash)
+    }
+
     /// A unit as such, as of a date.
     func allows(_ verb: AccessVerb, on unit: UnitRank, date: LocalDate) -> Bool {
         grants.contains { AccessRules.allows($0, verb, on: unit, date: date, today: today, units: units) }

@@ -33,6 +33,8 @@ private struct FactFilter: Sendable {
 
     var filter: FeedFilter {
         FeedFilter {
+            try core.gate(.read, of: caller)?.reach.scope(.read) ?? 0
+        } prepare: {
             try await core.refreshUnits()
         } _: {
             try visibility(of: $0)

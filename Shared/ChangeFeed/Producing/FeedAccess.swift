@@ -10,14 +10,20 @@ package struct FeedFilter: Sendable {
         case hidden
     }
 
+    let scope: @Sendable () throws -> UInt64
     let prepare: @Sendable () async throws -> Void
     let visibility: @Sendable (FeedEvent) throws -> Visibility
 
-    /// `prepare` runs after some events were read and before they are judged: what decides must not be older than they.
+    /// - Parameters:
+    ///   - scope: What the reader's rights are, as a number; 0: everything. Under other rights, other events would have been
+    ///     sent, so a cursor holds only as long as they stay: when they change it expires, and the reader starts again.
+    ///   - prepare: Runs after some events were read and before they are judged: what decides must not be older than they.
     package init(
+        scope: @escaping @Sendable () throws -> UInt64 = { 0 },
         prepare: @escaping @Sendable () async throws -> Void = {},
         _ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility
     ) {
+        self.scope = scope
         self.prepare = prepare
         self.visibility = visibility
     }

@@ -22,8 +22,10 @@ extension FeedError {
             Self.make(
                 .outOfRange, reason: "CURSOR_EXPIRED", field: "cursor",
                 message:
-                    "cursor: the history of \(topic) no longer reaches back so far; start again with an empty cursor",
-                vietnamese: "Lịch sử của chủ đề \(topic) không còn đến con trỏ này; hãy bắt đầu lại với con trỏ trống.",
+                    "cursor: the history of \(topic) no longer reaches back so far, or your grants have changed since; "
+                    + "start again with an empty cursor",
+                vietnamese: "Lịch sử của chủ đề \(topic) không còn đến con trỏ này, hoặc quyền của bạn đã thay đổi; "
+                    + "hãy bắt đầu lại với con trỏ trống.",
                 metadata: ["topic": topic])
         }
     }

@@ -56,9 +56,10 @@ package struct FeedReader: Sendable {
         return topic
     }
 
-    /// The events after a cursor, at most so many and about so many bytes, but at least one if there is any.
-    package func batch(topic name: String, after cursor: String, events limit: Int, bytes: Int) async throws
-        -> FeedBatch
+    /// The events after a cursor, at most so many and about so many bytes, but at least one if there is any. A cursor given
+    /// out in one scope has expired in another.
+    package func batch(topic name: String, after cursor: String, events limit: Int, bytes: Int, scope: UInt64 = 0)
+        async throws -> FeedBatch
     {
         let topic = try topic(name)
         var start: FeedCursor?
@@ -69,7 +70,7 @@ package struct FeedReader: Sendable {
         return try await database.readPooled { [clock, start] tx in
             // Before the snapshot is taken: what was committed until now is in it.
             let now = clock()
-            try Self.check(start, of: topic, in: tx)
+            try Self.check(start, of: topic, scope, in: tx)
             var events: [FeedEvent] = []
             var size = 0
             var hasMore = false
@@ -92,7 +93,7 @@ package struct FeedReader: Sendable {
                 return true
             }
             let isCaughtUp = try !hasMore && !Self.waitsForNumber(topic, in: tx)
-            let end = FeedCursor(epoch: topic.epoch, sequence: events.last?.sequence ?? start?.sequence ?? 0)
+            let end = FeedCursor(epoch: topic.epoch ^ scope, sequence: events.last?.sequence ?? start?.sequence ?? 0)
             return FeedBatch(
                 events: events, cursor: end.encoded(topic: name), hasMore: hasMore, isCaughtUp: isCaughtUp,
                 asOf: isCaughtUp ? now : nil)
@@ -105,9 +106,11 @@ package struct FeedReader: Sendable {
         return try tx.exists("SELECT 1 FROM feed_pending WHERE topic = ? LIMIT 1", [.integer(topic.id)])
     }
 
-    /// A cursor has expired when the topic's history was replaced (a restored backup, a new epoch), or when tombstones
-    /// after it are gone.
-    private static func check(_ cursor: FeedCursor?, of topic: Outbox.Topic, in tx: ReadTransaction) throws {
+    /// A cursor has expired when the topic's history was replaced (a restored backup, a new epoch), when it was given out
+    /// under other rights, or when tombstones after it are gone.
+    private static func check(
+        _ cursor: FeedCursor?, of topic: Outbox.Topic, _ scope: UInt64, in tx: ReadTransaction
+    ) throws {
         guard let cursor else { return }
         let horizon = try tx.queryOne("SELECT horizon FROM feed_topics WHERE id = ?", [.integer(topic.id)]) {
             try $0.int64(0)
@@ -115,7 +118,7 @@ package struct FeedReader: Sendable {
         let last = try tx.queryOne(
             "SELECT sequence FROM feed_events WHERE topic = ? ORDER BY sequence DESC LIMIT 1", [.integer(topic.id)]
         ) { try $0.int64(0) }
-        guard cursor.epoch == topic.epoch, cursor.sequence >= horizon ?? 0, cursor.sequence <= last ?? 0 else {
+        guard cursor.epoch == topic.epoch ^ scope, cursor.sequence >= horizon ?? 0, cursor.sequence <= last ?? 0 else {
             throw FeedError.expiredCursor(topic: topic.name)
         }
     }

@@ -114,7 +114,8 @@ package final class FeedServer: Cdt_Feed_V1_FeedService.ServiceProtocol {
     ) async throws {
         var hasMore = true
         while hasMore {
-            var batch = try await reader.batch(topic: topic, after: cursor, events: limit, bytes: limits.batchBytes)
+            var batch = try await reader.batch(
+                topic: topic, after: cursor, events: limit, bytes: limits.batchBytes, scope: filter.scope())
             hasMore = batch.hasMore
             if batch.events.isEmpty, !batch.isCaughtUp { return }
             cursor = batch.cursor
