@@ -44,6 +44,15 @@ extension Refusal {
             vi: "tổ đã nêu lại khó khăn này: hãy xử lý difficulties/\(other.id)",
             metadata: ["difficulty": "difficulties/\(other.id)"])
     }
+    static func courseNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Course", name: name, reason: "COURSE_NOT_FOUND")
+    }
+    static func notAMember(_ people: [String], team: String, _ day: LocalDate) -> Refusal {
+        let shown = people.prefix(20).joined(separator: ", ") + (people.count > 20 ? " …" : "")
+        return .failedPrecondition(
+            reason: "NOT_A_MEMBER", subject: team, "not in \(team) on \(day): \(shown)",
+            vi: "không thuộc \(team) vào ngày \(day): \(shown)", metadata: ["people": shown])
+    }
     static func policyNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND")
     }

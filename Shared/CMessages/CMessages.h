@@ -9,6 +9,7 @@
 #include "cdt/activity/v1/figures.pb-c.h"
 #include "cdt/activity/v1/policy.pb-c.h"
 #include "cdt/activity/v1/report.pb-c.h"
+#include "cdt/activity/v1/training_service.pb-c.h"
 #include "cdt/common/v1/common.pb-c.h"
 #include "cdt/feed/v1/feed.pb-c.h"
 #include "cdt/funding/v1/entitlement.pb-c.h"

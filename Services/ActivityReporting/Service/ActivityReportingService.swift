@@ -38,6 +38,7 @@ package enum ActivityReportingService: ServiceDefinition {
         return ServiceParts(
             services: [
                 handlers, AchievementHandlers(base: handlers), DifficultyHandlers(base: handlers),
+                TrainingHandlers(base: handlers),
             ], feed: FeedServer(database: context.database, outbox: outbox, access: .activity), consumers: [registry],
             tasks: [BackgroundTask("obligations") { await reconciler.run() }])
     }

@@ -227,5 +227,45 @@ enum Schema {
                     CREATE INDEX difficulties_by_team ON difficulties (team, kind);
                     CREATE INDEX difficulties_by_time ON difficulties (opened_at, id);
                     """),
+            Migration(
+                version: 7, name: "training",
+                sql: """
+                    CREATE TABLE courses (
+                        id TEXT PRIMARY KEY,
+                        unit TEXT NOT NULL,
+                        content BLOB NOT NULL,
+                        created_at BIGINT NOT NULL,
+                        created_by TEXT NOT NULL
+                    );
+                    CREATE TABLE training_sessions (
+                        id TEXT PRIMARY KEY,
+                        course TEXT NOT NULL,
+                        unit TEXT NOT NULL,
+                        held_on TEXT NOT NULL,
+                        content BLOB NOT NULL,
+                        created_at BIGINT NOT NULL,
+                        created_by TEXT NOT NULL
+                    );
+                    CREATE INDEX training_sessions_by_course ON training_sessions (course, id);
+                    CREATE INDEX training_sessions_by_unit ON training_sessions (unit, id);
+                    CREATE TABLE attendances (
+                        session TEXT NOT NULL,
+                        person TEXT NOT NULL,
+                        team TEXT NOT NULL,
+                        completed INTEGER NOT NULL,
+                        PRIMARY KEY (session, person)
+                    ) WITHOUT ROWID;
+                    CREATE INDEX attendances_by_person ON attendances (person);
+                    CREATE TABLE skill_assessments (
+                        person TEXT NOT NULL,
+                        skill INTEGER NOT NULL,
+                        platform TEXT NOT NULL,
+                        assessed_on TEXT NOT NULL,
+                        level INTEGER NOT NULL,
+                        recorded_at BIGINT NOT NULL,
+                        recorded_by TEXT NOT NULL,
+                        PRIMARY KEY (person, skill, platform, assessed_on)
+                    ) WITHOUT ROWID;
+                    """),
         ])
 }

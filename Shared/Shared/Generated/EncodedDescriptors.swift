@@ -20,6 +20,7 @@ enum EncodedDescriptors {
         cdt_activity_v1_figures,
         cdt_activity_v1_policy,
         cdt_activity_v1_report,
+        cdt_activity_v1_training_service,
         cdt_common_v1_common,
         cdt_feed_v1_feed,
         cdt_funding_v1_entitlement,

@@ -1,0 +1,121 @@
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+extension Reporting {
+    /// Members of a team on a day, ordered.
+    private static func members(of team: String, on day: LocalDate, in tx: ReadTransaction) throws -> [String] {
+        let stretches = try RegistryFactsStore.memberships(from: team, through: team, in: tx)[team] ?? []
+        return Set(stretches.filter { $0.days.contains(day) }.map(\.person)).sorted()
+    }
+
+    static func createCourse(
+        _ course: Cdt_Activity_V1_Course, id: UniqueID, by caller: String, _ keeper: ObligationKeeper
+    )
+        throws -> Result<Cdt_Activity_V1_Course, Refusal>
+    {
+        if !course.unit.isEmpty, try RegistryFactsStore.unit(ResourceName.lastID(course.unit), in: keeper.tx) == nil {
+            return .failure(.unitNotFound(course.unit))
+        }
+        var stored = course
+        stored.name = Names.name("courses", id.description)
+        try TrainingStore.insert(stored, id: id.description, by: caller, now: keeper.now, in: keeper.tx)
+        return .success(stored)
+    }
+
+    static func recordSession(
+        _ session: Cdt_Activity_V1_TrainingSession, on day: LocalDate, id: UniqueID, by caller: String,
+        _ keeper: ObligationKeeper
+    ) throws -> Result<Cdt_Activity_V1_TrainingSession, Refusal> {
+        let tx = keeper.tx
+        guard try TrainingStore.course(ResourceName.lastID(session.course), in: tx) != nil else {
+            return .failure(.courseNotFound(session.course))
+        }
+        if !session.unit.isEmpty, try RegistryFactsStore.unit(ResourceName.lastID(session.unit), in: tx) == nil {
+            return .failure(.unitNotFound(session.unit))
+        }
+        for (team, attendances) in Dictionary(grouping: session.attendances, by: \.team).sorted(by: { $0.key < $1.key })
+        {
+            if let refusal = try strangers(attendances.map(\.person), to: team, on: day, in: tx) {
+                return .failure(refusal)
+            }
+        }
+        var stored = session
+        stored.name = Names.name("trainingSessions", id.description)
+        stored.attended = Int32(session.attendances.count)
+        stored.completed = Int32(session.attendances.count { $0.completed })
+        try TrainingStore.insert(stored, id: id.description, by: caller, now: keeper.now, in: tx)
+        return .success(stored)
+    }
+
+    static func assess(
+        _ assessments: [Cdt_Activity_V1_SkillAssessment], of team: String, on day: LocalDate, by caller: String,
+        _ keeper: ObligationKeeper
+    ) throws -> Result<Void, Refusal> {
+        if let refusal = try strangers(assessments.map(\.person), to: team, on: day, in: keeper.tx) {
+            return .failure(refusal)
+        }
+        for assessment in assessments {
+            try TrainingStore.put(assessment, on: day, by: caller, now: keeper.now, in: keeper.tx)
+        }
+        return .success(())
+    }
+
+    /// What is wrong when some are not members of a team on a day; nil: all are.
+    private static func strangers(_ people: [String], to team: String, on day: LocalDate, in tx: ReadTransaction) throws
+        -> Refusal?
+    {
+        let id = ResourceName.lastID(team)
+        guard try RegistryFactsStore.team(id, in: tx) != nil else { return .teamNotFound(team) }
+        let members = Set(try members(of: id, on: day, in: tx))
+        let strangers = Set(people.map(ResourceName.lastID)).subtracting(members).sorted()
+        return strangers.isEmpty ? nil : .notAMember(strangers.map { "people/\($0)" }, team: team, day)
+    }
+
+    func courses(unit: String?, before: String?, limit: Int) async throws -> [Cdt_Activity_V1_Course] {
+        try await database.readPooled { try TrainingStore.courses(unit: unit, before: before, limit: limit, in: $0) }
+    }
+
+    func sessions(unit: String?, course: String?, before: String?, limit: Int) async throws
+        -> [Cdt_Activity_V1_TrainingSession]
+    {
+        try await database.readPooled {
+            try TrainingStore.sessions(unit: unit, course: course, before: before, limit: limit, in: $0)
+        }
+    }
+
+    /// The skill matrix of a team on a day, and what follows from it for the team.
+    func skills(of team: String, on day: LocalDate) async throws -> Cdt_Activity_V1_GetTeamSkillsResponse {
+        try await database.readPooled { tx in
+            guard try RegistryFactsStore.team(team, in: tx) != nil else { throw Refusal.teamNotFound("teams/\(team)") }
+            let members = try Reporting.members(of: team, on: day, in: tx)
+            let evidence = try members.flatMap { try TrainingStore.evidence(of: $0, in: tx) }
+            let matrix = SkillMatrix(evidence, on: day)
+            return .with { reply in
+                reply.members = Int32(members.count)
+                reply.entries = matrix.entries.sorted { $0.key < $1.key }.map { key, entry in
+                    .with {
+                        $0.person = Names.name("people", key.person)
+                        $0.skill = .init(rawValue: key.skill) ?? .unspecified
+                        $0.platform = key.platform
+                        $0.level = .init(rawValue: entry.level.rawValue) ?? .unspecified
+                        $0.knownSince = entry.since.description
+                    }
+                }
+                for skill in Cdt_Activity_V1_Skill.allCases where skill != .unspecified {
+                    let levels = members.map { matrix.best(of: $0, in: skill.rawValue) }
+                    let teachers = matrix.teachers(of: skill.rawValue, among: members)
+                    reply.insights.append(
+                        .with {
+                            $0.skill = skill
+                            $0.unknown = Int32(levels.count { $0 == nil })
+                            $0.using = Int32(levels.count { $0.map { $0 >= .uses } ?? false })
+                            $0.teachers = teachers.map { Names.name("people", $0) }
+                            $0.canBeTaught = !teachers.isEmpty
+                        })
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+
+extension Cdt_Activity_V1_ListCoursesRequest: PagedRequest {}
+extension Cdt_Activity_V1_ListSessionsRequest: PagedRequest {}
+
+/// The calls of `cdt.activity.v1.TrainingService`.
+struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
+    typealias Method = Cdt_Activity_V1_TrainingService.Method
+
+    let base: ActivityReportingHandlers
+    private var reporting: Reporting { base.reporting }
+
+    func createCourse(_ request: Cdt_Activity_V1_CreateCourseRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_CreateCourseResponse
+    {
+        var check = Violations()
+        let course = request.course
+        let unit = check.name(course.unit, of: "units", "course.unit", required: false)
+        _ = check.text(course.displayName, "course.display_name")
+        _ = check.text(course.platform, "course.platform", max: 128, required: false)
+        check.require(!course.skills.isEmpty, "course.skills", "must name one at least", vi: "cần ít nhất một kỹ năng")
+        for (i, skill) in course.skills.enumerated() { check.skill(skill, "course.skills[\(i)]") }
+        check.require(
+            (SkillLevel(rawValue: course.level.rawValue) ?? .none) > .none, "course.level", "must be AWARE or more",
+            vi: "cần từ mức biết đến trở lên")
+        try await base.admit(.unit(.administer, unit, reporting.clock.today), context: context)
+        try check.refuse()
+        let id = UUIDv7.next(at: reporting.clock.now)
+        let caller = base.caller(context)
+        return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
+            try Reporting.createCourse(course, id: id, by: caller, keeper).map { course in .with { $0.course = course }
+            }
+        }
+    }
+
+    func listCourses(_ request: Cdt_Activity_V1_ListCoursesRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ListCoursesResponse
+    {
+        var check = Violations()
+        let unit = check.name(request.unit, of: "units", "unit", required: false)
+        try await base.admit(.somewhere(.read), context: context)
+        try check.refuse()
+        let page = try base.pageTokens.page(of: request, Method.listCourses, size: 100)
+        let found = try await reporting.courses(unit: unit, before: page.position?.first, limit: page.size + 1)
+        var token = ""
+        if found.count > page.size, let last = found.prefix(page.size).last {
+            token = try base.pageTokens.token(
+                after: [ResourceName.lastID(last.name)], of: request, Method.listCourses)
+        }
+        return .with {
+            $0.courses = Array(found.prefix(page.size))
+            $0.nextPageToken = token
+        }
+    }
+
+    func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_RecordSessionResponse
+    {
+        var check = Violations()
+        let session = request.session
+        let unit = check.name(session.unit, of: "units", "session.unit", required: false)
+        _ = check.name(session.course, of: "courses", "session.course")
+        _ = check.text(session.trainer, "session.trainer", max: 200, required: false)
+        check.require(
+            Cdt_Activity_V1_SessionMode.allCases.contains(session.mode) && session.mode != .unspecified,
+            "session.mode", "must be IN_PERSON, ONLINE or MOOC", vi: "cần trực tiếp, trực tuyến hoặc MOOC")
+        let day = check.past(session.heldOn, "session.held_on", today: reporting.clock.today)
+        check.require(
+            session.attendances.count <= 1000, "session.attendances", "must be 1,000 at most", vi: "tối đa 1.000")
+        var people: Set<String> = []
+        for (i, attendance) in session.attendances.enumerated() {
+            let field = "session.attendances[\(i)]"
+            _ = check.name(attendance.team, of: "teams", "\(field).team")
+            _ = check.name(attendance.person, of: "people", "\(field).person")
+            check.require(
+                people.insert(attendance.person).inserted, "\(field).person", "must be named once only",
+                vi: "mỗi người chỉ ghi một lần")
+        }
+        try await base.admit(.unit(.approve, unit, day ?? reporting.clock.today), context: context)
+        // What is said of a team's members is said by who may say it there.
+        for team in Set(session.attendances.map(\.team)) {
+            try await base.admit(
+                .team([.approve], ResourceName.lastID(team), day ?? reporting.clock.today), context: context)
+        }
+        try check.refuse()
+        let id = UUIDv7.next(at: reporting.clock.now)
+        let caller = base.caller(context)
+        let held = day ?? reporting.clock.today
+        return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
+            try Reporting.recordSession(session, on: held, id: id, by: caller, keeper)
+                .map { session in .with { $0.session = session } }
+        }
+    }
+
+    func listSessions(_ request: Cdt_Activity_V1_ListSessionsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ListSessionsResponse
+    {
+        var check = Violations()
+        let unit = check.name(request.unit, of: "units", "unit", required: false)
+        let course = check.name(request.course, of: "courses", "course", required: false)
+        try await base.admit(.unit(.read, unit, reporting.clock.today), context: context)
+        try check.refuse()
+        let page = try base.pageTokens.page(of: request, Method.listSessions, size: 100)
+        let found = try await reporting.sessions(
+            unit: unit, course: course, before: page.position?.first, limit: page.size + 1)
+        var token = ""
+        if found.count > page.size, let last = found.prefix(page.size).last {
+            token = try base.pageTokens.token(
+                after: [ResourceName.lastID(last.name)], of: request, Method.listSessions)
+        }
+        return .with {
+            $0.sessions = Array(found.prefix(page.size))
+            $0.nextPageToken = token
+        }
+    }
+
+    func assessSkills(_ request: Cdt_Activity_V1_AssessSkillsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_AssessSkillsResponse
+    {
+        var check = Violations()
+        let team = check.name(request.team, of: "teams", "team") ?? ""
+        let today = reporting.clock.today
+        let day =
+            request.assessedOn.isEmpty ? today : check.past(request.assessedOn, "assessed_on", today: today) ?? today
+        check.require(
+            (1...500).contains(request.assessments.count), "assessments", "must be 1 to 500", vi: "cần từ 1 đến 500")
+        for (i, assessment) in request.assessments.enumerated() {
+            let field = "assessments[\(i)]"
+            _ = check.name(assessment.person, of: "people", "\(field).person")
+            check.skill(assessment.skill, "\(field).skill")
+            _ = check.text(assessment.platform, "\(field).platform", max: 128, required: false)
+            check.require(
+                SkillLevel(rawValue: assessment.level.rawValue) != nil, "\(field).level",
+                "must be NONE, AWARE, USES or CAN_TEACH", vi: "cần một mức kỹ năng")
+        }
+        try await base.admit(.team([.endorse, .approve], team, day), context: context)
+        try check.refuse()
+        let caller = base.caller(context)
+        return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
+            try Reporting.assess(request.assessments, of: request.team, on: day, by: caller, keeper)
+                .map { .with { $0.assessedOn = day.description } }
+        }
+    }
+
+    func getTeamSkills(_ request: Cdt_Activity_V1_GetTeamSkillsRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetTeamSkillsResponse
+    {
+        var check = Violations()
+        let team = check.name(request.team, of: "teams", "team") ?? ""
+        let day = check.date(request.date, "date", required: false) ?? reporting.clock.today
+        try await base.admit(.team([.read], team, day), context: context)
+        try check.refuse()
+        let registry = base.registry
+        var reply = try await reporting.skills(of: team, on: day)
+        reply.registry = registry
+        return reply
+    }
+}
+
+extension Violations {
+    fileprivate mutating func skill(_ skill: Cdt_Activity_V1_Skill, _ field: String) {
+        require(
+            Cdt_Activity_V1_Skill.allCases.contains(skill) && skill != .unspecified, field,
+            "is not a value of the contract", vi: "không phải giá trị của giao diện")
+    }
+
+    /// A day up to today.
+    fileprivate mutating func past(_ text: String, _ field: String, today: LocalDate) -> LocalDate? {
+        guard let day = date(text, field) else { return nil }
+        require(day <= today, field, "must not be after today", vi: "không được sau hôm nay")
+        return day
+    }
+}
