@@ -131,8 +131,10 @@ def codec(request, response):
     return dict(request_deserializer=request.FromString, response_serializer=response.SerializeToString)
 
 
+# Thousands of calls wait at once in some cases: gRPC's core would cancel some of them at random from 1,000 on.
 server = grpc.server(concurrent.futures.ThreadPoolExecutor(64), options=[
-    ("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 128 * 1024), ("grpc.absolute_max_metadata_size", 128 * 1024)])
+    ("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 128 * 1024), ("grpc.absolute_max_metadata_size", 128 * 1024),
+    ("grpc.server.max_pending_requests", 10_000), ("grpc.server.max_pending_requests_hard_limit", 20_000)])
 server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.testing.TestService", {
     "EmptyCall": grpc.unary_unary_rpc_method_handler(empty_call, **codec(Empty, Empty)),
     "UnaryCall": grpc.unary_unary_rpc_method_handler(unary_call, **codec(SimpleRequest, SimpleResponse)),
