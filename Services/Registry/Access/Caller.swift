@@ -7,16 +7,19 @@ import SwiftProtobuf
 package struct Caller: Sendable {
     package var subject: String
     package var method: MethodDescriptor
-    package var traceparent: String
+    private var trace: TraceContext?
     /// What the caller's token says; nil: the call came by no way that authenticates, and nothing is allowed.
     var identity: Identity?
 
     init(_ context: ServerContext) {
         subject = context.identity?.subject ?? ""
         method = context.method
-        traceparent = context.trace?.traceparent ?? ""
+        trace = context.trace
         identity = context.identity
     }
+
+    /// Empty for a call without a trace. Only writes keep it.
+    package var traceparent: String { trace?.traceparent ?? "" }
 
     func author(requestID: String = "", now: Instant) -> Author {
         Author(

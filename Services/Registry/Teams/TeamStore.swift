@@ -97,23 +97,28 @@ package enum TeamStore {
         package var hasOtherActive: Bool
     }
 
-    /// All of it by one statement: this is what is asked for most, and with PostgreSQL each statement is a round trip.
+    /// All of a team by one statement: this is what is asked for most, and with PostgreSQL each statement is a round
+    /// trip. Its text is put together once: it then has one place in memory, where its prepared statement is found.
+    private static let seenQuery = """
+        SELECT \(columnsOfT),
+            s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
+            CASE WHEN EXISTS (
+                SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
+                    AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
+            CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
+                SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
+                    AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END
+        FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE t.id = ? ORDER BY s.valid_from
+        """
+
     package static func seen(_ id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Seen? {
         var seen: Seen?
+        let date = SQLValue(date)
         _ = try tx.query(
-            """
-            SELECT \(columnsOfT), s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
-                CASE WHEN EXISTS (
-                    SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
-                        AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
-                CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
-                    SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
-                        AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END
-            FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE t.id = ? ORDER BY s.valid_from
-            """,
+            seenQuery,
             [
-                SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date), SQLValue(date), SQLValue(date),
-                SQLValue(TeamStatus.active.rawValue), SQLValue(date), SQLValue(date), SQLValue(id),
+                SQLValue(MemberRole.leader.rawValue), date, date, date, date, SQLValue(TeamStatus.active.rawValue),
+                date, date, SQLValue(id),
             ]
         ) { row in
             var found = try seen ?? Seen(team: read(row), hasLeader: row.bool(21), hasOtherActive: false)

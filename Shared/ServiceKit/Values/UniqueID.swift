@@ -11,17 +11,29 @@ package struct UniqueID: Sendable, Hashable, Comparable {
         self.low = low
     }
 
-    package init?(bytes: some Collection<UInt8>) {
+    /// Reads the 16 bytes that `bytes` gives; anything else is nil.
+    package init?(bytes: [UInt8]) {
         guard bytes.count == 16 else { return nil }
-        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-        low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
+        var words: (UInt64, UInt64) = (0, 0)
+        for index in 0..<8 {
+            words.0 = words.0 << 8 | UInt64(bytes[index])
+            words.1 = words.1 << 8 | UInt64(bytes[index + 8])
+        }
+        (high, low) = words
     }
 
     package static func < (a: UniqueID, b: UniqueID) -> Bool { (a.high, a.low) < (b.high, b.low) }
 
+    /// The 16 bytes, in the order in which the ids are.
     package var bytes: [UInt8] {
-        [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) } }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        for index in 0..<8 {
+            bytes[index] = UInt8(truncatingIfNeeded: high >> (56 - 8 * UInt64(index)))
+            bytes[index + 8] = UInt8(truncatingIfNeeded: low >> (56 - 8 * UInt64(index)))
+        }
+        return bytes
     }
+
     /// The version digit: 4 random, 7 time-ordered, 8 ours.
     package var version: Int { Int(high >> 12 & 0xF) }
 
@@ -59,18 +71,15 @@ extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
     }
 
     package var description: String {
-        var out: [UInt8] = []
-        out.reserveCapacity(36)
-        for word in [high, low] {
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                if out.count == 8 || out.count == 13 || out.count == 18 || out.count == 23 {
-                    out.append(UInt8(ascii: "-"))
-                }
-                let digit = UInt8(truncatingIfNeeded: word >> shift & 0xF)
-                out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-            }
+        var text = [UInt8](repeating: UInt8(ascii: "-"), count: 36)
+        var position = 0
+        for digit in 0..<32 {
+            if position == 8 || position == 13 || position == 18 || position == 23 { position += 1 }
+            let value = UInt8(truncatingIfNeeded: (digit < 16 ? high : low) >> UInt64(60 - 4 * (digit & 15)) & 0xF)
+            text[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+            position += 1
         }
-        return String(decoding: out, as: UTF8.self)
+        return String(decoding: text, as: UTF8.self)
     }
 }
 
