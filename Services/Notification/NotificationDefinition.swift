@@ -30,7 +30,8 @@ package enum NotificationDefinition: ServiceDefinition {
         var pace = Dispatcher.Options()
         pace.sendersPerChannel = try context.settings[NotificationOptions.senders]
         let dispatcher = Dispatcher(
-            database: context.database, channels: channels, clock: context.clock, logger: context.logger, options: pace)
+            database: context.database, channels: channels, clock: context.clock, logger: context.logger, options: pace,
+            hasFacts: { feeds.suffice(for: $0) })
         let service = NotificationService(
             database: context.database, channels: channels, dispatcher: dispatcher, clock: context.clock,
             pageTokens: context.pageTokens, freshness: { feeds.freshness })

@@ -10,10 +10,13 @@ import Testing
 @Suite(.onBothEngines) struct DispatcherTests {
     private let clock = SettableClock(World.now)
 
-    private func dispatcher(_ database: Database, _ senders: [any MessageSender]) -> Dispatcher {
+    private func dispatcher(
+        _ database: Database, _ senders: [any MessageSender],
+        hasFacts: @escaping @Sendable (CampaignContent) -> Bool = { _ in true }
+    ) -> Dispatcher {
         Dispatcher(
             database: database, channels: Channels(senders: senders), clock: clock.clock,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, hasFacts: hasFacts)
     }
 
     /// Looks and sends until nothing is left for now.
@@ -262,6 +265,22 @@ import Testing
         try await settle(dispatcher)
         #expect(try states(database, id)[World.person(4)] == nil)
         #expect(sender.sent.count == 3)
+        await database.close()
+    }
+
+    @Test func nobodyIsLeftOutBecauseAFeedHasNotBeenReadYet() async throws {
+        let database = try await World.populated()
+        let sender = RecordingSender()
+        let hasFacts = Atomic(false)
+        let dispatcher = dispatcher(database, [sender]) { _ in hasFacts.load(ordering: .relaxed) }
+        let campaign = try await World.launch(in: database)
+        #expect(try await dispatcher.pass().next == clock.now)
+        #expect(try await dispatcher.pass().next == clock.now.adding(seconds: 1))
+        #expect(try state(database, campaign) == .expanding)
+        #expect(try states(database, campaign).isEmpty)
+        hasFacts.store(true, ordering: .relaxed)
+        try await settle(dispatcher)
+        #expect(sender.sent.count == 4)
         await database.close()
     }
 

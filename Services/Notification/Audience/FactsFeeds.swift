@@ -29,6 +29,14 @@ struct FactsFeeds: Sendable {
 
     var consumers: [FeedConsumer] { [facts, contacts, activity] }
 
+    /// Whether each feed that the audience is made of has been read to its end: nobody is missing that it tells of.
+    func suffice(for campaign: CampaignContent) -> Bool {
+        var needed = [facts]
+        if campaign.channels.contains(.email) { needed.append(contacts) }
+        if campaign.audience.report != nil { needed.append(activity) }
+        return needed.allSatisfy(\.freshness.isComplete)
+    }
+
     var freshness: [Cdt_Common_V1_Freshness] {
         [Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity])]
     }

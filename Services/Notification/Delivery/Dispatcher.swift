@@ -39,6 +39,7 @@ final class Dispatcher: Sendable {
     private let channels: Channels
     private let clock: Clock
     private let machine: DeliveryMachine
+    private let hasFacts: @Sendable (CampaignContent) -> Bool
     private let options: Options
     private let logger: Logger
     private let expansion: AudienceExpansion
@@ -47,9 +48,12 @@ final class Dispatcher: Sendable {
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
 
+    /// - Parameter hasFacts: Whether the feeds that a campaign's audience is made of have been read to their end once. Until
+    ///   then it would leave out whom they have not told of yet, and waits.
     init(
         database: Database, channels: Channels, clock: Clock, logger: Logger, options: Options = Options(),
-        machine: DeliveryMachine = DeliveryMachine()
+        machine: DeliveryMachine = DeliveryMachine(),
+        hasFacts: @escaping @Sendable (CampaignContent) -> Bool = { _ in true }
     ) {
         self.database = database
         self.channels = channels
@@ -57,6 +61,7 @@ final class Dispatcher: Sendable {
         self.logger = logger
         self.options = options
         self.machine = machine
+        self.hasFacts = hasFacts
         expansion = AudienceExpansion(database: database)
         courier = Courier(
             database: database, channels: channels, clock: clock, threadsPerChannel: options.sendersPerChannel)
@@ -118,6 +123,7 @@ final class Dispatcher: Sendable {
         for campaign in try await database.readPooled({ try CampaignStore.active($0) }) {
             switch campaign.state {
             case .scheduled: try await begin(campaign, &pass)
+            case .expanding where !hasFacts(campaign.content): pass.lookAgain(at: clock.now.adding(seconds: 1))
             case .expanding: try await expand(campaign, &pass)
             case .sending: try await claim(campaign, &pass)
             case .cancelled: try await sweep(campaign, &pass)
