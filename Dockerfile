@@ -30,7 +30,8 @@ RUN apt-get -q update \
         libnghttp2-14 libsqlite3-0 libpq5 zlib1g libcurl4 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --create-home cdt \
-    && install -d -o cdt -m 700 /run/cdt
+    && install -d -o cdt -m 700 /run/cdt /run/cdt/issuer /run/cdt/admin \
+        /run/cdt/registry /run/cdt/activity /run/cdt/funding /run/cdt/notification
 COPY --from=build /out/bin /usr/local/bin
 USER cdt
 WORKDIR /data

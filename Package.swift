@@ -20,6 +20,7 @@ let protobuf = product("SwiftProtobuf", "swift-protobuf")
 let logging = product("Logging", "swift-log")
 let crypto = product("Crypto", "swift-crypto")
 let tokens = product("JWTKit", "jwt-kit")
+let certificates = [product("X509", "swift-certificates"), product("SwiftASN1", "swift-asn1")]
 let arguments = product("ArgumentParser", "swift-argument-parser")
 
 /// A service: a library that holds the domain, and an executable of a few lines in its `Main` folder.
@@ -71,6 +72,8 @@ let package = Package(
             traits: ["JSON", "CommandLineArguments"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.15.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.3.0"),
     ],
     targets: [
         // System libraries.
@@ -133,7 +136,8 @@ let package = Package(
             "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")])
         + [
             .target(
-                name: "CommandLine", dependencies: ["Shared", "RPC", protobuf, arguments, crypto, tokens],
+                name: "CommandLine",
+                dependencies: ["Shared", "RPC", "HTTP2", protobuf, arguments, crypto, tokens] + certificates,
                 path: "Services/CommandLine", exclude: ["Main"], swiftSettings: strict),
             .executableTarget(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
@@ -202,7 +206,8 @@ let package = Package(
                     "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", protobuf,
                     logging,
                 ], exclude: ["Peers"]),
-            tests("CommandLine", ["CommandLine", "ServiceKit", "Shared", "RPC", protobuf, logging, arguments]),
+            tests(
+                "CommandLine", ["CommandLine", "ServiceKit", "Shared", "RPC", "HTTP2", protobuf, logging, arguments]),
             tests(
                 "Interop",
                 ["InteropService", "Shared", "RPC", "HTTP2", "ServiceKit", "Storage", protobuf, "interop-server"],

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
+import HTTP2
 import Logging
 import RPC
 import ServiceKit
+import Shared
 import Testing
 
 @testable import CommandLine
@@ -32,46 +34,125 @@ import Testing
     @Test(arguments: ["", "1", "h", "0h", "-1h", "367d", "1.5h", "9223372036854775807d"])
     func `what is no lifetime is refused`(text: String) { #expect(LifetimeArgument(argument: text) == nil) }
 
+    private func read(_ name: String) throws -> String {
+        try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+    }
+
+    private func authenticator(_ service: String) async throws -> TokenAuthenticator {
+        try await TokenAuthenticator(
+            jwks: "\(folder)/\(service)/jwks.json", rules: TokenRules(issuer: "cdt", audiences: ["cdt"]),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private func subject(of file: String, at service: String) async throws -> String {
+        let token = try read(file).trimmingCharacters(in: .newlines)
+        let caller = try await authenticator(service).authenticate(authorization: "Bearer \(token)")
+        #expect(!caller.identity.grants.isEmpty)
+        return caller.identity.subject
+    }
+
     @Test func `the services take the tokens that were made, and the key makes more of them`() async throws {
         var command = try AdminCommand.InitSecrets.parse(["--out", folder])
         try await command.run()
-        func read(_ name: String) throws -> String {
-            try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
-        }
-        let authenticator = try await TokenAuthenticator(
-            jwks: "\(folder)/jwks.json", rules: TokenRules(issuer: "cdt", audiences: ["cdt"]),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        for (name, subject) in [("funding", "service:funding"), ("admin", "admin")] {
-            let token = try read("\(name).token").trimmingCharacters(in: .newlines)
-            let caller = try await authenticator.authenticate(authorization: "Bearer \(token)")
-            #expect(caller.identity.subject == subject)
-            #expect(!caller.identity.grants.isEmpty)
-        }
-        let more = try await DevelopmentIssuer(pem: try read("issuer.key")).token(
+        #expect(try await subject(of: "funding/peer.token", at: "registry") == "service:funding")
+        #expect(try await subject(of: "notification/peer.token", at: "activity") == "service:notification")
+        #expect(try await subject(of: "admin/admin.token", at: "notification") == "admin")
+        let more = try await DevelopmentIssuer(pem: try read("issuer/issuer.key")).token(
             IssuedClaims(subject: "x", grants: [.init(verbs: ["*"], unit: "units/1")], expiresIn: 60))
-        let caller = try await authenticator.authenticate(authorization: "Bearer \(more)")
+        let caller = try await authenticator("registry").authenticate(authorization: "Bearer \(more)")
         #expect(caller.identity.grants.map(\.unit) == ["units/1"])
+    }
+
+    private static let files = [
+        "activity/ca.pem", "activity/jwks.json", "activity/peer.token", "activity/server.key", "activity/server.pem",
+        "admin/admin.token", "admin/ca.pem", "funding/ca.pem", "funding/jwks.json", "funding/peer.token",
+        "funding/server.key", "funding/server.pem", "issuer/ca.key", "issuer/ca.pem", "issuer/issuer.key",
+        "notification/ca.pem", "notification/contacts.token", "notification/jwks.json", "notification/peer.token",
+        "notification/server.key", "notification/server.pem", "registry/ca.pem", "registry/citizen-id.key",
+        "registry/contacts.token", "registry/jwks.json", "registry/server.key", "registry/server.pem",
+    ]
+
+    private func names() throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.contains(".") }.sorted()
+    }
+
+    private func contents() throws -> [String: String] {
+        Dictionary(uniqueKeysWithValues: try names().map { ($0, try read($0)) })
     }
 
     @Test func `secrets are their owner's alone, and are never written over`() async throws {
         var command = try AdminCommand.InitSecrets.parse(["--out", folder])
         try await command.run()
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        #expect(
-            names == [
-                "activity.token", "admin.token", "citizen-id.key", "contacts.token", "funding.token", "issuer.key",
-                "jwks.json", "notification.token",
-            ])
-        for name in names {
+        #expect(try names() == Self.files)
+        for name in Self.files {
             let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
             #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
         }
-        let before = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/issuer.key"))
+        #expect(try read("registry/contacts.token") == read("notification/contacts.token"))
+        let before = try read("issuer/issuer.key")
         await #expect(throws: SecretFolder.Taken.self) { try await command.run() }
         // One that is left is enough, and none of the others is made again.
-        for name in names where name != "issuer.key" { try FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
+        for name in Self.files where name != "issuer/issuer.key" {
+            try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
         await #expect(throws: SecretFolder.Taken.self) { try await command.run() }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["issuer.key"])
-        #expect(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/issuer.key")) == before)
+        #expect(try contents() == ["issuer/issuer.key": before])
+    }
+
+    @Test func `renewing keeps the keys, and makes tokens, certificates and what is missing anew`() async throws {
+        var command = try AdminCommand.InitSecrets.parse(["--out", folder, "--renew"])
+        try await command.run()
+        let before = try contents()
+        #expect(before.keys.sorted() == Self.files)
+        try FileManager.default.removeItem(atPath: "\(folder)/notification/contacts.token")
+        command = try AdminCommand.InitSecrets.parse(["--out", folder, "--renew", "--expires", "1h"])
+        try await command.run()
+        let after = try contents()
+        #expect(after.keys.sorted() == Self.files)
+        for (name, text) in after {
+            let isMadeAnew = name.hasSuffix("r.token") || name.hasPrefix("admin/admin") || name.contains("/server.")
+            #expect((before[name] != text) == isMadeAnew, "\(name)")
+        }
+        #expect(try await subject(of: "funding/peer.token", at: "registry") == "service:funding")
+
+        // Without the key nobody would believe what was signed with it.
+        for key in ["issuer/issuer.key", "issuer/ca.key"] {
+            let text = try read(key)
+            try FileManager.default.removeItem(atPath: "\(folder)/\(key)")
+            await #expect(throws: Secrets.KeyMissing.self) { try await command.run() }
+            try text.write(toFile: "\(folder)/\(key)", atomically: true, encoding: .utf8)
+        }
+        #expect(try contents() == after)
+    }
+
+    @Test func `a service with its certificate is called by its names, by those who trust the authority`() async throws
+    {
+        var command = try AdminCommand.InitSecrets.parse([
+            "--out", folder, "--host", "10.1.2.3", "--host", "cdt.example",
+        ])
+        try await command.run()
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(
+                    certificateChainFile: "\(folder)/registry/server.pem",
+                    privateKeyFile: "\(folder)/registry/server.key")), services: [])
+        let port = try await server.start()
+        let other = "\(folder)/other.pem"
+        try DevelopmentAuthority().identity.certificate.write(toFile: other, atomically: true, encoding: .utf8)
+        // Without a name the address is what the certificate must hold for.
+        for (name, authorities, expected) in [
+            ("registry", "admin/ca.pem", .unimplemented), ("cdt.example", "admin/ca.pem", .unimplemented),
+            (nil, "admin/ca.pem", .unimplemented), ("registry", "other.pem", .unavailable),
+        ] as [(String?, String, StatusCode)] {
+            let client = try RPCClient(
+                targets: [.init(host: "127.0.0.1", port: port)],
+                options: .init(tls: TLS(trustedAuthoritiesFile: "\(folder)/\(authorities)", serverName: name)))
+            let error = await #expect(throws: RPCError.self) {
+                try await Grpc_Health_V1_Health.Client(client).check(.init(), options: .init())
+            }
+            #expect(error?.code == expected, "\(name ?? ""): \(error?.message ?? "")")
+            await client.close()
+        }
+        await server.shutdown(grace: .seconds(1))
     }
 }

@@ -1,59 +1,10 @@
 import ArgumentParser
-import Crypto
 import Foundation
 
 struct AdminCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "admin", abstract: "Keys and tokens for those who run the services.",
         subcommands: [InitSecrets.self, Token.self])
-
-    struct InitSecrets: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "init-secrets", abstract: "Make an issuer's key, its JWKS, and tokens of the services.",
-            discussion: """
-                Writes issuer.key (keep it away from the services), jwks.json (for --jwks of every service), \
-                NAME.token for each service that calls others (for its --peer-token-file), admin.token (for cdt's --token-file), \
-                contacts.token (for --contacts-token-file of the Registry and of Notification) and citizen-id.key. Only \
-                their owner can read them; nothing that exists is written over.
-                """)
-
-        @Option(help: "Folder to write to; made when missing.")
-        var out: String
-        @Option(help: "Who the tokens say has issued them (--token-issuer of the services).")
-        var issuer = "cdt"
-        @Option(help: "The suite's name in the tokens (--token-audience of the services).")
-        var audience = "cdt"
-        @Option(help: "How long the tokens hold: 15m, 1h, 90d.")
-        var expires = LifetimeArgument(hours: 90 * 24)
-
-        /// What each service asks of the others. Least rights: those that read, read.
-        private static let services: [(name: String, verbs: [String])] = [
-            ("activity", ["registry.read"]), ("funding", ["registry.read"]),
-            ("notification", ["registry.read", "registry.read_people", "activity.read"]),
-        ]
-
-        func run() async throws {
-            let key = try DevelopmentIssuer()
-            var files = [
-                ("issuer.key", key.pem + "\n"), ("jwks.json", key.jwks), ("contacts.token", Self.random(48) + "\n"),
-                ("citizen-id.key", Self.random(48) + "\n"),
-            ]
-            for (name, verbs) in Self.services + [("admin", ["*"])] {
-                let claims = IssuedClaims(
-                    issuer: issuer, audience: audience, subject: name == "admin" ? name : "service:\(name)",
-                    grants: [.init(verbs: verbs)], expiresIn: expires.seconds)
-                files.append(("\(name).token", try await key.token(claims) + "\n"))
-            }
-            try SecretFolder(path: out).write(files.map { (name: $0.0, text: $0.1) })
-            for file in files { print("\(out)/\(file.0)") }
-        }
-
-        /// Random bytes as text without blanks.
-        private static func random(_ bytes: Int) -> String {
-            let key = SymmetricKey(size: .init(bitCount: bytes * 8))
-            return key.withUnsafeBytes { Data($0) }.base64EncodedString()
-        }
-    }
 
     struct Token: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTP2
 import RPC
 
 /// Options of every command that calls a service.
@@ -18,7 +19,14 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: "File of the token that says who is calling; read anew for each call (environment: CDT_TOKEN_FILE).")
-    var tokenFile: String? = ProcessInfo.processInfo.environment["CDT_TOKEN_FILE"]
+    var tokenFile: String?
+
+    @Option(
+        help: """
+            PEM file of the authorities that sign the services' certificates; without it they are called in plaintext \
+            (environment: CDT_AUTHORITIES).
+            """)
+    var authorities: String?
 
     @Option(help: "Seconds a call may take; streams have no limit.")
     var timeout: Double = 30
@@ -30,14 +38,25 @@ struct ConnectionOptions: ParsableArguments {
         guard timeout > 0, timeout <= 86_400 else {
             throw ValidationError("--timeout must be above 0 and at most 86400.")
         }
-        if let tokenFile, Self.token(in: tokenFile) == nil {
-            throw ValidationError("--token-file: \(tokenFile) holds no token.")
+        if let path = Self.given(tokenFile, "CDT_TOKEN_FILE"), Self.token(in: path) == nil {
+            throw ValidationError("--token-file: \(path) holds no token.")
+        }
+        if let path = Self.given(authorities, "CDT_AUTHORITIES"), !FileManager.default.isReadableFile(atPath: path) {
+            throw ValidationError("--authorities: \(path) cannot be read.")
         }
     }
 
     /// Shows the token of the file with every call; nil: there is none to show.
     var credentials: BearerTokenInterceptor? {
-        tokenFile.map { path in BearerTokenInterceptor { Self.token(in: path) } }
+        Self.given(tokenFile, "CDT_TOKEN_FILE").map { path in BearerTokenInterceptor { Self.token(in: path) } }
+    }
+
+    /// Nil: plaintext.
+    var tls: TLS? { Self.given(authorities, "CDT_AUTHORITIES").map { TLS(trustedAuthoritiesFile: $0) } }
+
+    /// An option, else what the environment says; an empty variable says nothing.
+    private static func given(_ option: String?, _ variable: String) -> String? {
+        option ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private static func token(in path: String) -> String? {

@@ -14,7 +14,7 @@ final class Connections {
         if let client = clients[kind] { return client }
         let client = try RPCClient(
             targets: [options.endpoint(of: kind)],
-            options: .init(interceptors: options.credentials.map { [$0] } ?? []))
+            options: .init(tls: options.tls, interceptors: options.credentials.map { [$0] } ?? []))
         clients[kind] = client
         opened.append(kind)
         return client
