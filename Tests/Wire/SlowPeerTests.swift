@@ -6,17 +6,18 @@ import Testing
 
 /// Peers that take their time (table B.3, "slowloris"): each is given up by a clock, and others are served meanwhile.
 @Suite(.timeLimit(.minutes(10))) struct SlowPeerTests {
-    private static var impatient: Limits {
+    /// Impatient in one thing, so that a slow machine is not given up for another.
+    private static func impatient(
+        in what: WritableKeyPath<Limits, TimeAmount>, after time: TimeAmount = .milliseconds(300)
+    ) -> Limits {
         var limits = Limits()
-        limits.handshake = .milliseconds(300)
-        limits.headerBlock = .milliseconds(300)
-        limits.writeStall = .milliseconds(300)
+        limits[keyPath: what] = time
         return limits
     }
 
     @Test(arguments: ["", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
     func `B.3 half-open handshakes end`(sent: String) async throws {
-        try await WireServer.run(Self.impatient) { server in
+        try await WireServer.run(Self.impatient(in: \.handshake)) { server in
             let peer = RawPeer(try RawSocket(port: server.port))
             try await peer.send(bytes: Array(sent.utf8))
             #expect(try await server.answersOthers())
@@ -37,7 +38,7 @@ import Testing
         let server = RPCServer(
             configuration: .init(
                 tls: TLS(certificateChainFile: scratch.path("certificate"), privateKeyFile: scratch.path("key")),
-                limits: Self.impatient), services: [WireService()])
+                limits: Self.impatient(in: \.handshake)), services: [WireService()])
         let port = try await server.start()
         // Nothing, the beginning of a ClientHello, and what is no TLS at all.
         for sent: [UInt8] in [[], [0x16, 3, 1, 2, 0, 1, 0], Array("GET / HTTP/1.1\r\n\r\n".utf8)] {
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func `B.3 headers that never end`() async throws {
-        try await WireServer.connect(Self.impatient) { peer, server in
+        try await WireServer.connect(Self.impatient(in: \.headerBlock)) { peer, server in
             try await peer.send(.headers(1, RawPeer.request("Echo"), endHeaders: false))
             #expect(try await server.answersOthers())
             #expect(try await peer.wait { $0.isClosed })
@@ -57,7 +58,7 @@ import Testing
     }
 
     @Test func `B.3 a stream window that stays closed`() async throws {
-        try await WireServer.connect(Self.impatient, settings: [(4, 0)]) { peer, server in
+        try await WireServer.connect(Self.impatient(in: \.writeStall), settings: [(4, 0)]) { peer, server in
             peer.credits = false
             try await peer.send(.headers(1, RawPeer.request("Produce")), .data(1, message("1000 10000"), end: true))
             #expect(try await peer.outcome(1).reset == 8)
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func `B.3 a connection window that stays closed`() async throws {
-        try await WireServer.connect(Self.impatient, settings: [(4, 1_000_000)]) { peer, server in
+        try await WireServer.connect(Self.impatient(in: \.writeStall), settings: [(4, 1_000_000)]) { peer, server in
             peer.credits = false
             for stream: UInt32 in [1, 3, 5] {
                 try await peer.send(
@@ -83,13 +84,12 @@ import Testing
     }
 
     @Test func `B.3 a slow reader that makes progress is served to the end`() async throws {
-        var limits = Limits()
-        limits.writeStall = .milliseconds(1500)
-        try await WireServer.connect(limits, settings: [(4, 1000)]) { peer, _ in
+        try await WireServer.connect(Self.impatient(in: \.writeStall, after: .seconds(5)), settings: [(4, 1000)]) {
+            peer, _ in
             peer.credits = false
             try await peer.send(.headers(1, RawPeer.request("Produce")), .data(1, message("10 1000"), end: true))
             for _ in 0..<11 {
-                try await Task.sleep(for: .milliseconds(250))
+                try await Task.sleep(for: .milliseconds(500))
                 try await peer.pump()
                 try await peer.send(.windowUpdate(1, 1000))
             }
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func `B.3 a peer that reads nothing from its socket`() async throws {
-        try await WireServer.run(Self.impatient) { server in
+        try await WireServer.run(Self.impatient(in: \.writeStall, after: .seconds(2))) { server in
             let socket = try RawSocket(port: server.port, receiveBuffer: 4096)
             var bytes = RawPeer.clientPreface + Frame.settings([(4, 0x7fff_ffff)]).bytes()
             bytes += Frame.windowUpdate(0, 0x7fff_0000 - 65535).bytes()
