@@ -20,15 +20,30 @@ import Testing
     init() throws { folder = try TemporaryFolder() }
 
     private func start(_ arguments: [String] = []) async throws -> (RunningService, RPCClient, Client) {
+        let elsewhere = try TestDatabase.serviceArguments()
+        try await readFeeds(elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.file("data/notification.db")))
         let service = try await ServiceHost.start(
             NotificationDefinition.self,
             arguments: [
                 "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
                 "activity=127.0.0.1:1",
-            ] + TestDatabase.serviceArguments() + arguments,
+            ] + elsewhere + arguments,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
         return (service, client, Client(client))
+    }
+
+    /// Notes that the feeds were read to their end before.
+    private func readFeeds(_ configuration: DatabaseConfiguration) async throws {
+        let database = try await Database.open(configuration, migrations: NotificationDefinition.allMigrations)
+        try await database.write { transaction in
+            for (id, topic) in FactsCopy.Topic.allCases.enumerated() {
+                try transaction.execute(
+                    "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 0)",
+                    [.integer(Int64(id)), .text(topic.rawValue), .text(topic.rawValue)])
+            }
+        }
+        await database.close()
     }
 
     private func reminder(_ channels: [Cdt_Notification_V1_ChannelKind] = [.email]) -> Cdt_Notification_V1_Campaign {

@@ -47,7 +47,7 @@ extension ServiceDefinition {
     package static var judgesGrants: Bool { false }
 
     /// Its schema with that of what all services have.
-    static var allMigrations: [MigrationSet] {
+    package static var allMigrations: [MigrationSet] {
         [RequestIDs.migrations, PageTokens.migrations, Outbox.migrations, FeedConsumer.migrations] + migrations
     }
 }
