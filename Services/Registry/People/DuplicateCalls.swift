@@ -14,14 +14,14 @@ package struct DuplicateCalls: Sendable {
     @discardableResult
     package func scan(all: Bool = false) async throws -> (people: Int, found: Int) {
         let now = core.clock.now
-        let (pairs, people, last) = try await core.database.readPooled { tx in
+        let (pairs, people) = try await core.database.readPooled { tx in
             // Who was recorded shortly before the last time may have become visible only after it.
             let start =
                 all
                 ? Instant(microseconds: 0) : try DuplicateStore.scannedUpTo(in: tx).adding(.seconds(-600))
-            let (count, last) = try DuplicateStore.changed(after: start, in: tx)
+            let people = try DuplicateStore.changed(after: start, in: tx)
             var pairs: [Duplicate] = []
-            if count > 0 {
+            if people > 0 {
                 try DuplicateStore.pairs(changedAfter: start, in: tx) { a, b in
                     guard let likeness = DuplicateRules.likeness(a, b) else { return }
                     pairs.append(
@@ -30,7 +30,7 @@ package struct DuplicateCalls: Sendable {
                             reasons: likeness.reasons, createdAt: now))
                 }
             }
-            return (pairs, count, last)
+            return (pairs, people)
         }
         var found = 0
         for start in stride(from: 0, to: pairs.count, by: Self.storedAtOnce) {
@@ -39,7 +39,7 @@ package struct DuplicateCalls: Sendable {
                 try part.reduce(0) { try $0 + (DuplicateStore.insert($1, in: tx) ? 1 : 0) }
             }
         }
-        if people > 0 { try await core.database.write { try DuplicateStore.setScanned(upTo: last, in: $0) } }
+        if people > 0 { try await core.database.write { try DuplicateStore.setScanned(upTo: now, in: $0) } }
         return (people, found)
     }
 

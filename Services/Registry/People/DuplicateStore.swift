@@ -111,7 +111,7 @@ package enum DuplicateStore {
     // MARK: Looking for pairs
 
     /// Pairs that share a folded name and a birth year, or a citizen-id hash, of which one was recorded or changed after a
-    /// moment. Calls `found` with both.
+    /// moment. Calls `found` with both, the lower id first.
     package static func pairs(
         changedAfter moment: Instant, in tx: ReadTransaction, found: (PersonLikeness, PersonLikeness) throws -> Void
     ) throws {
@@ -119,9 +119,10 @@ package enum DuplicateStore {
             ["id", "full_name", "folded", "birth_year", "birth_date", "sex", "phones", "citizen_hash"]
                 .map { "\(alias).\($0)" }.joined(separator: ", ")
         }
+        // From who changed to the others, by an index each; of two who both changed, once.
         let condition = """
-            b.id > a.id AND a.merged_into IS NULL AND b.merged_into IS NULL AND a.erased_at IS NULL
-            AND b.erased_at IS NULL AND (a.updated_at > ? OR b.updated_at > ?)
+            a.updated_at > ? AND b.id <> a.id AND (b.updated_at <= ? OR b.id > a.id) AND a.merged_into IS NULL
+            AND b.merged_into IS NULL AND a.erased_at IS NULL AND b.erased_at IS NULL
             """
         for join in [
             "b.folded = a.folded AND b.birth_year = a.birth_year AND a.phones <> '' AND b.phones <> ''",
@@ -130,7 +131,10 @@ package enum DuplicateStore {
             try tx.forEach(
                 "SELECT \(person("a")), \(person("b")) FROM person a JOIN person b ON \(join) WHERE \(condition)",
                 [SQLValue(moment), SQLValue(moment)]
-            ) { try found(try likeness($0, 0), try likeness($0, 8)) }
+            ) { row in
+                let (a, b) = (try likeness(row, 0), try likeness(row, 8))
+                try a.id < b.id ? found(a, b) : found(b, a)
+            }
         }
     }
 
@@ -141,12 +145,9 @@ package enum DuplicateStore {
             sex: try row.int(index + 5), phones: try row.lines(index + 6), citizenHash: try row.blobOrNull(index + 7))
     }
 
-    /// People recorded or changed after a moment, and the last such moment.
-    package static func changed(after moment: Instant, in tx: ReadTransaction) throws -> (count: Int, last: Instant) {
-        try tx.queryOne(
-            "SELECT count(*), coalesce(max(updated_at), ?) FROM person WHERE updated_at > ?",
-            [SQLValue(moment), SQLValue(moment)]
-        ) { (try $0.int(0), try $0.instant(1)) } ?? (0, moment)
+    /// How many people were recorded or changed after a moment.
+    package static func changed(after moment: Instant, in tx: ReadTransaction) throws -> Int {
+        try tx.count("SELECT count(*) FROM person WHERE updated_at > ?", [SQLValue(moment)])
     }
 
     package static func scannedUpTo(in tx: ReadTransaction) throws -> Instant {

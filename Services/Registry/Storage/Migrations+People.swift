@@ -50,4 +50,13 @@ extension RegistrySchema {
                 PRIMARY KEY (topic, aggregate)
             );
             """)
+
+    /// Who leads a team is asked with each GetTeam, who has changed by the search for duplicates.
+    static let peopleIndexes = Migration(
+        version: 12, name: "indexes of leaders and of changed people",
+        sql: """
+            DROP INDEX membership_team;
+            CREATE INDEX membership_team ON membership (team_id, role);
+            CREATE INDEX person_changed ON person (updated_at);
+            """)
 }
