@@ -43,12 +43,12 @@ enum AccessNeed: Sendable {
 extension ActivityReportingHandlers {
     /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for every
     /// page of a list: a page token grants no rights. What does not exist is denied like what is not the caller's.
-    func admit(_ needs: AccessNeed..., context: ServerContext) async throws {
+    func admit(_ needs: [AccessNeed], context: ServerContext) async throws {
         guard let identity = context.identity else {
             throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
         }
         // The usual caller has the nation, and costs a few comparisons.
-        let open = needs.filter { need in !need.verbs.contains { identity.units(for: $0).contains("") } }
+        let open = needs.filter { need in !need.verbs.contains(where: identity.hasNation) }
         if open.isEmpty { return }
         let refused = try await reporting.judge(identity) { reach, tx in
             try open.first { try !reach.allows($0, in: tx) }
@@ -56,14 +56,15 @@ extension ActivityReportingHandlers {
         if let refused { throw refused.refusal }
     }
 
+    func admit(_ need: AccessNeed, context: ServerContext) async throws { try await admit([need], context: context) }
+
     /// The submissions as they may be taken in: those of teams out of the caller's reach are refused, and so are declared days
     /// of a caller who may not declare.
     func admitted(_ submissions: [Submission], context: ServerContext) async throws -> [Submission] {
         guard let identity = context.identity else {
             throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
         }
-        let isOpen = [ActivityVerb.submit, .declare].allSatisfy { identity.units(for: $0).contains("") }
-        if isOpen { return submissions }
+        if identity.hasNation(.submit), identity.hasNation(.declare) { return submissions }
         let today = reporting.clock.today
         return try await reporting.judge(identity) { reach, tx in
             try submissions.map { submission in
@@ -83,7 +84,7 @@ extension ActivityReportingHandlers {
     func visible<Row: Sendable>(_ rows: [Row], context: ServerContext, team: @escaping @Sendable (Row) -> String)
         async throws -> [Row]
     {
-        guard let identity = context.identity, !identity.units(for: .read).contains("") else { return rows }
+        guard let identity = context.identity, !identity.hasNation(.read) else { return rows }
         let today = reporting.clock.today
         return try await reporting.judge(identity) { reach, tx in
             try rows.filter { try reach.allows(.team([.read], team($0), today), in: tx) }
@@ -131,7 +132,7 @@ extension FeedAccess {
     /// Obligations tell who owes and who does not: all of them, for who may read everywhere.
     static let activity = FeedAccess { _, context in
         let need = AccessNeed.nation(.read)
-        guard let identity = context.identity, identity.units(for: .read).contains("") else { throw need.refusal }
+        guard let identity = context.identity, identity.hasNation(.read) else { throw need.refusal }
         return .everything
     }
 }

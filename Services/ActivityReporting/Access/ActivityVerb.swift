@@ -27,6 +27,10 @@ enum ActivityVerb: String, Sendable, CaseIterable {
 }
 
 extension Identity {
+    func hasNation(_ verb: ActivityVerb) -> Bool {
+        grants.contains { verb.isCovered(by: $0.verbs) && ($0.unit.isEmpty || $0.unit == "units/vn") }
+    }
+
     /// The units, bare, in which a verb is granted; "" for the nation.
     func units(for verb: ActivityVerb) -> [String] {
         grants.filter { verb.isCovered(by: $0.verbs) }.map { grant in

@@ -29,7 +29,7 @@ private typealias Steps = [Month: [Measure: Amount]]
 extension Reporting {
     func achievements(_ query: AchievementQuery) async throws -> Cdt_Activity_V1_Achievements {
         try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(query.through, in: tx)
+            try Reporting.opened(query.through, in: tx)
             let map = try maps.map(in: tx)
             let unit = try Reporting.unit(query.figures, map, in: tx)
             return try Reporting.achievements(of: unit, query, map, in: tx)
@@ -43,7 +43,7 @@ extension Reporting {
         -> (children: [Cdt_Activity_V1_Achievements], isLast: Bool)
     {
         try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(query.through, in: tx)
+            try Reporting.opened(query.through, in: tx)
             let map = try maps.map(in: tx)
             let parent = try Reporting.unit(query.figures, map, in: tx)
             let units = try Reporting.units(below: parent, level: level, on: query.figures.treeDate, map, in: tx)
@@ -56,7 +56,7 @@ extension Reporting {
     /// The share of one counter in another at the end of each period in which it changed, and when it reached the threshold.
     func indicator(_ query: IndicatorQuery) async throws -> Cdt_Activity_V1_GetIndicatorResponse {
         try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(query.figures.period, in: tx)
+            try Reporting.opened(query.figures.period, in: tx)
             let map = try maps.map(in: tx)
             let unit = try Reporting.unit(query.figures, map, in: tx)
             let kind: Measure.Kind = query.isStock ? .stock : .flow

@@ -74,7 +74,7 @@ extension Reporting {
         _ query: ObligationQuery, today: LocalDate, _ maps: PlaceMaps, in tx: ReadTransaction,
         wants: @escaping (ObligationRow) throws -> Bool
     ) throws -> ObligationPage {
-        _ = try Reporting.pending(query.period, in: tx)
+        try Reporting.opened(query.period, in: tx)
         var page = ObligationPage(query: query, tx: tx, wants: wants)
         if let team = query.team {
             try page.read(teams: [team], place: 0)
@@ -134,7 +134,7 @@ extension Reporting {
     func checkWaiver(_ period: Month, unit: String) async throws {
         let today = clock.today
         try await database.readPooled { [maps] tx in
-            _ = try Reporting.pending(period, in: tx)
+            try Reporting.opened(period, in: tx)
             guard try PeriodStore.changing(on: today, in: tx).contains(where: { $0.period == period }) else {
                 throw Refusal.periodClosed(period)
             }

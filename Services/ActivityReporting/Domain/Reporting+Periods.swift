@@ -76,9 +76,15 @@ extension Reporting {
         }
     }
 
+    /// A period that was opened, if it is closed again or not.
+    @discardableResult
+    static func opened(_ period: Month, in tx: ReadTransaction) throws -> PeriodRow {
+        guard let row = try PeriodStore.get(period, in: tx) else { throw Refusal.periodNotOpen(period) }
+        return row
+    }
+
     /// Teams whose obligations in an open period are not yet derived.
     static func pending(_ period: Month, in tx: ReadTransaction) throws -> Int {
-        guard let row = try PeriodStore.get(period, in: tx) else { throw Refusal.periodNotOpen(period) }
-        return try PeriodStore.pendingTeams(row, in: tx)
+        try PeriodStore.pendingTeams(try opened(period, in: tx), in: tx)
     }
 }

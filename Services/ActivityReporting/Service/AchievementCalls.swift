@@ -35,14 +35,11 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.parent, "parent", request.treeDate, request.level)
         let query = check.achievements(figures, from: request.fromPeriod)
-        let level = UnitLevel(rawValue: request.unitLevel.rawValue)
-        check.require(
-            level != nil || request.unitLevel == .unspecified, "unit_level", "is not a value of the contract",
-            vi: "không phải giá trị của giao diện")
+        let level = check.unitLevel(request.unitLevel)
         try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listAchievements, size: 100, maximum: 1000)
-        let offset = page.position?.first.flatMap { Int($0) } ?? 0
+        let offset = page.offset
         let registry = base.registry
         let below = try await reporting.achievementsBelow(query, level: level, offset: offset, limit: page.size)
         let token =
@@ -67,26 +64,16 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         let query = check.achievements(figures, from: request.fromPeriod)
         try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
         try check.refuse()
-        // Listening before the first look: what is committed after it is an element here.
-        let commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30))
-        var last: Cdt_Activity_V1_Achievements?
-        func send() async throws {
-            let registry = base.registry
-            let achievements = try await reporting.achievements(query)
-            guard achievements != last else { return }
-            last = achievements
-            try await response.write(
-                .with {
-                    $0.achievements = achievements
-                    $0.treeDate = figures.treeDate.description
-                    $0.registry = registry
-                })
-        }
-        try await send()
-        for await _ in commits {
-            try await send()
-            try await Task.sleep(for: .milliseconds(500))
-        }
+        try await base.watch(
+            reading: { try await reporting.achievements(query) },
+            telling: { achievements, registry in
+                try await response.write(
+                    .with {
+                        $0.achievements = achievements
+                        $0.treeDate = figures.treeDate.description
+                        $0.registry = registry
+                    })
+            })
     }
 
     func getIndicator(_ request: Cdt_Activity_V1_GetIndicatorRequest, context: ServerContext) async throws

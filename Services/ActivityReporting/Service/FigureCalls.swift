@@ -29,14 +29,11 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let query = check.figures(request.period, request.parent, "parent", request.treeDate, request.level)
-        let level = UnitLevel(rawValue: request.unitLevel.rawValue)
-        check.require(
-            level != nil || request.unitLevel == .unspecified, "unit_level", "is not a value of the contract",
-            vi: "không phải giá trị của giao diện")
+        let level = check.unitLevel(request.unitLevel)
         try await admit(.unit(.read, query.unit, query.treeDate), context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listFigures, size: 500, maximum: 5000)
-        let offset = page.position?.first.flatMap { Int($0) } ?? 0
+        let offset = page.offset
         let registry = registry
         let below = try await reporting.figuresBelow(query, level: level, offset: offset, limit: page.size)
         let token =
@@ -62,31 +59,52 @@ extension ActivityReportingHandlers {
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
         try await admit(.unit(.read, query.unit, query.treeDate), context: context)
         try check.refuse()
+        try await watch(
+            reading: { try await self.reporting.figures(query).figures },
+            telling: { figures, registry in
+                try await response.write(
+                    .with {
+                        $0.figures = figures
+                        $0.treeDate = query.treeDate.description
+                        $0.registry = registry
+                    })
+            })
+    }
+
+    /// Tells a value that comes from figures, and each later one that differs, with the age of the Registry's facts in it.
+    func watch<Value: Equatable>(
+        reading read: () async throws -> Value, telling tell: (Value, Cdt_Common_V1_Freshness) async throws -> Void
+    ) async throws {
         // Listening before the first look: what is committed after it is an element here. The interval is for the clock,
         // which turns what is due into what is missing.
-        let commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30))
-        var last: Cdt_Activity_V1_Figures?
-        func send() async throws {
+        var commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30)).makeAsyncIterator()
+        var last: Value?
+        repeat {
             let registry = registry
-            let figures = try await reporting.figures(query).figures
-            guard figures != last else { return }
-            last = figures
-            try await response.write(
-                .with {
-                    $0.figures = figures
-                    $0.treeDate = query.treeDate.description
-                    $0.registry = registry
-                })
-        }
-        try await send()
-        for await _ in commits {
-            try await send()
-            try await Task.sleep(for: .milliseconds(500))
-        }
+            let value = try await read()
+            if value != last { try await tell(value, registry) }
+            // Many commits in a moment are told of once.
+            if last != nil { try await Task.sleep(for: .milliseconds(500)) }
+            last = value
+        } while await commits.next() != nil
     }
 }
 
+extension PageTokens.Page {
+    /// Rows before this page, in a list that is numbered.
+    var offset: Int { position?.first.flatMap { Int($0) } ?? 0 }
+}
+
 extension Violations {
+    /// Nil for the level that follows below.
+    mutating func unitLevel(_ level: Cdt_Registry_V1_UnitLevel) -> UnitLevel? {
+        let known = UnitLevel(rawValue: level.rawValue)
+        require(
+            known != nil || level == .unspecified, "unit_level", "is not a value of the contract",
+            vi: "không phải giá trị của giao diện")
+        return known
+    }
+
     mutating func figures(
         _ period: String, _ unit: String, _ unitField: String, _ treeDate: String, _ level: Cdt_Common_V1_TeamLevel
     ) -> FigureQuery {

@@ -26,30 +26,21 @@ extension ActivityReportingHandlers {
         -> Cdt_Activity_V1_ListObligationsResponse
     {
         var check = Violations()
-        let period = check.month(request.period, "period") ?? Month(index: 0)
-        let unit = check.name(request.unit, of: "units", "unit", required: false)
-        let team = check.name(request.team, of: "teams", "team", required: false)
-        let treeDate = check.date(request.treeDate, "tree_date", required: false)
+        var query = check.obligations(
+            request.period, unit: request.unit, team: request.team, treeDate: request.treeDate)
         let states = request.states.compactMap { ObligationState(rawValue: $0.rawValue) }
         check.require(
             states.count == request.states.count, "states", "holds a value that is not in the contract",
             vi: "chứa giá trị không có trong giao diện")
-        try await admit(
-            team.map { .team([.read], $0, treeDate ?? period.lastDay) }
-                ?? .unit(.read, unit, treeDate ?? period.lastDay),
-            context: context)
+        try await admit(query.need, context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listObligations, size: 100, maximum: 5000)
-        var query = ObligationQuery(
-            period: period, unit: unit, treeDate: treeDate ?? period.lastDay, states: Set(states), team: team,
-            limit: page.size)
-        if let position = page.position, position.count == 3 {
-            query.after = .init(place: Int(position[0]) ?? 0, team: position[1], person: position[2])
-        }
+        query.states = Set(states)
+        query.turn(to: page)
         let registry = registry
         let (found, next) = try await reporting.obligations(query)
         let token = try next.map {
-            try pageTokens.token(after: ["\($0.place)", $0.team, $0.person], of: request, Method.listObligations)
+            try pageTokens.token(after: $0.position, of: request, Method.listObligations)
         }
         return .with {
             $0.obligations = found

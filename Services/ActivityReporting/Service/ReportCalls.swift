@@ -97,25 +97,16 @@ extension ActivityReportingHandlers {
         -> Cdt_Activity_V1_ListReportsResponse
     {
         var check = Violations()
-        let period = check.month(request.period, "period") ?? Month(index: 0)
-        let unit = check.name(request.unit, of: "units", "unit", required: false)
-        let team = check.name(request.team, of: "teams", "team", required: false)
-        let treeDate = check.date(request.treeDate, "tree_date", required: false)
-        try await admit(
-            team.map { .team([.read], $0, treeDate ?? period.lastDay) }
-                ?? .unit(.read, unit, treeDate ?? period.lastDay),
-            context: context)
+        var query = check.obligations(
+            request.period, unit: request.unit, team: request.team, treeDate: request.treeDate)
+        try await admit(query.need, context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listReports, size: 100)
-        var query = ObligationQuery(
-            period: period, unit: unit, treeDate: treeDate ?? period.lastDay, team: team, limit: page.size)
-        if let position = page.position, position.count == 3 {
-            query.after = .init(place: Int(position[0]) ?? 0, team: position[1], person: position[2])
-        }
+        query.turn(to: page)
         let (found, next) = try await reporting.reports(
             query, states: Set(request.states), flagged: request.flagged)
         let token = try next.map {
-            try pageTokens.token(after: ["\($0.place)", $0.team, $0.person], of: request, Method.listReports)
+            try pageTokens.token(after: $0.position, of: request, Method.listReports)
         }
         return .with {
             $0.reports = found

@@ -80,16 +80,15 @@ struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
                 people.insert(attendance.person).inserted, "\(field).person", "must be named once only",
                 vi: "mỗi người chỉ ghi một lần")
         }
-        try await base.admit(.unit(.approve, unit, day ?? reporting.clock.today), context: context)
+        let held = day ?? reporting.clock.today
         // What is said of a team's members is said by who may say it there.
-        for team in Set(session.attendances.map(\.team)) {
-            try await base.admit(
-                .team([.approve], ResourceName.lastID(team), day ?? reporting.clock.today), context: context)
-        }
+        let teams = Set(session.attendances.map(\.team)).sorted()
+        try await base.admit(
+            [.unit(.approve, unit, held)] + teams.map { .team([.approve], ResourceName.lastID($0), held) },
+            context: context)
         try check.refuse()
         let id = UUIDv7.next(at: reporting.clock.now)
         let caller = base.caller(context)
-        let held = day ?? reporting.clock.today
         return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
             try Reporting.recordSession(session, on: held, id: id, by: caller, keeper)
                 .map { session in .with { $0.session = session } }

@@ -1,0 +1,29 @@
+import ServiceKit
+
+extension ObligationQuery {
+    /// What a caller must be allowed who asks for these.
+    var need: AccessNeed { team.map { .team([.read], $0, treeDate) } ?? .unit(.read, unit, treeDate) }
+
+    mutating func turn(to page: PageTokens.Page) {
+        limit = page.size
+        if let position = page.position, position.count == 3 {
+            after = Cursor(place: Int(position[0]) ?? 0, team: position[1], person: position[2])
+        }
+    }
+}
+
+extension ObligationQuery.Cursor {
+    /// As a page token keeps it.
+    var position: [String] { ["\(place)", team, person] }
+}
+
+extension Violations {
+    /// The obligations of a period under a unit or of a team, from the fields that the requests for them share.
+    mutating func obligations(_ period: String, unit: String, team: String, treeDate: String) -> ObligationQuery {
+        let period = month(period, "period") ?? Month(index: 0)
+        return ObligationQuery(
+            period: period, unit: name(unit, of: "units", "unit", required: false),
+            treeDate: date(treeDate, "tree_date", required: false) ?? period.lastDay,
+            team: name(team, of: "teams", "team", required: false), limit: 0)
+    }
+}
