@@ -46,7 +46,20 @@ struct ReachTests {
     {
         let asked = try #require(ActivityVerb(rawValue: verb))
         let reach = Self.reach([asked.name], grant, today: today)
-        #expect(reach.allows(asked, unit: unit, on: day(date)) == allowed)
+        #expect(reach.allows(asked, unit: unit, on: day(date), of: day(date)) == allowed)
+    }
+
+    @Test("By the tree of its time, an abolished unit's grant does not read what is said of its territory since")
+    func pastIsNotNow() {
+        let reach = Self.reach(["activity.read"], "A", today: "2025-08-01")
+        #expect(reach.allows(.read, unit: "A", on: day("2024-10-31"), of: day("2024-10-31")))
+        #expect(!reach.allows(.read, unit: "A", on: day("2024-10-31"), of: day("2025-07-31")))
+    }
+
+    @Test("A grant whose unit is no name of one opens nothing", arguments: ["20", "vn", "units/", "units", "teams/A"])
+    func malformed(unit: String) {
+        let identity = Identity(subject: "s", grants: [.init(verbs: ["*"], unit: unit)])
+        #expect(!identity.hasNation(.read) && identity.units(for: .read) == [])
     }
 
     @Test("Each verb is covered by its own name, by all of the service, and the writing ones by activity.write")

@@ -36,6 +36,23 @@ struct AchievementRuleTests {
             person: person, counted: month(counted), source: month(source ?? counted), amount: Amount(amount, .exact))
     }
 
+    @Test(
+        "A counter is no larger than its sums can hold",
+        arguments: [(-1, false), (0, true), (10_000_000_000, true), (10_000_000_001, false), (Int64.max, false)])
+    func counterBounds(value: Int64, isTaken: Bool) {
+        let submission = Cdt_Activity_V1_ReportSubmission.with {
+            $0.report.counters = [
+                .with {
+                    $0.code = "stores"
+                    $0.kind = .stock
+                    $0.value = value
+                }
+            ]
+        }
+        let fields = ReportCheck.violations(in: submission, field: "s", today: day("2024-11-01")).map(\.field)
+        #expect(fields.contains("s.report.counters[0].value") != isTaken)
+    }
+
     @Test("Each subject's last value stands until it tells of a newer one")
     func lastValues() {
         let values = [
@@ -68,6 +85,23 @@ struct AchievementRuleTests {
         #expect(StockSeries.stock(own, at: month("2024-04")).value == 15)
         #expect(StockSeries.last(of: "a", before: month("2024-04"), own)?.value == 8)
         #expect(StockSeries.last(of: "a", before: month("2024-01"), own) == nil)
+    }
+
+    @Test("Nor does it count over the reports of the months between, or say again who reports")
+    func correctionsOfLongAgo() {
+        let since = [
+            Self.value("a", "2024-01", 100), Self.value("a", "2024-02", 150), Self.value("a", "2024-03", 200),
+            Self.value("a", "2024-04", 110, for: "2024-01"),
+        ]
+        #expect(
+            StockSeries.steps(since).mapValues(\.value) == [
+                month("2024-01"): 100, month("2024-02"): 50, month("2024-03"): 50,
+            ])
+        let team = [
+            Self.value("a", "2024-01", 10), Self.value("", "2024-02", 25),
+            Self.value("a", "2024-04", 31, for: "2024-01"),
+        ]
+        #expect(StockSeries.stock(team, at: month("2024-04")).value == 25)
     }
 
     @Test(

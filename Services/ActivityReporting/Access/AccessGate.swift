@@ -10,8 +10,8 @@ enum AccessNeed: Sendable {
     case nation(ActivityVerb)
     /// Anywhere at all.
     case somewhere(ActivityVerb)
-    /// Under a unit, bare, in the tree of a date; nil: the nation.
-    case unit(ActivityVerb, String?, LocalDate)
+    /// Under a unit, bare, in the tree of a date; nil: the nation. What is read is of another date where one is given.
+    case unit(ActivityVerb, String?, LocalDate, of: LocalDate? = nil)
     /// Of a team, bare, any one of the verbs; the date is that of what is read.
     case team([ActivityVerb], String, LocalDate)
     /// Of the team a difficulty belongs to.
@@ -19,7 +19,7 @@ enum AccessNeed: Sendable {
 
     var verbs: [ActivityVerb] {
         switch self {
-        case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _), .difficulty(let verb, _): [verb]
+        case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _, _), .difficulty(let verb, _): [verb]
         case .team(let verbs, _, _): verbs
         }
     }
@@ -28,9 +28,9 @@ enum AccessNeed: Sendable {
         let names = verbs.map(\.name).joined(separator: " or ")
         let (place, vi): (String, String) =
             switch self {
-            case .nation, .unit(_, nil, _): ("in the whole nation", "trên toàn quốc")
+            case .nation, .unit(_, nil, _, _): ("in the whole nation", "trên toàn quốc")
             case .somewhere: ("somewhere", "tại ít nhất một đơn vị")
-            case .unit(_, let unit?, _): ("in units/\(unit)", "tại units/\(unit)")
+            case .unit(_, let unit?, _, _): ("in units/\(unit)", "tại units/\(unit)")
             case .team(_, let team, _): ("where teams/\(team) is", "tại nơi có teams/\(team)")
             case .difficulty(_, let id): ("where difficulties/\(id) is", "tại nơi có difficulties/\(id)")
             }
@@ -108,14 +108,14 @@ extension Reach {
         switch need {
         case .nation(let verb): return hasNation(verb)
         case .somewhere(let verb): return !identity.units(for: verb).isEmpty
-        case .unit(let verb, let unit, let date):
+        case .unit(let verb, let unit, let date, let content):
             guard let unit else { return hasNation(verb) }
-            if map.tree[unit] != nil { return allows(verb, unit: unit, on: date) }
+            if map.tree[unit] != nil { return allows(verb, unit: unit, on: date, of: content ?? date) }
             // A hamlet is where its commune is.
             guard let hamlet = try RegistryFactsStore.unit(unit, in: tx),
                 let commune = PlacePath(hamlet.parents).unit(on: today)
             else { return hasNation(verb) }
-            return allows(verb, unit: commune, on: date)
+            return allows(verb, unit: commune, on: date, of: content ?? date)
         case .team(let verbs, let id, let date):
             guard let team = try RegistryFactsStore.team(id, in: tx) else { return verbs.contains(where: hasNation) }
             return verbs.contains { allows($0, team: team, on: date) }

@@ -1,4 +1,5 @@
 import RPC
+import ServiceKit
 
 /// What a grant lets somebody do with reports, in a unit and everything under it.
 enum ActivityVerb: String, Sendable, CaseIterable {
@@ -28,13 +29,15 @@ enum ActivityVerb: String, Sendable, CaseIterable {
 
 extension Identity {
     func hasNation(_ verb: ActivityVerb) -> Bool {
-        grants.contains { verb.isCovered(by: $0.verbs) && ($0.unit.isEmpty || $0.unit == "units/vn") }
+        grants.contains { verb.isCovered(by: $0.verbs) && Self.isNation($0) }
     }
 
-    /// The units, bare, in which a verb is granted; "" for the nation.
+    private static func isNation(_ grant: Grant) -> Bool { grant.unit.isEmpty || grant.unit == "units/vn" }
+
+    /// The units, bare, in which a verb is granted; "" for the nation. A grant whose unit is no name of one opens nothing.
     func units(for verb: ActivityVerb) -> [String] {
-        grants.filter { verb.isCovered(by: $0.verbs) }.map { grant in
-            grant.unit.isEmpty || grant.unit == "units/vn" ? "" : String(grant.unit.dropFirst("units/".count))
+        grants.filter { verb.isCovered(by: $0.verbs) }.compactMap { grant in
+            Self.isNation(grant) ? "" : ResourceName.id(grant.unit, in: "units")
         }
     }
 }

@@ -13,9 +13,9 @@ struct Reach {
         identity.units(for: verb).contains { $0.isEmpty || $0 == map.tree.nation?.id }
     }
 
-    /// A unit and all that lay under it on a date.
-    func allows(_ verb: ActivityVerb, unit: String, on date: LocalDate) -> Bool {
-        hasNation(verb) || identity.units(for: verb).contains { covers($0, unit, on: date, verb) }
+    /// A unit and all that lay under it on a date, as it was on a date.
+    func allows(_ verb: ActivityVerb, unit: String, on tree: LocalDate, of date: LocalDate) -> Bool {
+        hasNation(verb) || identity.units(for: verb).contains { covers($0, unit, on: tree, of: date, verb) }
     }
 
     /// A team, where it is today; for reading also where it was on a date.
@@ -24,23 +24,25 @@ struct Reach {
         guard let path = team.counted.flatMap({ map.place($0.place)?.path }), let now = path.unit(on: today) else {
             return false
         }
-        if allows(verb, unit: now, on: date) { return true }
+        if allows(verb, unit: now, on: date, of: date) { return true }
         guard verb == .read, let then = path.unit(on: date), then != now else { return false }
-        return identity.units(for: verb).contains { isPast(of: $0, then, on: date) }
+        return identity.units(for: verb).contains { isPast(of: $0, then, on: date, of: date) }
     }
 
-    private func covers(_ granted: String, _ unit: String, on date: LocalDate, _ verb: ActivityVerb) -> Bool {
+    private func covers(
+        _ granted: String, _ unit: String, on tree: LocalDate, of date: LocalDate, _ verb: ActivityVerb
+    ) -> Bool {
         let heirs = heirs(of: unit)
         if !heirs.isEmpty, heirs.allSatisfy({ isUnder($0, granted, on: today) }) { return true }
-        return verb == .read && isPast(of: granted, unit, on: date)
+        return verb == .read && isPast(of: granted, unit, on: tree, of: date)
     }
 
     /// Whether a unit lay under one that is abolished by now, while that was in force.
-    private func isPast(of granted: String, _ unit: String, on date: LocalDate) -> Bool {
-        guard let record = map.tree[granted], !record.validity.contains(today), record.validity.contains(date),
-            map.tree[unit]?.validity.contains(date) ?? false
+    private func isPast(of granted: String, _ unit: String, on tree: LocalDate, of date: LocalDate) -> Bool {
+        guard let record = map.tree[granted], !record.validity.contains(today), record.validity.contains(tree),
+            record.validity.contains(date), map.tree[unit]?.validity.contains(tree) ?? false
         else { return false }
-        return isUnder(unit, granted, on: date)
+        return isUnder(unit, granted, on: tree)
     }
 
     private func isUnder(_ unit: String, _ granted: String, on date: LocalDate) -> Bool {

@@ -88,8 +88,12 @@ package enum ReportCheck {
                 found.append(
                     Violation("\(field).code", "each counter once only", vi: "mỗi chỉ tiêu chỉ ghi một lần"))
             }
-            if counter.value < 0 {
-                found.append(Violation("\(field).value", "give 0 or more", vi: "cần giá trị từ 0 trở lên"))
+            // Of every member in every month for decades, the sum still fits 64 bits.
+            if !(0...10_000_000_000).contains(counter.value) {
+                found.append(
+                    Violation(
+                        "\(field).value", "give a value from 0 to 10,000,000,000",
+                        vi: "cần giá trị từ 0 đến 10.000.000.000"))
             }
             if counter.explanation.count > narrativeLimit {
                 found.append(tooLong("\(field).explanation"))

@@ -21,7 +21,7 @@ package struct StockValue: Sendable, Hashable {
 /// The stock of one team in one counter over time: "stocks are last-value".
 ///
 /// Each subject's last value stands until it tells of a newer one. Where a team has changed from reporting as a whole to
-/// reporting per member, or back, the subjects of the latest month with a value count, so that nothing counts twice.
+/// reporting per member, or back, the subjects of the latest month that was reported count, so that nothing counts twice.
 package enum StockSeries {
     /// What each month adds to the stock of the month before; only months in which it changes.
     package static func steps(_ values: [StockValue]) -> [Month: Amount] {
@@ -38,12 +38,12 @@ package enum StockSeries {
     /// The stock at the end of a month.
     package static func stock(_ values: [StockValue], at month: Month) -> Amount {
         let known = values.filter { $0.counted <= month }
-        guard let latest = known.map(\.counted).max() else { return .zero }
-        let isTeam = known.contains { $0.counted == latest && $0.person.isEmpty }
+        guard let latest = known.map(\.source).max() else { return .zero }
+        let isTeam = known.contains { $0.source == latest && $0.person.isEmpty }
         var newest: [String: StockValue] = [:]
         for value in known where value.person.isEmpty == isTeam {
-            // A correction for a closed month counts in the month in which it comes, but not over that month's own report.
-            if let other = newest[value.person], (other.counted, other.source) > (value.counted, value.source) {
+            // A correction for a closed month counts from when it comes, but not over the report of a later month.
+            if let other = newest[value.person], (other.source, other.counted) > (value.source, value.counted) {
                 continue
             }
             newest[value.person] = value

@@ -17,7 +17,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
         let query = check.achievements(figures, from: request.fromPeriod)
-        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
+        try await base.admit(figures.need, context: context)
         try check.refuse()
         let registry = base.registry
         let achievements = try await reporting.achievements(query)
@@ -36,7 +36,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         let figures = check.figures(request.period, request.parent, "parent", request.treeDate, request.level)
         let query = check.achievements(figures, from: request.fromPeriod)
         let level = check.unitLevel(request.unitLevel)
-        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
+        try await base.admit(figures.need, context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listAchievements, size: 100, maximum: 1000)
         let offset = page.offset
@@ -62,7 +62,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
         let query = check.achievements(figures, from: request.fromPeriod)
-        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
+        try await base.admit(figures.need, context: context)
         try check.refuse()
         try await base.watch(
             reading: { try await reporting.achievements(query) },
@@ -91,7 +91,7 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
             (1...10_000).contains(request.threshold), "threshold", "must be 1 to 10000 hundredths of a percent",
             vi: "cần từ 1 đến 10000 phần vạn")
         check.require(request.parts.count <= 20, "parts", "must be 20 at most", vi: "tối đa 20")
-        try await base.admit(.unit(.read, figures.unit, figures.treeDate), context: context)
+        try await base.admit(figures.need, context: context)
         try check.refuse()
         let registry = base.registry
         var reply = try await reporting.indicator(query)

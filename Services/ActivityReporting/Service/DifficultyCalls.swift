@@ -31,7 +31,8 @@ struct DifficultyHandlers: Cdt_Activity_V1_DifficultyService.ServiceProtocol {
         let treeDate = check.date(request.treeDate, "tree_date", required: false)
         try await base.admit(
             team.map { .team([.read], $0, reporting.clock.today) }
-                ?? .unit(.read, unit, treeDate ?? reporting.clock.today), context: context)
+                // They are told of as they stand today.
+                ?? .unit(.read, unit, treeDate ?? reporting.clock.today, of: reporting.clock.today), context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listDifficulties, size: 100)
         var query = DifficultyQuery(

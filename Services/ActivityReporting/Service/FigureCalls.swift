@@ -12,7 +12,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
-        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
+        try await admit(query.need, context: context)
         try check.refuse()
         let registry = registry
         let (figures, pending) = try await reporting.figures(query)
@@ -30,7 +30,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         let query = check.figures(request.period, request.parent, "parent", request.treeDate, request.level)
         let level = check.unitLevel(request.unitLevel)
-        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
+        try await admit(query.need, context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listFigures, size: 500, maximum: 5000)
         let offset = page.offset
@@ -57,7 +57,7 @@ extension ActivityReportingHandlers {
     ) async throws {
         var check = Violations()
         let query = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
-        try await admit(.unit(.read, query.unit, query.treeDate), context: context)
+        try await admit(query.need, context: context)
         try check.refuse()
         try await watch(
             reading: { try await self.reporting.figures(query).figures },
@@ -88,6 +88,11 @@ extension ActivityReportingHandlers {
             last = value
         } while await commits.next() != nil
     }
+}
+
+extension FigureQuery {
+    /// What a caller must be allowed who asks for these.
+    var need: AccessNeed { .unit(.read, unit, treeDate, of: period.lastDay) }
 }
 
 extension PageTokens.Page {

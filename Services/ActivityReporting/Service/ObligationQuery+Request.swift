@@ -2,7 +2,9 @@ import ServiceKit
 
 extension ObligationQuery {
     /// What a caller must be allowed who asks for these.
-    var need: AccessNeed { team.map { .team([.read], $0, treeDate) } ?? .unit(.read, unit, treeDate) }
+    var need: AccessNeed {
+        team.map { .team([.read], $0, period.lastDay) } ?? .unit(.read, unit, treeDate, of: period.lastDay)
+    }
 
     mutating func turn(to page: PageTokens.Page) {
         limit = page.size

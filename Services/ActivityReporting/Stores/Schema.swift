@@ -267,5 +267,13 @@ enum Schema {
                         PRIMARY KEY (person, skill, platform, assessed_on)
                     ) WITHOUT ROWID;
                     """),
+            // The first of many that say the same is found without reading the others.
+            Migration(
+                version: 8, name: "the first of the same narratives",
+                sql: """
+                    DROP INDEX reports_by_narrative;
+                    CREATE INDEX reports_by_narrative ON reports (narrative, period, team, person)
+                        WHERE narrative IS NOT NULL;
+                    """),
         ])
 }
