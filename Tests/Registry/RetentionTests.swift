@@ -79,6 +79,53 @@ import Testing
         await registry.stop()
     }
 
+    @Test func `records that were merged, one after another, go with the one they lead to, whichever goes first`()
+        async throws
+    {
+        let database = try await Database.open(try TestDatabase.fresh(), migrations: [RegistrySchema.migrations])
+        let (now, long) = (Instant(date("2026-11-21")), Instant(date("2020-01-01")))
+        func id(_ number: UInt64) -> UniqueID { UniqueID(high: 1, low: number) }
+        // 1 was merged into 2, and 2 into 3, who holds the memberships.
+        var people = (1...3).map { number in
+            Person(
+                id: id(UInt64(number)), fullName: "Lò Văn Xưa", mergedInto: number < 3 ? id(UInt64(number) + 1) : nil,
+                createdAt: long, updatedAt: long)
+        }
+        let stay = DateRange(from: date("2019-01-01"), exclusiveEnd: date("2020-01-01"))
+        var memberships = [false, true].map { isVoid in
+            Membership(
+                id: id(isVoid ? 11 : 10), team: id(20), person: id(3), role: .member, range: stay, isVoid: isVoid,
+                updatedAt: long)
+        }
+        try await database.write { [people, memberships] tx in
+            for person in people { try PersonStore.insert(person, in: tx) }
+            for membership in memberships { try MembershipStore.insert(membership, mark: nil, in: tx) }
+        }
+        func due() throws -> [UInt64] {
+            try database.read { tx in
+                try RetentionStore.due(lastDayBefore: date("2024-01-01"), after: nil, limit: 10, in: tx).map(\.low)
+            }
+        }
+        #expect(try due() == [1, 2, 3])
+        // Erasing touches the memberships, too.
+        people[2].erasedAt = now
+        for index in memberships.indices { memberships[index].updatedAt = now }
+        try await database.write { [people, memberships] tx in
+            try PersonStore.update(people[2], in: tx)
+            for membership in memberships { try MembershipStore.update(membership, in: tx) }
+        }
+        #expect(try due() == [1, 2])
+        // Who is in a team again keeps all records that lead there.
+        memberships[0].range = DateRange(from: date("2019-01-01"), exclusiveEnd: nil)
+        people[2].erasedAt = nil
+        try await database.write { [people, memberships] tx in
+            try PersonStore.update(people[2], in: tx)
+            try MembershipStore.update(memberships[0], in: tx)
+        }
+        #expect(try due() == [])
+        await database.close()
+    }
+
     @Test func `how long is the operator's word`() {
         #expect(RegistryServer.options.contains { $0.name == "retain-people-days" })
     }

@@ -59,7 +59,8 @@ enum RetellingStore {
             [SQLValue(retelling.subject), SQLValue(retelling.kind.rawValue), SQLValue(retelling.isWithdrawn)])
     }
 
-    /// A unit, and when it is a commune the hamlets and teams that lie in it today.
+    /// A unit, and when it is a commune the hamlets and teams that lie in it, or will: who may see those is judged by
+    /// their first place.
     static func add(
         _ change: FeedBorders.Change, isTold: Bool, units: UnitIndex, today: LocalDate, in tx: WriteTransaction
     ) throws {
@@ -72,11 +73,10 @@ enum RetellingStore {
                 """
                 INSERT INTO feed_retelling (subject, kind, is_withdrawn)
                 SELECT DISTINCT \(column), CAST(? AS INTEGER), CAST(? AS INTEGER) FROM \(table)
-                WHERE commune_rank = ? AND valid_from <= ? AND valid_to > ? \(stronger)
+                WHERE commune_rank = ? AND valid_to > ? \(stronger)
                 """,
                 [
                     SQLValue(kind.rawValue), SQLValue(change.isWithdrawn), SQLValue(change.unit), SQLValue(today),
-                    SQLValue(today),
                 ])
         }
     }

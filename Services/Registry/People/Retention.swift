@@ -52,13 +52,23 @@ package struct Retention: Sendable {
 
 /// Whose last day in a team is long past. A record that was merged goes with the one it leads to: its memberships are there.
 enum RetentionStore {
+    /// The record that a person's memberships are with: that at the end, where one was merged after another.
+    private static let holder = """
+        CASE WHEN p.merged_into IS NULL THEN p.id ELSE (
+            WITH RECURSIVE chain (id, next) AS (
+                SELECT p.id, p.merged_into UNION ALL
+                SELECT s.id, s.merged_into FROM chain c JOIN person s ON s.id = c.next)
+            SELECT id FROM chain WHERE next IS NULL) END
+        """
+
+    /// Erasing the holder touches its memberships, which must not put off those that were merged into it.
     private static let isOver = """
         p.erased_at IS NULL
-            AND EXISTS (SELECT 1 FROM membership m WHERE m.person_id = coalesce(p.merged_into, p.id))
+            AND EXISTS (SELECT 1 FROM membership m WHERE m.person_id = \(holder))
             AND NOT EXISTS (SELECT 1 FROM membership m
-                WHERE m.person_id = coalesce(p.merged_into, p.id) AND m.is_void = 0 AND m.valid_to > ?)
-            AND NOT EXISTS (SELECT 1 FROM membership m
-                WHERE m.person_id = coalesce(p.merged_into, p.id) AND m.is_void = 1 AND m.updated_at > ?)
+                WHERE m.person_id = \(holder) AND m.is_void = 0 AND m.valid_to > ?)
+            AND NOT EXISTS (SELECT 1 FROM membership m JOIN person h ON h.id = m.person_id
+                WHERE m.person_id = \(holder) AND m.is_void = 1 AND m.updated_at > ? AND h.erased_at IS NULL)
         """
 
     /// The first day after the last one, and midnight of that day: a void membership is no day in a team, but says that
