@@ -116,7 +116,7 @@ import Testing
         #expect(try await subject(of: "funding/peer.token", at: "registry") == "service:funding")
 
         // Without the key nobody would believe what was signed with it.
-        for key in ["issuer/issuer.key", "issuer/ca.key"] {
+        for key in ["issuer/issuer.key", "issuer/ca.key", "registry/citizen-id.key"] {
             let text = try read(key)
             try FileManager.default.removeItem(atPath: "\(folder)/\(key)")
             await #expect(throws: Secrets.KeyMissing.self) { try await command.run() }

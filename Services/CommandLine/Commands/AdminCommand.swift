@@ -9,7 +9,7 @@ struct AdminCommand: AsyncParsableCommand {
     struct Token: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a token with an issuer's key, and print it.",
-            discussion: "Example: cdt admin token --key secrets/issuer.key --subject cdt-laocai "
+            discussion: "Example: cdt admin token --key secrets/issuer/issuer.key --subject cdt-laocai "
                 + "--grant registry.editor@units/018f…")
 
         @Option(help: "File of the issuer's private key (Ed25519, PEM).")

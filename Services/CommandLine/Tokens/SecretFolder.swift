@@ -29,9 +29,15 @@ struct SecretFolder {
         for file in files where try !renew || read(file.name) != file.text {
             let path = place(file.name)
             try makeFolder((path as NSString).deletingLastPathComponent)
-            try create(renew ? path + ".new" : path, file.text)
-            if renew, rename(path + ".new", path) != 0 {
-                throw Unusable(path: path, cause: String(cString: strerror(errno)))
+            if renew {
+                // What an interrupted renewal has left.
+                unlink(path + ".new")
+                try create(path + ".new", file.text)
+                guard rename(path + ".new", path) == 0 else {
+                    throw Unusable(path: path, cause: String(cString: strerror(errno)))
+                }
+            } else {
+                try create(path, file.text)
             }
             written.append(path)
         }
@@ -57,8 +63,6 @@ struct SecretFolder {
 
     /// Made with its mode at once, so that it is at no time readable by others; O_EXCL, so that it is new.
     private func create(_ path: String, _ text: String) throws {
-        // What an interrupted renewal has left.
-        if path.hasSuffix(".new") { unlink(path) }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else {
             throw errno == EEXIST ? Taken(path: path) : Unusable(path: path, cause: String(cString: strerror(errno)))

@@ -3,12 +3,13 @@ import Foundation
 
 /// What the services need to know each other and their callers by.
 struct Secrets {
-    /// A private key would have to be made anew, and nobody would believe what the old one has signed.
+    /// A key would have to be made anew, and nobody would believe what the old one has signed, or find whom it has hashed.
     struct KeyMissing: Error, CustomStringConvertible {
         let path: String
         let found: String
         var description: String {
-            "\(path) is missing, but \(found), which was made with it, is there: put the key back, or move everything away."
+            "\(path) is missing, but \(found), which was made together with it, is there: put the key back, or move "
+                + "everything away."
         }
     }
 
@@ -49,15 +50,17 @@ struct Secrets {
         }
         contacts =
             try kept?.read("registry/contacts.token") ?? kept?.read("notification/contacts.token") ?? Self.random()
-        citizenIDs = try kept?.read("registry/citizen-id.key") ?? Self.random()
+        citizenIDs = try kept?.read("registry/citizen-id.key", madeFirst: "issuer/ca.pem") ?? Self.random()
         self.hosts = hosts
     }
 
     /// All files with their paths in the folder.
     func files(claims: ([IssuedClaims.Grant], String) -> IssuedClaims) async throws -> [(name: String, text: String)] {
         let ca = try authority.identity
+        // The keys first: a run that was cut off can be made again.
         var files = [
-            ("issuer/issuer.key", issuer.pem + "\n"), ("issuer/ca.key", ca.key + "\n"),
+            ("registry/citizen-id.key", citizenIDs), ("issuer/issuer.key", issuer.pem + "\n"),
+            ("issuer/ca.key", ca.key + "\n"),
             ("issuer/ca.pem", ca.certificate + "\n"), ("admin/ca.pem", ca.certificate + "\n"),
             ("admin/admin.token", try await issuer.token(claims([.init(verbs: ["*"])], "admin")) + "\n"),
         ]
@@ -77,7 +80,6 @@ struct Secrets {
                 add("peer.token", try await issuer.token(claims(grants, "service:\(service.folder)")) + "\n")
             }
             if service.readsContacts { add("contacts.token", contacts) }
-            if service.folder == "registry" { add("citizen-id.key", citizenIDs) }
         }
         return files.map { (name: $0.0, text: $0.1) }
     }
