@@ -87,13 +87,13 @@ import Testing
         try await WireServer.connect(Self.impatient(in: \.writeStall, after: .seconds(5)), settings: [(4, 1000)]) {
             peer, _ in
             peer.credits = false
-            try await peer.send(.headers(1, RawPeer.request("Produce")), .data(1, message("10 1000"), end: true))
-            for _ in 0..<11 {
+            try await peer.send(.headers(1, RawPeer.request("Produce")), .data(1, message("20 1000"), end: true))
+            for _ in 0..<21 {
                 try await Task.sleep(for: .milliseconds(500))
                 try await peer.pump()
                 try await peer.send(.windowUpdate(1, 1000))
             }
-            #expect(try await peer.outcome(1).messages.count == 10)
+            #expect(try await peer.outcome(1).messages.count == 20)
         }
     }
 
