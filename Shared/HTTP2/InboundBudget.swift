@@ -55,7 +55,7 @@ package struct InboundBudget: Sendable {
             return withheld.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         }
         var free: [(stream: Int32, credit: Int)] = []
-        if change < 0, let own = withheld.removeValue(forKey: stream) { free.append((stream, own)) }
+        if change < 0 || !needsMore, let own = withheld.removeValue(forKey: stream) { free.append((stream, own)) }
         if favoured == nil, let next = withheld.keys.min(), let credit = withheld.removeValue(forKey: next) {
             favoured = next
             free.append((next, credit))

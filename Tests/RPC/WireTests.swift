@@ -177,3 +177,14 @@ import Testing
         #expect(MetadataCoding.decode(block).binaries("k-bin") == [[0xab], [1], []])
     }
 }
+
+@Suite struct FrameQueueTests {
+    @Test func emptyMessagesTakeMemoryToo() {
+        var queue = FrameQueue()
+        for _ in 0..<1000 { queue.append(.init(isCompressed: false, bytes: [], credit: 5)) }
+        #expect(queue.byteCount >= 1000 * MemoryLayout<MessageDeframer.Frame>.stride)
+        queue.append(.init(isCompressed: false, bytes: [1, 2, 3], credit: 8))
+        while queue.popFirst() != nil {}
+        #expect(queue.byteCount == 0)
+    }
+}

@@ -33,6 +33,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     @exclusivity(unchecked) private var task: LoopTask?
     /// Bytes of the request that the connection's budget counts.
     @exclusivity(unchecked) private var held = 0
+    /// Whether the budget was told last that a message is incomplete.
+    @exclusivity(unchecked) private var needsMore = false
     // Taken out before they are resumed, so once. Not checked ones: those have no size that is known when we are compiled.
     @exclusivity(unchecked) private var reader: UnsafeContinuation<[UInt8]?, any Error>?
     @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
@@ -86,10 +88,13 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// Tells the connection how much of the request is held now.
     private func countHeld() {
         let now = state.heldBytes
-        guard now != held else { return }
+        let isInside = state.isInsideMessage
+        // The end of a message is told also where it held nothing: it may have been the one to go on.
+        guard now != held || isInside != needsMore else { return }
         let change = now - held
         held = now
-        connection.held(by: stream, changed: change, needsMore: state.isInsideMessage)
+        needsMore = isInside
+        connection.held(by: stream, changed: change, needsMore: isInside)
     }
 
     func receivedEnd() { apply(state.receivedEnd()) }

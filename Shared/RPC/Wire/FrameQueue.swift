@@ -8,17 +8,20 @@ struct FrameQueue: Sendable {
     /// Messages waiting.
     var count: Int { (first == nil ? 0 : 1) + (rest?.count ?? 0) }
 
-    /// Bytes of the messages waiting.
+    /// Memory of the messages waiting: also empty ones take some.
     private(set) var byteCount = 0
 
+    /// What a message takes beside its bytes: its place here, and the head of their array.
+    private static let overhead = MemoryLayout<MessageDeframer.Frame>.stride + 32
+
     mutating func append(_ frame: MessageDeframer.Frame) {
-        byteCount += frame.bytes.count
+        byteCount += frame.bytes.count + Self.overhead
         if first == nil { first = frame } else if rest == nil { rest = [frame] } else { rest?.append(frame) }
     }
 
     mutating func popFirst() -> MessageDeframer.Frame? {
         guard let next = first else { return nil }
-        byteCount -= next.bytes.count
+        byteCount -= next.bytes.count + Self.overhead
         first = rest?.popFirst()
         return next
     }
