@@ -109,6 +109,7 @@ extension Session {
         withStream(id) { stream in
             // A request that could not be sent is closed twice: `noteNotSent` comes first.
             guard !stream.isClosed else { return }
+            // First: what is touched is kept alive until it has been told.
             touch(stream)
             streams.remove(stream)
             stream.isClosed = true

@@ -241,7 +241,7 @@ import Testing
         try await producer.set("items/b", 4)
         try await producer.set("items/a", nil)
         let erased = try await producer.outbox.erase(
-            topic: Producer.topic, aggregate: "items/a", upTo: 4, in: producer.database)
+            topic: Producer.topic, ["items/a": 4, "items/c": 9], in: producer.database)
         #expect(erased == 3)
         let events = try await producer.events()
         #expect(events.map(\.isTombstone) == [true, true, true, false, true])

@@ -80,9 +80,11 @@ import Testing
         try await losing.read(until: moved, areKnown: true)
         try await gaining.read(until: [registry.elsewhereCommune], areKnown: true)
 
+        let etags = try await etags(registry)
         let event = try await transfer(registry, registry.commune, to: registry.elsewhere, on: "2026-11-01")
         try await losing.read(until: moved, areKnown: false)
         try await gaining.read(until: moved, areKnown: true)
+        #expect(try await self.etags(registry) == etags)
         // Who comes new sees the same as who has followed all along.
         let late = try Reader(registry, of: registry.elsewhere)
         try await late.read(until: moved, areKnown: true)
@@ -93,9 +95,39 @@ import Testing
         try await losing.read(until: moved, areKnown: true)
         try await stranger.read(until: moved, areKnown: false)
         #expect(stranger.facts.isDisjoint(with: moved))
+        try await whoReadBeforeMayWrite(registry, etags)
         try await nationHearsNoTombstone(registry)
         try await correctsPlacement(registry)
         await registry.running.stop()
+    }
+
+    private struct Etags: Hashable {
+        var team: String
+        var membership: String
+    }
+
+    private func etags(_ registry: GuardedRegistry) async throws -> Etags {
+        let all = try registry.everything()
+        return Etags(
+            team: try await registry.running.registry.getTeam(.with { $0.name = registry.team }, options: all).team
+                .etag,
+            membership: try await registry.running.registry.getMembership(
+                .with { $0.name = registry.membership }, options: all
+            ).membership.etag)
+    }
+
+    /// Telling again is no change: an etag read before is still good, and once only.
+    private func whoReadBeforeMayWrite(_ registry: GuardedRegistry, _ etags: Etags) async throws {
+        let all = try registry.everything()
+        let rename = Cdt_Registry_V1_UpdateTeamRequest.with {
+            $0.team.name = registry.team
+            $0.team.displayName = "Tổ công nghệ số cộng đồng xã"
+            $0.team.etag = etags.team
+            $0.updateMask.paths = ["display_name"]
+        }
+        let renamed = try await registry.running.registry.updateTeam(rename, options: all).team
+        #expect(renamed.etag != etags.team)
+        await #expect(throws: RPCError.self) { try await registry.running.registry.updateTeam(rename, options: all) }
     }
 
     /// Who sees everything hears of no thing that it is gone while it is there.
@@ -118,7 +150,9 @@ import Testing
     @Test func `what takes effect on a day to come changes the feeds on that day`() async throws {
         let place = try GuardedRegistry.Place(on: TestDatabase.serviceArguments())
         var registry = try await GuardedRegistry.start(at: place)
-        let moved = [registry.commune, registry.team, registry.membership, registry.hamlet]
+        // Also what has not begun when its commune goes.
+        let planned = try await registry.team(on: registry.hamlet, level: .hamlet, from: "2026-12-15")
+        let moved = [registry.commune, registry.team, registry.membership, registry.hamlet, planned]
         let losing = try Reader(registry, of: registry.home)
         try await losing.read(until: moved, areKnown: true)
         let gaining = try Reader(registry, of: registry.elsewhere)

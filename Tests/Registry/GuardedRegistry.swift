@@ -151,13 +151,15 @@ struct GuardedRegistry: Sendable {
         ).units.first?.name ?? ""
     }
 
-    func team(on unit: String) async throws -> String {
+    func team(on unit: String, level: Cdt_Common_V1_TeamLevel = .commune, from day: String = "2025-08-01")
+        async throws -> String
+    {
         try await running.registry.createTeam(
             .with {
-                $0.team.level = .commune
+                $0.team.level = level
                 $0.team.unit = unit
                 $0.team.displayName = "Tổ công nghệ số cộng đồng"
-                $0.from = "2025-08-01"
+                $0.from = day
             }, options: everything()
         ).team.name
     }

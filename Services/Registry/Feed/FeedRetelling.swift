@@ -77,7 +77,7 @@ extension Recorder {
         case .team:
             guard let team = try TeamStore.team(retelling.subject, in: tx) else { return }
             let version = try tellAgain(team.id.teamName, team.version, team.fact, withdraws, by: author, in: tx)
-            try TeamStore.setVersion(version, of: team.id, in: tx)
+            try TeamStore.setRetold(team.id, upTo: version, in: tx)
             try tellMemberships(of: team.id, withdraws, by: author, in: tx)
         case .memberships: try tellMemberships(of: retelling.subject, withdraws, by: author, in: tx)
         }
@@ -89,7 +89,7 @@ extension Recorder {
         for (membership, person) in try MembershipStore.membershipsWithPeople(ofTeam: team, in: tx) {
             let version = try tellAgain(
                 membership.resourceName, membership.version, membership.fact(of: person), withdraws, by: author, in: tx)
-            try MembershipStore.setVersion(version, of: membership.id, in: tx)
+            try MembershipStore.setRetold(membership.id, upTo: version, in: tx)
         }
     }
 

@@ -79,10 +79,13 @@ package struct ErasureCalls: Sendable {
 
     /// Takes what was erased out of the feeds' history. What a stop in between leaves is done at the next run.
     package func eraseHistory() async throws {
-        for pending in try await core.database.readPooled({ try FeedErasureStore.pending(in: $0) }) {
-            try await core.outbox.erase(
-                topic: pending.topic, aggregate: pending.aggregate, upTo: pending.version, in: core.database)
-            try await core.database.write { try FeedErasureStore.done(pending, in: $0) }
+        let pending = try await core.database.readPooled { try FeedErasureStore.pending(in: $0) }
+        for (topic, erasures) in Dictionary(grouping: pending, by: \.topic).sorted(by: { $0.key < $1.key }) {
+            let versions = Dictionary(uniqueKeysWithValues: erasures.map { ($0.aggregate, $0.version) })
+            try await core.outbox.erase(topic: topic, versions, in: core.database)
+            try await core.database.write { tx in
+                for erasure in erasures { try FeedErasureStore.done(erasure, in: tx) }
+            }
         }
     }
 }

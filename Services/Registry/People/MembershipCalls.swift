@@ -263,7 +263,7 @@ struct MembershipCalls: Sendable {
                 let team = try TeamStore.team(name.team, in: tx),
                 let person = try PersonStore.person(before.person, in: tx)
             else { return .failure(Refusal(.membershipNotFound, "name", ["value": name.id.description]).error) }
-            if let stale = Etag.refusal(etag, version: before.version, name: before.resourceName) {
+            if let stale = Etag.refusal(etag, version: before.edition, name: before.resourceName) {
                 return .failure(stale)
             }
             guard !before.isVoid else { return .failure(Refusal(.membershipVoid, "name").error) }

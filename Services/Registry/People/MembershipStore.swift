@@ -5,7 +5,7 @@ import Storage
 package enum MembershipStore {
     private static let columns = """
         m.id, m.team_id, m.person_id, m.role, m.valid_from, m.valid_to, m.is_void, m.reason, m.source_system, \
-        m.external_id, m.version, m.updated_at
+        m.external_id, m.version, m.updated_at, m.retold
         """
 
     package static func insert(_ membership: Membership, mark: ImportMark?, in tx: WriteTransaction) throws {
@@ -46,8 +46,11 @@ package enum MembershipStore {
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
-    package static func setVersion(_ version: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.executeLater("UPDATE membership SET version = ? WHERE id = ?", [.integer(version), SQLValue(id)])
+    /// The same was told again, up to a version.
+    package static func setRetold(_ id: UniqueID, upTo version: Int64, in tx: WriteTransaction) throws {
+        try tx.executeLater(
+            "UPDATE membership SET retold = retold + CAST(? AS BIGINT) - version, version = ? WHERE id = ?",
+            [.integer(version), .integer(version), SQLValue(id)])
     }
 
     /// The hash of the imported row says something of the person as well.
@@ -68,7 +71,7 @@ package enum MembershipStore {
             SELECT \(columns), m.row_hash, m.import_key, m.import_row FROM membership m
             WHERE m.source_system = ? AND m.external_id = ?
             """, [.text(source.system), .text(source.externalID)]
-        ) { (try read($0), try TeamStore.mark($0, 12)) }
+        ) { (try read($0), try TeamStore.mark($0, 13)) }
     }
 
     package static func membership(inTeam id: UniqueID, rowHash: [UInt8], in tx: ReadTransaction) throws -> Membership?
@@ -95,8 +98,8 @@ package enum MembershipStore {
             let membership = try read(row)
             var person = Person(
                 id: membership.person, fullName: "", createdAt: membership.updatedAt, updatedAt: membership.updatedAt)
-            person.occupation = try row.int(12)
-            person.organisations = try row.lines(13)
+            person.occupation = try row.int(13)
+            person.organisations = try row.lines(14)
             return (membership, person)
         }
     }
@@ -106,7 +109,7 @@ package enum MembershipStore {
         try tx.query(
             "SELECT \(columns), t.level FROM membership m JOIN team t ON t.id = m.team_id WHERE m.person_id = ?",
             [SQLValue(id)]
-        ) { MembershipRules.OfPerson(membership: try read($0), level: try $0.value(12, TeamLevel.self)) }
+        ) { MembershipRules.OfPerson(membership: try read($0), level: try $0.value(13, TeamLevel.self)) }
     }
 
     package static func memberships(ofPersonAlone id: UniqueID, in tx: ReadTransaction) throws -> [Membership] {
@@ -174,7 +177,7 @@ package enum MembershipStore {
         Membership(
             id: try row.id(0), team: try row.id(1), person: try row.id(2), role: try row.value(3, MemberRole.self),
             range: try row.range(4), isVoid: try row.bool(6), reason: try row.text(7), source: try row.source(8),
-            version: try row.int64(10), updatedAt: try row.instant(11))
+            version: try row.int64(10), retold: try row.int64(12), updatedAt: try row.instant(11))
     }
 }
 

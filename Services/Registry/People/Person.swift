@@ -66,6 +66,12 @@ package struct Membership: Sendable, Hashable {
     package var isVoid = false
     package var reason = ""
     package var source: SourceKey?
+    /// The version of its event told last: rises with each change, and when the same is told again.
     package var version: Int64 = 1
+    /// How often of that the same was told again.
+    package var retold: Int64 = 0
     package var updatedAt: Instant
+
+    /// What the etag is made of: a membership that nobody changed keeps it.
+    package var edition: Int64 { version - retold }
 }

@@ -135,7 +135,7 @@ extension Team {
             $0.flags = flags.map(\.rawValue)
             $0.sourceSystem = source?.system ?? ""
             $0.externalID = source?.externalID ?? ""
-            $0.etag = Etag.of(version: version)
+            $0.etag = Etag.of(version: edition)
             $0.createTime = createdAt.timestamp
             $0.updateTime = updatedAt.timestamp
             $0.nameVariant = .init(rawValue: nameVariant.rawValue) ?? .unspecified
@@ -192,7 +192,7 @@ extension Membership {
             $0.reason = reason
             $0.sourceSystem = source?.system ?? ""
             $0.externalID = source?.externalID ?? ""
-            $0.etag = Etag.of(version: version)
+            $0.etag = Etag.of(version: edition)
             $0.void = isVoid
         }
     }

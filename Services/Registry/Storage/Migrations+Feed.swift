@@ -18,4 +18,12 @@ extension RegistrySchema {
                 is_withdrawn INTEGER NOT NULL
             );
             """)
+
+    /// What is told again for other readers gets a new version in the feed, and keeps its etag: nobody changed it.
+    static let retold = Migration(
+        version: 13, name: "what was told again without a change",
+        sql: """
+            ALTER TABLE team ADD COLUMN retold BIGINT NOT NULL DEFAULT 0;
+            ALTER TABLE membership ADD COLUMN retold BIGINT NOT NULL DEFAULT 0;
+            """)
 }

@@ -92,8 +92,10 @@ package struct Team: Sendable, Hashable {
     package var decision: Document?
     package var stretches: [TeamStretch]
     package var source: SourceKey?
-    /// Rises by one with each change; also the version of its events, and the etag.
+    /// The version of its event told last: rises with each change, and when the same is told again.
     package var version: Int64 = 1
+    /// How often of that the same was told again.
+    package var retold: Int64 = 0
     package var createdAt: Instant
     package var updatedAt: Instant
 
@@ -102,6 +104,9 @@ package struct Team: Sendable, Hashable {
         name == other.name && nameVariant == other.nameVariant && decision == other.decision
             && stretches == other.stretches
     }
+
+    /// What the etag is made of: a team that nobody changed keeps it.
+    package var edition: Int64 { version - retold }
 
     package var firstDay: LocalDate { stretches.first?.range.firstDay ?? .distantPast }
     package func stretch(on date: LocalDate) -> TeamStretch? { stretches.first { $0.range.contains(date) } }

@@ -125,7 +125,7 @@ struct TeamCalls: Sendable {
             guard let before = try TeamStore.team(id, in: tx) else {
                 return .failure(Refusal(.teamNotFound, "team.name", ["value": id.teamName]).error)
             }
-            if let stale = Etag.refusal(request.team.etag, version: before.version, name: id.teamName) {
+            if let stale = Etag.refusal(request.team.etag, version: before.edition, name: id.teamName) {
                 return .failure(stale)
             }
             var team = change.applied(to: before)

@@ -54,8 +54,11 @@ package enum TeamStore {
             [SQLValue(mark.rowHash), .integer(mark.batchKey), .integer(mark.rowNumber), SQLValue(id)])
     }
 
-    package static func setVersion(_ version: Int64, of id: UniqueID, in tx: WriteTransaction) throws {
-        try tx.executeLater("UPDATE team SET version = ? WHERE id = ?", [.integer(version), SQLValue(id)])
+    /// The same was told again, up to a version.
+    package static func setRetold(_ id: UniqueID, upTo version: Int64, in tx: WriteTransaction) throws {
+        try tx.executeLater(
+            "UPDATE team SET retold = retold + CAST(? AS BIGINT) - version, version = ? WHERE id = ?",
+            [.integer(version), .integer(version), SQLValue(id)])
     }
 
     private static func insertStretches(of team: Team, in tx: WriteTransaction) throws {
@@ -77,7 +80,7 @@ package enum TeamStore {
 
     private static let columns = """
         id, level, name, name_variant, decision_number, decision_title, decision_issuer, decision_issued_on, \
-        decision_from, decision_to, source_system, external_id, version, created_at, updated_at
+        decision_from, decision_to, source_system, external_id, version, created_at, updated_at, retold
         """
 
     private static let columnsOfT = columns.split(separator: ", ").map { "t.\($0)" }.joined(separator: ", ")
@@ -121,9 +124,9 @@ package enum TeamStore {
                 date, date, SQLValue(id),
             ]
         ) { row in
-            var found = try seen ?? Seen(team: read(row), hasLeader: row.bool(21), hasOtherActive: false)
-            found.team.stretches.append(try stretch(row, 15))
-            if try row.bool(22) { found.hasOtherActive = true }
+            var found = try seen ?? Seen(team: read(row), hasLeader: row.bool(22), hasOtherActive: false)
+            found.team.stretches.append(try stretch(row, 16))
+            if try row.bool(23) { found.hasOtherActive = true }
             seen = found
         }
         return seen
@@ -134,7 +137,7 @@ package enum TeamStore {
             """
             SELECT \(columns), row_hash, import_key, import_row FROM team WHERE source_system = ? AND external_id = ?
             """, [.text(source.system), .text(source.externalID)]
-        ) { (try read($0), try mark($0, 15)) }
+        ) { (try read($0), try mark($0, 16)) }
         guard let (found, mark) = found else { return nil }
         var team = found
         team.stretches = try stretches(of: team.id, in: tx)
@@ -145,7 +148,7 @@ package enum TeamStore {
     package static func marked(_ id: UniqueID, in tx: ReadTransaction) throws -> (team: Team, mark: ImportMark?)? {
         let found = try tx.queryOne(
             "SELECT \(columns), row_hash, import_key, import_row FROM team WHERE id = ?", [SQLValue(id)]
-        ) { (try read($0), try mark($0, 15)) }
+        ) { (try read($0), try mark($0, 16)) }
         guard let (found, mark) = found else { return nil }
         var team = found
         team.stretches = try stretches(of: id, in: tx)
@@ -188,7 +191,7 @@ package enum TeamStore {
         ) { row in
             let id = try row.id(0)
             if found.last?.id != id { found.append(try read(row)) }
-            found[found.count - 1].stretches.append(try stretch(row, 15))
+            found[found.count - 1].stretches.append(try stretch(row, 16))
         }
         return found
     }
@@ -214,7 +217,8 @@ package enum TeamStore {
         Team(
             id: try row.id(0), level: try row.value(1, TeamLevel.self), name: try row.text(2),
             nameVariant: try row.value(3, TeamNameVariant.self), decision: try Document.read(row, 4), stretches: [],
-            source: try row.source(10), version: try row.int64(12), createdAt: try row.instant(13),
+            source: try row.source(10), version: try row.int64(12), retold: try row.int64(15),
+            createdAt: try row.instant(13),
             updatedAt: try row.instant(14))
     }
 

@@ -77,30 +77,51 @@ extension Outbox {
 }
 
 extension Outbox {
-    /// Takes the payloads of an aggregate's events up to a version out of the history, for the erasure of personal
+    /// Takes the payloads of aggregates' events, of each up to a version, out of the history, for the erasure of personal
     /// data; what is left of them are tombstones. The tombstone that tells the readers is the caller's to append, in
     /// the transaction that erases the data themselves. Returns the number of events changed.
+    ///
+    /// Reads the topic's history once for some hundred aggregates: erasures are rare, and an index over the aggregates
+    /// would cost each event.
     @discardableResult
-    package func erase(topic name: String, aggregate: String, upTo version: Int64, in database: Database) async throws
-        -> Int
-    {
+    package func erase(topic name: String, _ versions: [String: Int64], in database: Database) async throws -> Int {
         guard let topic = topics[name] else { throw FeedError.unknownTopic(name, known: topics.keys.sorted()) }
+        let aggregates = versions.keys.sorted()
+        var changed = 0
+        for start in stride(from: 0, to: aggregates.count, by: Self.aggregatesAtOnce) {
+            let end = min(start + Self.aggregatesAtOnce, aggregates.count)
+            changed += try await erase(topic, aggregates[start..<end].map { ($0, versions[$0] ?? 0) }, in: database)
+        }
+        return changed
+    }
+
+    private static let aggregatesAtOnce = 500
+
+    private func erase(_ topic: Topic, _ aggregates: [(name: String, version: Int64)], in database: Database)
+        async throws -> Int
+    {
         // First what has no number yet: what gets one afterwards is erased already.
         let pending = try await database.write { tx in
             guard tx.dialect == .postgres else { return 0 }
-            return try tx.execute(
-                """
-                UPDATE feed_pending SET type = '', payload = ?, traceparent = '', tombstone = 1
-                WHERE topic = ? AND aggregate = ? AND version <= ? AND tombstone = 0
-                """, [.blob([]), .integer(topic.id), .text(aggregate), .integer(version)])
+            return try aggregates.reduce(0) { changed, aggregate in
+                try changed
+                    + tx.execute(
+                        """
+                        UPDATE feed_pending SET type = '', payload = ?, traceparent = '', tombstone = 1
+                        WHERE topic = ? AND aggregate = ? AND version <= ? AND tombstone = 0
+                        """, [.blob([]), .integer(topic.id), .text(aggregate.name), .integer(aggregate.version)])
+            }
         }
+        let versions = Dictionary(uniqueKeysWithValues: aggregates.map { ($0.name, $0.version) })
+        let places = repeatElement("?", count: aggregates.count).joined(separator: ", ")
         let sequences = try await database.readPooled { tx in
             try tx.query(
                 """
-                SELECT sequence FROM feed_events WHERE topic = ? AND aggregate = ? AND version <= ? AND tombstone = 0
-                ORDER BY sequence
-                """, [.integer(topic.id), .text(aggregate), .integer(version)]
-            ) { try $0.int64(0) }
+                SELECT sequence, aggregate, version FROM feed_events
+                WHERE topic = ? AND aggregate IN (\(places)) AND tombstone = 0 ORDER BY sequence
+                """, [.integer(topic.id)] + aggregates.map { .text($0.name) }
+            ) { try $0.int64(2) <= versions[try $0.text(1), default: 0] ? try $0.int64(0) : nil }
+            .compactMap { $0 }
         }
         guard !sequences.isEmpty else { return pending }
         return try await database.write { tx in

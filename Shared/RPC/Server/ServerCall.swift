@@ -172,9 +172,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     }
 
     private func ended(handlerWith error: RPCError?) {
-        guard connection.eventLoop.inEventLoop else {
-            return connection.eventLoop.execute { self.ended(handlerWith: error) }
-        }
+        connection.eventLoop.assertInEventLoop()
         finish(error)
         connection.handlerEnded()
         task = nil
@@ -209,6 +207,9 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     @usableFromInline
     func takeSingleRequest() throws -> [UInt8] {
+        guard connection.eventLoop.inEventLoop else {
+            throw RPCError(code: .internal, message: "An interceptor called the next one outside of the call's task.")
+        }
         guard let frame = try state.take() else {
             throw RPCError(code: .internal, message: "The request is gone.")
         }

@@ -1,6 +1,9 @@
 /// Around every handler: sees the call start, may change the context, refuse it, and sees how it ended.
 public protocol ServerInterceptor: Sendable {
     /// Calls `next` once, or throws. What it throws is the outcome of the call.
+    ///
+    /// `next` is called in the task of the call or a child of it (`async let`, a task group), which are on the
+    /// connection's loop, not in a `Task` of its own: there the call fails with INTERNAL.
     func intercept(_ context: ServerContext, next: NextHandler) async throws
 }
 
