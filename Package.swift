@@ -133,7 +133,8 @@ let package = Package(
         + service("ActivityReporting", executable: "activity-reporting")
         + service("FundingPolicy", executable: "funding-policy", resources: [.embedInCode("Data/policies.json")])
         + service(
-            "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")])
+            "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")],
+            resources: [.embedInCode("Data/zalo-errors.json")])
         + [
             .target(
                 name: "CommandLine",

@@ -13,7 +13,14 @@ package enum NotificationDefinition: ServiceDefinition {
     package static let migrations = [FactsSchema.migrations, NotificationSchema.migrations]
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
-        let channels = try NotificationOptions.channels(context.settings)
+        var accounts: [ZaloTokens] = []
+        let channels = try NotificationOptions.channels(context.settings) { account in
+            let tokens = ZaloTokens(
+                account, database: context.database, clock: context.clock, logger: context.logger)
+            accounts.append(tokens)
+            return tokens
+        }
+        for tokens in accounts { try await tokens.prepare() }
         for kind in ChannelKind.allCases {
             let off = channels.off(kind)
             context.logger.info(

@@ -32,6 +32,14 @@ enum NotificationOptions {
     )
     static let webhookRate = Option<Int>.integer(
         "webhook-rate", in: 1...10_000, default: 50, help: "Webhook calls per second at most.")
+    static let smsProfile = Option<String?>.text(
+        "sms-profile", valueName: "FILE",
+        help: "How to talk to the HTTP gateway of an SMS brandname provider (JSON; README.md). Without it, SMS is off.")
+    static let smsAuthorities = Option<String?>.text(
+        "sms-ca-file", valueName: "FILE", help: "Certificates to trust for the gateway instead of the system's (PEM).")
+    static let zaloAccounts = Option<String?>.text(
+        "zalo-accounts", valueName: "FILE",
+        help: "The Zalo Official Accounts to send from (JSON; README.md). Without it, Zalo is off.")
     static let senders = Option<Int>.integer(
         "senders", in: 1...256, default: 8, help: "Messages of one channel under way at once.")
     static let contactsToken = ContactsToken.option(
@@ -40,11 +48,37 @@ enum NotificationOptions {
 
     static let all: [any AnyOption] = [
         smtpURL, smtpFrom, smtpUser, smtpPasswordFile, smtpStartTLS, smtpAuthorities, smtpRate, smtpTimeout,
-        webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, senders, contactsToken,
+        webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, smsProfile, smsAuthorities,
+        zaloAccounts, senders, contactsToken,
     ]
 
-    static func channels(_ settings: Settings) throws -> Channels {
-        Channels(smtp: try smtp(settings), webhook: try webhook(settings))
+    /// - Parameter zalo: Makes what keeps an account's tokens.
+    static func channels(_ settings: Settings, zalo: (ZaloAccount) throws -> ZaloTokens) throws -> Channels {
+        var others: [any MessageSender] = []
+        if let sms = try sms(settings) { others.append(SMSSender(sms)) }
+        if let file = try settings[zaloAccounts] {
+            let errors = try ZaloErrors.shipped()
+            for account in try ZaloAccountsFile.read(file, of: zaloAccounts) {
+                let tokens = try zalo(account)
+                others += account.kinds.map { ZaloSender($0, tokens, errors) }
+            }
+        }
+        return Channels(smtp: try smtp(settings), webhook: try webhook(settings), others: others)
+    }
+
+    static func sms(_ settings: Settings) throws -> SMSSettings? {
+        guard let file = try settings[smsProfile] else { return nil }
+        let profile = try ProfileFile.read(SMSProfile.self, file, of: smsProfile)
+        let problems = profile.problems()
+        guard problems.isEmpty else {
+            throw ConfigurationError("--sms-profile: \(file): \(problems.joined(separator: "; "))")
+        }
+        let folder = ProfileFile.folder(file)
+        return SMSSettings(
+            profile: profile,
+            secrets: try (profile.secrets ?? [:]).mapValues { name in
+                try SecretFile.read(ProfileFile.path(name, in: folder), of: smsProfile)
+            }, certificateAuthorities: try settings[smsAuthorities])
     }
 
     static func smtp(_ settings: Settings) throws -> SMTPSettings? {

@@ -8,10 +8,10 @@ import Testing
     private let machine = DeliveryMachine()
 
     private func next(
-        _ state: DeliveryState, _ event: DeliveryMachine.Event, _ channel: ChannelKind = .email, attempts: Int = 1
+        _ state: DeliveryState, _ event: DeliveryMachine.Event, recognised: Bool = false, attempts: Int = 1
     ) -> DeliveryState? {
         machine.next(
-            from: state, event, channel: channel, attempts: attempts, firstAttemptAt: now, now: now, random: 0
+            from: state, event, recognised: recognised, attempts: attempts, firstAttemptAt: now, now: now, random: 0
         )?.state
     }
 
@@ -25,16 +25,22 @@ import Testing
             .claim(leaseUntil: now), outcome(.accepted), outcome(.transient), outcome(.permanent), outcome(.ambiguous),
             .leaseExpired, .cancel(reason: ""), .refuse(.template, detail: ""), .hold(until: now, reason: ""),
             .decide(.resend), .decide(.confirmSent), .decide(.discard),
+            .outcome(.held(until: now, .quota, "")), .receipt(.delivered), .receipt(.read),
+            .receipt(.failed(.recipientRefused, detail: "")),
         ]
-        let waits = "claimed - - - - - cancelled failed deferred - - -"
-        let stuck = "- - - - - - - - - queued sent cancelled"
+        let waits = "claimed - - - - - cancelled failed deferred - - - - - - -"
+        let stuck = "- - - - - - - - - queued sent cancelled - - - -"
         let table: [(DeliveryState, String)] = [
-            (.queued, waits), (.scheduled, waits), (.deferred, waits),
-            (.retry, "claimed sent - - - - cancelled failed deferred - - -"),
-            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - -"),
-            (.sent, "- - - - - - - - - - - -"), (.cancelled, "- - - - - - - - - - - -"),
-            (.ambiguous, "- sent retry failed ambiguous - - - - queued sent cancelled"), (.failed, stuck),
-            (.dead, stuck),
+            (.queued, waits), (.scheduled, waits), (.deferred, waits), (.fallback, waits),
+            (.retry, "claimed sent - - - - cancelled failed deferred - - - - delivered read -"),
+            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - - deferred delivered read -"),
+            (.sent, "- - - - - - - - - - - - - delivered read failed"),
+            (.delivered, "- - - - - - - - - - - - - - read -"), (.read, "- - - - - - - - - - - - - - - -"),
+            (.cancelled, "- - - - - - - - - - - - - - - -"),
+            (
+                .ambiguous,
+                "- sent retry failed ambiguous - - - - queued sent cancelled deferred delivered read failed"
+            ), (.failed, stuck), (.dead, stuck),
         ]
         #expect(table.count == DeliveryState.allCases.count)
         for (state, row) in table {
@@ -44,9 +50,9 @@ import Testing
     }
 
     @Test func whatTheReceiverRecognisesIsSentAgainWhenInDoubt() {
-        #expect(next(.claimed, .leaseExpired, .webhook) == .retry)
-        #expect(next(.claimed, outcome(.ambiguous), .webhook) == .retry)
-        #expect(next(.claimed, .leaseExpired, .email) == .ambiguous)
+        #expect(next(.claimed, .leaseExpired, recognised: true) == .retry)
+        #expect(next(.claimed, outcome(.ambiguous), recognised: true) == .retry)
+        #expect(next(.claimed, .leaseExpired) == .ambiguous)
     }
 
     @Test func aMessageThatFailsForFiveDaysIsDead() {
@@ -63,7 +69,7 @@ import Testing
         #expect((4 * 86_400...5 * 86_400).contains(at.seconds - now.seconds))
         #expect(
             machine.next(
-                from: .claimed, outcome(.transient), channel: .email, attempts: tries, firstAttemptAt: now,
+                from: .claimed, outcome(.transient), recognised: false, attempts: tries, firstAttemptAt: now,
                 now: now.adding(seconds: 5 * 86_400), random: 0)?.state == .dead)
     }
 

@@ -97,7 +97,8 @@ import Testing
             #expect(metrics.contains("\nfeed_consumer_connected\(labels) 0\n"), "\(topic)")
         }
         let channels = try await client.listChannels(.init()).channels
-        #expect(channels.map(\.on) == [true, false])
+        #expect(channels.map(\.on) == [true, false, false, false, false, false, false])
+        #expect(channels.dropFirst(2).allSatisfy { !$0.offReason.isEmpty && !$0.offReasonVi.isEmpty })
         #expect(channels[1].offReason.contains("--webhook-secret-file"))
         #expect(channels[1].offReasonVi.contains("--webhook-secret-file"))
 

@@ -9,7 +9,8 @@ struct NotifyCommand: AsyncParsableCommand {
         commandName: "notify", abstract: "Messages: channels, templates, reminders, and what became of them.",
         subcommands: [
             NotifyChannelsCommand.self, NotifyTemplatesCommand.self, NotifyRemindCommand.self,
-            NotifyStatusCommand.self, NotifyDeliveriesCommand.self,
+            NotifyStatusCommand.self, NotifyDeliveriesCommand.self, NotifyPauseCommand.self,
+            NotifyResumeCommand.self, NotifyCancelCommand.self, NotifyDeadCommand.self, NotifyResolveCommand.self,
         ])
 }
 
@@ -22,11 +23,14 @@ struct NotifyChannelsCommand: ServiceCommand {
     func run(_ suite: Connections, _ output: Output) async throws {
         let answer = try await suite.notification.listChannels(.init(), options: suite.call)
         try output.show(answer) {
-            var table = Table("CHANNEL", "ON", "PROVIDER", "WHY NOT")
+            var table = Table("CHANNEL", "ACCOUNT", "ON", "PROVIDER", ">TODAY", "QUIET", "WHY NOT")
             for channel in answer.channels {
+                let today = channel.dailyQuota > 0 ? "\(grouped(channel.usedToday))/\(grouped(channel.dailyQuota))" : ""
+                let quiet = channel.quietFrom.isEmpty ? "" : "\(channel.quietFrom)–\(channel.quietUntil)"
                 table.add(
-                    label(channel.kind), channel.on ? "on" : "off", channel.provider,
-                    [channel.offReason, channel.pauseReason].filter { !$0.isEmpty }.joined(separator: "; "))
+                    label(channel.kind), channel.account, channel.on ? "on" : "off", channel.provider, today, quiet,
+                    [channel.offReason, channel.attention, channel.pauseReason, channel.holdReason]
+                        .filter { !$0.isEmpty }.joined(separator: "; "))
             }
             return table
         }
@@ -65,7 +69,7 @@ struct NotifyRemindCommand: ServiceCommand {
         commandName: "remind", abstract: "Remind those who owe a report.",
         discussion: """
             The plan is shown first: how many people, over which channel, how long. --plan stops there.
-            Example: cdt notify remind 42 --month 2024-10
+            Example: cdt notify remind 42 --month 2024-10 --channel zalo-phone --channel sms
             """)
 
     @Argument(help: "units/{id}, vn, or a national code of the month's last day.")
@@ -76,6 +80,8 @@ struct NotifyRemindCommand: ServiceCommand {
     var template = "templates/report-reminder"
     @Option(help: "Value of a parameter that the audience does not fill in, NAME=VALUE; may be repeated.")
     var parameter: [String] = []
+    @Option(help: "A channel, in order of preference; may be repeated. Default: email.")
+    var channel: [String] = []
     @Flag(help: "Only those whose days of grace are over.")
     var overdue = false
     @Flag(help: "In English instead of Vietnamese.")
@@ -99,7 +105,13 @@ struct NotifyRemindCommand: ServiceCommand {
         campaign.audience.report.condition = overdue ? .overdue : .owes
         campaign.template = template
         campaign.language = english ? .en : .vi
-        campaign.channels = [.email]
+        campaign.channels = try channel.map { word in
+            guard let kind = enumValue(Cdt_Notification_V1_ChannelKind.self, word) else {
+                throw ValidationError("--channel \(word): one of \(enumWords(Cdt_Notification_V1_ChannelKind.self)).")
+            }
+            return kind
+        }
+        if campaign.channels.isEmpty { campaign.channels = [.email] }
         for pair in parameter {
             guard let equals = pair.firstIndex(of: "=") else {
                 throw ValidationError("--parameter \(pair): write it as name=value.")
@@ -108,13 +120,13 @@ struct NotifyRemindCommand: ServiceCommand {
         }
         var planning = Cdt_Notification_V1_PlanCampaignRequest()
         planning.campaign = campaign
-        var planned = Cdt_Notification_V1_PlanCampaignResponse()
-        let facts = wait ? FactsWait() : nil
-        func ask() async throws -> [Cdt_Common_V1_Freshness] {
-            planned = try await suite.notification.planCampaign(planning, options: suite.call)
-            return planned.freshness
+        // Asked again and again, and so of what is cheap: a plan goes through the whole audience.
+        if wait {
+            try await FactsWait().untilFresh {
+                try await suite.notification.listChannels(.init(), options: suite.call).freshness
+            }
         }
-        if let facts { try await facts.untilFresh(ask) } else { _ = try await ask() }
+        let planned = try await suite.notification.planCampaign(planning, options: suite.call)
         if plan {
             try output.show(planned) { planText(planned.plan) }
             return
@@ -148,20 +160,24 @@ struct NotifyRemindCommand: ServiceCommand {
     }
 
     private func isFinal(_ state: Cdt_Notification_V1_DeliveryState) -> Bool {
-        [.sent, .ambiguous, .failed, .cancelled, .dead].contains(state)
+        [.sent, .delivered, .read, .ambiguous, .failed, .cancelled, .dead].contains(state)
     }
 
     private func planText(_ plan: Cdt_Notification_V1_CampaignPlan) -> String {
-        var table = Table("CHANNEL", "ON", ">REACHABLE", ">MESSAGES", ">SECONDS")
+        var table = Table("CHANNEL", "ACCOUNT", "ON", ">REACHABLE", ">MESSAGES", ">SECONDS", ">DAYS", ">ĐỒNG")
         for channel in plan.channels {
             table.add(
-                label(channel.channel), channel.on ? "on" : "off", grouped(channel.reachable),
-                grouped(channel.messages), grouped(channel.durationSeconds))
+                label(channel.channel), channel.account, channel.on ? "on" : "off", grouped(channel.reachable),
+                grouped(channel.messages), grouped(channel.durationSeconds), grouped(channel.durationDays),
+                grouped(channel.costDong))
         }
+        let proposals = plan.proposals.map { "or: \($0.text)\n" }.joined()
+        let average = plan.averageDays > 0 ? ", on average \(plan.averageDays)" : ""
         return """
             plan: \(grouped(plan.reports)) reports owed by \(grouped(plan.teams)) teams, \
-            \(grouped(plan.recipients)) people to tell, \(grouped(plan.unreachable)) without an address
-            \(table.text)
+            \(grouped(plan.recipients)) people to tell, \(grouped(plan.unreachable)) without an address; \
+            \(grouped(plan.durationDays)) days\(average), \(grouped(plan.costDong)) đồng
+            \(proposals)\(table.text)
             """
     }
 }
@@ -224,7 +240,7 @@ struct NotifyDeliveriesCommand: ServiceCommand {
     }
 }
 
-private func showCampaign(_ name: String, _ suite: Connections, _ output: Output) async throws {
+func showCampaign(_ name: String, _ suite: Connections, _ output: Output) async throws {
     var request = Cdt_Notification_V1_GetCampaignRequest()
     request.name = name
     let answer = try await suite.notification.getCampaign(request, options: suite.call)
@@ -233,7 +249,12 @@ private func showCampaign(_ name: String, _ suite: Connections, _ output: Output
         for count in answer.progress.counts {
             table.add(label(count.state), grouped(count.count), label(count.failureClass))
         }
-        return
-            "\(name) \(label(answer.progress.state)): \(grouped(answer.progress.recipients)) recipients\n\(table.text)"
+        let progress = answer.progress
+        let held = progress.holds.map { hold in
+            "\(label(hold.channel)) \(hold.account) is held until \(hold.until.date.formatted(.iso8601)): "
+                + "\(label(hold.reason))\n"
+        }.joined()
+        return "\(name) \(label(progress.state)): \(grouped(progress.recipients)) recipients, "
+            + "\(grouped(progress.costDong)) đồng\n\(held)\(table.text)"
     }
 }

@@ -2,20 +2,25 @@ import ServiceKit
 import Storage
 
 /// How people are reached, from the copies of facts and the registered endpoints.
-enum AddressBook {
-    /// The first of the channels by which a member of a team is reached; nil: none.
+struct AddressBook: Sendable {
+    let routes: Routes
+
+    /// The first of the channels by which a member of a team is reached, and its account; nil: none.
     ///
     /// - Parameter path: The team's unit and those above it, nearest first.
-    static func channel(
-        for person: String, path: [String], among channels: [ChannelKind], _ transaction: ReadTransaction
-    ) throws -> ChannelKind? {
-        for channel in channels where try address(channel, person: person, path: path, transaction) != nil {
-            return channel
+    func lane(
+        for person: String, path: [String], among channels: some Sequence<ChannelKind>, _ transaction: ReadTransaction
+    ) throws -> Lane? {
+        for channel in channels {
+            guard let lane = routes.lane(channel, path: path),
+                try address(channel, person: person, path: path, transaction) != nil
+            else { continue }
+            return lane
         }
         return nil
     }
 
-    static func address(_ channel: ChannelKind, person: String, path: [String], _ transaction: ReadTransaction) throws
+    func address(_ channel: ChannelKind, person: String, path: [String], _ transaction: ReadTransaction) throws
         -> OutgoingMessage.Address?
     {
         switch channel {
@@ -27,7 +32,25 @@ enum AddressBook {
             return try EndpointStore.nearest(path, transaction).map {
                 .endpoint(WebhookTarget(endpoint: $0.id, url: $0.url))
             }
+        case .sms, .zaloPhone:
+            // The first that can be a mobile phone: people keep landlines among their numbers.
+            return try AudienceStore.contact(person, transaction)?.phones.lazy.compactMap { PhoneNumber($0) }.first
+                .map(OutgoingMessage.Address.phone)
+        case .zaloUser, .zaloText:
+            return try AudienceStore.contact(person, transaction)?.zaloUserIDs.first { ZaloID.isID($0) }
+                .map(OutgoingMessage.Address.zaloUser)
+        case .zaloGroup:
+            // Groups are recipients of their own; no person is reached by one.
+            return nil
         }
+    }
+}
+
+/// Ids that Zalo gives to users, groups and messages: digits, more than fit a 64-bit number.
+enum ZaloID {
+    static func isID(_ text: String) -> Bool {
+        (1...40).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0)) }
     }
 }
 
@@ -37,6 +60,9 @@ extension OutgoingMessage.Address {
         switch self {
         case .mailbox(let mailbox): mailbox.masked
         case .endpoint(let target): "webhookEndpoints/\(target.endpoint)"
+        case .phone(let phone): phone.masked
+        case .zaloUser(let id): "…\(id.suffix(3))"
+        case .zaloGroup(let id): "…\(id.suffix(3))"
         }
     }
 }

@@ -68,6 +68,8 @@ struct KnownTeam: Sendable, Hashable {
     }
 
     var id: String
+    /// Raw value of the contract's `TeamLevel`.
+    var level = 0
     /// At work on the day of sending.
     var isActive: Bool
     /// Those whose membership covers the day of sending.

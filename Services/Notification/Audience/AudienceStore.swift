@@ -57,7 +57,8 @@ enum AudienceStore {
             WHERE team = ? AND first_day <= ? AND ? < end_day ORDER BY person, role
             """, [.text(id), day, day]
         ) { KnownTeam.Member(person: try $0.text(0), role: try $0.int(1), occupation: try $0.int(2)) }
-        var team = KnownTeam(id: id, isActive: isActive, members: members)
+        let level = try transaction.queryOne("SELECT level FROM known_team WHERE id = ?", [.text(id)]) { try $0.int(0) }
+        var team = KnownTeam(id: id, level: level ?? 0, isActive: isActive, members: members)
         if let report = audience.report {
             team.obligations = try transaction.query(
                 "\(selectObligation) WHERE team = ? AND period = ? ORDER BY id",
@@ -83,11 +84,18 @@ enum AudienceStore {
     struct Contact: Sendable, Hashable {
         var fullName: String
         var email: String
+        var phones: [String] = []
+        var zaloUserIDs: [String] = []
     }
 
     static func contact(_ person: String, _ transaction: ReadTransaction) throws -> Contact? {
-        try transaction.queryOne("SELECT full_name, email FROM known_contact WHERE person = ?", [.text(person)]) {
-            Contact(fullName: try $0.text(0), email: try $0.text(1))
+        try transaction.queryOne(
+            "SELECT full_name, email, phones, zalo_user_ids FROM known_contact WHERE person = ?", [.text(person)]
+        ) { row in
+            Contact(
+                fullName: try row.text(0), email: try row.text(1),
+                phones: try row.text(2).split(separator: "\n").map(String.init),
+                zaloUserIDs: try row.text(3).split(separator: "\n").map(String.init))
         }
     }
 

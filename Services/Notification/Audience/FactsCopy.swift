@@ -32,7 +32,7 @@ enum FactsCopy {
 
     private static func apply(_ fact: Cdt_Registry_V1_UnitFact, _ transaction: WriteTransaction) throws {
         let unit = ResourceName.lastID(fact.unit.name)
-        let days = Days(from: fact.unit.validFrom, to: fact.unit.validTo)
+        let days = try Days(from: fact.unit.validFrom, to: fact.unit.validTo)
         try transaction.execute(
             """
             INSERT INTO known_unit (id, level, display_name, first_day, end_day) VALUES (?, ?, ?, ?, ?)
@@ -42,7 +42,7 @@ enum FactsCopy {
             [.text(unit), SQLValue(fact.unit.level.rawValue), .text(fact.unit.displayName), days.first, days.end])
         try transaction.execute("DELETE FROM known_unit_placement WHERE unit = ?", [.text(unit)])
         for placement in fact.placements {
-            let days = Days(from: placement.from, to: placement.to)
+            let days = try Days(from: placement.from, to: placement.to)
             try transaction.execute(
                 "INSERT INTO known_unit_placement (unit, first_day, end_day, parent) VALUES (?, ?, ?, ?)",
                 [.text(unit), days.first, days.end, .text(ResourceName.lastID(placement.parent))])
@@ -59,14 +59,14 @@ enum FactsCopy {
             [.text(team), SQLValue(fact.level.rawValue), .text(fact.displayName)])
         try transaction.execute("DELETE FROM known_team_status WHERE team = ?", [.text(team)])
         for period in fact.statusHistory {
-            let days = Days(from: period.from, to: period.to)
+            let days = try Days(from: period.from, to: period.to)
             try transaction.execute(
                 "INSERT INTO known_team_status (team, first_day, end_day, status) VALUES (?, ?, ?, ?)",
                 [.text(team), days.first, days.end, SQLValue(period.status.rawValue)])
         }
         try transaction.execute("DELETE FROM known_team_placement WHERE team = ?", [.text(team)])
         for placement in fact.placements {
-            let days = Days(from: placement.from, to: placement.to)
+            let days = try Days(from: placement.from, to: placement.to)
             try transaction.execute(
                 "INSERT INTO known_team_placement (team, first_day, end_day, unit) VALUES (?, ?, ?, ?)",
                 [.text(team), days.first, days.end, .text(ResourceName.lastID(placement.unit))])
@@ -79,7 +79,7 @@ enum FactsCopy {
             try transaction.execute("DELETE FROM known_membership WHERE id = ?", [.text(membership)])
             return
         }
-        let days = Days(from: fact.from, to: fact.to)
+        let days = try Days(from: fact.from, to: fact.to)
         try transaction.execute(
             """
             INSERT INTO known_membership (id, team, person, role, occupation, first_day, end_day)
@@ -161,8 +161,15 @@ private struct Days {
     let first: SQLValue
     let end: SQLValue
 
-    init(from: String, to: String) {
-        first = .text(from.isEmpty ? LocalDate.distantPast.description : from)
-        end = .text((LocalDate(to)?.next ?? LocalDate.distantFuture).description)
+    /// Throws for a date that cannot be read: an interval taken as open would tell people who are long gone.
+    init(from: String, to: String) throws {
+        first = .text(try Days.date(from)?.description ?? LocalDate.distantPast.description)
+        end = .text(try Days.date(to)?.next.description ?? LocalDate.distantFuture.description)
+    }
+
+    private static func date(_ text: String) throws -> LocalDate? {
+        if text.isEmpty { return nil }
+        guard let date = LocalDate(text) else { throw StorageError.corrupt("a fact has the date \"\(text)\"") }
+        return date
     }
 }

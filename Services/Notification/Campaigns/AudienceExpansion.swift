@@ -9,11 +9,12 @@ struct AudienceExpansion: Sendable {
 
     private struct Entry: Sendable {
         var person: String
-        var channel: ChannelKind?
+        var lane: Lane?
         var subject: DeliverySubject
     }
 
     let database: Database
+    let book: AddressBook
 
     /// Ids of the audience's teams, ascending. They are the same for the whole expansion: the tree date is fixed.
     func teams(of campaign: Campaign, sendingDay: LocalDate) async throws -> [String] {
@@ -28,9 +29,9 @@ struct AudienceExpansion: Sendable {
         let start = teams.partitioningIndex { $0 > campaign.expandedThrough }
         let slice = Array(teams[start...].prefix(Self.teamsPerStep))
         let content = campaign.content
-        let entries = try await database.readPooled { transaction in
+        let entries = try await database.readPooled { [book] transaction in
             try slice.flatMap { team in
-                try Self.entries(of: team, content, sendingDay: sendingDay, transaction)
+                try Self.entries(of: team, content, book, sendingDay: sendingDay, transaction)
             }
         }
         return try await database.write { transaction in
@@ -54,21 +55,21 @@ struct AudienceExpansion: Sendable {
     }
 
     private static func entries(
-        of team: String, _ content: CampaignContent, sendingDay: LocalDate, _ transaction: ReadTransaction
+        of team: String, _ content: CampaignContent, _ book: AddressBook, sendingDay: LocalDate,
+        _ transaction: ReadTransaction
     ) throws -> [Entry] {
         let audience = content.audience
         let known = try AudienceStore.team(team, audience, on: sendingDay, transaction)
         let recipients = audience.recipients(of: known, on: sendingDay).entries
         guard !recipients.isEmpty else { return [] }
         let path =
-            content.channels.contains(.webhook)
+            content.channels.contains(where: \.dependsOnPlace)
             ? try AudienceStore.placement(
                 ofTeam: team, on: audience.treeDate(sending: sendingDay), transaction) : []
         return try recipients.map { recipient in
             Entry(
                 person: recipient.person,
-                channel: try AddressBook.channel(
-                    for: recipient.person, path: path, among: content.channels, transaction),
+                lane: try book.lane(for: recipient.person, path: path, among: content.channels, transaction),
                 subject: DeliverySubject(team: team, obligation: recipient.obligation))
         }
     }
@@ -76,8 +77,9 @@ struct AudienceExpansion: Sendable {
     private static func delivery(_ entry: Entry, campaign: String, now: Instant) -> Delivery {
         var delivery = Delivery(
             campaign: campaign, id: Delivery.id(campaign: campaign, person: entry.person), person: entry.person,
-            channel: entry.channel, state: .queued, nextAt: now, createdAt: now, updatedAt: now)
-        if entry.channel == nil {
+            channel: entry.lane?.channel, account: entry.lane?.account ?? "", state: .queued, nextAt: now,
+            createdAt: now, updatedAt: now)
+        if entry.lane == nil {
             delivery.state = .failed
             delivery.failure = .unreachable
             delivery.detail = "no address for the campaign's channels"

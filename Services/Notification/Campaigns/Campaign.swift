@@ -8,6 +8,7 @@ enum CampaignState: Int, Sendable, Hashable, CaseIterable {
     case sending = 4
     case completed = 5
     case cancelled = 6
+    case paused = 7
 
     var isFinished: Bool { self == .completed || self == .cancelled }
 }
@@ -40,6 +41,8 @@ struct Campaign: Sendable, Hashable {
     var sendAt: Instant?
     /// The local day on which it began to expand: memberships and roles are those of this day.
     var sendingDay: LocalDate?
+    /// Where it goes on when it is resumed.
+    var pausedFrom: CampaignState?
     /// The last team gone through; empty: none.
     var expandedThrough = ""
     var teamsExpanded = 0
@@ -55,6 +58,8 @@ enum CampaignRules {
     enum Refusal: Error, Sendable, Hashable {
         case notDraft(CampaignState)
         case finished(CampaignState)
+        case notRunning(CampaignState)
+        case notPaused(CampaignState)
         case etagMismatch(current: String)
     }
 
@@ -83,7 +88,26 @@ enum CampaignRules {
         return begun.changed(now)
     }
 
-    static func cancel(_ campaign: Campaign, now: Instant) -> Result<Campaign, Refusal> {
+    /// Only what has been launched and is not over can be paused.
+    static func pause(_ campaign: Campaign, _ now: Instant) -> Result<Campaign, Refusal> {
+        guard [.scheduled, .expanding, .sending].contains(campaign.state) else {
+            return .failure(.notRunning(campaign.state))
+        }
+        var paused = campaign
+        paused.pausedFrom = campaign.state
+        paused.state = .paused
+        return .success(paused.changed(now))
+    }
+
+    static func resume(_ campaign: Campaign, _ now: Instant) -> Result<Campaign, Refusal> {
+        guard campaign.state == .paused else { return .failure(.notPaused(campaign.state)) }
+        var resumed = campaign
+        resumed.state = campaign.pausedFrom ?? .sending
+        resumed.pausedFrom = nil
+        return .success(resumed.changed(now))
+    }
+
+    static func cancel(_ campaign: Campaign, _ now: Instant) -> Result<Campaign, Refusal> {
         guard !campaign.state.isFinished else { return .failure(.finished(campaign.state)) }
         var cancelled = campaign
         cancelled.state = .cancelled

@@ -7,7 +7,7 @@ import SwiftProtobuf
 enum CampaignStore {
     private static let columns = """
         id, payload, state, revision, send_at, sending_day, expanded_through, teams_expanded, teams_total, created_at,
-        updated_at
+        updated_at, paused_from
         """
 
     static func insert(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
@@ -31,13 +31,13 @@ enum CampaignStore {
         try transaction.execute(
             """
             UPDATE campaign SET state = ?, active = ?, revision = ?, send_at = ?, sending_day = ?, expanded_through = ?,
-                teams_expanded = ?, teams_total = ?, updated_at = ? WHERE id = ?
+                teams_expanded = ?, teams_total = ?, updated_at = ?, paused_from = ? WHERE id = ?
             """,
             [
                 SQLValue(campaign.state.rawValue), SQLValue(active), SQLValue(campaign.revision),
                 SQLValue(campaign.sendAt), SQLValue(campaign.sendingDay?.description),
                 .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
-                SQLValue(campaign.updatedAt), .text(campaign.id),
+                SQLValue(campaign.updatedAt), SQLValue(campaign.pausedFrom?.rawValue), .text(campaign.id),
             ])
         transaction.notify(CampaignSignal.channel(campaign.id))
     }
@@ -79,7 +79,8 @@ enum CampaignStore {
         return Campaign(
             id: try row.text(0), content: content, state: state, revision: try row.int(3),
             sendAt: try row.instantOrNull(4),
-            sendingDay: try row.dateOrNull(5), expandedThrough: try row.text(6),
+            sendingDay: try row.dateOrNull(5),
+            pausedFrom: try row.intOrNull(11).flatMap { CampaignState(rawValue: $0) }, expandedThrough: try row.text(6),
             teamsExpanded: try row.int(7), teamsTotal: try row.int(8),
             createdAt: try row.instant(9), updatedAt: try row.instant(10))
     }

@@ -2,32 +2,74 @@
 enum ChannelKind: Int, Sendable, Hashable, CaseIterable {
     case email = 1
     case webhook = 2
+    case sms = 3
+    case zaloPhone = 4
+    case zaloUser = 5
+    case zaloText = 6
+    case zaloGroup = 7
 
-    /// As it is called in field paths and messages.
+    /// As it is called in messages for people.
     var name: String {
         switch self {
         case .email: "email"
         case .webhook: "webhook"
+        case .sms: "sms"
+        case .zaloPhone: "zalo_phone"
+        case .zaloUser: "zalo_user"
+        case .zaloText: "zalo_text"
+        case .zaloGroup: "zalo_group"
         }
     }
 
-    /// Whether the receiving side can recognise a message it already has, so that sending it again is safe. A mail's
-    /// Message-ID stays the same, but no mail server promises to look at it; a CloudEvent's id is there for that.
-    var receiverDeduplicates: Bool { self == .webhook }
-
-    /// Limits of the contract, in characters after NFC.
-    var limits: (subject: Int, text: Int) {
+    /// Which body of a template it sends: both ways to send a Zalo template share one.
+    var body: BodyKind {
         switch self {
-        case .email: (200, 100_000)
-        case .webhook: (200, 4_000)
+        case .email: .email
+        case .webhook: .webhook
+        case .sms: .sms
+        case .zaloPhone, .zaloUser: .zaloTemplate
+        case .zaloText: .zaloText
+        case .zaloGroup: .zaloGroup
         }
     }
 
-    /// The names of the two fields of this channel's body.
-    var fields: (subject: String, text: String) {
+    /// Whether who answers may depend on where a team is: then the units above it are looked up.
+    var dependsOnPlace: Bool {
         switch self {
-        case .email: ("subject", "text")
-        case .webhook: ("title", "text")
+        case .email: false
+        case .webhook, .sms, .zaloPhone, .zaloUser, .zaloText, .zaloGroup: true
         }
     }
+}
+
+/// The bodies that a template may have; raw values order them in lists of violations.
+enum BodyKind: Int, Sendable, Hashable, CaseIterable {
+    case email = 1
+    case webhook = 2
+    case sms = 3
+    case zaloTemplate = 4
+    case zaloText = 5
+    case zaloGroup = 6
+
+    /// As the field of `TemplateContent` is called.
+    var name: String {
+        switch self {
+        case .email: "email"
+        case .webhook: "webhook"
+        case .sms: "sms"
+        case .zaloTemplate: "zalo_template"
+        case .zaloText: "zalo_text"
+        case .zaloGroup: "zalo_group"
+        }
+    }
+}
+
+/// A channel and the account it is sent from: what has a rate, a quota and a pause of its own.
+struct Lane: Sendable, Hashable {
+    var channel: ChannelKind
+    /// Empty: the only one.
+    var account = ""
+
+    /// As it is written in logs.
+    var name: String { account.isEmpty ? channel.name : "\(channel.name)/\(account)" }
 }

@@ -43,6 +43,9 @@ final class CurlTransfer: @unchecked Sendable {
         if let list { lists.append(list) }
     }
 
+    /// The size of a POST whose body comes from the callback of `perform`.
+    func setPostSize(_ bytes: Int) { cdt_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes)) }
+
     /// Runs an HTTP POST. curl has a copy of the body, so that it can send it again over a new connection when a kept one
     /// turns out to be dead.
     func post(_ body: [UInt8]) -> CurlResult {
@@ -71,6 +74,8 @@ final class CurlTransfer: @unchecked Sendable {
             let code = curl_easy_perform(handle)
             var replyCode = 0
             cdt_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &replyCode)
+            var requestBytes = 0
+            cdt_curl_get_long(handle, CURLINFO_REQUEST_SIZE, &requestBytes)
             var retryAfter: curl_off_t = 0
             cdt_curl_get_offset(handle, CURLINFO_RETRY_AFTER, &retryAfter)
             // The handle outlives the exchange: nothing may call it when a kept connection is closed later.
@@ -80,6 +85,7 @@ final class CurlTransfer: @unchecked Sendable {
             return CurlResult(
                 error: CurlFailure(code), replyCode: replyCode,
                 retryAfter: retryAfter > 0 ? .seconds(retryAfter) : nil, exchange: exchange,
+                requestBytes: requestBytes,
                 message: code == CURLE_OK ? "" : String(cString: curl_easy_strerror(code)))
         }
     }
@@ -104,6 +110,8 @@ struct CurlResult {
     /// The header of that name in an HTTP answer, as seconds or as a date.
     var retryAfter: Duration?
     var exchange: CurlExchange
+    /// Bytes of HTTP requests that were given to the connection; 0: none was.
+    var requestBytes: Int
     /// curl's words for the error.
     var message: String
 }
@@ -135,6 +143,8 @@ final class CurlExchange {
     private var sent = 0
     /// curl has fetched the whole body: from here on the receiver may have the message, whatever is heard of it.
     private(set) var bodyHandedOver = false
+    /// curl has fetched some of the body.
+    var hasBegun: Bool { sent > 0 }
     /// What came back, cut to the limit.
     private(set) var received: [UInt8] = []
     /// Header lines of an HTTP answer, or the reply lines of the last SMTP command.

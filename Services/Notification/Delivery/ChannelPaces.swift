@@ -1,6 +1,6 @@
 import ServiceKit
 
-/// How fast this process may send over each channel: so many at once, at the provider's rate, and not at all while the
+/// How fast this process may send over each lane: so many at once, at the provider's rate, and not at all while the
 /// provider is left alone. A value; time comes in.
 struct ChannelPaces: Sendable {
     private struct Pace {
@@ -10,49 +10,49 @@ struct ChannelPaces: Sendable {
     }
 
     private let sendersPerChannel: Int
-    private var paces: [ChannelKind: Pace]
+    private var paces: [Lane: Pace]
 
     init(_ senders: [any MessageSender], sendersPerChannel: Int) {
         self.sendersPerChannel = sendersPerChannel
         paces = Dictionary(
-            senders.map { ($0.kind, Pace(limiter: RateLimiter(rate: $0.ratePerSecond))) }
+            senders.map { ($0.lane, Pace(limiter: RateLimiter(rate: $0.ratePerSecond))) }
         ) { first, _ in first }
     }
 
     /// Takes as many turns as may begin now: free threads, and what the provider's rate allows.
-    mutating func take(_ channel: ChannelKind, now: Instant) -> Int {
-        guard let pace = paces[channel], pace.underWay < sendersPerChannel else { return 0 }
-        return paces[channel]?.limiter.take(upTo: sendersPerChannel - pace.underWay, now: now) ?? 0
+    mutating func take(_ lane: Lane, now: Instant) -> Int {
+        guard let pace = paces[lane], pace.underWay < sendersPerChannel else { return 0 }
+        return paces[lane]?.limiter.take(upTo: sendersPerChannel - pace.underWay, now: now) ?? 0
     }
 
     /// Messages have begun, for some of the turns taken.
-    mutating func begin(_ count: Int, giveBack unused: Int, _ channel: ChannelKind) {
-        paces[channel]?.underWay += count
-        paces[channel]?.limiter.giveBack(unused)
+    mutating func begin(_ count: Int, giveBack unused: Int, _ lane: Lane) {
+        paces[lane]?.underWay += count
+        paces[lane]?.limiter.giveBack(unused)
     }
 
     /// When a turn can be had again; nil when all threads are busy: the first that ends will call.
-    mutating func next(_ channel: ChannelKind, now: Instant) -> Instant? {
-        guard let pace = paces[channel], pace.underWay < sendersPerChannel else { return nil }
-        return paces[channel]?.limiter.nextToken(now: now)
+    mutating func next(_ lane: Lane, now: Instant) -> Instant? {
+        guard let pace = paces[lane], pace.underWay < sendersPerChannel else { return nil }
+        return paces[lane]?.limiter.nextToken(now: now)
     }
 
     /// A message has ended. Gives back until when its provider is left alone, if it is because of this one.
-    mutating func finish(_ channel: ChannelKind, _ outcome: SendOutcome, now: Instant) -> Instant? {
-        paces[channel]?.underWay -= 1
+    mutating func finish(_ lane: Lane, _ outcome: SendOutcome, now: Instant) -> Instant? {
+        paces[lane]?.underWay -= 1
         if outcome.kind == .accepted {
-            paces[channel]?.limiter.succeeded()
+            paces[lane]?.limiter.succeeded()
             return nil
         }
         guard outcome.concernsProvider else { return nil }
-        paces[channel]?.limiter.pause(now: now, asked: outcome.retryAfter)
-        paces[channel]?.pauseReason = outcome.detail
-        return paces[channel]?.limiter.pausedUntil
+        paces[lane]?.limiter.pause(now: now, asked: outcome.retryAfter)
+        paces[lane]?.pauseReason = outcome.detail
+        return paces[lane]?.limiter.pausedUntil
     }
 
     /// Until when and why a provider is left alone.
-    func pause(of channel: ChannelKind, now: Instant) -> (until: Instant, reason: String)? {
-        guard let pace = paces[channel], let until = pace.limiter.pausedUntil, until > now else { return nil }
+    func pause(of lane: Lane, now: Instant) -> (until: Instant, reason: String)? {
+        guard let pace = paces[lane], let until = pace.limiter.pausedUntil, until > now else { return nil }
         return (until, pace.pauseReason)
     }
 }

@@ -7,66 +7,113 @@ struct ClaimedMessage: Sendable, Hashable {
     var delivery: Delivery
     /// Number of the try.
     var attempt: Int
-    var channel: ChannelKind
+    var lane: Lane
     var address: OutgoingMessage.Address
     var facts: RecipientFacts
 }
 
 /// Taking messages out of the outbox, and putting back what came of them.
-enum Claims {
+struct Claims: Sendable {
     struct Result: Sendable {
         var claimed: [ClaimedMessage] = []
         /// Messages that came to an end, or were put off, without a try.
         var settled = 0
+        /// The lane's quota is used up until then.
+        var heldUntil: Instant?
     }
 
-    /// Takes up to `limit` messages that are due. Whether each is still needed, and how its recipient is reached, is
-    /// decided here, in the same transaction: "a reminder is cancelled once the report is in". The try is recorded
-    /// before it begins, so that a killed process leaves a trace of it.
-    ///
-    /// - Parameter random: One number from 0 up to 1 for each message.
-    static func take(
-        campaign id: String, channel: ChannelKind, limit: Int, leaseUntil: Instant, now: Instant, random: [Double],
-        machine: DeliveryMachine, _ transaction: WriteTransaction
-    ) throws -> Result {
+    /// One turn of a lane.
+    struct Turn: Sendable {
+        var lane: Lane
+        /// At most so many messages.
+        var limit: Int
+        var leaseUntil: Instant
+        var now: Instant
+        /// One number from 0 up to 1 for each message.
+        var random: [Double]
+    }
+
+    let channels: Channels
+    let machine: DeliveryMachine
+    var book: AddressBook { AddressBook(routes: channels.routes) }
+
+    /// Takes messages of a lane that are due. Whether each is still needed, and how its recipient is reached, is decided
+    /// here, in the same transaction: "a reminder is cancelled once the report is in". The try is recorded before it
+    /// begins, so that a killed process leaves a trace of it, and so is the use of the day's quota.
+    func take(campaign id: String, _ turn: Turn, _ transaction: WriteTransaction) throws -> Result {
         guard let campaign = try CampaignStore.get(id, transaction), campaign.state == .sending else { return Result() }
+        let (lane, now) = (turn.lane, turn.now)
         var result = Result()
-        let due = try DeliveryStore.due(campaign: id, channel: channel, now: now, limit: limit, transaction)
-        for (delivery, random) in zip(due, random) {
-            func apply(_ event: DeliveryMachine.Event, to delivery: Delivery) throws {
-                let next = machine.next(
-                    from: delivery.state, event, channel: channel, attempts: delivery.attempts,
-                    firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
-                if let next { try DeliveryStore.update(delivery, to: next, now: now, transaction) }
+        var limit = turn.limit
+        let sender = channels.sender(lane)
+        let quota = sender?.quota
+        if let quota {
+            let usage = try LaneStore.usage(
+                pool: quota.pool, account: lane.account, day: now.localDate, transaction)
+            let left = (usage.perDay ?? quota.perDay) - usage.used
+            if left <= 0 {
+                let tomorrow = Instant(now.localDate.next)
+                try hold(pool: quota.pool, account: lane.account, until: tomorrow, .quota, transaction)
+                result.heldUntil = tomorrow
+                return result
             }
+            limit = min(limit, left)
+        }
+        let due = try DeliveryStore.due(campaign: id, lane: lane, now: now, limit: limit, transaction)
+        for (delivery, random) in zip(due, turn.random) {
             if delivery.state == .claimed {
-                try apply(.leaseExpired, to: delivery)
-                try DeliveryStore.interrupt(delivery.attempts, of: delivery.id, transaction)
+                try expire(delivery, now: now, random: random, transaction)
                 result.settled += 1
                 continue
             }
-            switch try prepare(delivery, of: campaign, channel: channel, now: now, transaction) {
+            func apply(_ event: DeliveryMachine.Event, to delivery: Delivery) throws {
+                let next = machine.next(
+                    from: delivery.state, event, recognised: sender?.recognisesRepeats ?? false,
+                    attempts: delivery.attempts, firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
+                guard let next else { return }
+                try store(next, of: delivery, in: campaign, now: now, transaction)
+            }
+            switch try prepare(delivery, of: campaign, lane: lane, now: now, transaction) {
             case .unneeded(let reason):
                 try apply(.cancel(reason: reason), to: delivery)
                 result.settled += 1
             case .unreachable:
-                try apply(.refuse(.unreachable, detail: "no address for \(channel.name) any more"), to: delivery)
+                try apply(.refuse(.unreachable, detail: "no address for \(lane.channel.name) any more"), to: delivery)
                 result.settled += 1
             case .ready(let address, let facts):
                 var begun = delivery
                 begun.attempts += 1
                 begun.firstAttemptAt = delivery.firstAttemptAt ?? now
-                try apply(.claim(leaseUntil: leaseUntil), to: begun)
+                try apply(.claim(leaseUntil: turn.leaseUntil), to: begun)
                 try DeliveryStore.begin(
-                    DeliveryAttempt(number: begun.attempts, channel: channel, startedAt: now), of: delivery.id,
-                    transaction)
+                    DeliveryAttempt(number: begun.attempts, lane: lane, startedAt: now), of: delivery.id, transaction)
                 result.claimed.append(
                     ClaimedMessage(
-                        campaign: campaign, delivery: begun, attempt: begun.attempts, channel: channel,
-                        address: address, facts: facts))
+                        campaign: campaign, delivery: begun, attempt: begun.attempts, lane: lane, address: address,
+                        facts: facts))
             }
         }
+        if let quota {
+            try LaneStore.use(
+                result.claimed.count, pool: quota.pool, account: lane.account, day: now.localDate, transaction)
+        }
         return result
+    }
+
+    /// Looks after messages whose sender was killed, or hangs, in a campaign that sends nothing at the moment.
+    func expire(campaign: String, limit: Int, now: Instant, random: Double, _ transaction: WriteTransaction) throws {
+        for delivery in try DeliveryStore.expired(campaign: campaign, now: now, limit: limit, transaction) {
+            try expire(delivery, now: now, random: random, transaction)
+        }
+    }
+
+    private func expire(_ delivery: Delivery, now: Instant, random: Double, _ transaction: WriteTransaction) throws {
+        let recognised = delivery.lane.flatMap { channels.sender($0)?.recognisesRepeats } ?? false
+        let next = machine.next(
+            from: delivery.state, .leaseExpired, recognised: recognised, attempts: delivery.attempts,
+            firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
+        if let next { try DeliveryStore.update(delivery, to: next, now: now, transaction) }
+        try DeliveryStore.interrupt(delivery.attempts, of: delivery.id, transaction)
     }
 
     private enum Preparation {
@@ -75,8 +122,8 @@ enum Claims {
         case ready(OutgoingMessage.Address, RecipientFacts)
     }
 
-    private static func prepare(
-        _ delivery: Delivery, of campaign: Campaign, channel: ChannelKind, now: Instant, _ transaction: ReadTransaction
+    private func prepare(
+        _ delivery: Delivery, of campaign: Campaign, lane: Lane, now: Instant, _ transaction: ReadTransaction
     ) throws -> Preparation {
         let audience = campaign.content.audience
         var subjects = try DeliveryStore.subjects(delivery.id, transaction)
@@ -88,13 +135,13 @@ enum Claims {
             subjects = subjects.filter { subject in
                 obligations[subject.obligation]?.fulfils(report.condition, on: now.localDate) ?? false
             }
-            guard !subjects.isEmpty else { return .unneeded(reason(report.condition, obligations.values)) }
+            guard !subjects.isEmpty else { return .unneeded(Self.reason(report.condition, obligations.values)) }
         }
         let treeDate = audience.treeDate(sending: campaign.sendingDay ?? now.localDate)
         let facts = try RecipientFacts.read(
             person: delivery.person, subjects: subjects, obligations: obligations, audience: audience,
             treeDate: treeDate, transaction)
-        let address = try AddressBook.address(channel, person: delivery.person, path: facts.path, transaction)
+        let address = try book.address(lane.channel, person: delivery.person, path: facts.path, transaction)
         return address.map { .ready($0, facts) } ?? .unreachable
     }
 
@@ -108,19 +155,89 @@ enum Claims {
         }
     }
 
+    // MARK: What came of a try
+
     /// Stores what came of a try.
-    static func record(
-        _ outcome: SendOutcome, campaign: String, delivery id: String, attempt: Int, now: Instant, random: Double,
-        machine: DeliveryMachine, _ transaction: WriteTransaction
+    func record(
+        _ outcome: SendOutcome, campaign id: String, delivery: String, attempt: Int, lane: Lane, now: Instant,
+        random: Double, _ transaction: WriteTransaction
     ) throws {
-        try DeliveryStore.end(attempt, of: id, outcome, now: now, transaction)
-        guard let delivery = try DeliveryStore.get(campaign: campaign, id: id, transaction),
+        try DeliveryStore.end(attempt, of: delivery, outcome, now: now, transaction)
+        let sender = channels.sender(lane)
+        if let quota = sender?.quota {
+            if let word = outcome.quota {
+                try LaneStore.learn(
+                    word, pool: quota.pool, account: lane.account, day: now.localDate, transaction)
+            }
+            if let until = outcome.heldUntil {
+                try hold(pool: quota.pool, account: lane.account, until: until, outcome.failure, transaction)
+            }
+        } else if let until = outcome.heldUntil {
+            try LaneStore.hold(.init(lane: lane, until: until, reason: outcome.failure), transaction)
+        }
+        guard let campaign = try CampaignStore.get(id, transaction),
+            var current = try DeliveryStore.get(campaign: id, id: delivery, transaction),
             // A later try has begun: what came of this one is history.
-            delivery.attempts == attempt,
+            current.attempts == attempt,
             let next = machine.next(
-                from: delivery.state, .outcome(outcome), channel: delivery.channel, attempts: attempt,
-                firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
+                from: current.state, .outcome(outcome), recognised: sender?.recognisesRepeats ?? false,
+                attempts: attempt, firstAttemptAt: current.firstAttemptAt, now: now, random: random)
         else { return }
+        current.cost += outcome.cost
+        if !outcome.providerID.isEmpty { current.providerID = outcome.providerID }
+        // A message that was held back has not been tried: the time for tries has not begun.
+        if outcome.heldUntil != nil { current.firstAttemptAt = nil }
+        try store(next, of: current, in: campaign, now: now, transaction)
+    }
+
+    /// Stores a transition; after a definite failure the message goes on by the next of its campaign's channels that
+    /// reaches the recipient. Never from AMBIGUOUS: "fall back only from definite failure".
+    private func store(
+        _ next: DeliveryMachine.Transition, of delivery: Delivery, in campaign: Campaign, now: Instant,
+        _ transaction: WriteTransaction
+    ) throws {
+        var (next, delivery) = (next, delivery)
+        if next.state == .failed || next.state == .dead, campaign.state != .cancelled,
+            let lane = try nextLane(after: delivery, in: campaign, now: now, transaction)
+        {
+            next.detail = "\(delivery.lane?.name ?? ""): \(next.detail)"
+            next.state = .fallback
+            next.nextAt = now
+            delivery.lane = lane
+            delivery.firstAttemptAt = nil
+        }
         try DeliveryStore.update(delivery, to: next, now: now, transaction)
+    }
+
+    /// The next channel of the ladder that is on and reaches the recipient.
+    private func nextLane(
+        after delivery: Delivery, in campaign: Campaign, now: Instant, _ transaction: ReadTransaction
+    ) throws -> Lane? {
+        guard let channel = delivery.channel,
+            let index = campaign.content.channels.firstIndex(of: channel)
+        else { return nil }
+        let rest = campaign.content.channels[(index + 1)...].filter { channels.off($0) == nil }
+        guard !rest.isEmpty else { return nil }
+        let subjects = try DeliveryStore.subjects(delivery.id, transaction)
+        let path = try Claims.path(of: subjects, campaign, now: now, transaction)
+        return try book.lane(for: delivery.person, path: path, among: rest, transaction)
+    }
+
+    /// The unit of the first team that a message is about, and those above it.
+    static func path(
+        of subjects: [DeliverySubject], _ campaign: Campaign, now: Instant, _ transaction: ReadTransaction
+    ) throws -> [String] {
+        guard let team = subjects.first?.team else { return [] }
+        let treeDate = campaign.content.audience.treeDate(sending: campaign.sendingDay ?? now.localDate)
+        return try AudienceStore.placement(ofTeam: team, on: treeDate, transaction)
+    }
+
+    /// Holds all lanes that share a quota.
+    private func hold(
+        pool: String, account: String, until: Instant, _ reason: FailureClass, _ transaction: WriteTransaction
+    ) throws {
+        for lane in channels.lanes(pool: pool, account: account) {
+            try LaneStore.hold(.init(lane: lane, until: until, reason: reason), transaction)
+        }
     }
 }

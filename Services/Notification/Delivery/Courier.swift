@@ -8,7 +8,7 @@ final class Courier: Sendable {
     private let database: Database
     private let channels: Channels
     private let clock: Clock
-    private let threads: [ChannelKind: NIOThreadPool]
+    private let threads: [Lane: NIOThreadPool]
     private let templates = Mutex<[String: CompiledTemplate]>([:])
 
     init(database: Database, channels: Channels, clock: Clock, threadsPerChannel: Int) {
@@ -16,7 +16,7 @@ final class Courier: Sendable {
         self.channels = channels
         self.clock = clock
         threads = Dictionary(
-            channels.on.map { ($0.kind, NIOThreadPool(numberOfThreads: threadsPerChannel)) }
+            channels.on.map { ($0.lane, NIOThreadPool(numberOfThreads: threadsPerChannel)) }
         ) { first, _ in first }
         for pool in threads.values { pool.start() }
     }
@@ -27,7 +27,7 @@ final class Courier: Sendable {
 
     /// One try.
     func attempt(_ claimed: ClaimedMessage) async -> SendOutcome {
-        guard let sender = channels.sender(claimed.channel), let threads = threads[claimed.channel] else {
+        guard let sender = channels.sender(claimed.lane), let threads = threads[claimed.lane] else {
             return SendOutcome(kind: .transient, failure: .configuration, detail: "the channel is off")
         }
         let template: CompiledTemplate?
@@ -41,7 +41,15 @@ final class Courier: Sendable {
         case .failure(let violations):
             return SendOutcome(kind: .permanent, failure: .template, detail: violations.summary)
         case .success(let message):
+            if let outcome = await sender.ready() { return outcome }
+            // Asked again at the last moment: getting credentials, or a busy machine, takes time.
+            if let until = sender.quietHours?.end(at: clock.now, random: .random(in: 0..<1)) {
+                return .held(until: until, .quietHours, "quiet hours")
+            }
             do {
+                let outcome = try await threads.runIfActive { sender.send(message) }
+                guard outcome.refusesCredentials, await sender.renew() else { return outcome }
+                // The provider did not look at the message, so this is still the same try.
                 return try await threads.runIfActive { sender.send(message) }
             } catch {
                 return SendOutcome(kind: .transient, failure: .connection, detail: "the service is stopping")
@@ -58,7 +66,8 @@ final class Courier: Sendable {
         }
         return template.values(content.parameters, filledIn: content.filledIn, field: "parameters").flatMap { own in
             let values = own.merging(claimed.facts.values) { _, fact in fact }
-            return template.render(.init(language: content.language, channel: claimed.channel), values).map { message in
+            return template.render(.init(language: content.language, channel: claimed.lane.channel), values).map {
+                message in
                 OutgoingMessage(
                     campaign: "campaigns/\(claimed.campaign.id)", deliveryID: id,
                     recipient: "people/\(claimed.delivery.person)", recipientName: claimed.facts.name,

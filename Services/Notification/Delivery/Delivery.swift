@@ -7,6 +7,8 @@ struct Delivery: Sendable, Hashable {
     var person: String
     /// Nil: no channel reaches the recipient.
     var channel: ChannelKind?
+    /// The account of the channel.
+    var account = ""
     var state: DeliveryState
     var failure: FailureClass = .none
     var detail = ""
@@ -15,8 +17,21 @@ struct Delivery: Sendable, Hashable {
     var firstAttemptAt: Instant?
     var nextAt: Instant?
     var sentAt: Instant?
+    var providerID = ""
+    /// What its tries have cost, in đồng.
+    var cost: Int64 = 0
+    var deliveredAt: Instant?
+    var readAt: Instant?
     var createdAt: Instant
     var updatedAt: Instant
+
+    var lane: Lane? {
+        get { channel.map { Lane(channel: $0, account: account) } }
+        set {
+            channel = newValue?.channel
+            account = newValue?.account ?? ""
+        }
+    }
 
     /// "Idempotency key per (campaign, recipient)": the id follows from both, so that expanding an audience twice
     /// writes each message down once.
@@ -35,11 +50,13 @@ struct DeliverySubject: Sendable, Hashable {
 /// One try, as it is stored: before it begins, and completed after it.
 struct DeliveryAttempt: Sendable, Hashable {
     var number: Int
-    var channel: ChannelKind
+    var lane: Lane
     var startedAt: Instant
     var endedAt: Instant?
     var outcome: SendOutcome.Kind?
     var failure: FailureClass = .none
     var replyCode = 0
     var detail = ""
+    var providerID = ""
+    var cost: Int64 = 0
 }

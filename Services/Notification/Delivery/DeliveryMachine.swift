@@ -17,6 +17,14 @@ struct DeliveryMachine: Sendable {
         case hold(until: Instant, reason: String)
         /// A person decided.
         case decide(Decision)
+        /// The provider reports that it arrived, or that it was opened.
+        case receipt(Receipt)
+    }
+
+    enum Receipt: Sendable, Hashable {
+        case delivered, read
+        /// It did not arrive, for a reason that will not pass.
+        case failed(FailureClass, detail: String)
     }
 
     /// Raw values are those of the contract's `DeliveryDecision`.
@@ -39,9 +47,10 @@ struct DeliveryMachine: Sendable {
 
     /// The next state, or nil when the event does not apply to this one and changes nothing.
     ///
-    /// `attempts` counts the tries begun, the one that ended included; `firstAttemptAt` is when the first began.
+    /// `recognised`: the receiving side knows a message it already has; `attempts` counts the tries begun, the one that ended
+    /// included; `firstAttemptAt` is when the first began.
     func next(
-        from state: DeliveryState, _ event: Event, channel: ChannelKind?, attempts: Int, firstAttemptAt: Instant?,
+        from state: DeliveryState, _ event: Event, recognised: Bool, attempts: Int, firstAttemptAt: Instant?,
         now: Instant, random: Double
     ) -> Transition? {
         switch event {
@@ -60,8 +69,13 @@ struct DeliveryMachine: Sendable {
             case .permanent:
                 return Transition(state: .failed, failure: outcome.failure, detail: outcome.detail)
             case .ambiguous:
-                return unknown(outcome.failure, outcome.detail, channel, attempts, firstAttemptAt, now, random)
+                return unknown(outcome.failure, outcome.detail, recognised, attempts, firstAttemptAt, now, random)
             case .transient:
+                // "DEFERRED (quota, night)": no try of this message, whoever noticed it.
+                if let until = outcome.heldUntil {
+                    return Transition(
+                        state: .deferred, failure: outcome.failure, detail: outcome.detail, nextAt: max(until, now))
+                }
                 return again(
                     outcome.failure, outcome.detail, attempts, firstAttemptAt, now, random, after: outcome.retryAfter)
             }
@@ -69,7 +83,7 @@ struct DeliveryMachine: Sendable {
         case .leaseExpired:
             guard state == .claimed else { return nil }
             return unknown(
-                .interrupted, "the sender stopped during the try", channel, attempts, firstAttemptAt, now, random)
+                .interrupted, "the sender stopped during the try", recognised, attempts, firstAttemptAt, now, random)
 
         case .cancel(let reason):
             return state.waits ? Transition(state: .cancelled, detail: reason) : nil
@@ -87,16 +101,32 @@ struct DeliveryMachine: Sendable {
             case .confirmSent: return Transition(state: .sent, detail: "confirmed by decision")
             case .discard: return Transition(state: .cancelled, detail: "discarded by decision")
             }
+
+        case .receipt(let receipt):
+            return reported(receipt, state)
+        }
+    }
+
+    /// A provider's word about a message that was handed over, or of which nobody knew whether it was: it resolves the
+    /// doubt. What has arrived stays arrived, and what was read was delivered, in whatever order the words come in.
+    private func reported(_ receipt: Receipt, _ state: DeliveryState) -> Transition? {
+        let isOut = [.claimed, .sent, .ambiguous, .retry].contains(state)
+        switch receipt {
+        case .read: return isOut || state == .delivered ? Transition(state: .read) : nil
+        case .delivered: return isOut ? Transition(state: .delivered) : nil
+        case .failed(let failure, let detail):
+            return state == .sent || state == .ambiguous
+                ? Transition(state: .failed, failure: failure, detail: detail) : nil
         }
     }
 
     /// "AMBIGUOUS (unknown whether sent: reconciled, never blindly resent)" — but where the receiver recognises a
     /// message it has, sending it again is the reconciliation.
     private func unknown(
-        _ failure: FailureClass, _ detail: String, _ channel: ChannelKind?, _ attempts: Int, _ first: Instant?,
+        _ failure: FailureClass, _ detail: String, _ recognised: Bool, _ attempts: Int, _ first: Instant?,
         _ now: Instant, _ random: Double
     ) -> Transition {
-        if channel?.receiverDeduplicates == true { return again(failure, detail, attempts, first, now, random) }
+        if recognised { return again(failure, detail, attempts, first, now, random) }
         return Transition(state: .ambiguous, failure: failure, detail: detail)
     }
 

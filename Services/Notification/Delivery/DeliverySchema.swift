@@ -40,6 +40,35 @@ enum NotificationSchema {
                         started_at BIGINT NOT NULL, ended_at BIGINT, outcome INTEGER NOT NULL,
                         failure INTEGER NOT NULL, reply_code INTEGER NOT NULL, detail TEXT NOT NULL,
                         PRIMARY KEY (delivery, number)) WITHOUT ROWID;
-                    """)
+                    """),
+            Migration(
+                version: 2, name: "accounts, receipts, costs, quotas, credentials",
+                sql: """
+                    ALTER TABLE campaign ADD COLUMN paused_from INTEGER;
+                    ALTER TABLE delivery ADD COLUMN account TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE delivery ADD COLUMN provider_id TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE delivery ADD COLUMN cost BIGINT NOT NULL DEFAULT 0;
+                    ALTER TABLE delivery ADD COLUMN delivered_at BIGINT;
+                    ALTER TABLE delivery ADD COLUMN read_at BIGINT;
+                    ALTER TABLE delivery_attempt ADD COLUMN account TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE delivery_attempt ADD COLUMN provider_id TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE delivery_attempt ADD COLUMN cost BIGINT NOT NULL DEFAULT 0;
+                    DROP INDEX delivery_due;
+                    CREATE INDEX delivery_due ON delivery (campaign, channel, account, next_at)
+                        WHERE next_at IS NOT NULL;
+                    CREATE INDEX delivery_id ON delivery (id);
+                    CREATE INDEX delivery_provider ON delivery (provider_id) WHERE provider_id <> '';
+                    CREATE INDEX delivery_stuck ON delivery (campaign, id) WHERE state IN (7, 8, 10);
+                    CREATE TABLE lane_hold (
+                        channel INTEGER NOT NULL, account TEXT NOT NULL, held_until BIGINT NOT NULL,
+                        reason INTEGER NOT NULL, PRIMARY KEY (channel, account)) WITHOUT ROWID;
+                    CREATE TABLE lane_quota (
+                        pool TEXT NOT NULL, account TEXT NOT NULL, day TEXT NOT NULL, used BIGINT NOT NULL,
+                        per_day BIGINT, PRIMARY KEY (pool, account, day)) WITHOUT ROWID;
+                    CREATE TABLE zalo_token (
+                        account TEXT PRIMARY KEY, seed TEXT NOT NULL, version BIGINT NOT NULL, access_token BLOB,
+                        refresh_token BLOB NOT NULL, expires_at BIGINT, lease_owner TEXT, lease_until BIGINT,
+                        alarm TEXT NOT NULL);
+                    """),
         ])
 }

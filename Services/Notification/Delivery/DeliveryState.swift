@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// State of one message to one recipient; raw values are those of the contract's `DeliveryState`.
 enum DeliveryState: Int, Sendable, Hashable, CaseIterable {
     case queued = 1
@@ -10,12 +12,15 @@ enum DeliveryState: Int, Sendable, Hashable, CaseIterable {
     case failed = 8
     case cancelled = 9
     case dead = 10
+    case delivered = 11
+    case read = 12
+    case fallback = 13
 
     /// Whether a sender may claim it when its moment has come.
     var waits: Bool {
         switch self {
-        case .queued, .scheduled, .retry, .deferred: true
-        case .claimed, .sent, .ambiguous, .failed, .cancelled, .dead: false
+        case .queued, .scheduled, .retry, .deferred, .fallback: true
+        case .claimed, .sent, .ambiguous, .failed, .cancelled, .dead, .delivered, .read: false
         }
     }
 
@@ -43,6 +48,8 @@ enum FailureClass: Int, Sendable, Hashable, CaseIterable {
     case addressBlocked = 12
     case redirect = 13
     case template = 14
+    case quota = 15
+    case quietHours = 16
 }
 
 /// What came of one try, as the channel saw it.
@@ -66,6 +73,27 @@ struct SendOutcome: Sendable, Hashable {
     var concernsProvider = false
     /// The provider asked not to be called earlier.
     var retryAfter: Duration?
+    /// The provider takes nothing more until then: its quota is used up, or it is night. Says nothing about the message.
+    var heldUntil: Instant?
+    /// The id that the provider gave the message; empty: none.
+    var providerID = ""
+    /// What the message costs, in đồng, if it was taken.
+    var cost: Int64 = 0
+    /// What the provider said of its quota.
+    var quota: QuotaWord?
+    /// The provider has refused the credentials, and so has not looked at the message.
+    var refusesCredentials = false
 
     static let accepted = SendOutcome(kind: .accepted)
+
+    /// Nothing was tried: the provider delivers nothing at this hour, or takes no more today.
+    static func held(until: Instant, _ failure: FailureClass, _ detail: String) -> SendOutcome {
+        SendOutcome(kind: .transient, failure: failure, detail: detail, heldUntil: until)
+    }
+}
+
+/// A provider's word on how much it takes on a day.
+struct QuotaWord: Sendable, Hashable {
+    var perDay: Int
+    var remaining: Int
 }

@@ -5,7 +5,7 @@ import Storage
 enum DeliveryStore {
     private static let columns = """
         campaign, id, person, channel, state, failure, detail, attempts, first_attempt_at, next_at, sent_at, created_at,
-        updated_at
+        updated_at, account, provider_id, cost, delivered_at, read_at
         """
 
     // MARK: Writing down an audience
@@ -16,16 +16,16 @@ enum DeliveryStore {
     {
         try transaction.execute(
             """
-            INSERT INTO delivery (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL, ?, ?)
-            ON CONFLICT (campaign, id) DO UPDATE SET channel = excluded.channel, state = excluded.state,
-                failure = excluded.failure, detail = excluded.detail, next_at = excluded.next_at
+            INSERT INTO delivery (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL, ?, ?, ?, '', 0, NULL, NULL)
+            ON CONFLICT (campaign, id) DO UPDATE SET channel = excluded.channel, account = excluded.account,
+                state = excluded.state, failure = excluded.failure, detail = excluded.detail, next_at = excluded.next_at
             WHERE delivery.channel = 0 AND excluded.channel <> 0
             """,
             [
                 .text(delivery.campaign), .text(delivery.id), .text(delivery.person),
                 SQLValue(delivery.channel?.rawValue ?? 0), SQLValue(delivery.state.rawValue),
                 SQLValue(delivery.failure.rawValue), .text(delivery.detail), SQLValue(delivery.nextAt),
-                SQLValue(delivery.createdAt), SQLValue(delivery.updatedAt),
+                SQLValue(delivery.createdAt), SQLValue(delivery.updatedAt), .text(delivery.account),
             ])
         for subject in subjects {
             try transaction.execute(
@@ -44,16 +44,58 @@ enum DeliveryStore {
     }
 
     static func page(
-        campaign: String, after: String, states: [DeliveryState], limit: Int, _ transaction: ReadTransaction
+        campaign: String, after: String, states: [DeliveryState], holds: [LaneStore.Hold] = [], limit: Int,
+        _ transaction: ReadTransaction
     ) throws -> [Delivery] {
         var sql = "SELECT \(columns) FROM delivery WHERE campaign = ? AND id > ?"
         var bindings: [SQLValue] = [.text(campaign), .text(after)]
         if !states.isEmpty {
-            sql += " AND state IN (\(states.map { _ in "?" }.joined(separator: ", ")))"
-            bindings += states.map { SQLValue($0.rawValue) }
+            // As `shown`: one that is QUEUED in a held lane is listed as DEFERRED.
+            var shown = states.map { _ in "state = ?" }
+            var values = states.map { SQLValue($0.rawValue) }
+            let isHeld = holds.map { _ in "(channel = ? AND account = ?)" }.joined(separator: " OR ")
+            let lanes = holds.flatMap { [SQLValue($0.lane.channel.rawValue), SQLValue.text($0.lane.account)] }
+            if !holds.isEmpty, let index = states.firstIndex(of: .queued), !states.contains(.deferred) {
+                shown[index] = "(state = ? AND NOT (\(isHeld)))"
+                values.insert(contentsOf: lanes, at: index + 1)
+            } else if !holds.isEmpty, states.contains(.deferred), !states.contains(.queued) {
+                shown.append("(state = ? AND (\(isHeld)))")
+                values += [SQLValue(DeliveryState.queued.rawValue)] + lanes
+            }
+            sql += " AND (\(shown.joined(separator: " OR ")))"
+            bindings += values
         }
         bindings.append(SQLValue(limit))
         return try transaction.query(sql + " ORDER BY id LIMIT ?", bindings, delivery)
+    }
+
+    /// Messages that cannot go on by themselves, by campaign and id.
+    static func stuck(
+        campaign: String?, states: [DeliveryState], failure: FailureClass? = nil, after: [String]?, limit: Int,
+        _ transaction: ReadTransaction
+    ) throws -> [Delivery] {
+        let wanted = states.isEmpty ? DeliveryState.allCases.filter(\.isStuck) : states
+        // Written out, so that the index of such messages is used.
+        var conditions = [
+            "state IN (7, 8, 10)", "state IN (\(wanted.map { String($0.rawValue) }.joined(separator: ", ")))",
+        ]
+        var bindings: [SQLValue] = []
+        if let campaign {
+            conditions.append("campaign = ?")
+            bindings.append(.text(campaign))
+        }
+        if let failure {
+            conditions.append("failure = ?")
+            bindings.append(SQLValue(failure.rawValue))
+        }
+        if let after, after.count == 2 {
+            conditions.append("(campaign > ? OR campaign = ? AND id > ?)")
+            bindings += [.text(after[0]), .text(after[0]), .text(after[1])]
+        }
+        bindings.append(SQLValue(limit))
+        return try transaction.query(
+            "SELECT \(columns) FROM delivery WHERE \(conditions.joined(separator: " AND ")) ORDER BY campaign, id LIMIT ?",
+            bindings, delivery)
     }
 
     static func subjects(_ delivery: String, _ transaction: ReadTransaction) throws -> [DeliverySubject] {
@@ -66,17 +108,18 @@ enum DeliveryStore {
     static func attempts(_ delivery: String, _ transaction: ReadTransaction) throws -> [DeliveryAttempt] {
         try transaction.query(
             """
-            SELECT number, channel, started_at, ended_at, outcome, failure, reply_code, detail FROM delivery_attempt
-            WHERE delivery = ? ORDER BY number
+            SELECT number, channel, started_at, ended_at, outcome, failure, reply_code, detail, account, provider_id, cost
+            FROM delivery_attempt WHERE delivery = ? ORDER BY number
             """, [.text(delivery)]
         ) { row in
             DeliveryAttempt(
-                number: try row.int(0), channel: ChannelKind(rawValue: try row.int(1)) ?? .email,
+                number: try row.int(0),
+                lane: Lane(channel: ChannelKind(rawValue: try row.int(1)) ?? .email, account: try row.text(8)),
                 startedAt: try row.instant(2),
                 endedAt: try row.instantOrNull(3),
                 outcome: SendOutcome.Kind(rawValue: try row.int(4)),
                 failure: FailureClass(rawValue: try row.int(5)) ?? .none, replyCode: try row.int(6),
-                detail: try row.text(7))
+                detail: try row.text(7), providerID: try row.text(9), cost: try row.int64(10))
         }
     }
 
@@ -84,68 +127,118 @@ enum DeliveryStore {
         var state: DeliveryState
         var failure: FailureClass
         var count: Int
+        var cost: Int64 = 0
     }
 
-    static func counts(campaign: String, _ transaction: ReadTransaction) throws -> [Count] {
-        try transaction.query(
+    /// Messages by state as they are shown: one that is QUEUED while its lane is held is DEFERRED.
+    static func counts(campaign: String, holds: [LaneStore.Hold] = [], _ transaction: ReadTransaction) throws -> [Count]
+    {
+        let rows = try transaction.query(
             """
-            SELECT state, failure, count(*) FROM delivery WHERE campaign = ?
-            GROUP BY state, failure ORDER BY state, failure
+            SELECT state, failure, channel, account, count(*), CAST(sum(cost) AS BIGINT) FROM delivery WHERE campaign = ?
+            GROUP BY state, failure, channel, account
             """, [.text(campaign)]
         ) { row in
-            Count(
-                state: DeliveryState(rawValue: try row.int(0)) ?? .queued,
-                failure: FailureClass(rawValue: try row.int(1)) ?? .none, count: try row.int(2))
+            let account = try row.text(3)
+            let lane = ChannelKind(rawValue: try row.int(2)).map { Lane(channel: $0, account: account) }
+            let state = DeliveryState(rawValue: try row.int(0)) ?? .queued
+            let failure = FailureClass(rawValue: try row.int(1)) ?? .none
+            let shown = shown(state, failure, lane, holds)
+            return Count(state: shown.state, failure: shown.failure, count: try row.int(4), cost: try row.int64(5))
         }
+        var sums: [[Int]: Count] = [:]
+        for row in rows {
+            var sum =
+                sums[[row.state.rawValue, row.failure.rawValue]]
+                ?? Count(
+                    state: row.state, failure: row.failure, count: 0)
+            sum.count += row.count
+            sum.cost += row.cost
+            sums[[row.state.rawValue, row.failure.rawValue]] = sum
+        }
+        return sums.values.sorted {
+            ($0.state.rawValue, $0.failure.rawValue) < ($1.state.rawValue, $1.failure.rawValue)
+        }
+    }
+
+    /// A whole queue is held by one row of its lane; each of its messages is DEFERRED for that reason.
+    static func shown(_ state: DeliveryState, _ failure: FailureClass, _ lane: Lane?, _ holds: [LaneStore.Hold]) -> (
+        state: DeliveryState, failure: FailureClass
+    ) {
+        guard state == .queued, let hold = holds.first(where: { $0.lane == lane }) else { return (state, failure) }
+        return (.deferred, hold.reason)
     }
 
     // MARK: The outbox
 
     /// Messages of a channel at which somebody must look now, those that waited longest first.
-    static func due(campaign: String, channel: ChannelKind, now: Instant, limit: Int, _ transaction: ReadTransaction)
-        throws
+    ///
+    /// On PostgreSQL they are locked, and those that another sender has locked are left to it: "dispatch uses FOR UPDATE
+    /// SKIP LOCKED". SQLite has one writer at a time.
+    static func due(campaign: String, lane: Lane, now: Instant, limit: Int, _ transaction: WriteTransaction) throws
         -> [Delivery]
     {
-        try transaction.query(
+        let lock = transaction.dialect == .postgres ? " FOR UPDATE SKIP LOCKED" : ""
+        return try transaction.query(
             """
-            SELECT \(columns) FROM delivery WHERE campaign = ? AND channel = ? AND next_at <= ?
-            ORDER BY next_at, id LIMIT ?
-            """, [.text(campaign), SQLValue(channel.rawValue), SQLValue(now), SQLValue(limit)], delivery)
+            SELECT \(columns) FROM delivery WHERE campaign = ? AND channel = ? AND account = ? AND next_at <= ?
+            ORDER BY next_at, id LIMIT ?\(lock)
+            """,
+            [
+                .text(campaign), SQLValue(lane.channel.rawValue), .text(lane.account), SQLValue(now), SQLValue(limit),
+            ], delivery)
+    }
+
+    /// Messages whose sender was killed, or hangs, of whatever lane.
+    static func expired(campaign: String, now: Instant, limit: Int, _ transaction: ReadTransaction) throws -> [Delivery]
+    {
+        try transaction.query(
+            "SELECT \(columns) FROM delivery WHERE campaign = ? AND state = ? AND next_at <= ? ORDER BY id LIMIT ?",
+            [.text(campaign), SQLValue(DeliveryState.claimed.rawValue), SQLValue(now), SQLValue(limit)], delivery)
+    }
+
+    /// When the next lease of a campaign ends; nil: nothing is under way.
+    static func nextLeaseEnd(campaign: String, _ transaction: ReadTransaction) throws -> Instant? {
+        try transaction.queryOne(
+            "SELECT min(next_at) FROM delivery WHERE campaign = ? AND state = ?",
+            [.text(campaign), SQLValue(DeliveryState.claimed.rawValue)]
+        ) { try $0.instantOrNull(0) } ?? nil
     }
 
     /// When somebody must look at the next one; nil: all of the channel's messages have come to an end.
-    static func nextDue(campaign: String, channel: ChannelKind, _ transaction: ReadTransaction) throws -> Instant? {
+    static func nextDue(campaign: String, lane: Lane, _ transaction: ReadTransaction) throws -> Instant? {
         try transaction.queryOne(
             """
-            SELECT next_at FROM delivery WHERE campaign = ? AND channel = ? AND next_at IS NOT NULL
+            SELECT next_at FROM delivery WHERE campaign = ? AND channel = ? AND account = ? AND next_at IS NOT NULL
             ORDER BY next_at LIMIT 1
-            """, [.text(campaign), SQLValue(channel.rawValue)]
+            """, [.text(campaign), SQLValue(lane.channel.rawValue), .text(lane.account)]
         ) { try $0.instant(0) }
     }
 
     /// Whether any message still goes on by itself.
     static func isMoving(campaign: String, _ transaction: ReadTransaction) throws -> Bool {
-        for channel in ChannelKind.allCases where try nextDue(campaign: campaign, channel: channel, transaction) != nil
-        {
-            return true
-        }
-        return false
+        try transaction.exists(
+            "SELECT 1 FROM delivery WHERE campaign = ? AND next_at IS NOT NULL LIMIT 1", [.text(campaign)])
     }
 
-    /// Stores a transition. `attempts` and `firstAttemptAt` change with a claim only.
+    /// Stores a transition. `attempts` and `firstAttemptAt` change with a claim only, the lane with a fallback or a
+    /// decision, what the provider said with the outcome of a try.
     static func update(
         _ delivery: Delivery, to transition: DeliveryMachine.Transition, now: Instant, _ transaction: WriteTransaction
     ) throws {
         try transaction.execute(
             """
-            UPDATE delivery SET channel = ?, state = ?, failure = ?, detail = ?, attempts = ?, first_attempt_at = ?,
-                next_at = ?, sent_at = ?, updated_at = ? WHERE campaign = ? AND id = ?
+            UPDATE delivery SET channel = ?, account = ?, state = ?, failure = ?, detail = ?, attempts = ?,
+                first_attempt_at = ?, next_at = ?, sent_at = ?, provider_id = ?, cost = ?, delivered_at = ?, read_at = ?,
+                updated_at = ? WHERE campaign = ? AND id = ?
             """,
             [
-                SQLValue(delivery.channel?.rawValue ?? 0), SQLValue(transition.state.rawValue),
+                SQLValue(delivery.channel?.rawValue ?? 0), .text(delivery.account),
+                SQLValue(transition.state.rawValue),
                 SQLValue(transition.failure.rawValue), .text(transition.detail), SQLValue(delivery.attempts),
                 SQLValue(delivery.firstAttemptAt), SQLValue(transition.nextAt),
-                SQLValue(transition.state == .sent ? now : nil), SQLValue(now),
+                SQLValue(transition.state == .sent ? now : delivery.sentAt), .text(delivery.providerID),
+                SQLValue(delivery.cost), SQLValue(delivery.deliveredAt), SQLValue(delivery.readAt), SQLValue(now),
                 .text(delivery.campaign), .text(delivery.id),
             ])
         transaction.notify(CampaignSignal.channel(delivery.campaign))
@@ -155,12 +248,12 @@ enum DeliveryStore {
         try transaction.execute(
             """
             INSERT INTO delivery_attempt
-                (delivery, number, channel, started_at, ended_at, outcome, failure, reply_code, detail)
-            VALUES (?, ?, ?, ?, NULL, 0, 0, 0, '')
+                (delivery, number, channel, account, started_at, ended_at, outcome, failure, reply_code, detail)
+            VALUES (?, ?, ?, ?, ?, NULL, 0, 0, 0, '')
             """,
             [
-                .text(delivery), SQLValue(attempt.number), SQLValue(attempt.channel.rawValue),
-                SQLValue(attempt.startedAt),
+                .text(delivery), SQLValue(attempt.number), SQLValue(attempt.lane.channel.rawValue),
+                .text(attempt.lane.account), SQLValue(attempt.startedAt),
             ])
     }
 
@@ -169,12 +262,14 @@ enum DeliveryStore {
     ) throws {
         try transaction.execute(
             """
-            UPDATE delivery_attempt SET ended_at = ?, outcome = ?, failure = ?, reply_code = ?, detail = ?
+            UPDATE delivery_attempt SET ended_at = ?, outcome = ?, failure = ?, reply_code = ?, detail = ?,
+                provider_id = ?, cost = ?
             WHERE delivery = ? AND number = ?
             """,
             [
                 SQLValue(now), SQLValue(outcome.kind.rawValue), SQLValue(outcome.failure.rawValue),
-                SQLValue(outcome.replyCode), .text(outcome.detail), .text(delivery), SQLValue(number),
+                SQLValue(outcome.replyCode), .text(outcome.detail), .text(outcome.providerID), SQLValue(outcome.cost),
+                .text(delivery), SQLValue(number),
             ])
     }
 
@@ -212,12 +307,13 @@ enum DeliveryStore {
     private static func delivery(_ row: Row) throws -> Delivery {
         Delivery(
             campaign: try row.text(0), id: try row.text(1), person: try row.text(2),
-            channel: ChannelKind(rawValue: try row.int(3)),
+            channel: ChannelKind(rawValue: try row.int(3)), account: try row.text(13),
             state: DeliveryState(rawValue: try row.int(4)) ?? .failed,
             failure: FailureClass(rawValue: try row.int(5)) ?? .none, detail: try row.text(6), attempts: try row.int(7),
             firstAttemptAt: try row.instantOrNull(8),
             nextAt: try row.instantOrNull(9),
-            sentAt: try row.instantOrNull(10),
+            sentAt: try row.instantOrNull(10), providerID: try row.text(14), cost: try row.int64(15),
+            deliveredAt: try row.instantOrNull(16), readAt: try row.instantOrNull(17),
             createdAt: try row.instant(11), updatedAt: try row.instant(12))
     }
 }

@@ -15,6 +15,8 @@ final class Dispatcher: Sendable {
         var longestWait: Duration = .seconds(30)
         /// Messages cancelled in one transaction.
         var cancelsPerStep = 2_000
+        /// Messages whose lease is looked after in one transaction.
+        var leasesPerStep = 500
     }
 
     /// What one look at the outbox gave.
@@ -33,12 +35,16 @@ final class Dispatcher: Sendable {
         var paces: ChannelPaces
         /// Teams of the campaigns that are being expanded.
         var teams: [String: [String]] = [:]
+        /// How often a campaign was looked at in vain while the facts for its audience are missing.
+        var waits: [String: Int] = [:]
+        /// Until when a lane keeps quiet: drawn once for each night.
+        var quiet: [Lane: Instant] = [:]
     }
 
     private let database: Database
     private let channels: Channels
     private let clock: Clock
-    private let machine: DeliveryMachine
+    private let claims: Claims
     private let hasFacts: @Sendable (CampaignContent) -> Bool
     private let options: Options
     private let logger: Logger
@@ -60,9 +66,9 @@ final class Dispatcher: Sendable {
         self.clock = clock
         self.logger = logger
         self.options = options
-        self.machine = machine
+        claims = Claims(channels: channels, machine: machine)
         self.hasFacts = hasFacts
-        expansion = AudienceExpansion(database: database)
+        expansion = AudienceExpansion(database: database, book: claims.book)
         courier = Courier(
             database: database, channels: channels, clock: clock, threadsPerChannel: options.sendersPerChannel)
         state = Mutex(State(paces: ChannelPaces(channels.on, sendersPerChannel: options.sendersPerChannel)))
@@ -70,8 +76,8 @@ final class Dispatcher: Sendable {
     }
 
     /// Since when and why a provider is left alone.
-    func pause(of kind: ChannelKind) -> (until: Instant, reason: String)? {
-        state.withLock { $0.paces.pause(of: kind, now: clock.now) }
+    func pause(of lane: Lane) -> (until: Instant, reason: String)? {
+        state.withLock { $0.paces.pause(of: lane, now: clock.now) }
     }
 
     // MARK: The loop
@@ -123,10 +129,11 @@ final class Dispatcher: Sendable {
         for campaign in try await database.readPooled({ try CampaignStore.active($0) }) {
             switch campaign.state {
             case .scheduled: try await begin(campaign, &pass)
-            case .expanding where !hasFacts(campaign.content): pass.lookAgain(at: clock.now.adding(seconds: 1))
+            case .expanding where !hasFacts(campaign.content): pass.lookAgain(at: waitForFacts(campaign))
             case .expanding: try await expand(campaign, &pass)
             case .sending: try await claim(campaign, &pass)
             case .cancelled: try await sweep(campaign, &pass)
+            case .paused: try await rest(campaign, &pass)
             case .draft, .completed: break
             }
         }
@@ -159,7 +166,7 @@ final class Dispatcher: Sendable {
         let now = clock.now
         let stepped = try await expansion.step(campaign, sendingDay: sendingDay, teams: teams ?? [], now: now)
         if stepped?.state != .expanding {
-            state.withLock { $0.teams[campaign.id] = nil }
+            forget(campaign)
             logger.info(
                 "audience written down",
                 metadata: ["campaign": "campaigns/\(campaign.id)", "teams": "\(teams?.count ?? 0)"])
@@ -167,29 +174,79 @@ final class Dispatcher: Sendable {
         pass.lookAgain(at: now)
     }
 
+    /// Looks again after a second, and then less and less often: the feeds may be away for hours.
+    private func waitForFacts(_ campaign: Campaign) -> Instant {
+        let waits = state.withLock { state in
+            defer { state.waits[campaign.id, default: 0] += 1 }
+            return state.waits[campaign.id] ?? 0
+        }
+        return clock.now.adding(min(.seconds(1 << min(waits, 10)), options.longestWait))
+    }
+
     private func sweep(_ campaign: Campaign, _ pass: inout Pass) async throws {
         let now = clock.now
         let limit = options.cancelsPerStep
-        state.withLock { $0.teams[campaign.id] = nil }
-        let left = try await database.write { transaction in
+        let leases = options.leasesPerStep
+        let random = Double.random(in: 0..<1)
+        forget(campaign)
+        let next: Instant? = try await database.write { [claims] transaction in
+            // Messages under way are awaited: what came of them is stored like any other's.
+            try claims.expire(campaign: campaign.id, limit: leases, now: now, random: random, transaction)
             let cancelled = try DeliveryStore.cancelWaiting(
                 campaign: campaign.id, reason: "the campaign was cancelled", now: now, limit: limit, transaction)
-            if cancelled == limit { return true }
-            // Messages under way are awaited: what came of them is stored like any other's.
-            guard try !DeliveryStore.isMoving(campaign: campaign.id, transaction) else { return false }
+            if cancelled == limit { return now }
+            if let end = try DeliveryStore.nextLeaseEnd(campaign: campaign.id, transaction) { return end }
             try CampaignStore.update(campaign, active: false, transaction)
-            return false
+            return nil
         }
-        pass.lookAgain(at: left ? now : now.adding(seconds: 1))
+        pass.lookAgain(at: next)
+    }
+
+    /// A paused campaign begins nothing; messages of killed senders are looked after.
+    private func rest(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        let now = clock.now
+        forget(campaign)
+        let due = try await database.readPooled { try DeliveryStore.nextLeaseEnd(campaign: campaign.id, $0) }
+        guard let due, due <= now else { return pass.lookAgain(at: due) }
+        let leases = options.leasesPerStep
+        let random = Double.random(in: 0..<1)
+        try await database.write { [claims] transaction in
+            try claims.expire(campaign: campaign.id, limit: leases, now: now, random: random, transaction)
+        }
+        pass.lookAgain(at: now)
+    }
+
+    private func forget(_ campaign: Campaign) {
+        state.withLock {
+            $0.teams[campaign.id] = nil
+            $0.waits[campaign.id] = nil
+        }
+    }
+
+    /// Until when a lane is held; nil: it may send. The night is known here, quotas and what providers said are in the
+    /// database, where all senders see them.
+    private func hold(of sender: any MessageSender, now: Instant) async throws -> Instant? {
+        let lane = sender.lane
+        if let quietHours = sender.quietHours {
+            let known = state.withLock { $0.quiet[lane] }
+            // Those who begin again in the morning do so within some minutes, each lane at a moment of its own.
+            if let known, known > now { return known }
+            if let end = quietHours.end(at: now, random: .random(in: 0..<1)) {
+                state.withLock { $0.quiet[lane] = end }
+                try await database.write { try LaneStore.hold(.init(lane: lane, until: end, reason: .quietHours), $0) }
+                return end
+            }
+        }
+        return try await database.readPooled { try LaneStore.hold(of: lane, at: now, $0)?.until }
     }
 
     private func claim(_ campaign: Campaign, _ pass: inout Pass) async throws {
         var isDone = true
         for sender in channels.on where campaign.content.channels.contains(sender.kind) {
-            let channel = sender.kind
+            let lane = sender.lane
             let now = clock.now
             let due = try await database.readPooled { transaction in
-                try DeliveryStore.nextDue(campaign: campaign.id, channel: channel, transaction)
+                try DeliveryStore.nextDue(campaign: campaign.id, lane: lane, transaction)
             }
             guard let due else { continue }
             isDone = false
@@ -197,25 +254,40 @@ final class Dispatcher: Sendable {
                 pass.lookAgain(at: due)
                 continue
             }
-            let granted = state.withLock { $0.paces.take(channel, now: now) }
-            guard granted > 0 else {
-                pass.lookAgain(at: state.withLock { $0.paces.next(channel, now: now) })
+            if let until = try await hold(of: sender, now: now) {
+                // A lease that ended is looked after in the night, too.
+                try await expire(campaign, now: now)
+                pass.lookAgain(at: until)
                 continue
             }
-            let random = (0..<granted).map { _ in Double.random(in: 0..<1) }
-            let lease = now.adding(sender.timeout + options.leaseMargin)
-            let result = try await database.write { [machine] transaction in
-                try Claims.take(
-                    campaign: campaign.id, channel: channel, limit: granted, leaseUntil: lease, now: now,
-                    random: random, machine: machine, transaction)
+            let granted = state.withLock { $0.paces.take(lane, now: now) }
+            guard granted > 0 else {
+                pass.lookAgain(at: state.withLock { $0.paces.next(lane, now: now) })
+                continue
+            }
+            let turn = Claims.Turn(
+                lane: lane, limit: granted, leaseUntil: now.adding(sender.timeout + options.leaseMargin), now: now,
+                random: (0..<granted).map { _ in Double.random(in: 0..<1) })
+            let result = try await database.write { [claims] transaction in
+                try claims.take(campaign: campaign.id, turn, transaction)
             }
             state.withLock {
-                $0.paces.begin(result.claimed.count, giveBack: granted - result.claimed.count, channel)
+                $0.paces.begin(result.claimed.count, giveBack: granted - result.claimed.count, lane)
             }
             pass.claimed += result.claimed
-            pass.lookAgain(at: now)
+            pass.lookAgain(at: result.heldUntil ?? now)
         }
         if isDone { try await complete(campaign) }
+    }
+
+    private func expire(_ campaign: Campaign, now: Instant) async throws {
+        let leases = options.leasesPerStep
+        let random = Double.random(in: 0..<1)
+        let due = try await database.readPooled { try DeliveryStore.nextLeaseEnd(campaign: campaign.id, $0) }
+        guard let due, due <= now else { return }
+        try await database.write { [claims] transaction in
+            try claims.expire(campaign: campaign.id, limit: leases, now: now, random: random, transaction)
+        }
     }
 
     private func complete(_ campaign: Campaign) async throws {
@@ -238,12 +310,12 @@ final class Dispatcher: Sendable {
     func send(_ claimed: ClaimedMessage) async {
         let outcome = await courier.attempt(claimed)
         let now = clock.now
-        let paused = state.withLock { $0.paces.finish(claimed.channel, outcome, now: now) }
+        let paused = state.withLock { $0.paces.finish(claimed.lane, outcome, now: now) }
         if let paused {
             logger.warning(
                 "a provider is left alone",
                 metadata: [
-                    "channel": "\(claimed.channel.name)", "until": "\(paused)", "reason": "\(outcome.detail)",
+                    "channel": "\(claimed.lane.name)", "until": "\(paused)", "reason": "\(outcome.detail)",
                 ])
         }
         let random = Double.random(in: 0..<1)
@@ -252,10 +324,10 @@ final class Dispatcher: Sendable {
         for pause in [0, 1, 5, 20] {
             do {
                 if pause > 0 { try await Task.sleep(for: .seconds(pause)) }
-                try await database.write { [machine] transaction in
-                    try Claims.record(
+                try await database.write { [claims] transaction in
+                    try claims.record(
                         outcome, campaign: claimed.campaign.id, delivery: claimed.delivery.id,
-                        attempt: claimed.attempt, now: now, random: random, machine: machine, transaction)
+                        attempt: claimed.attempt, lane: claimed.lane, now: now, random: random, transaction)
                 }
                 break
             } catch {

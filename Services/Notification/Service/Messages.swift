@@ -25,6 +25,21 @@ extension TemplateStore.Stored {
     }
 }
 
+extension Cdt_Notification_V1_SmsEncoding {
+    init(_ encoding: SMSEncoding) { self = Self(rawValue: encoding.rawValue) ?? .unspecified }
+}
+
+extension LaneStore.Hold {
+    var message: Cdt_Notification_V1_ChannelHold {
+        .with {
+            $0.channel = .init(lane.channel)
+            $0.account = lane.account
+            $0.until = until.timestamp
+            $0.reason = .init(reason)
+        }
+    }
+}
+
 extension Campaign {
     var message: Cdt_Notification_V1_Campaign {
         var message = content.message
@@ -37,7 +52,9 @@ extension Campaign {
         return message
     }
 
-    func progress(_ counts: [DeliveryStore.Count], now: Instant) -> Cdt_Notification_V1_CampaignProgress {
+    func progress(_ counts: [DeliveryStore.Count], _ holds: [LaneStore.Hold], now: Instant)
+        -> Cdt_Notification_V1_CampaignProgress
+    {
         .with {
             $0.state = .init(rawValue: state.rawValue) ?? .unspecified
             $0.recipients = Int64(counts.reduce(0) { $0 + $1.count })
@@ -51,6 +68,8 @@ extension Campaign {
                 }
             }
             $0.asOf = now.timestamp
+            $0.costDong = counts.reduce(0) { $0 + $1.cost }
+            $0.holds = holds.filter { content.channels.contains($0.lane.channel) }.map(\.message)
         }
     }
 }
@@ -59,7 +78,10 @@ extension DeliveryAttempt {
     var message: Cdt_Notification_V1_DeliveryAttempt {
         .with {
             $0.number = Int32(number)
-            $0.channel = .init(channel)
+            $0.channel = .init(lane.channel)
+            $0.account = lane.account
+            $0.providerID = providerID
+            $0.costDong = cost
             $0.startTime = startedAt.timestamp
             if let endedAt { $0.endTime = endedAt.timestamp }
             $0.outcome = outcome.flatMap { .init(rawValue: $0.rawValue) } ?? .unspecified
@@ -83,38 +105,64 @@ extension WebhookEndpoint {
 }
 
 extension CampaignPlan {
-    func message(_ samples: [Cdt_Notification_V1_RenderedMessage], channels on: Channels)
-        -> Cdt_Notification_V1_CampaignPlan
-    {
+    func message(_ samples: [Cdt_Notification_V1_RenderedMessage]) -> Cdt_Notification_V1_CampaignPlan {
         .with {
             $0.teams = Int64(teams)
             $0.recipients = Int64(recipients)
             $0.unreachable = Int64(unreachable)
             $0.reports = Int64(reports)
             $0.reportsWithoutRecipient = Int64(reportsWithoutRecipient)
-            $0.channels = channels.map { channel in
-                .with {
-                    $0.channel = .init(channel.kind)
-                    $0.on = on.off(channel.kind) == nil
-                    $0.reachable = Int64(channel.reachable)
-                    $0.messages = Int64(channel.messages)
-                    $0.durationSeconds = Int64(channel.durationSeconds)
-                }
-            }
-            $0.durationSeconds = Int64(channels.map(\.durationSeconds).max() ?? 0)
+            $0.channels = parts.map(\.message)
+            $0.durationSeconds = loads.map { Int64(PlanRules.seconds($0)) }.max() ?? 0
             $0.treeDate = treeDate.description
             $0.samples = samples
+            $0.durationDays = Int64(days)
+            $0.costDong = cost
+            $0.averageDays = PlanRules.averageDays(loads)
+            $0.proposals = proposals.map { proposal in
+                .with {
+                    $0.kind = .init(rawValue: proposal.kind.rawValue) ?? .unspecified
+                    $0.messages = Int64(proposal.messages)
+                    $0.durationDays = Int64(proposal.days)
+                    $0.text = proposal.text
+                    $0.textVi = proposal.textVi
+                }
+            }
+        }
+    }
+}
+
+extension CampaignPlan.Part {
+    var message: Cdt_Notification_V1_ChannelPlan {
+        .with {
+            $0.channel = .init(lane.channel)
+            $0.account = lane.account
+            $0.reachable = Int64(reachable)
+            $0.messages = Int64(messages)
+            $0.costDong = cost
+            $0.smsSegments = Int64(segments)
+            guard let load else { return }
+            $0.on = true
+            $0.durationSeconds = Int64(PlanRules.seconds(load))
+            $0.dailyQuota = Int64(load.perDay ?? 0)
+            $0.durationDays = Int64(PlanRules.days(load))
         }
     }
 }
 
 extension RenderedMessage {
-    func message(_ key: Template.Key) -> Cdt_Notification_V1_RenderedMessage {
+    func message(_ channel: ChannelKind, _ language: Language) -> Cdt_Notification_V1_RenderedMessage {
         .with {
-            $0.channel = .init(key.channel)
-            $0.language = .init(rawValue: key.language.rawValue) ?? .unspecified
+            $0.channel = .init(channel)
+            $0.language = .init(rawValue: language.rawValue) ?? .unspecified
             $0.subject = subject
             $0.text = text
+            if let sms {
+                $0.smsSegments = Int32(sms.segments)
+                $0.smsEncoding = .init(sms.encoding)
+            }
+            $0.providerTemplate = providerTemplate
+            $0.providerParameters = Dictionary(values.map { ($0.name, $0.text) }) { first, _ in first }
         }
     }
 }

@@ -34,13 +34,14 @@ extension NotificationService {
         }
         let today = clock.today
         try checkUnit(content.audience, sending: today)
-        let template = try template("templates/\(content.template)", version: content.templateVersion).template
-        let plan = try await database.readPooled { [rates = channels.rates] transaction in
-            try CampaignPlanner.plan(content, today: today, rates: rates, transaction)
+        let template = try CompiledTemplate(
+            template("templates/\(content.template)", version: content.templateVersion).template)
+        let plan = try await database.readPooled { [channels] transaction in
+            try CampaignPlanner.plan(content, template, today: today, channels: channels, transaction)
         }
-        let samples = try samples(of: plan, content, CompiledTemplate(template))
+        let samples = try samples(of: plan, content, template)
         return .with {
-            $0.plan = plan.message(samples, channels: channels)
+            $0.plan = plan.message(samples)
             $0.freshness = freshness
         }
     }
@@ -51,11 +52,14 @@ extension NotificationService {
         let own = try refusing("INVALID_PARAMETERS") {
             template.values(content.parameters, filledIn: content.filledIn, field: "campaign.parameters")
         }
-        return try plan.channels.compactMap { channel in
-            guard let sample = channel.sample else { return nil }
-            let key = Template.Key(language: content.language, channel: channel.kind)
+        var seen: Set<ChannelKind> = []
+        return try plan.parts.compactMap { part in
+            let channel = part.lane.channel
+            guard let sample = part.sample, seen.insert(channel).inserted else { return nil }
+            let key = Template.Key(language: content.language, channel: channel)
             let values = own.merging(sample.values) { _, fact in fact }
-            return try refusing("INVALID_PARAMETERS") { template.render(key, values) }.message(key)
+            return try refusing("INVALID_PARAMETERS") { template.render(key, values) }
+                .message(channel, content.language)
         }
     }
 
@@ -85,15 +89,42 @@ extension NotificationService {
     func cancelCampaign(_ request: Cdt_Notification_V1_CancelCampaignRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_CancelCampaignResponse
     {
-        let (id, name, now) = (try campaign(request.name).id, request.name, clock.now)
-        return try await once(request.requestID, of: request, context, now: now) { transaction in
+        try await change(request.name, request.requestID, of: request, context, CampaignRules.cancel) { campaign in
+            .with { $0.campaign = campaign }
+        }
+    }
+
+    func pauseCampaign(_ request: Cdt_Notification_V1_PauseCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_PauseCampaignResponse
+    {
+        try await change(request.name, request.requestID, of: request, context, CampaignRules.pause) { campaign in
+            .with { $0.campaign = campaign }
+        }
+    }
+
+    func resumeCampaign(_ request: Cdt_Notification_V1_ResumeCampaignRequest, context: ServerContext) async throws
+        -> Cdt_Notification_V1_ResumeCampaignResponse
+    {
+        try await change(request.name, request.requestID, of: request, context, CampaignRules.resume) { campaign in
+            .with { $0.campaign = campaign }
+        }
+    }
+
+    /// Changes the state of a campaign by a rule.
+    private func change<Request: Message, Reply: Message>(
+        _ name: String, _ requestID: String, of request: Request, _ context: ServerContext,
+        _ rule: @escaping @Sendable (Campaign, Instant) -> Result<Campaign, CampaignRules.Refusal>,
+        _ reply: @escaping @Sendable (Cdt_Notification_V1_Campaign) -> Reply
+    ) async throws -> Reply {
+        let (id, now) = (try campaign(name).id, clock.now)
+        return try await once(requestID, of: request, context, now: now) { transaction in
             guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
-            switch CampaignRules.cancel(current, now: now) {
+            switch rule(current, now) {
             case .failure(let refusal):
                 return .failure(refusal.error(name))
-            case .success(let cancelled):
-                try store(cancelled, transaction)
-                return .success(.with { $0.campaign = cancelled.message })
+            case .success(let changed):
+                try store(changed, transaction)
+                return .success(reply(changed.message))
             }
         }
     }
@@ -157,9 +188,9 @@ extension NotificationService {
 
     // MARK: Shared by several
 
-    func campaign(_ name: String) throws -> Campaign {
+    func campaign(_ name: String, field: String = "name") throws -> Campaign {
         guard let id = Names.uuid(name, in: "campaigns") else {
-            throw ServiceError.invalid("name", "write it as `campaigns/{id}`", vi: "hãy viết dạng `campaigns/{id}`")
+            throw ServiceError.invalid(field, "write it as `campaigns/{id}`", vi: "hãy viết dạng `campaigns/{id}`")
         }
         guard let campaign = try database.read({ try CampaignStore.get(id, $0) }) else {
             throw ServiceError.noCampaign(name)
@@ -170,10 +201,13 @@ extension NotificationService {
     private func progress(_ id: String, name: String) async throws -> (Campaign, Cdt_Notification_V1_CampaignProgress) {
         let now = clock.now
         let found = try await database.readPooled { transaction in
-            try CampaignStore.get(id, transaction).map { ($0, try DeliveryStore.counts(campaign: id, transaction)) }
+            let holds = try LaneStore.holds(at: now, transaction)
+            return try CampaignStore.get(id, transaction).map { campaign in
+                (campaign, try DeliveryStore.counts(campaign: id, holds: holds, transaction), holds)
+            }
         }
-        guard let (campaign, counts) = found else { throw ServiceError.noCampaign(name) }
-        return (campaign, campaign.progress(counts, now: now))
+        guard let (campaign, counts, holds) = found else { throw ServiceError.noCampaign(name) }
+        return (campaign, campaign.progress(counts, holds, now: now))
     }
 
     /// The content of a request, with the version of the template that it will keep.
@@ -252,6 +286,16 @@ extension CampaignRules.Refusal {
             .failedPrecondition(
                 reason: "CAMPAIGN_FINISHED", subject: name, "\(name) is \(state); nothing is left to cancel",
                 vi: "\(name) đã kết thúc; không còn gì để hủy", metadata: ["state": "\(state)"])
+        case .notRunning(let state):
+            .failedPrecondition(
+                reason: "CAMPAIGN_NOT_RUNNING", subject: name,
+                "\(name) is \(state): only what is launched and not over can be paused",
+                vi: "\(name) không đang chạy: chỉ chiến dịch đã khởi chạy và chưa kết thúc mới tạm dừng được",
+                metadata: ["state": "\(state)"])
+        case .notPaused(let state):
+            .failedPrecondition(
+                reason: "CAMPAIGN_NOT_PAUSED", subject: name, "\(name) is \(state), not paused",
+                vi: "\(name) không ở trạng thái tạm dừng", metadata: ["state": "\(state)"])
         case .etagMismatch(let current):
             ServiceError(
                 .aborted, reason: "ETAG_MISMATCH", "\"\(name)\" has changed since it was read; read it again",

@@ -14,11 +14,13 @@ extension NotificationService {
         guard states.count == request.states.count else {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("states")]), reason: "UNKNOWN_VALUE")
         }
+        let now = clock.now
         var (messages, ids) = try await database.readPooled { [channels] transaction in
+            let holds = try LaneStore.holds(at: now, transaction)
             let found = try DeliveryStore.page(
-                campaign: campaign.id, after: page.position?.first ?? "", states: states, limit: page.size + 1,
-                transaction)
-            let messages = try found.map { try Self.message($0, of: campaign, channels, transaction) }
+                campaign: campaign.id, after: page.position?.first ?? "", states: states, holds: holds,
+                limit: page.size + 1, transaction)
+            let messages = try found.map { try Self.message($0, of: campaign, channels, holds, transaction) }
             return (messages, found.map(\.id))
         }
         var response = Cdt_Notification_V1_ListDeliveriesResponse()
@@ -36,10 +38,12 @@ extension NotificationService {
         -> Cdt_Notification_V1_GetDeliveryResponse
     {
         let (campaign, id) = try deliveryName(request.name)
+        let now = clock.now
         let found = try database.read { transaction in
-            try DeliveryStore.get(campaign: campaign.id, id: id, transaction).map { delivery in
+            let holds = try LaneStore.holds(at: now, transaction)
+            return try DeliveryStore.get(campaign: campaign.id, id: id, transaction).map { delivery in
                 (
-                    try Self.message(delivery, of: campaign, channels, transaction),
+                    try Self.message(delivery, of: campaign, channels, holds, transaction),
                     try DeliveryStore.attempts(id, transaction)
                 )
             }
@@ -60,30 +64,22 @@ extension NotificationService {
         }
         let (name, now) = (request.name, clock.now)
         return try await once(request.requestID, of: request, context, now: now) { [channels] transaction in
-            guard var campaign = try CampaignStore.get(known.id, transaction),
-                var delivery = try DeliveryStore.get(campaign: known.id, id: id, transaction)
+            guard let campaign = try CampaignStore.get(known.id, transaction),
+                let delivery = try DeliveryStore.get(campaign: known.id, id: id, transaction)
             else { return .failure(.noDelivery(name)) }
-            let next = DeliveryMachine().next(
-                from: delivery.state, .decide(decision), channel: delivery.channel, attempts: delivery.attempts,
-                firstAttemptAt: delivery.firstAttemptAt, now: now, random: 0)
-            guard let next else { return .failure(.notStuck(name, delivery.state)) }
-            if decision == .resend {
-                guard campaign.state != .cancelled else { return .failure(.campaignCancelled(name)) }
-                // The way to the recipient may be another one by now, and the time for tries begins anew.
-                delivery.channel = try Self.channel(for: delivery, of: campaign, now: now, transaction)
-                delivery.firstAttemptAt = nil
-                guard delivery.channel != nil else { return .failure(.unreachable(name)) }
-                if campaign.state == .completed {
-                    campaign.state = .sending
-                    try CampaignStore.update(campaign.changed(now), active: true, transaction)
-                }
-                transaction.notify(CampaignSignal.work)
+            if decision == .resend, campaign.state == .cancelled { return .failure(.campaignCancelled(name)) }
+            switch try Decisions(channels: channels, now: now).apply(decision, to: delivery, of: campaign, transaction)
+            {
+            case .notStuck: return .failure(.notStuck(name, delivery.state))
+            case .unreachable: return .failure(.unreachable(name))
+            case .done: break
             }
-            try DeliveryStore.update(delivery, to: next, now: now, transaction)
+            if decision == .resend { try Decisions.wake(campaign, now: now, transaction) }
             guard let resolved = try DeliveryStore.get(campaign: campaign.id, id: id, transaction) else {
                 return .failure(.noDelivery(name))
             }
-            let message = try Self.message(resolved, of: campaign, channels, transaction)
+            let holds = try LaneStore.holds(at: now, transaction)
+            let message = try Self.message(resolved, of: campaign, channels, holds, transaction)
             return .success(.with { $0.delivery = message })
         }
     }
@@ -100,35 +96,23 @@ extension NotificationService {
         return (campaign, ids.delivery)
     }
 
-    private static func path(
-        of subjects: [DeliverySubject], _ campaign: Campaign, now: Instant, _ transaction: ReadTransaction
-    )
-        throws -> [String]
-    {
-        guard let team = subjects.first?.team else { return [] }
-        let treeDate = campaign.content.audience.treeDate(sending: campaign.sendingDay ?? now.localDate)
-        return try AudienceStore.placement(ofTeam: team, on: treeDate, transaction)
-    }
-
-    private static func channel(
-        for delivery: Delivery, of campaign: Campaign, now: Instant, _ transaction: ReadTransaction
-    ) throws -> ChannelKind? {
-        let subjects = try DeliveryStore.subjects(delivery.id, transaction)
-        return try AddressBook.channel(
-            for: delivery.person, path: try path(of: subjects, campaign, now: now, transaction),
-            among: campaign.content.channels, transaction)
-    }
-
-    private static func message(
-        _ delivery: Delivery, of campaign: Campaign, _ channels: Channels, _ transaction: ReadTransaction
+    static func message(
+        _ delivery: Delivery, of campaign: Campaign, _ channels: Channels, _ holds: [LaneStore.Hold],
+        _ transaction: ReadTransaction
     ) throws -> Cdt_Notification_V1_Delivery {
         let subjects = try DeliveryStore.subjects(delivery.id, transaction)
         var message = Cdt_Notification_V1_Delivery.with {
             $0.name = "campaigns/\(delivery.campaign)/deliveries/\(delivery.id)"
             $0.recipient = "people/\(delivery.person)"
             $0.channel = .init(delivery.channel)
-            $0.state = .init(delivery.state)
-            $0.failureClass = .init(delivery.failure)
+            $0.account = delivery.account
+            let shown = DeliveryStore.shown(delivery.state, delivery.failure, delivery.lane, holds)
+            $0.state = .init(shown.state)
+            $0.failureClass = .init(shown.failure)
+            $0.providerID = delivery.providerID
+            $0.costDong = delivery.cost
+            if let deliveredAt = delivery.deliveredAt { $0.deliveredTime = deliveredAt.timestamp }
+            if let readAt = delivery.readAt { $0.readTime = readAt.timestamp }
             $0.detail = delivery.detail
             $0.attemptCount = Int32(delivery.attempts)
             if let nextAt = delivery.nextAt, delivery.state.waits { $0.nextAttemptTime = nextAt.timestamp }
@@ -143,11 +127,12 @@ extension NotificationService {
                 $0.obligation = subject.obligation.isEmpty ? "" : "obligations/\(subject.obligation)"
             }
         }
-        guard let channel = delivery.channel else { return message }
-        let path = try path(of: subjects, campaign, now: delivery.updatedAt, transaction)
+        guard let lane = delivery.lane else { return message }
+        let path = try Claims.path(of: subjects, campaign, now: delivery.updatedAt, transaction)
         message.maskedAddress =
-            try AddressBook.address(channel, person: delivery.person, path: path, transaction)?.masked ?? ""
-        if let sender = channels.sender(channel), let id = UniqueID(delivery.id) {
+            try AddressBook(routes: channels.routes).address(
+                lane.channel, person: delivery.person, path: path, transaction)?.masked ?? ""
+        if let sender = channels.sender(lane), let id = UniqueID(delivery.id) {
             message.messageID = sender.messageID(id)
         }
         return message

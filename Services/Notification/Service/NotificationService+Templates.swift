@@ -82,16 +82,19 @@ extension NotificationService {
         let values = try refusing("INVALID_PARAMETERS") {
             compiled.values(request.parameters, filledIn: [], field: "parameters")
         }
-        let keys = ChannelKind.allCases.map { Template.Key(language: language, channel: $0) }
-            .filter { compiled.template.bodies[$0] != nil }
-        guard !keys.isEmpty else {
+        let kinds = ChannelKind.allCases.filter { kind in
+            compiled.template.bodies[.init(language: language, channel: kind)] != nil
+        }
+        guard !kinds.isEmpty else {
             let known = Set(compiled.template.bodies.keys.map(\.language.tag)).sorted().joined(separator: ", ")
             throw ServiceError.invalid(
                 "language", reason: "NO_BODY", "the template has bodies in \(known) only",
                 vi: "mẫu chỉ có nội dung: \(known)")
         }
-        let messages = try keys.map { key in
-            try refusing("INVALID_PARAMETERS") { compiled.render(key, values) }.message(key)
+        let messages = try kinds.map { kind in
+            try refusing("INVALID_PARAMETERS") {
+                compiled.render(.init(language: language, channel: kind), values)
+            }.message(kind, language)
         }
         return .with { $0.messages = messages }
     }

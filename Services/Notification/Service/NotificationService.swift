@@ -19,23 +19,64 @@ struct NotificationService: Cdt_Notification_V1_NotificationService.ServiceProto
     func listChannels(_ request: Cdt_Notification_V1_ListChannelsRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListChannelsResponse
     {
-        .with { $0.channels = ChannelKind.allCases.map(channel) }
+        let freshness = freshness()
+        let now = clock.now
+        let (holds, used) = try await database.readPooled { [channels] transaction in
+            let used = try channels.on.map { sender in
+                try sender.quota.map { quota in
+                    try LaneStore.usage(pool: quota.pool, account: sender.account, day: now.localDate, transaction)
+                }
+            }
+            return (try LaneStore.holds(at: now, transaction), used)
+        }
+        return .with {
+            $0.channels = ChannelKind.allCases.flatMap { kind -> [Cdt_Notification_V1_Channel] in
+                if let off = channels.off(kind) { return [Self.channel(kind, off)] }
+                return zip(channels.on, used).filter { $0.0.kind == kind }.map { sender, usage in
+                    channel(sender, usage, holds.first { $0.lane == sender.lane })
+                }
+            }
+            $0.freshness = freshness
+        }
     }
 
-    private func channel(_ kind: ChannelKind) -> Cdt_Notification_V1_Channel {
+    private static func channel(_ kind: ChannelKind, _ off: Channels.Off) -> Cdt_Notification_V1_Channel {
         .with {
             $0.kind = .init(kind)
-            if let off = channels.off(kind) {
-                $0.offReason = off.reason
-                $0.offReasonVi = off.reasonVi
-            } else if let sender = channels.sender(kind) {
-                $0.on = true
-                $0.provider = sender.provider
-                $0.ratePerSecond = sender.ratePerSecond
-                if let pause = dispatcher.pause(of: kind) {
-                    $0.pausedUntil = pause.until.timestamp
-                    $0.pauseReason = pause.reason
-                }
+            $0.offReason = off.reason
+            $0.offReasonVi = off.reasonVi
+        }
+    }
+
+    private func channel(_ sender: any MessageSender, _ usage: LaneStore.Usage?, _ hold: LaneStore.Hold?)
+        -> Cdt_Notification_V1_Channel
+    {
+        .with {
+            $0.kind = .init(sender.kind)
+            $0.on = true
+            $0.account = sender.account
+            $0.unit = sender.unit.map { "units/\($0)" } ?? ""
+            $0.provider = sender.provider
+            $0.ratePerSecond = sender.ratePerSecond
+            if let pause = dispatcher.pause(of: sender.lane) {
+                $0.pausedUntil = pause.until.timestamp
+                $0.pauseReason = pause.reason
+            }
+            if let quota = sender.quota {
+                $0.dailyQuota = Int64(usage?.perDay ?? quota.perDay)
+                $0.usedToday = Int64(usage?.used ?? 0)
+            }
+            if let quiet = sender.quietHours {
+                $0.quietFrom = QuietHours.clock(quiet.from)
+                $0.quietUntil = QuietHours.clock(quiet.until)
+            }
+            if let hold {
+                $0.heldUntil = hold.until.timestamp
+                $0.holdReason = "\(hold.reason)"
+            }
+            if let attention = sender.attention {
+                $0.attention = attention.reason
+                $0.attentionVi = attention.reasonVi
             }
         }
     }
@@ -70,4 +111,5 @@ extension ServiceError {
 extension Cdt_Notification_V1_ListTemplatesRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListCampaignsRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListDeliveriesRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListDeadLettersRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListWebhookEndpointsRequest: PagedRequest {}

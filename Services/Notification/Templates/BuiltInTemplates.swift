@@ -52,6 +52,24 @@ enum BuiltInTemplates {
                 text:
                     "{{recipient_name}}: the report for {{period}} of {{team_name}} ({{unit_name}}) has not arrived, due {{due_on}}."
             ),
+            .init(language: .vietnamese, channel: .sms): .init(
+                subject: "",
+                text:
+                    "Chưa nhận được báo cáo {{period}} của {{team_name}}, hạn {{due_on}}. Đề nghị {{recipient_name}} nộp."
+            ),
+            .init(language: .english, channel: .sms): .init(
+                subject: "",
+                text: "The report for {{period}} of {{team_name}}, due {{due_on}}, has not arrived. Please send it."),
+            .init(language: .vietnamese, channel: .zaloText): .init(
+                subject: "",
+                text:
+                    "{{recipient_name}}: chưa nhận được báo cáo {{period}} của {{team_name}} ({{unit_name}}), hạn {{due_on}}."
+            ),
+            .init(language: .english, channel: .zaloText): .init(
+                subject: "",
+                text:
+                    "{{recipient_name}}: the report for {{period}} of {{team_name}} ({{unit_name}}) has not arrived, due {{due_on}}."
+            ),
         ],
         isBuiltIn: true)
 }

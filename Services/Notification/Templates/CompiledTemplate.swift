@@ -3,13 +3,15 @@ import ServiceKit
 /// A template whose bodies are parsed, for rendering many messages.
 struct CompiledTemplate: Sendable {
     let template: Template
-    private let parsed: [Template.Key: (subject: TemplateText, text: TemplateText)]
+    private let parsed: [Template.Key: [TemplateText]]
 
     /// Of a template that passed `violations()`.
     init(_ template: Template) throws(TemplateText.Defect) {
-        var parsed: [Template.Key: (subject: TemplateText, text: TemplateText)] = [:]
+        var parsed: [Template.Key: [TemplateText]] = [:]
         for (key, body) in template.bodies {
-            parsed[key] = (try TemplateText(parsing: body.subject), try TemplateText(parsing: body.text))
+            var texts: [TemplateText] = []
+            for field in body.fields(key.kind) { texts.append(try TemplateText(parsing: field.text)) }
+            parsed[key] = texts
         }
         self.template = template
         self.parsed = parsed
@@ -64,19 +66,18 @@ struct CompiledTemplate: Sendable {
 
     /// The message for one recipient. Limits and control characters are checked on what is really sent.
     func render(_ key: Template.Key, _ values: [String: ParameterValue]) -> Result<RenderedMessage, ViolationList> {
-        guard let body = parsed[key] else {
+        guard let texts = parsed[key], let body = template.bodies[key] else {
             return .failure(
                 ViolationList(violations: [
                     Violation(
                         field: "language", reason: "NO_BODY",
-                        description:
-                            "template `\(template.id)` has no \(key.channel.name) body in `\(key.language.tag)`",
+                        description: "template `\(template.id)` has no \(key.kind.name) body in `\(key.language.tag)`",
                         descriptionVi:
-                            "mẫu `\(template.id)` không có nội dung \(key.channel.name) cho ngôn ngữ `\(key.language.tag)`"
+                            "mẫu `\(template.id)` không có nội dung \(key.kind.name) cho ngôn ngữ `\(key.language.tag)`"
                     )
                 ]))
         }
-        let missing = body.subject.parameterNames.union(body.text.parameterNames).subtracting(values.keys)
+        let missing = texts.reduce(into: Set<String>()) { $0.formUnion($1.parameterNames) }.subtracting(values.keys)
         guard missing.isEmpty else {
             return .failure(
                 ViolationList(
@@ -86,16 +87,26 @@ struct CompiledTemplate: Sendable {
                             description: "`\(name)` has no value", descriptionVi: "`\(name)` chưa có giá trị")
                     }))
         }
-        let fill = { (text: TemplateText) in text.filled { values[$0]?.shown(in: key.language) }.nfc }
-        let message = RenderedMessage(subject: fill(body.subject), text: fill(body.text))
-        let (subjectField, textField) = key.channel.fields
-        let found = [
-            Template.textViolation(
-                message.subject, field: subjectField, limit: key.channel.limits.subject, isLine: true),
-            Template.textViolation(message.text, field: textField, limit: key.channel.limits.text, isLine: false),
-        ].compactMap { $0 }
+        let filled = texts.map { text in
+            text.filled { name in
+                let shown = values[name]?.shown(in: key.language)
+                return key.kind == .zaloGroup ? shown?.withoutMentions : shown
+            }.nfc
+        }
+        let message = body.rendered(key.kind, filled)
+        var found = zip(body.fields(key.kind), filled).compactMap { field, text in
+            Template.textViolation(text, field: field.path, limit: field.limit, isLine: field.isLine)
+        }
+        if let sms = message.sms, let violation = Template.segmentViolation(sms, field: "text") {
+            found.append(violation)
+        }
         return found.isEmpty ? .success(message) : .failure(ViolationList(violations: found))
     }
+}
+
+extension String {
+    /// Zalo reads `[@…]` in a group's text as a call to a member; what a value brings in is no such call.
+    var withoutMentions: String { replacing("[@", with: "[") }
 }
 
 /// One thing wrong with a request.

@@ -77,15 +77,13 @@ extension Template {
         var found: [Violation] = []
         var used: Set<String> = []
         for (key, body) in bodies.sorted(by: {
-            ($0.key.language.rawValue, $0.key.channel.rawValue) < ($1.key.language.rawValue, $1.key.channel.rawValue)
+            ($0.key.language.rawValue, $0.key.kind.rawValue) < ($1.key.language.rawValue, $1.key.kind.rawValue)
         }) {
-            let path = "template.contents[\(key.language.tag)].\(key.channel.name)"
-            let (subjectField, textField) = key.channel.fields
-            for (field, text, limit, isLine) in [
-                (subjectField, body.subject, key.channel.limits.subject, true),
-                (textField, body.text, key.channel.limits.text, false),
-            ] {
-                let field = "\(path).\(field)"
+            let path = "template.contents[\(key.language.tag)].\(key.kind.name)"
+            if key.kind == .zaloTemplate { found += Template.registrationViolations(body, path: path) }
+            for field in body.fields(key.kind) {
+                let (text, limit, isLine) = (field.text, field.limit, field.isLine)
+                let field = "\(path).\(field.path)"
                 if let violation = Template.textViolation(text, field: field, limit: limit, isLine: isLine) {
                     found.append(violation)
                 }
@@ -102,6 +100,12 @@ extension Template {
                                     "`\(name)` chưa được khai báo; hãy khai báo trong `parameters` hoặc sửa tên")
                         )
                     }
+                    if names.isEmpty, key.kind == .sms,
+                        let violation = Template.segmentViolation(
+                            SMSText(text, accented: body.isAccented), field: field)
+                    {
+                        found.append(violation)
+                    }
                 } catch {
                     found.append(error.violation(field: field))
                 }
@@ -115,6 +119,62 @@ extension Template {
                     descriptionVi: "không nội dung nào dùng `\(parameter.name)`; hãy dùng hoặc bỏ đi"))
         }
         return found
+    }
+
+    /// What Zalo knows a template and its values by.
+    private static func registrationViolations(_ body: TemplateBody, path: String) -> [Violation] {
+        var found: [Violation] = []
+        if !(1...20).contains(body.providerTemplate.utf8.count)
+            || !body.providerTemplate.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        {
+            found.append(
+                Violation(
+                    field: "\(path).provider_template", reason: "INVALID_NAME",
+                    description: "give the id of the template registered with Zalo: 1 to 20 digits",
+                    descriptionVi: "hãy cho mã mẫu đã đăng ký với Zalo: 1 đến 20 chữ số"))
+        }
+        var seen: Set<String> = []
+        for (index, value) in body.values.enumerated() {
+            let isName =
+                (1...60).contains(value.name.utf8.count)
+                && value.name.unicodeScalars.allSatisfy {
+                    $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || $0 == "_")
+                }
+            if !isName {
+                found.append(
+                    Violation(
+                        field: "\(path).parameters[\(index)].name", reason: "INVALID_NAME",
+                        description: "write the name registered with Zalo: letters, digits and underscores, at most 60",
+                        descriptionVi: "hãy viết tên đã đăng ký với Zalo: chữ không dấu, chữ số, gạch dưới, tối đa 60"))
+            } else if !seen.insert(value.name).inserted {
+                found.append(
+                    Violation(
+                        field: "\(path).parameters[\(index)].name", reason: "DUPLICATE",
+                        description: "`\(value.name)` is given twice; remove one",
+                        descriptionVi: "`\(value.name)` có hai lần; hãy bỏ bớt một"))
+            }
+            if !(1...TemplateBody.longestValue).contains(value.limit) {
+                found.append(
+                    Violation(
+                        field: "\(path).parameters[\(index)].max_length", reason: "OUT_OF_RANGE",
+                        description: "give 1 to \(TemplateBody.longestValue) characters, or 0 for that many",
+                        descriptionVi: "hãy cho 1 đến \(TemplateBody.longestValue) ký tự, hoặc 0 để lấy mức tối đa"))
+            }
+        }
+        return found
+    }
+
+    /// "At most 5 segments": gateways refuse longer ones, and each costs.
+    static func segmentViolation(_ sms: SMSText, field: String) -> Violation? {
+        guard sms.segments > TemplateBody.mostSegments else { return nil }
+        return Violation(
+            field: field, reason: "TOO_LONG",
+            description:
+                "takes \(sms.segments) segments (\(sms.encoding)); at most \(TemplateBody.mostSegments) are possible: "
+                + "shorten it, or leave `accented` out",
+            descriptionVi:
+                "dài \(sms.segments) phần tin (\(sms.encoding)); tối đa \(TemplateBody.mostSegments): hãy rút ngắn, "
+                + "hoặc bỏ `accented`")
     }
 
     /// The check that holds for a body with its blanks and once more with them filled.

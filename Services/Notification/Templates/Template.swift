@@ -1,4 +1,4 @@
-/// A message with blanks: parameters with their types, and a body for each language and channel.
+/// A message with blanks: parameters with their types, and a body for each language and kind of channel.
 struct Template: Sendable, Hashable {
     struct Parameter: Sendable, Hashable {
         var name: String
@@ -6,22 +6,23 @@ struct Template: Sendable, Hashable {
         var description: String
     }
 
-    struct Body: Sendable, Hashable {
-        /// Mail subject or webhook title.
-        var subject: String
-        var text: String
-    }
-
     struct Key: Sendable, Hashable {
         var language: Language
-        var channel: ChannelKind
+        var kind: BodyKind
+
+        init(language: Language, kind: BodyKind) {
+            self.language = language
+            self.kind = kind
+        }
+
+        init(language: Language, channel: ChannelKind) { self.init(language: language, kind: channel.body) }
     }
 
     var id: String
     var version = 0
     var displayName: String
     var parameters: [Parameter]
-    var bodies: [Key: Body]
+    var bodies: [Key: TemplateBody]
     var isBuiltIn = false
 
     /// What the audience fills in, where a template declares it. `period`, `due_on` and `grace_until` need a report
@@ -31,15 +32,103 @@ struct Template: Sendable, Hashable {
         "period": .month, "due_on": .date, "grace_until": .date,
     ]
     static let reportParameters: Set<String> = ["period", "due_on", "grace_until"]
+}
 
-    /// Every body's languages for a channel.
-    func languages(for channel: ChannelKind) -> Set<Language> {
-        Set(bodies.keys.lazy.filter { $0.channel == channel }.map(\.language))
+/// What a template says over one kind of channel.
+struct TemplateBody: Sendable, Hashable {
+    /// A value of a template that is registered with Zalo.
+    struct Value: Sendable, Hashable {
+        var name: String
+        var text: String
+        /// Longest value; the contract's 0 is read as `longestValue`.
+        var limit: Int
+    }
+
+    /// One text of a body, and what holds for it.
+    struct Field: Sendable, Hashable {
+        /// As it is called in the contract, from the body on.
+        var path: String
+        var text: String
+        /// In characters after NFC.
+        var limit: Int
+        var isLine: Bool
+    }
+
+    static let longestValue = 400
+    /// "With its blanks filled at most 5 segments"; more characters than these can never be.
+    static let longestSMS = 5 * 153
+    static let mostSegments = 5
+
+    /// Mail subject or webhook title; empty for the others.
+    var subject: String
+    /// Empty for a Zalo template, whose text is registered there.
+    var text: String
+    var providerTemplate = ""
+    var values: [Value] = []
+    /// Of a short message: as it is written, with tone marks.
+    var isAccented = false
+
+    /// The texts in which blanks may stand, in the order of `replacing`.
+    func fields(_ kind: BodyKind) -> [Field] {
+        switch kind {
+        case .email:
+            [
+                Field(path: "subject", text: subject, limit: 200, isLine: true),
+                Field(path: "text", text: text, limit: 100_000, isLine: false),
+            ]
+        case .webhook:
+            [
+                Field(path: "title", text: subject, limit: 200, isLine: true),
+                Field(path: "text", text: text, limit: 4_000, isLine: false),
+            ]
+        case .sms: [Field(path: "text", text: text, limit: TemplateBody.longestSMS, isLine: false)]
+        case .zaloText, .zaloGroup: [Field(path: "text", text: text, limit: 2_000, isLine: false)]
+        case .zaloTemplate:
+            values.enumerated().map { index, value in
+                Field(path: "parameters[\(index)].text", text: value.text, limit: value.limit, isLine: true)
+            }
+        }
+    }
+
+    /// The message that comes of other texts for the fields.
+    func rendered(_ kind: BodyKind, _ texts: [String]) -> RenderedMessage {
+        switch kind {
+        case .email, .webhook: RenderedMessage(subject: texts[0], text: texts[1])
+        case .zaloText, .zaloGroup: RenderedMessage(subject: "", text: texts[0])
+        case .sms:
+            RenderedMessage(sms: SMSText(texts[0], accented: isAccented))
+        case .zaloTemplate:
+            RenderedMessage(
+                subject: "", text: zip(values, texts).map { "\($0.name): \($1)" }.joined(separator: "\n"),
+                providerTemplate: providerTemplate,
+                values: zip(values, texts).map { RenderedMessage.Value(name: $0.name, text: $1) })
+        }
     }
 }
 
 /// A message for one recipient, ready for a channel.
 struct RenderedMessage: Sendable, Hashable {
+    struct Value: Sendable, Hashable {
+        var name: String
+        var text: String
+    }
+
     var subject: String
     var text: String
+    var providerTemplate = ""
+    var values: [Value] = []
+    var sms: SMSText?
+
+    init(subject: String, text: String, providerTemplate: String = "", values: [Value] = []) {
+        self.subject = subject
+        self.text = text
+        self.providerTemplate = providerTemplate
+        self.values = values
+    }
+
+    init(sms: SMSText) {
+        subject = ""
+        text = sms.text
+        self.sms = sms
+    }
 }

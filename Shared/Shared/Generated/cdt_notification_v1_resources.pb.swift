@@ -32,6 +32,21 @@ public nonisolated enum Cdt_Notification_V1_ChannelKind: SwiftProtobuf.Enum, Swi
 
   /// HTTPS POST of a signed CloudEvent to the system of a unit that told us its endpoint.
   case webhook // = 2
+
+  /// Short message to a phone number, through the HTTP gateway of a brandname provider.
+  case sms // = 3
+
+  /// Zalo template message to the account behind a phone number.
+  case zaloPhone // = 4
+
+  /// Zalo template message to a user id of the Official Account; usually cheaper than by phone.
+  case zaloUser // = 5
+
+  /// Customer-care text of a Zalo Official Account to a user id; possible within seven days after the user has written.
+  case zaloText // = 6
+
+  /// Text into a Zalo group that an Official Account manages.
+  case zaloGroup // = 7
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -43,6 +58,11 @@ public nonisolated enum Cdt_Notification_V1_ChannelKind: SwiftProtobuf.Enum, Swi
     case 0: self = .unspecified
     case 1: self = .email
     case 2: self = .webhook
+    case 3: self = .sms
+    case 4: self = .zaloPhone
+    case 5: self = .zaloUser
+    case 6: self = .zaloText
+    case 7: self = .zaloGroup
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -52,6 +72,11 @@ public nonisolated enum Cdt_Notification_V1_ChannelKind: SwiftProtobuf.Enum, Swi
     case .unspecified: return 0
     case .email: return 1
     case .webhook: return 2
+    case .sms: return 3
+    case .zaloPhone: return 4
+    case .zaloUser: return 5
+    case .zaloText: return 6
+    case .zaloGroup: return 7
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -61,6 +86,11 @@ public nonisolated enum Cdt_Notification_V1_ChannelKind: SwiftProtobuf.Enum, Swi
     .unspecified,
     .email,
     .webhook,
+    .sms,
+    .zaloPhone,
+    .zaloUser,
+    .zaloText,
+    .zaloGroup,
   ]
 
 }
@@ -173,6 +203,51 @@ public nonisolated enum Cdt_Notification_V1_ParameterType: SwiftProtobuf.Enum, S
 
 }
 
+/// How a short message is written on the wire.
+public nonisolated enum Cdt_Notification_V1_SmsEncoding: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// No short message.
+  case unspecified // = 0
+
+  /// GSM 7-bit default alphabet with its extension table (3GPP TS 23.038).
+  case gsm7 // = 1
+
+  /// UCS-2, two bytes for each character.
+  case ucs2 // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .gsm7
+    case 2: self = .ucs2
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .gsm7: return 1
+    case .ucs2: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_SmsEncoding] = [
+    .unspecified,
+    .gsm7,
+    .ucs2,
+  ]
+
+}
+
 /// How a recipient's report for a period must stand.
 public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -254,6 +329,9 @@ public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, S
 
   /// Cancelled by a call; messages sent before stay sent.
   case cancelled // = 6
+
+  /// Paused by a call: nothing is begun until it is resumed.
+  case paused // = 7
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -269,6 +347,7 @@ public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, S
     case 4: self = .sending
     case 5: self = .completed
     case 6: self = .cancelled
+    case 7: self = .paused
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -282,6 +361,7 @@ public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, S
     case .sending: return 4
     case .completed: return 5
     case .cancelled: return 6
+    case .paused: return 7
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -295,6 +375,7 @@ public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, S
     .sending,
     .completed,
     .cancelled,
+    .paused,
   ]
 
 }
@@ -335,6 +416,15 @@ public nonisolated enum Cdt_Notification_V1_DeliveryState: SwiftProtobuf.Enum, S
 
   /// Every try failed in a way that might have passed.
   case dead // = 10
+
+  /// The provider reports that it arrived.
+  case delivered // = 11
+
+  /// The provider reports that it was opened.
+  case read // = 12
+
+  /// A channel has failed for certain: it waits to be sent over the next one of its campaign.
+  case fallback // = 13
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -354,6 +444,9 @@ public nonisolated enum Cdt_Notification_V1_DeliveryState: SwiftProtobuf.Enum, S
     case 8: self = .failed
     case 9: self = .cancelled
     case 10: self = .dead
+    case 11: self = .delivered
+    case 12: self = .read
+    case 13: self = .fallback
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -371,6 +464,9 @@ public nonisolated enum Cdt_Notification_V1_DeliveryState: SwiftProtobuf.Enum, S
     case .failed: return 8
     case .cancelled: return 9
     case .dead: return 10
+    case .delivered: return 11
+    case .read: return 12
+    case .fallback: return 13
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -388,6 +484,9 @@ public nonisolated enum Cdt_Notification_V1_DeliveryState: SwiftProtobuf.Enum, S
     .failed,
     .cancelled,
     .dead,
+    .delivered,
+    .read,
+    .fallback,
   ]
 
 }
@@ -440,6 +539,12 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
 
   /// The template gives no valid message for this recipient.
   case template // = 14
+
+  /// The provider takes no more today.
+  case quota // = 15
+
+  /// The provider does not deliver at this time of day.
+  case quietHours // = 16
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -463,6 +568,8 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     case 12: self = .addressBlocked
     case 13: self = .redirect
     case 14: self = .template
+    case 15: self = .quota
+    case 16: self = .quietHours
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -484,6 +591,8 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     case .addressBlocked: return 12
     case .redirect: return 13
     case .template: return 14
+    case .quota: return 15
+    case .quietHours: return 16
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -505,6 +614,8 @@ public nonisolated enum Cdt_Notification_V1_FailureClass: SwiftProtobuf.Enum, Sw
     .addressBlocked,
     .redirect,
     .template,
+    .quota,
+    .quietHours,
   ]
 
 }
@@ -566,48 +677,184 @@ public nonisolated enum Cdt_Notification_V1_AttemptOutcome: SwiftProtobuf.Enum, 
 
 }
 
-/// A channel of this installation, and whether it can be used.
-public nonisolated struct Cdt_Notification_V1_Channel: Sendable {
+/// Another way to tell the same people that a plan proposes.
+public nonisolated enum Cdt_Notification_V1_ProposalKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given.
+  case unspecified // = 0
+
+  /// One message to the leader of each team, who passes it on.
+  case leadersOnly // = 1
+
+  /// One message into a Zalo group for each commune.
+  case groupMessages // = 2
+
+  /// An account of its own for each province.
+  case provincialAccounts // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .leadersOnly
+    case 2: self = .groupMessages
+    case 3: self = .provincialAccounts
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .leadersOnly: return 1
+    case .groupMessages: return 2
+    case .provincialAccounts: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_ProposalKind] = [
+    .unspecified,
+    .leadersOnly,
+    .groupMessages,
+    .provincialAccounts,
+  ]
+
+}
+
+/// A channel of this installation, and whether it can be used. A channel with several accounts is listed once for each.
+public nonisolated struct Cdt_Notification_V1_Channel: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Which one.
-  public var kind: Cdt_Notification_V1_ChannelKind = .unspecified
+  public var kind: Cdt_Notification_V1_ChannelKind {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
   /// Whether it is configured. A channel without configuration is off, and sends nothing.
-  public var on: Bool = false
+  public var on: Bool {
+    get {_storage._on}
+    set {_uniqueStorage()._on = newValue}
+  }
 
   /// Where it sends to, without credentials, for example `smtps://mail.example.vn:465`; empty when off.
-  public var provider: String = String()
+  public var provider: String {
+    get {_storage._provider}
+    set {_uniqueStorage()._provider = newValue}
+  }
 
   /// Why it is off and which option turns it on; empty when on.
-  public var offReason: String = String()
+  public var offReason: String {
+    get {_storage._offReason}
+    set {_uniqueStorage()._offReason = newValue}
+  }
 
   /// The same in Vietnamese.
-  public var offReasonVi: String = String()
+  public var offReasonVi: String {
+    get {_storage._offReasonVi}
+    set {_uniqueStorage()._offReasonVi = newValue}
+  }
 
   /// At most so many messages per second are handed to the provider.
-  public var ratePerSecond: Double = 0
+  public var ratePerSecond: Double {
+    get {_storage._ratePerSecond}
+    set {_uniqueStorage()._ratePerSecond = newValue}
+  }
 
   /// Set while the provider is left alone after a failure that concerns all messages, for example a refused login.
   public var pausedUntil: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_pausedUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_pausedUntil = newValue}
+    get {_storage._pausedUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._pausedUntil = newValue}
   }
   /// Returns true if `pausedUntil` has been explicitly set.
-  public var hasPausedUntil: Bool {self._pausedUntil != nil}
+  public var hasPausedUntil: Bool {_storage._pausedUntil != nil}
   /// Clears the value of `pausedUntil`. Subsequent reads from it will return its default value.
-  public mutating func clearPausedUntil() {self._pausedUntil = nil}
+  public mutating func clearPausedUntil() {_uniqueStorage()._pausedUntil = nil}
 
   /// The failure that paused it.
-  public var pauseReason: String = String()
+  public var pauseReason: String {
+    get {_storage._pauseReason}
+    set {_uniqueStorage()._pauseReason = newValue}
+  }
+
+  /// The account it sends from, where the operator has named several; empty: the only one.
+  public var account: String {
+    get {_storage._account}
+    set {_uniqueStorage()._account = newValue}
+  }
+
+  /// `units/{id}`: the subtree that the account serves; empty: everywhere that no other account serves.
+  public var unit: String {
+    get {_storage._unit}
+    set {_uniqueStorage()._unit = newValue}
+  }
+
+  /// Messages that the provider takes on one local day; 0: as many as the rate allows.
+  public var dailyQuota: Int64 {
+    get {_storage._dailyQuota}
+    set {_uniqueStorage()._dailyQuota = newValue}
+  }
+
+  /// Messages of today that count against the quota.
+  public var usedToday: Int64 {
+    get {_storage._usedToday}
+    set {_uniqueStorage()._usedToday = newValue}
+  }
+
+  /// Nothing is sent from this local time on, `HH:MM`; empty: at any time.
+  public var quietFrom: String {
+    get {_storage._quietFrom}
+    set {_uniqueStorage()._quietFrom = newValue}
+  }
+
+  /// Sending goes on at this local time, `HH:MM`.
+  public var quietUntil: String {
+    get {_storage._quietUntil}
+    set {_uniqueStorage()._quietUntil = newValue}
+  }
+
+  /// Set while a quota or the quiet hours hold the channel: its queued messages are DEFERRED until then.
+  public var heldUntil: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._heldUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._heldUntil = newValue}
+  }
+  /// Returns true if `heldUntil` has been explicitly set.
+  public var hasHeldUntil: Bool {_storage._heldUntil != nil}
+  /// Clears the value of `heldUntil`. Subsequent reads from it will return its default value.
+  public mutating func clearHeldUntil() {_uniqueStorage()._heldUntil = nil}
+
+  /// Why it is held.
+  public var holdReason: String {
+    get {_storage._holdReason}
+    set {_uniqueStorage()._holdReason = newValue}
+  }
+
+  /// What the operator must do before it can send again, for example give a new refresh token; empty: nothing.
+  public var attention: String {
+    get {_storage._attention}
+    set {_uniqueStorage()._attention = newValue}
+  }
+
+  /// The same in Vietnamese.
+  public var attentionVi: String {
+    get {_storage._attentionVi}
+    set {_uniqueStorage()._attentionVi = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _pausedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// A parameter that a template declares. Bodies name it as `{{name}}`.
@@ -672,6 +919,89 @@ public nonisolated struct Cdt_Notification_V1_WebhookBody: Sendable {
   public init() {}
 }
 
+/// Body for SMS.
+public nonisolated struct Cdt_Notification_V1_SmsBody: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Plain text without a subject; with its blanks filled at most 5 segments.
+  public var text: String = String()
+
+  /// False: sent without tone marks, in the GSM 7-bit alphabet where it fits, 160 characters in one segment and 153 in each
+  /// of several. True: sent as it is written, in UCS-2 where it needs that, 70 and 67.
+  public var accented: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A value that a template registered with Zalo takes.
+public nonisolated struct Cdt_Notification_V1_ZaloTemplateParameter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Name under which the template is registered with Zalo: letters, digits and underscores, at most 60.
+  public var name: String = String()
+
+  /// Its value, one line with blanks.
+  public var text: String = String()
+
+  /// Longest value that the registered template takes, in characters after NFC; 0: 400. At most 400.
+  public var maxLength: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Body for ZALO_PHONE and ZALO_USER: the text itself is registered with Zalo and approved there.
+public nonisolated struct Cdt_Notification_V1_ZaloTemplateBody: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Id of the registered template: digits.
+  public var providerTemplate: String = String()
+
+  /// Every value it takes.
+  public var parameters: [Cdt_Notification_V1_ZaloTemplateParameter] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Body for ZALO_TEXT.
+public nonisolated struct Cdt_Notification_V1_ZaloTextBody: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Plain text, at most 2,000 characters.
+  public var text: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Body for ZALO_GROUP.
+public nonisolated struct Cdt_Notification_V1_ZaloGroupBody: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Plain text, at most 2,000 characters. `[@…]` in a value is taken out: it would call members by name.
+  public var text: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// The bodies of a template in one language.
 public nonisolated struct Cdt_Notification_V1_TemplateContent: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -701,12 +1031,56 @@ public nonisolated struct Cdt_Notification_V1_TemplateContent: Sendable {
   /// Clears the value of `webhook`. Subsequent reads from it will return its default value.
   public mutating func clearWebhook() {self._webhook = nil}
 
+  /// Body for SMS; unset: not sent by SMS in this language.
+  public var sms: Cdt_Notification_V1_SmsBody {
+    get {_sms ?? Cdt_Notification_V1_SmsBody()}
+    set {_sms = newValue}
+  }
+  /// Returns true if `sms` has been explicitly set.
+  public var hasSms: Bool {self._sms != nil}
+  /// Clears the value of `sms`. Subsequent reads from it will return its default value.
+  public mutating func clearSms() {self._sms = nil}
+
+  /// Body for ZALO_PHONE and ZALO_USER; unset: not sent so in this language.
+  public var zaloTemplate: Cdt_Notification_V1_ZaloTemplateBody {
+    get {_zaloTemplate ?? Cdt_Notification_V1_ZaloTemplateBody()}
+    set {_zaloTemplate = newValue}
+  }
+  /// Returns true if `zaloTemplate` has been explicitly set.
+  public var hasZaloTemplate: Bool {self._zaloTemplate != nil}
+  /// Clears the value of `zaloTemplate`. Subsequent reads from it will return its default value.
+  public mutating func clearZaloTemplate() {self._zaloTemplate = nil}
+
+  /// Body for ZALO_TEXT; unset: not sent so in this language.
+  public var zaloText: Cdt_Notification_V1_ZaloTextBody {
+    get {_zaloText ?? Cdt_Notification_V1_ZaloTextBody()}
+    set {_zaloText = newValue}
+  }
+  /// Returns true if `zaloText` has been explicitly set.
+  public var hasZaloText: Bool {self._zaloText != nil}
+  /// Clears the value of `zaloText`. Subsequent reads from it will return its default value.
+  public mutating func clearZaloText() {self._zaloText = nil}
+
+  /// Body for ZALO_GROUP; unset: not sent so in this language.
+  public var zaloGroup: Cdt_Notification_V1_ZaloGroupBody {
+    get {_zaloGroup ?? Cdt_Notification_V1_ZaloGroupBody()}
+    set {_zaloGroup = newValue}
+  }
+  /// Returns true if `zaloGroup` has been explicitly set.
+  public var hasZaloGroup: Bool {self._zaloGroup != nil}
+  /// Clears the value of `zaloGroup`. Subsequent reads from it will return its default value.
+  public mutating func clearZaloGroup() {self._zaloGroup = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _email: Cdt_Notification_V1_EmailBody? = nil
   fileprivate var _webhook: Cdt_Notification_V1_WebhookBody? = nil
+  fileprivate var _sms: Cdt_Notification_V1_SmsBody? = nil
+  fileprivate var _zaloTemplate: Cdt_Notification_V1_ZaloTemplateBody? = nil
+  fileprivate var _zaloText: Cdt_Notification_V1_ZaloTextBody? = nil
+  fileprivate var _zaloGroup: Cdt_Notification_V1_ZaloGroupBody? = nil
 }
 
 /// A message with blanks. Every change is a new version; a campaign keeps the version it was created with.
@@ -770,6 +1144,18 @@ public nonisolated struct Cdt_Notification_V1_RenderedMessage: Sendable {
 
   /// Text.
   public var text: String = String()
+
+  /// Segments that a short message is charged as; 0 for other channels.
+  public var smsSegments: Int32 = 0
+
+  /// Encoding of a short message.
+  public var smsEncoding: Cdt_Notification_V1_SmsEncoding = .unspecified
+
+  /// Zalo's template; empty for other channels.
+  public var providerTemplate: String = String()
+
+  /// The values that Zalo's template is given.
+  public var providerParameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -887,7 +1273,9 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
     set {_uniqueStorage()._language = newValue}
   }
 
-  /// Channels in order of preference: each recipient is told by the first by which they can be reached.
+  /// Channels in order of preference: each recipient is told by the first by which they can be reached. When that one has
+  /// failed for certain, the next one that reaches them is tried; never after a failure that leaves it open whether the
+  /// message arrived.
   public var channels: [Cdt_Notification_V1_ChannelKind] {
     get {_storage._channels}
     set {_uniqueStorage()._channels = newValue}
@@ -963,78 +1351,144 @@ public nonisolated struct Cdt_Notification_V1_DeliverySubject: Sendable {
 }
 
 /// One message to one recipient.
-public nonisolated struct Cdt_Notification_V1_Delivery: Sendable {
+public nonisolated struct Cdt_Notification_V1_Delivery: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// `campaigns/{id}/deliveries/{id}`.
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// `people/{id}`.
-  public var recipient: String = String()
+  public var recipient: String {
+    get {_storage._recipient}
+    set {_uniqueStorage()._recipient = newValue}
+  }
 
   /// What it is about.
-  public var subjects: [Cdt_Notification_V1_DeliverySubject] = []
+  public var subjects: [Cdt_Notification_V1_DeliverySubject] {
+    get {_storage._subjects}
+    set {_uniqueStorage()._subjects = newValue}
+  }
 
   /// Channel; UNSPECIFIED when the recipient cannot be reached.
-  public var channel: Cdt_Notification_V1_ChannelKind = .unspecified
+  public var channel: Cdt_Notification_V1_ChannelKind {
+    get {_storage._channel}
+    set {_uniqueStorage()._channel = newValue}
+  }
 
   /// State.
-  public var state: Cdt_Notification_V1_DeliveryState = .unspecified
+  public var state: Cdt_Notification_V1_DeliveryState {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
   /// Why it failed.
-  public var failureClass: Cdt_Notification_V1_FailureClass = .unspecified
+  public var failureClass: Cdt_Notification_V1_FailureClass {
+    get {_storage._failureClass}
+    set {_uniqueStorage()._failureClass = newValue}
+  }
 
   /// More about the state, for people: the provider's answer, or why it was cancelled.
-  public var detail: String = String()
+  public var detail: String {
+    get {_storage._detail}
+    set {_uniqueStorage()._detail = newValue}
+  }
 
   /// Address it goes to, shortened so that it identifies nobody: `t…@example.vn`.
-  public var maskedAddress: String = String()
+  public var maskedAddress: String {
+    get {_storage._maskedAddress}
+    set {_uniqueStorage()._maskedAddress = newValue}
+  }
 
   /// The id the provider sees: for EMAIL the Message-ID, for WEBHOOK the id of the CloudEvent. The same for every try.
-  public var messageID: String = String()
+  public var messageID: String {
+    get {_storage._messageID}
+    set {_uniqueStorage()._messageID = newValue}
+  }
 
   /// Tries so far.
-  public var attemptCount: Int32 = 0
+  public var attemptCount: Int32 {
+    get {_storage._attemptCount}
+    set {_uniqueStorage()._attemptCount = newValue}
+  }
 
   /// Moment of the next try.
   public var nextAttemptTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_nextAttemptTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_nextAttemptTime = newValue}
+    get {_storage._nextAttemptTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._nextAttemptTime = newValue}
   }
   /// Returns true if `nextAttemptTime` has been explicitly set.
-  public var hasNextAttemptTime: Bool {self._nextAttemptTime != nil}
+  public var hasNextAttemptTime: Bool {_storage._nextAttemptTime != nil}
   /// Clears the value of `nextAttemptTime`. Subsequent reads from it will return its default value.
-  public mutating func clearNextAttemptTime() {self._nextAttemptTime = nil}
+  public mutating func clearNextAttemptTime() {_uniqueStorage()._nextAttemptTime = nil}
 
   /// When the provider took it.
   public var sentTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_sentTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_sentTime = newValue}
+    get {_storage._sentTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._sentTime = newValue}
   }
   /// Returns true if `sentTime` has been explicitly set.
-  public var hasSentTime: Bool {self._sentTime != nil}
+  public var hasSentTime: Bool {_storage._sentTime != nil}
   /// Clears the value of `sentTime`. Subsequent reads from it will return its default value.
-  public mutating func clearSentTime() {self._sentTime = nil}
+  public mutating func clearSentTime() {_uniqueStorage()._sentTime = nil}
 
   /// When the state was last changed.
   public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_updateTime = newValue}
+    get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._updateTime = newValue}
   }
   /// Returns true if `updateTime` has been explicitly set.
-  public var hasUpdateTime: Bool {self._updateTime != nil}
+  public var hasUpdateTime: Bool {_storage._updateTime != nil}
   /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
-  public mutating func clearUpdateTime() {self._updateTime = nil}
+  public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
+
+  /// The account of the channel that it is sent from; empty: the only one.
+  public var account: String {
+    get {_storage._account}
+    set {_uniqueStorage()._account = newValue}
+  }
+
+  /// The id that the provider gave it; empty: none.
+  public var providerID: String {
+    get {_storage._providerID}
+    set {_uniqueStorage()._providerID = newValue}
+  }
+
+  /// What its tries have cost, in đồng, at the prices that the operator has configured.
+  public var costDong: Int64 {
+    get {_storage._costDong}
+    set {_uniqueStorage()._costDong = newValue}
+  }
+
+  /// When it arrived, by the provider's word.
+  public var deliveredTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._deliveredTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._deliveredTime = newValue}
+  }
+  /// Returns true if `deliveredTime` has been explicitly set.
+  public var hasDeliveredTime: Bool {_storage._deliveredTime != nil}
+  /// Clears the value of `deliveredTime`. Subsequent reads from it will return its default value.
+  public mutating func clearDeliveredTime() {_uniqueStorage()._deliveredTime = nil}
+
+  /// When it was opened, by the provider's word.
+  public var readTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._readTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._readTime = newValue}
+  }
+  /// Returns true if `readTime` has been explicitly set.
+  public var hasReadTime: Bool {_storage._readTime != nil}
+  /// Clears the value of `readTime`. Subsequent reads from it will return its default value.
+  public mutating func clearReadTime() {_uniqueStorage()._readTime = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _nextAttemptTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _sentTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// One try to send a message. It is recorded before the try begins, and completed after it.
@@ -1081,6 +1535,15 @@ public nonisolated struct Cdt_Notification_V1_DeliveryAttempt: Sendable {
   /// The provider's words, or what broke.
   public var detail: String = String()
 
+  /// The account it was sent from; empty: the only one.
+  public var account: String = String()
+
+  /// The id that the provider gave it; empty: none.
+  public var providerID: String = String()
+
+  /// What it cost, in đồng; of a try of which nobody knows whether it was taken, what it costs if it was.
+  public var costDong: Int64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1107,6 +1570,38 @@ public nonisolated struct Cdt_Notification_V1_DeliveryCount: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// A channel that a quota or the quiet hours hold.
+public nonisolated struct Cdt_Notification_V1_ChannelHold: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Channel.
+  public var channel: Cdt_Notification_V1_ChannelKind = .unspecified
+
+  /// Account; empty: the only one.
+  public var account: String = String()
+
+  /// Sending goes on then.
+  public var until: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_until ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_until = newValue}
+  }
+  /// Returns true if `until` has been explicitly set.
+  public var hasUntil: Bool {self._until != nil}
+  /// Clears the value of `until`. Subsequent reads from it will return its default value.
+  public mutating func clearUntil() {self._until = nil}
+
+  /// QUOTA or QUIET_HOURS.
+  public var reason: Cdt_Notification_V1_FailureClass = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _until: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// Where a campaign stands.
@@ -1140,6 +1635,12 @@ public nonisolated struct Cdt_Notification_V1_CampaignProgress: Sendable {
   /// Clears the value of `asOf`. Subsequent reads from it will return its default value.
   public mutating func clearAsOf() {self._asOf = nil}
 
+  /// What all tries so far have cost, in đồng.
+  public var costDong: Int64 = 0
+
+  /// Channels of the campaign that are held now.
+  public var holds: [Cdt_Notification_V1_ChannelHold] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1147,7 +1648,7 @@ public nonisolated struct Cdt_Notification_V1_CampaignProgress: Sendable {
   fileprivate var _asOf: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
-/// How many of a plan's recipients a channel carries.
+/// How many of a plan's recipients an account of a channel carries.
 public nonisolated struct Cdt_Notification_V1_ChannelPlan: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1165,8 +1666,49 @@ public nonisolated struct Cdt_Notification_V1_ChannelPlan: Sendable {
   /// Recipients for whom it is the first that reaches them: messages it will carry.
   public var messages: Int64 = 0
 
-  /// Seconds it needs for them at its rate, rounded up.
+  /// Seconds it needs for them at its rate, rounded up; quota and quiet hours aside.
   public var durationSeconds: Int64 = 0
+
+  /// The account; empty: the only one.
+  public var account: String = String()
+
+  /// Messages it may send on one local day; 0: as many as the rate allows.
+  public var dailyQuota: Int64 = 0
+
+  /// Local days on which it sends them, under its quota, its rate and its quiet hours, when it begins with a fresh day.
+  public var durationDays: Int64 = 0
+
+  /// What the messages cost, in đồng, at the configured prices.
+  public var costDong: Int64 = 0
+
+  /// Segments of all short messages; 0 for other channels.
+  public var smsSegments: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A way to tell the same people sooner or at less cost.
+public nonisolated struct Cdt_Notification_V1_PlanProposal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Which.
+  public var kind: Cdt_Notification_V1_ProposalKind = .unspecified
+
+  /// Messages it takes.
+  public var messages: Int64 = 0
+
+  /// Local days on which they are sent, under the quota of the plan's slowest channel.
+  public var durationDays: Int64 = 0
+
+  /// In words.
+  public var text: String = String()
+
+  /// The same in Vietnamese.
+  public var textVi: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1194,7 +1736,7 @@ public nonisolated struct Cdt_Notification_V1_CampaignPlan: Sendable {
   /// Of those, reports of teams in which nobody has the role to be told.
   public var reportsWithoutRecipient: Int64 = 0
 
-  /// Per channel, in the campaign's order.
+  /// Per channel in the campaign's order, and per account.
   public var channels: [Cdt_Notification_V1_ChannelPlan] = []
 
   /// Seconds until the last message at the channels' rates; the channels work side by side.
@@ -1205,6 +1747,19 @@ public nonisolated struct Cdt_Notification_V1_CampaignPlan: Sendable {
 
   /// The first recipient's message on each channel; empty without recipients. The recipient's name is left out.
   public var samples: [Cdt_Notification_V1_RenderedMessage] = []
+
+  /// Local days until the last message, under quotas and quiet hours: those of the slowest account.
+  public var durationDays: Int64 = 0
+
+  /// What all messages cost, in đồng, at the configured prices.
+  public var costDong: Int64 = 0
+
+  /// Days that the accounts with a quota would need on average if all of them carried equally much, to one decimal; 0
+  /// without such accounts.
+  public var averageDays: Double = 0
+
+  /// Ways to tell the same people sooner or at less cost, where the plan takes more than a day.
+  public var proposals: [Cdt_Notification_V1_PlanProposal] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1255,7 +1810,7 @@ public nonisolated struct Cdt_Notification_V1_WebhookEndpoint: Sendable {
 fileprivate nonisolated let _protobuf_package = "cdt.notification.v1"
 
 nonisolated extension Cdt_Notification_V1_ChannelKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CHANNEL_KIND_UNSPECIFIED\0\u{1}CHANNEL_KIND_EMAIL\0\u{1}CHANNEL_KIND_WEBHOOK\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CHANNEL_KIND_UNSPECIFIED\0\u{1}CHANNEL_KIND_EMAIL\0\u{1}CHANNEL_KIND_WEBHOOK\0\u{1}CHANNEL_KIND_SMS\0\u{1}CHANNEL_KIND_ZALO_PHONE\0\u{1}CHANNEL_KIND_ZALO_USER\0\u{1}CHANNEL_KIND_ZALO_TEXT\0\u{1}CHANNEL_KIND_ZALO_GROUP\0")
 }
 
 nonisolated extension Cdt_Notification_V1_Language: SwiftProtobuf._ProtoNameProviding {
@@ -1266,90 +1821,218 @@ nonisolated extension Cdt_Notification_V1_ParameterType: SwiftProtobuf._ProtoNam
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PARAMETER_TYPE_UNSPECIFIED\0\u{1}PARAMETER_TYPE_TEXT\0\u{1}PARAMETER_TYPE_INTEGER\0\u{1}PARAMETER_TYPE_DATE\0\u{1}PARAMETER_TYPE_MONTH\0\u{1}PARAMETER_TYPE_DONG\0")
 }
 
+nonisolated extension Cdt_Notification_V1_SmsEncoding: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SMS_ENCODING_UNSPECIFIED\0\u{1}SMS_ENCODING_GSM7\0\u{1}SMS_ENCODING_UCS2\0")
+}
+
 nonisolated extension Cdt_Notification_V1_ReportCondition: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONDITION_UNSPECIFIED\0\u{1}REPORT_CONDITION_OWES\0\u{1}REPORT_CONDITION_OVERDUE\0\u{1}REPORT_CONDITION_RETURNED\0\u{1}REPORT_CONDITION_RECEIVED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_CampaignState: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAMPAIGN_STATE_UNSPECIFIED\0\u{1}CAMPAIGN_STATE_DRAFT\0\u{1}CAMPAIGN_STATE_SCHEDULED\0\u{1}CAMPAIGN_STATE_EXPANDING\0\u{1}CAMPAIGN_STATE_SENDING\0\u{1}CAMPAIGN_STATE_COMPLETED\0\u{1}CAMPAIGN_STATE_CANCELLED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAMPAIGN_STATE_UNSPECIFIED\0\u{1}CAMPAIGN_STATE_DRAFT\0\u{1}CAMPAIGN_STATE_SCHEDULED\0\u{1}CAMPAIGN_STATE_EXPANDING\0\u{1}CAMPAIGN_STATE_SENDING\0\u{1}CAMPAIGN_STATE_COMPLETED\0\u{1}CAMPAIGN_STATE_CANCELLED\0\u{1}CAMPAIGN_STATE_PAUSED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_DeliveryState: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DELIVERY_STATE_UNSPECIFIED\0\u{1}DELIVERY_STATE_QUEUED\0\u{1}DELIVERY_STATE_SCHEDULED\0\u{1}DELIVERY_STATE_CLAIMED\0\u{1}DELIVERY_STATE_SENT\0\u{1}DELIVERY_STATE_RETRY\0\u{1}DELIVERY_STATE_DEFERRED\0\u{1}DELIVERY_STATE_AMBIGUOUS\0\u{1}DELIVERY_STATE_FAILED\0\u{1}DELIVERY_STATE_CANCELLED\0\u{1}DELIVERY_STATE_DEAD\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DELIVERY_STATE_UNSPECIFIED\0\u{1}DELIVERY_STATE_QUEUED\0\u{1}DELIVERY_STATE_SCHEDULED\0\u{1}DELIVERY_STATE_CLAIMED\0\u{1}DELIVERY_STATE_SENT\0\u{1}DELIVERY_STATE_RETRY\0\u{1}DELIVERY_STATE_DEFERRED\0\u{1}DELIVERY_STATE_AMBIGUOUS\0\u{1}DELIVERY_STATE_FAILED\0\u{1}DELIVERY_STATE_CANCELLED\0\u{1}DELIVERY_STATE_DEAD\0\u{1}DELIVERY_STATE_DELIVERED\0\u{1}DELIVERY_STATE_READ\0\u{1}DELIVERY_STATE_FALLBACK\0")
 }
 
 nonisolated extension Cdt_Notification_V1_FailureClass: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_CLASS_UNSPECIFIED\0\u{1}FAILURE_CLASS_UNREACHABLE\0\u{1}FAILURE_CLASS_INVALID_RECIPIENT\0\u{1}FAILURE_CLASS_RECIPIENT_REFUSED\0\u{1}FAILURE_CLASS_CONTENT_REFUSED\0\u{1}FAILURE_CLASS_CONFIGURATION\0\u{1}FAILURE_CLASS_TLS\0\u{1}FAILURE_CLASS_CONNECTION\0\u{1}FAILURE_CLASS_TEMPORARY\0\u{1}FAILURE_CLASS_RATE_LIMITED\0\u{1}FAILURE_CLASS_UNCONFIRMED\0\u{1}FAILURE_CLASS_INTERRUPTED\0\u{1}FAILURE_CLASS_ADDRESS_BLOCKED\0\u{1}FAILURE_CLASS_REDIRECT\0\u{1}FAILURE_CLASS_TEMPLATE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_CLASS_UNSPECIFIED\0\u{1}FAILURE_CLASS_UNREACHABLE\0\u{1}FAILURE_CLASS_INVALID_RECIPIENT\0\u{1}FAILURE_CLASS_RECIPIENT_REFUSED\0\u{1}FAILURE_CLASS_CONTENT_REFUSED\0\u{1}FAILURE_CLASS_CONFIGURATION\0\u{1}FAILURE_CLASS_TLS\0\u{1}FAILURE_CLASS_CONNECTION\0\u{1}FAILURE_CLASS_TEMPORARY\0\u{1}FAILURE_CLASS_RATE_LIMITED\0\u{1}FAILURE_CLASS_UNCONFIRMED\0\u{1}FAILURE_CLASS_INTERRUPTED\0\u{1}FAILURE_CLASS_ADDRESS_BLOCKED\0\u{1}FAILURE_CLASS_REDIRECT\0\u{1}FAILURE_CLASS_TEMPLATE\0\u{1}FAILURE_CLASS_QUOTA\0\u{1}FAILURE_CLASS_QUIET_HOURS\0")
 }
 
 nonisolated extension Cdt_Notification_V1_AttemptOutcome: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ATTEMPT_OUTCOME_UNSPECIFIED\0\u{1}ATTEMPT_OUTCOME_ACCEPTED\0\u{1}ATTEMPT_OUTCOME_TRANSIENT\0\u{1}ATTEMPT_OUTCOME_PERMANENT\0\u{1}ATTEMPT_OUTCOME_AMBIGUOUS\0")
 }
 
+nonisolated extension Cdt_Notification_V1_ProposalKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PROPOSAL_KIND_UNSPECIFIED\0\u{1}PROPOSAL_KIND_LEADERS_ONLY\0\u{1}PROPOSAL_KIND_GROUP_MESSAGES\0\u{1}PROPOSAL_KIND_PROVINCIAL_ACCOUNTS\0")
+}
+
 nonisolated extension Cdt_Notification_V1_Channel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Channel"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}on\0\u{1}provider\0\u{3}off_reason\0\u{3}off_reason_vi\0\u{3}rate_per_second\0\u{3}paused_until\0\u{3}pause_reason\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}on\0\u{1}provider\0\u{3}off_reason\0\u{3}off_reason_vi\0\u{3}rate_per_second\0\u{3}paused_until\0\u{3}pause_reason\0\u{1}account\0\u{1}unit\0\u{3}daily_quota\0\u{3}used_today\0\u{3}quiet_from\0\u{3}quiet_until\0\u{3}held_until\0\u{3}hold_reason\0\u{1}attention\0\u{3}attention_vi\0")
+
+  fileprivate class _StorageClass {
+    var _kind: Cdt_Notification_V1_ChannelKind = .unspecified
+    var _on: Bool = false
+    var _provider: String = String()
+    var _offReason: String = String()
+    var _offReasonVi: String = String()
+    var _ratePerSecond: Double = 0
+    var _pausedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _pauseReason: String = String()
+    var _account: String = String()
+    var _unit: String = String()
+    var _dailyQuota: Int64 = 0
+    var _usedToday: Int64 = 0
+    var _quietFrom: String = String()
+    var _quietUntil: String = String()
+    var _heldUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _holdReason: String = String()
+    var _attention: String = String()
+    var _attentionVi: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _kind = source._kind
+      _on = source._on
+      _provider = source._provider
+      _offReason = source._offReason
+      _offReasonVi = source._offReasonVi
+      _ratePerSecond = source._ratePerSecond
+      _pausedUntil = source._pausedUntil
+      _pauseReason = source._pauseReason
+      _account = source._account
+      _unit = source._unit
+      _dailyQuota = source._dailyQuota
+      _usedToday = source._usedToday
+      _quietFrom = source._quietFrom
+      _quietUntil = source._quietUntil
+      _heldUntil = source._heldUntil
+      _holdReason = source._holdReason
+      _attention = source._attention
+      _attentionVi = source._attentionVi
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.on) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.provider) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.offReason) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.offReasonVi) }()
-      case 6: try { try decoder.decodeSingularDoubleField(value: &self.ratePerSecond) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._pausedUntil) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.pauseReason) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularEnumField(value: &_storage._kind) }()
+        case 2: try { try decoder.decodeSingularBoolField(value: &_storage._on) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._provider) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._offReason) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._offReasonVi) }()
+        case 6: try { try decoder.decodeSingularDoubleField(value: &_storage._ratePerSecond) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._pausedUntil) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._pauseReason) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._account) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._unit) }()
+        case 11: try { try decoder.decodeSingularInt64Field(value: &_storage._dailyQuota) }()
+        case 12: try { try decoder.decodeSingularInt64Field(value: &_storage._usedToday) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._quietFrom) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._quietUntil) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._heldUntil) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._holdReason) }()
+        case 17: try { try decoder.decodeSingularStringField(value: &_storage._attention) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._attentionVi) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.kind != .unspecified {
-      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
-    }
-    if self.on != false {
-      try visitor.visitSingularBoolField(value: self.on, fieldNumber: 2)
-    }
-    if !self.provider.isEmpty {
-      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 3)
-    }
-    if !self.offReason.isEmpty {
-      try visitor.visitSingularStringField(value: self.offReason, fieldNumber: 4)
-    }
-    if !self.offReasonVi.isEmpty {
-      try visitor.visitSingularStringField(value: self.offReasonVi, fieldNumber: 5)
-    }
-    if self.ratePerSecond.bitPattern != 0 {
-      try visitor.visitSingularDoubleField(value: self.ratePerSecond, fieldNumber: 6)
-    }
-    try { if let v = self._pausedUntil {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    if !self.pauseReason.isEmpty {
-      try visitor.visitSingularStringField(value: self.pauseReason, fieldNumber: 8)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._kind != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._kind, fieldNumber: 1)
+      }
+      if _storage._on != false {
+        try visitor.visitSingularBoolField(value: _storage._on, fieldNumber: 2)
+      }
+      if !_storage._provider.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._provider, fieldNumber: 3)
+      }
+      if !_storage._offReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._offReason, fieldNumber: 4)
+      }
+      if !_storage._offReasonVi.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._offReasonVi, fieldNumber: 5)
+      }
+      if _storage._ratePerSecond.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._ratePerSecond, fieldNumber: 6)
+      }
+      try { if let v = _storage._pausedUntil {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if !_storage._pauseReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._pauseReason, fieldNumber: 8)
+      }
+      if !_storage._account.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._account, fieldNumber: 9)
+      }
+      if !_storage._unit.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._unit, fieldNumber: 10)
+      }
+      if _storage._dailyQuota != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._dailyQuota, fieldNumber: 11)
+      }
+      if _storage._usedToday != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._usedToday, fieldNumber: 12)
+      }
+      if !_storage._quietFrom.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._quietFrom, fieldNumber: 13)
+      }
+      if !_storage._quietUntil.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._quietUntil, fieldNumber: 14)
+      }
+      try { if let v = _storage._heldUntil {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+      if !_storage._holdReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._holdReason, fieldNumber: 16)
+      }
+      if !_storage._attention.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._attention, fieldNumber: 17)
+      }
+      if !_storage._attentionVi.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._attentionVi, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Notification_V1_Channel, rhs: Cdt_Notification_V1_Channel) -> Bool {
-    if lhs.kind != rhs.kind {return false}
-    if lhs.on != rhs.on {return false}
-    if lhs.provider != rhs.provider {return false}
-    if lhs.offReason != rhs.offReason {return false}
-    if lhs.offReasonVi != rhs.offReasonVi {return false}
-    if lhs.ratePerSecond != rhs.ratePerSecond {return false}
-    if lhs._pausedUntil != rhs._pausedUntil {return false}
-    if lhs.pauseReason != rhs.pauseReason {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._on != rhs_storage._on {return false}
+        if _storage._provider != rhs_storage._provider {return false}
+        if _storage._offReason != rhs_storage._offReason {return false}
+        if _storage._offReasonVi != rhs_storage._offReasonVi {return false}
+        if _storage._ratePerSecond != rhs_storage._ratePerSecond {return false}
+        if _storage._pausedUntil != rhs_storage._pausedUntil {return false}
+        if _storage._pauseReason != rhs_storage._pauseReason {return false}
+        if _storage._account != rhs_storage._account {return false}
+        if _storage._unit != rhs_storage._unit {return false}
+        if _storage._dailyQuota != rhs_storage._dailyQuota {return false}
+        if _storage._usedToday != rhs_storage._usedToday {return false}
+        if _storage._quietFrom != rhs_storage._quietFrom {return false}
+        if _storage._quietUntil != rhs_storage._quietUntil {return false}
+        if _storage._heldUntil != rhs_storage._heldUntil {return false}
+        if _storage._holdReason != rhs_storage._holdReason {return false}
+        if _storage._attention != rhs_storage._attention {return false}
+        if _storage._attentionVi != rhs_storage._attentionVi {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1470,9 +2153,179 @@ nonisolated extension Cdt_Notification_V1_WebhookBody: SwiftProtobuf.Message, Sw
   }
 }
 
+nonisolated extension Cdt_Notification_V1_SmsBody: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SmsBody"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}accented\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.accented) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    if self.accented != false {
+      try visitor.visitSingularBoolField(value: self.accented, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_SmsBody, rhs: Cdt_Notification_V1_SmsBody) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.accented != rhs.accented {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_ZaloTemplateParameter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ZaloTemplateParameter"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}text\0\u{3}max_length\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.maxLength) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 2)
+    }
+    if self.maxLength != 0 {
+      try visitor.visitSingularInt32Field(value: self.maxLength, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ZaloTemplateParameter, rhs: Cdt_Notification_V1_ZaloTemplateParameter) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.maxLength != rhs.maxLength {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_ZaloTemplateBody: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ZaloTemplateBody"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}provider_template\0\u{1}parameters\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.providerTemplate) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.parameters) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.providerTemplate.isEmpty {
+      try visitor.visitSingularStringField(value: self.providerTemplate, fieldNumber: 1)
+    }
+    if !self.parameters.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.parameters, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ZaloTemplateBody, rhs: Cdt_Notification_V1_ZaloTemplateBody) -> Bool {
+    if lhs.providerTemplate != rhs.providerTemplate {return false}
+    if lhs.parameters != rhs.parameters {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_ZaloTextBody: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ZaloTextBody"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ZaloTextBody, rhs: Cdt_Notification_V1_ZaloTextBody) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_ZaloGroupBody: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ZaloGroupBody"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ZaloGroupBody, rhs: Cdt_Notification_V1_ZaloGroupBody) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Notification_V1_TemplateContent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TemplateContent"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}language\0\u{1}email\0\u{1}webhook\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}language\0\u{1}email\0\u{1}webhook\0\u{1}sms\0\u{3}zalo_template\0\u{3}zalo_text\0\u{3}zalo_group\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1483,6 +2336,10 @@ nonisolated extension Cdt_Notification_V1_TemplateContent: SwiftProtobuf.Message
       case 1: try { try decoder.decodeSingularEnumField(value: &self.language) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._email) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._webhook) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._sms) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._zaloTemplate) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._zaloText) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._zaloGroup) }()
       default: break
       }
     }
@@ -1502,6 +2359,18 @@ nonisolated extension Cdt_Notification_V1_TemplateContent: SwiftProtobuf.Message
     try { if let v = self._webhook {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._sms {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._zaloTemplate {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._zaloText {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._zaloGroup {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1509,6 +2378,10 @@ nonisolated extension Cdt_Notification_V1_TemplateContent: SwiftProtobuf.Message
     if lhs.language != rhs.language {return false}
     if lhs._email != rhs._email {return false}
     if lhs._webhook != rhs._webhook {return false}
+    if lhs._sms != rhs._sms {return false}
+    if lhs._zaloTemplate != rhs._zaloTemplate {return false}
+    if lhs._zaloText != rhs._zaloText {return false}
+    if lhs._zaloGroup != rhs._zaloGroup {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1585,7 +2458,7 @@ nonisolated extension Cdt_Notification_V1_Template: SwiftProtobuf.Message, Swift
 
 nonisolated extension Cdt_Notification_V1_RenderedMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RenderedMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}language\0\u{1}subject\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}language\0\u{1}subject\0\u{1}text\0\u{3}sms_segments\0\u{3}sms_encoding\0\u{3}provider_template\0\u{3}provider_parameters\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1597,6 +2470,10 @@ nonisolated extension Cdt_Notification_V1_RenderedMessage: SwiftProtobuf.Message
       case 2: try { try decoder.decodeSingularEnumField(value: &self.language) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.subject) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self.smsSegments) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.smsEncoding) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.providerTemplate) }()
+      case 8: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.providerParameters) }()
       default: break
       }
     }
@@ -1615,6 +2492,18 @@ nonisolated extension Cdt_Notification_V1_RenderedMessage: SwiftProtobuf.Message
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 4)
     }
+    if self.smsSegments != 0 {
+      try visitor.visitSingularInt32Field(value: self.smsSegments, fieldNumber: 5)
+    }
+    if self.smsEncoding != .unspecified {
+      try visitor.visitSingularEnumField(value: self.smsEncoding, fieldNumber: 6)
+    }
+    if !self.providerTemplate.isEmpty {
+      try visitor.visitSingularStringField(value: self.providerTemplate, fieldNumber: 7)
+    }
+    if !self.providerParameters.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.providerParameters, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1623,6 +2512,10 @@ nonisolated extension Cdt_Notification_V1_RenderedMessage: SwiftProtobuf.Message
     if lhs.language != rhs.language {return false}
     if lhs.subject != rhs.subject {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.smsSegments != rhs.smsSegments {return false}
+    if lhs.smsEncoding != rhs.smsEncoding {return false}
+    if lhs.providerTemplate != rhs.providerTemplate {return false}
+    if lhs.providerParameters != rhs.providerParameters {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1918,93 +2811,188 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
 
 nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Delivery"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}recipient\0\u{1}subjects\0\u{1}channel\0\u{1}state\0\u{3}failure_class\0\u{1}detail\0\u{3}masked_address\0\u{3}message_id\0\u{3}attempt_count\0\u{3}next_attempt_time\0\u{3}sent_time\0\u{3}update_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}recipient\0\u{1}subjects\0\u{1}channel\0\u{1}state\0\u{3}failure_class\0\u{1}detail\0\u{3}masked_address\0\u{3}message_id\0\u{3}attempt_count\0\u{3}next_attempt_time\0\u{3}sent_time\0\u{3}update_time\0\u{1}account\0\u{3}provider_id\0\u{3}cost_dong\0\u{3}delivered_time\0\u{3}read_time\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _recipient: String = String()
+    var _subjects: [Cdt_Notification_V1_DeliverySubject] = []
+    var _channel: Cdt_Notification_V1_ChannelKind = .unspecified
+    var _state: Cdt_Notification_V1_DeliveryState = .unspecified
+    var _failureClass: Cdt_Notification_V1_FailureClass = .unspecified
+    var _detail: String = String()
+    var _maskedAddress: String = String()
+    var _messageID: String = String()
+    var _attemptCount: Int32 = 0
+    var _nextAttemptTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _sentTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _account: String = String()
+    var _providerID: String = String()
+    var _costDong: Int64 = 0
+    var _deliveredTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _readTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _recipient = source._recipient
+      _subjects = source._subjects
+      _channel = source._channel
+      _state = source._state
+      _failureClass = source._failureClass
+      _detail = source._detail
+      _maskedAddress = source._maskedAddress
+      _messageID = source._messageID
+      _attemptCount = source._attemptCount
+      _nextAttemptTime = source._nextAttemptTime
+      _sentTime = source._sentTime
+      _updateTime = source._updateTime
+      _account = source._account
+      _providerID = source._providerID
+      _costDong = source._costDong
+      _deliveredTime = source._deliveredTime
+      _readTime = source._readTime
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.recipient) }()
-      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.subjects) }()
-      case 4: try { try decoder.decodeSingularEnumField(value: &self.channel) }()
-      case 5: try { try decoder.decodeSingularEnumField(value: &self.state) }()
-      case 6: try { try decoder.decodeSingularEnumField(value: &self.failureClass) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.detail) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.maskedAddress) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.messageID) }()
-      case 10: try { try decoder.decodeSingularInt32Field(value: &self.attemptCount) }()
-      case 11: try { try decoder.decodeSingularMessageField(value: &self._nextAttemptTime) }()
-      case 12: try { try decoder.decodeSingularMessageField(value: &self._sentTime) }()
-      case 13: try { try decoder.decodeSingularMessageField(value: &self._updateTime) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._recipient) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._subjects) }()
+        case 4: try { try decoder.decodeSingularEnumField(value: &_storage._channel) }()
+        case 5: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 6: try { try decoder.decodeSingularEnumField(value: &_storage._failureClass) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._detail) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._maskedAddress) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._messageID) }()
+        case 10: try { try decoder.decodeSingularInt32Field(value: &_storage._attemptCount) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._nextAttemptTime) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._sentTime) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._account) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._providerID) }()
+        case 16: try { try decoder.decodeSingularInt64Field(value: &_storage._costDong) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._deliveredTime) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._readTime) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._recipient.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._recipient, fieldNumber: 2)
+      }
+      if !_storage._subjects.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._subjects, fieldNumber: 3)
+      }
+      if _storage._channel != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._channel, fieldNumber: 4)
+      }
+      if _storage._state != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._state, fieldNumber: 5)
+      }
+      if _storage._failureClass != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._failureClass, fieldNumber: 6)
+      }
+      if !_storage._detail.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._detail, fieldNumber: 7)
+      }
+      if !_storage._maskedAddress.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._maskedAddress, fieldNumber: 8)
+      }
+      if !_storage._messageID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._messageID, fieldNumber: 9)
+      }
+      if _storage._attemptCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._attemptCount, fieldNumber: 10)
+      }
+      try { if let v = _storage._nextAttemptTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._sentTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._updateTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      if !_storage._account.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._account, fieldNumber: 14)
+      }
+      if !_storage._providerID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._providerID, fieldNumber: 15)
+      }
+      if _storage._costDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._costDong, fieldNumber: 16)
+      }
+      try { if let v = _storage._deliveredTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
+      try { if let v = _storage._readTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
     }
-    if !self.recipient.isEmpty {
-      try visitor.visitSingularStringField(value: self.recipient, fieldNumber: 2)
-    }
-    if !self.subjects.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.subjects, fieldNumber: 3)
-    }
-    if self.channel != .unspecified {
-      try visitor.visitSingularEnumField(value: self.channel, fieldNumber: 4)
-    }
-    if self.state != .unspecified {
-      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 5)
-    }
-    if self.failureClass != .unspecified {
-      try visitor.visitSingularEnumField(value: self.failureClass, fieldNumber: 6)
-    }
-    if !self.detail.isEmpty {
-      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 7)
-    }
-    if !self.maskedAddress.isEmpty {
-      try visitor.visitSingularStringField(value: self.maskedAddress, fieldNumber: 8)
-    }
-    if !self.messageID.isEmpty {
-      try visitor.visitSingularStringField(value: self.messageID, fieldNumber: 9)
-    }
-    if self.attemptCount != 0 {
-      try visitor.visitSingularInt32Field(value: self.attemptCount, fieldNumber: 10)
-    }
-    try { if let v = self._nextAttemptTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
-    } }()
-    try { if let v = self._sentTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-    } }()
-    try { if let v = self._updateTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Notification_V1_Delivery, rhs: Cdt_Notification_V1_Delivery) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.recipient != rhs.recipient {return false}
-    if lhs.subjects != rhs.subjects {return false}
-    if lhs.channel != rhs.channel {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs.failureClass != rhs.failureClass {return false}
-    if lhs.detail != rhs.detail {return false}
-    if lhs.maskedAddress != rhs.maskedAddress {return false}
-    if lhs.messageID != rhs.messageID {return false}
-    if lhs.attemptCount != rhs.attemptCount {return false}
-    if lhs._nextAttemptTime != rhs._nextAttemptTime {return false}
-    if lhs._sentTime != rhs._sentTime {return false}
-    if lhs._updateTime != rhs._updateTime {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._recipient != rhs_storage._recipient {return false}
+        if _storage._subjects != rhs_storage._subjects {return false}
+        if _storage._channel != rhs_storage._channel {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._failureClass != rhs_storage._failureClass {return false}
+        if _storage._detail != rhs_storage._detail {return false}
+        if _storage._maskedAddress != rhs_storage._maskedAddress {return false}
+        if _storage._messageID != rhs_storage._messageID {return false}
+        if _storage._attemptCount != rhs_storage._attemptCount {return false}
+        if _storage._nextAttemptTime != rhs_storage._nextAttemptTime {return false}
+        if _storage._sentTime != rhs_storage._sentTime {return false}
+        if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._account != rhs_storage._account {return false}
+        if _storage._providerID != rhs_storage._providerID {return false}
+        if _storage._costDong != rhs_storage._costDong {return false}
+        if _storage._deliveredTime != rhs_storage._deliveredTime {return false}
+        if _storage._readTime != rhs_storage._readTime {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2012,7 +3000,7 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
 
 nonisolated extension Cdt_Notification_V1_DeliveryAttempt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeliveryAttempt"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}channel\0\u{3}start_time\0\u{3}end_time\0\u{1}outcome\0\u{3}failure_class\0\u{3}reply_code\0\u{1}detail\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}channel\0\u{3}start_time\0\u{3}end_time\0\u{1}outcome\0\u{3}failure_class\0\u{3}reply_code\0\u{1}detail\0\u{1}account\0\u{3}provider_id\0\u{3}cost_dong\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2028,6 +3016,9 @@ nonisolated extension Cdt_Notification_V1_DeliveryAttempt: SwiftProtobuf.Message
       case 6: try { try decoder.decodeSingularEnumField(value: &self.failureClass) }()
       case 7: try { try decoder.decodeSingularInt32Field(value: &self.replyCode) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.account) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.providerID) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
       default: break
       }
     }
@@ -2062,6 +3053,15 @@ nonisolated extension Cdt_Notification_V1_DeliveryAttempt: SwiftProtobuf.Message
     if !self.detail.isEmpty {
       try visitor.visitSingularStringField(value: self.detail, fieldNumber: 8)
     }
+    if !self.account.isEmpty {
+      try visitor.visitSingularStringField(value: self.account, fieldNumber: 9)
+    }
+    if !self.providerID.isEmpty {
+      try visitor.visitSingularStringField(value: self.providerID, fieldNumber: 10)
+    }
+    if self.costDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.costDong, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2074,6 +3074,9 @@ nonisolated extension Cdt_Notification_V1_DeliveryAttempt: SwiftProtobuf.Message
     if lhs.failureClass != rhs.failureClass {return false}
     if lhs.replyCode != rhs.replyCode {return false}
     if lhs.detail != rhs.detail {return false}
+    if lhs.account != rhs.account {return false}
+    if lhs.providerID != rhs.providerID {return false}
+    if lhs.costDong != rhs.costDong {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2119,9 +3122,58 @@ nonisolated extension Cdt_Notification_V1_DeliveryCount: SwiftProtobuf.Message, 
   }
 }
 
+nonisolated extension Cdt_Notification_V1_ChannelHold: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ChannelHold"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}account\0\u{1}until\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.channel) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.account) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._until) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.channel != .unspecified {
+      try visitor.visitSingularEnumField(value: self.channel, fieldNumber: 1)
+    }
+    if !self.account.isEmpty {
+      try visitor.visitSingularStringField(value: self.account, fieldNumber: 2)
+    }
+    try { if let v = self._until {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.reason != .unspecified {
+      try visitor.visitSingularEnumField(value: self.reason, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ChannelHold, rhs: Cdt_Notification_V1_ChannelHold) -> Bool {
+    if lhs.channel != rhs.channel {return false}
+    if lhs.account != rhs.account {return false}
+    if lhs._until != rhs._until {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CampaignProgress"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}recipients\0\u{3}teams_expanded\0\u{3}teams_total\0\u{1}counts\0\u{3}as_of\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}recipients\0\u{3}teams_expanded\0\u{3}teams_total\0\u{1}counts\0\u{3}as_of\0\u{3}cost_dong\0\u{1}holds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2135,6 +3187,8 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.teamsTotal) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.counts) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._asOf) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.holds) }()
       default: break
       }
     }
@@ -2163,6 +3217,12 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
     try { if let v = self._asOf {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    if self.costDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.costDong, fieldNumber: 7)
+    }
+    if !self.holds.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.holds, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2173,6 +3233,8 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
     if lhs.teamsTotal != rhs.teamsTotal {return false}
     if lhs.counts != rhs.counts {return false}
     if lhs._asOf != rhs._asOf {return false}
+    if lhs.costDong != rhs.costDong {return false}
+    if lhs.holds != rhs.holds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2180,7 +3242,7 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
 
 nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ChannelPlan"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}on\0\u{1}reachable\0\u{1}messages\0\u{3}duration_seconds\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}on\0\u{1}reachable\0\u{1}messages\0\u{3}duration_seconds\0\u{1}account\0\u{3}daily_quota\0\u{3}duration_days\0\u{3}cost_dong\0\u{3}sms_segments\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2193,6 +3255,11 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.reachable) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.messages) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.durationSeconds) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.account) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.dailyQuota) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.durationDays) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self.smsSegments) }()
       default: break
       }
     }
@@ -2214,6 +3281,21 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
     if self.durationSeconds != 0 {
       try visitor.visitSingularInt64Field(value: self.durationSeconds, fieldNumber: 5)
     }
+    if !self.account.isEmpty {
+      try visitor.visitSingularStringField(value: self.account, fieldNumber: 6)
+    }
+    if self.dailyQuota != 0 {
+      try visitor.visitSingularInt64Field(value: self.dailyQuota, fieldNumber: 7)
+    }
+    if self.durationDays != 0 {
+      try visitor.visitSingularInt64Field(value: self.durationDays, fieldNumber: 8)
+    }
+    if self.costDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.costDong, fieldNumber: 9)
+    }
+    if self.smsSegments != 0 {
+      try visitor.visitSingularInt64Field(value: self.smsSegments, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2223,6 +3305,61 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
     if lhs.reachable != rhs.reachable {return false}
     if lhs.messages != rhs.messages {return false}
     if lhs.durationSeconds != rhs.durationSeconds {return false}
+    if lhs.account != rhs.account {return false}
+    if lhs.dailyQuota != rhs.dailyQuota {return false}
+    if lhs.durationDays != rhs.durationDays {return false}
+    if lhs.costDong != rhs.costDong {return false}
+    if lhs.smsSegments != rhs.smsSegments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_PlanProposal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PlanProposal"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}messages\0\u{3}duration_days\0\u{1}text\0\u{3}text_vi\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.messages) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.durationDays) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.textVi) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
+    }
+    if self.messages != 0 {
+      try visitor.visitSingularInt64Field(value: self.messages, fieldNumber: 2)
+    }
+    if self.durationDays != 0 {
+      try visitor.visitSingularInt64Field(value: self.durationDays, fieldNumber: 3)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 4)
+    }
+    if !self.textVi.isEmpty {
+      try visitor.visitSingularStringField(value: self.textVi, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_PlanProposal, rhs: Cdt_Notification_V1_PlanProposal) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.messages != rhs.messages {return false}
+    if lhs.durationDays != rhs.durationDays {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.textVi != rhs.textVi {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2230,7 +3367,7 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Notification_V1_CampaignPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CampaignPlan"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}teams\0\u{1}recipients\0\u{1}unreachable\0\u{1}reports\0\u{3}reports_without_recipient\0\u{1}channels\0\u{3}duration_seconds\0\u{3}tree_date\0\u{1}samples\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}teams\0\u{1}recipients\0\u{1}unreachable\0\u{1}reports\0\u{3}reports_without_recipient\0\u{1}channels\0\u{3}duration_seconds\0\u{3}tree_date\0\u{1}samples\0\u{3}duration_days\0\u{3}cost_dong\0\u{3}average_days\0\u{1}proposals\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2247,6 +3384,10 @@ nonisolated extension Cdt_Notification_V1_CampaignPlan: SwiftProtobuf.Message, S
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.durationSeconds) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.samples) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self.durationDays) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
+      case 12: try { try decoder.decodeSingularDoubleField(value: &self.averageDays) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.proposals) }()
       default: break
       }
     }
@@ -2280,6 +3421,18 @@ nonisolated extension Cdt_Notification_V1_CampaignPlan: SwiftProtobuf.Message, S
     if !self.samples.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.samples, fieldNumber: 9)
     }
+    if self.durationDays != 0 {
+      try visitor.visitSingularInt64Field(value: self.durationDays, fieldNumber: 10)
+    }
+    if self.costDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.costDong, fieldNumber: 11)
+    }
+    if self.averageDays.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.averageDays, fieldNumber: 12)
+    }
+    if !self.proposals.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.proposals, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2293,6 +3446,10 @@ nonisolated extension Cdt_Notification_V1_CampaignPlan: SwiftProtobuf.Message, S
     if lhs.durationSeconds != rhs.durationSeconds {return false}
     if lhs.treeDate != rhs.treeDate {return false}
     if lhs.samples != rhs.samples {return false}
+    if lhs.durationDays != rhs.durationDays {return false}
+    if lhs.costDong != rhs.costDong {return false}
+    if lhs.averageDays != rhs.averageDays {return false}
+    if lhs.proposals != rhs.proposals {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -25,12 +25,16 @@ public enum Cdt_Notification_V1_NotificationService {
         Method.planCampaign,
         Method.launchCampaign,
         Method.cancelCampaign,
+        Method.pauseCampaign,
+        Method.resumeCampaign,
         Method.getCampaign,
         Method.listCampaigns,
         Method.watchCampaign,
         Method.listDeliveries,
         Method.getDelivery,
         Method.resolveDelivery,
+        Method.listDeadLetters,
+        Method.resolveDeadLetters,
         Method.createWebhookEndpoint,
         Method.listWebhookEndpoints,
         Method.deleteWebhookEndpoint,
@@ -68,6 +72,12 @@ public enum Cdt_Notification_V1_NotificationService {
         /// `/cdt.notification.v1.NotificationService/CancelCampaign`.
         public static let cancelCampaign = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "CancelCampaign", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/PauseCampaign`.
+        public static let pauseCampaign = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "PauseCampaign", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ResumeCampaign`.
+        public static let resumeCampaign = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ResumeCampaign", kind: .unary)
         /// `/cdt.notification.v1.NotificationService/GetCampaign`.
         public static let getCampaign = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "GetCampaign", kind: .unary)
@@ -86,6 +96,12 @@ public enum Cdt_Notification_V1_NotificationService {
         /// `/cdt.notification.v1.NotificationService/ResolveDelivery`.
         public static let resolveDelivery = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "ResolveDelivery", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListDeadLetters`.
+        public static let listDeadLetters = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListDeadLetters", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ResolveDeadLetters`.
+        public static let resolveDeadLetters = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ResolveDeadLetters", kind: .unary)
         /// `/cdt.notification.v1.NotificationService/CreateWebhookEndpoint`.
         public static let createWebhookEndpoint = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "CreateWebhookEndpoint", kind: .unary)
@@ -138,6 +154,14 @@ public enum Cdt_Notification_V1_NotificationService {
         /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_FINISHED).
         func cancelCampaign(_ request: Cdt_Notification_V1_CancelCampaignRequest, context: ServerContext) async throws -> Cdt_Notification_V1_CancelCampaignResponse
 
+        /// Pauses a campaign: messages under way are finished, and no other is begun until it is resumed.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_NOT_RUNNING).
+        func pauseCampaign(_ request: Cdt_Notification_V1_PauseCampaignRequest, context: ServerContext) async throws -> Cdt_Notification_V1_PauseCampaignResponse
+
+        /// Resumes a paused campaign where it stopped.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_NOT_PAUSED).
+        func resumeCampaign(_ request: Cdt_Notification_V1_ResumeCampaignRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ResumeCampaignResponse
+
         /// Returns a campaign and where it stands.
         /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND).
         func getCampaign(_ request: Cdt_Notification_V1_GetCampaignRequest, context: ServerContext) async throws -> Cdt_Notification_V1_GetCampaignResponse
@@ -161,6 +185,14 @@ public enum Cdt_Notification_V1_NotificationService {
         /// Decides what becomes of a message that cannot go on by itself: AMBIGUOUS, FAILED or DEAD.
         /// Errors: NOT_FOUND (DELIVERY_NOT_FOUND); FAILED_PRECONDITION (DELIVERY_NOT_STUCK, CAMPAIGN_CANCELLED).
         func resolveDelivery(_ request: Cdt_Notification_V1_ResolveDeliveryRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ResolveDeliveryResponse
+
+        /// Lists the messages of all campaigns, or of one, that cannot go on by themselves, the oldest first.
+        /// Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN, UNKNOWN_VALUE); NOT_FOUND (CAMPAIGN_NOT_FOUND).
+        func listDeadLetters(_ request: Cdt_Notification_V1_ListDeadLettersRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListDeadLettersResponse
+
+        /// Decides about many such messages of one campaign at once, some hundreds in each call: call again while `more` is true.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_CANCELLED); INVALID_ARGUMENT (UNKNOWN_VALUE).
+        func resolveDeadLetters(_ request: Cdt_Notification_V1_ResolveDeadLettersRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ResolveDeadLettersResponse
 
         /// Registers a system that receives messages by webhook. The answer holds its signing secret, which is shown only here.
         /// Errors: INVALID_ARGUMENT (INVALID_ENDPOINT); NOT_FOUND (UNIT_NOT_FOUND); FAILED_PRECONDITION (CHANNEL_OFF);
@@ -272,6 +304,24 @@ public enum Cdt_Notification_V1_NotificationService {
                 decode: { try Cdt_Notification_V1_CancelCampaignResponse(serializedBytes: $0) })
         }
 
+        /// Pauses a campaign: messages under way are finished, and no other is begun until it is resumed.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_NOT_RUNNING).
+        public func pauseCampaign(_ request: Cdt_Notification_V1_PauseCampaignRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_PauseCampaignResponse {
+            try await rpc.unary(
+                Method.pauseCampaign, request, options: options,
+                encode: { (message: Cdt_Notification_V1_PauseCampaignRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_PauseCampaignResponse(serializedBytes: $0) })
+        }
+
+        /// Resumes a paused campaign where it stopped.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_NOT_PAUSED).
+        public func resumeCampaign(_ request: Cdt_Notification_V1_ResumeCampaignRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ResumeCampaignResponse {
+            try await rpc.unary(
+                Method.resumeCampaign, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ResumeCampaignRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ResumeCampaignResponse(serializedBytes: $0) })
+        }
+
         /// Returns a campaign and where it stands.
         /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND).
         public func getCampaign(_ request: Cdt_Notification_V1_GetCampaignRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_GetCampaignResponse {
@@ -324,6 +374,24 @@ public enum Cdt_Notification_V1_NotificationService {
                 Method.resolveDelivery, request, options: options,
                 encode: { (message: Cdt_Notification_V1_ResolveDeliveryRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Notification_V1_ResolveDeliveryResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the messages of all campaigns, or of one, that cannot go on by themselves, the oldest first.
+        /// Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN, UNKNOWN_VALUE); NOT_FOUND (CAMPAIGN_NOT_FOUND).
+        public func listDeadLetters(_ request: Cdt_Notification_V1_ListDeadLettersRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListDeadLettersResponse {
+            try await rpc.unary(
+                Method.listDeadLetters, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListDeadLettersRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListDeadLettersResponse(serializedBytes: $0) })
+        }
+
+        /// Decides about many such messages of one campaign at once, some hundreds in each call: call again while `more` is true.
+        /// Errors: NOT_FOUND (CAMPAIGN_NOT_FOUND); FAILED_PRECONDITION (CAMPAIGN_CANCELLED); INVALID_ARGUMENT (UNKNOWN_VALUE).
+        public func resolveDeadLetters(_ request: Cdt_Notification_V1_ResolveDeadLettersRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ResolveDeadLettersResponse {
+            try await rpc.unary(
+                Method.resolveDeadLetters, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ResolveDeadLettersRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ResolveDeadLettersResponse(serializedBytes: $0) })
         }
 
         /// Registers a system that receives messages by webhook. The answer holds its signing secret, which is shown only here.
@@ -409,6 +477,16 @@ extension Cdt_Notification_V1_NotificationService.ServiceProtocol {
             encode: { (message: Cdt_Notification_V1_CancelCampaignResponse) in try message.serializedBytes() },
             handler: { try await self.cancelCampaign($0, context: $1) })
         router.unary(
+            Cdt_Notification_V1_NotificationService.Method.pauseCampaign,
+            decode: { try Cdt_Notification_V1_PauseCampaignRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_PauseCampaignResponse) in try message.serializedBytes() },
+            handler: { try await self.pauseCampaign($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.resumeCampaign,
+            decode: { try Cdt_Notification_V1_ResumeCampaignRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ResumeCampaignResponse) in try message.serializedBytes() },
+            handler: { try await self.resumeCampaign($0, context: $1) })
+        router.unary(
             Cdt_Notification_V1_NotificationService.Method.getCampaign,
             decode: { try Cdt_Notification_V1_GetCampaignRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Notification_V1_GetCampaignResponse) in try message.serializedBytes() },
@@ -438,6 +516,16 @@ extension Cdt_Notification_V1_NotificationService.ServiceProtocol {
             decode: { try Cdt_Notification_V1_ResolveDeliveryRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Notification_V1_ResolveDeliveryResponse) in try message.serializedBytes() },
             handler: { try await self.resolveDelivery($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listDeadLetters,
+            decode: { try Cdt_Notification_V1_ListDeadLettersRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListDeadLettersResponse) in try message.serializedBytes() },
+            handler: { try await self.listDeadLetters($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.resolveDeadLetters,
+            decode: { try Cdt_Notification_V1_ResolveDeadLettersRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ResolveDeadLettersResponse) in try message.serializedBytes() },
+            handler: { try await self.resolveDeadLetters($0, context: $1) })
         router.unary(
             Cdt_Notification_V1_NotificationService.Method.createWebhookEndpoint,
             decode: { try Cdt_Notification_V1_CreateWebhookEndpointRequest(serializedBytes: $0) },

@@ -90,13 +90,16 @@ enum World {
             }, "teams/\(team)/memberships/\(id)")
     }
 
-    static func contact(_ person: Int, name: String, email: String) throws -> FeedEvent {
+    static func contact(
+        _ person: Int, name: String, email: String, phones: [String] = ["0912345678"], zalo: [String] = []
+    ) throws -> FeedEvent {
         try event(
             Cdt_Registry_V1_ContactFact.with {
                 $0.person = "people/\(World.person(person))"
                 $0.fullName = name
                 $0.email = email
-                $0.phones = ["0912345678"]
+                $0.phones = phones
+                $0.zaloUserIds = zalo
             }, "people/\(World.person(person))")
     }
 
@@ -168,6 +171,7 @@ enum World {
         let database = try await database(configuration)
         try await tell(try events(), database)
         try await BuiltInTemplates.install(in: database, now: Instant(seconds: 0))
+        try await database.write { try TemplateStore.insert(notice, now: Instant(seconds: 0), $0) }
         return database
     }
 
@@ -175,6 +179,20 @@ enum World {
         displayName: "Nhắc báo cáo tháng 10", audience: reminderAudience, template: "report-reminder",
         templateVersion: 1,
         parameters: [:], language: .vietnamese, channels: [.email])
+
+    /// A message to members, whatever they owe.
+    static let notice = Template(
+        id: "notice", version: 1, displayName: "Thông báo",
+        parameters: [.init(name: "recipient_name", type: .text, description: "")],
+        bodies: [
+            .init(language: .vietnamese, channel: .sms): .init(
+                subject: "", text: "Chào {{recipient_name}}: họp tổ tối nay."),
+            .init(language: .vietnamese, channel: .email): .init(subject: "Họp tổ", text: "Chào {{recipient_name}}."),
+            .init(language: .vietnamese, channel: .zaloText): .init(subject: "", text: "Chào {{recipient_name}}."),
+            .init(language: .vietnamese, channel: .zaloPhone): .init(
+                subject: "", text: "", providerTemplate: "4321",
+                values: [.init(name: "ten", text: "{{recipient_name}}", limit: 30)]),
+        ])
 
     static let reminderAudience = Audience(
         unit: province, report: .init(period: Month("2024-10") ?? Month(index: 0), condition: .owes))

@@ -187,6 +187,231 @@ void   cdt__notification__v1__webhook_body__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__webhook_body__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__sms_body__init
+                     (Cdt__Notification__V1__SmsBody         *message)
+{
+  static const Cdt__Notification__V1__SmsBody init_value = CDT__NOTIFICATION__V1__SMS_BODY__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__sms_body__get_packed_size
+                     (const Cdt__Notification__V1__SmsBody *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__sms_body__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__sms_body__pack
+                     (const Cdt__Notification__V1__SmsBody *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__sms_body__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__sms_body__pack_to_buffer
+                     (const Cdt__Notification__V1__SmsBody *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__sms_body__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__SmsBody *
+       cdt__notification__v1__sms_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__SmsBody *)
+     protobuf_c_message_unpack (&cdt__notification__v1__sms_body__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__sms_body__free_unpacked
+                     (Cdt__Notification__V1__SmsBody *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__sms_body__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__zalo_template_parameter__init
+                     (Cdt__Notification__V1__ZaloTemplateParameter         *message)
+{
+  static const Cdt__Notification__V1__ZaloTemplateParameter init_value = CDT__NOTIFICATION__V1__ZALO_TEMPLATE_PARAMETER__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__zalo_template_parameter__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTemplateParameter *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_parameter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__zalo_template_parameter__pack
+                     (const Cdt__Notification__V1__ZaloTemplateParameter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_parameter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__zalo_template_parameter__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTemplateParameter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_parameter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ZaloTemplateParameter *
+       cdt__notification__v1__zalo_template_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ZaloTemplateParameter *)
+     protobuf_c_message_unpack (&cdt__notification__v1__zalo_template_parameter__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__zalo_template_parameter__free_unpacked
+                     (Cdt__Notification__V1__ZaloTemplateParameter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_parameter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__zalo_template_body__init
+                     (Cdt__Notification__V1__ZaloTemplateBody         *message)
+{
+  static const Cdt__Notification__V1__ZaloTemplateBody init_value = CDT__NOTIFICATION__V1__ZALO_TEMPLATE_BODY__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__zalo_template_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTemplateBody *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_body__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__zalo_template_body__pack
+                     (const Cdt__Notification__V1__ZaloTemplateBody *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_body__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__zalo_template_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTemplateBody *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_body__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ZaloTemplateBody *
+       cdt__notification__v1__zalo_template_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ZaloTemplateBody *)
+     protobuf_c_message_unpack (&cdt__notification__v1__zalo_template_body__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__zalo_template_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloTemplateBody *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_template_body__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__zalo_text_body__init
+                     (Cdt__Notification__V1__ZaloTextBody         *message)
+{
+  static const Cdt__Notification__V1__ZaloTextBody init_value = CDT__NOTIFICATION__V1__ZALO_TEXT_BODY__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__zalo_text_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTextBody *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_text_body__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__zalo_text_body__pack
+                     (const Cdt__Notification__V1__ZaloTextBody *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_text_body__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__zalo_text_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTextBody *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_text_body__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ZaloTextBody *
+       cdt__notification__v1__zalo_text_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ZaloTextBody *)
+     protobuf_c_message_unpack (&cdt__notification__v1__zalo_text_body__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__zalo_text_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloTextBody *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_text_body__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__zalo_group_body__init
+                     (Cdt__Notification__V1__ZaloGroupBody         *message)
+{
+  static const Cdt__Notification__V1__ZaloGroupBody init_value = CDT__NOTIFICATION__V1__ZALO_GROUP_BODY__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__zalo_group_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloGroupBody *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_group_body__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__zalo_group_body__pack
+                     (const Cdt__Notification__V1__ZaloGroupBody *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_group_body__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__zalo_group_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloGroupBody *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_group_body__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ZaloGroupBody *
+       cdt__notification__v1__zalo_group_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ZaloGroupBody *)
+     protobuf_c_message_unpack (&cdt__notification__v1__zalo_group_body__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__zalo_group_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloGroupBody *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__zalo_group_body__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__template_content__init
                      (Cdt__Notification__V1__TemplateContent         *message)
 {
@@ -276,6 +501,12 @@ void   cdt__notification__v1__template__free_unpacked
     return;
   assert(message->base.descriptor == &cdt__notification__v1__template__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__rendered_message__provider_parameters_entry__init
+                     (Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry         *message)
+{
+  static const Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry init_value = CDT__NOTIFICATION__V1__RENDERED_MESSAGE__PROVIDER_PARAMETERS_ENTRY__INIT;
+  *message = init_value;
 }
 void   cdt__notification__v1__rendered_message__init
                      (Cdt__Notification__V1__RenderedMessage         *message)
@@ -643,6 +874,51 @@ void   cdt__notification__v1__delivery_count__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__delivery_count__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__channel_hold__init
+                     (Cdt__Notification__V1__ChannelHold         *message)
+{
+  static const Cdt__Notification__V1__ChannelHold init_value = CDT__NOTIFICATION__V1__CHANNEL_HOLD__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__channel_hold__get_packed_size
+                     (const Cdt__Notification__V1__ChannelHold *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__channel_hold__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__channel_hold__pack
+                     (const Cdt__Notification__V1__ChannelHold *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__channel_hold__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__channel_hold__pack_to_buffer
+                     (const Cdt__Notification__V1__ChannelHold *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__channel_hold__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ChannelHold *
+       cdt__notification__v1__channel_hold__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ChannelHold *)
+     protobuf_c_message_unpack (&cdt__notification__v1__channel_hold__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__channel_hold__free_unpacked
+                     (Cdt__Notification__V1__ChannelHold *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__channel_hold__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__campaign_progress__init
                      (Cdt__Notification__V1__CampaignProgress         *message)
 {
@@ -731,6 +1007,51 @@ void   cdt__notification__v1__channel_plan__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &cdt__notification__v1__channel_plan__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__plan_proposal__init
+                     (Cdt__Notification__V1__PlanProposal         *message)
+{
+  static const Cdt__Notification__V1__PlanProposal init_value = CDT__NOTIFICATION__V1__PLAN_PROPOSAL__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__plan_proposal__get_packed_size
+                     (const Cdt__Notification__V1__PlanProposal *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__plan_proposal__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__plan_proposal__pack
+                     (const Cdt__Notification__V1__PlanProposal *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__plan_proposal__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__plan_proposal__pack_to_buffer
+                     (const Cdt__Notification__V1__PlanProposal *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__plan_proposal__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PlanProposal *
+       cdt__notification__v1__plan_proposal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PlanProposal *)
+     protobuf_c_message_unpack (&cdt__notification__v1__plan_proposal__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__plan_proposal__free_unpacked
+                     (Cdt__Notification__V1__PlanProposal *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__plan_proposal__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__notification__v1__campaign_plan__init
@@ -823,7 +1144,7 @@ void   cdt__notification__v1__webhook_endpoint__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__webhook_endpoint__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor cdt__notification__v1__channel__field_descriptors[8] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__channel__field_descriptors[18] =
 {
   {
     "kind",
@@ -921,8 +1242,134 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__channel__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "account",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "daily_quota",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, daily_quota),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "used_today",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, used_today),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quiet_from",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, quiet_from),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quiet_until",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, quiet_until),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "held_until",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, held_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hold_reason",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, hold_reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attention",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, attention),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attention_vi",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Channel, attention_vi),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__channel__field_indices_by_name[] = {
+  8,   /* field[8] = account */
+  16,   /* field[16] = attention */
+  17,   /* field[17] = attention_vi */
+  10,   /* field[10] = daily_quota */
+  14,   /* field[14] = held_until */
+  15,   /* field[15] = hold_reason */
   0,   /* field[0] = kind */
   3,   /* field[3] = off_reason */
   4,   /* field[4] = off_reason_vi */
@@ -930,12 +1377,16 @@ static const unsigned cdt__notification__v1__channel__field_indices_by_name[] = 
   7,   /* field[7] = pause_reason */
   6,   /* field[6] = paused_until */
   2,   /* field[2] = provider */
+  12,   /* field[12] = quiet_from */
+  13,   /* field[13] = quiet_until */
   5,   /* field[5] = rate_per_second */
+  9,   /* field[9] = unit */
+  11,   /* field[11] = used_today */
 };
 static const ProtobufCIntRange cdt__notification__v1__channel__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__channel__descriptor =
 {
@@ -945,7 +1396,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__channel__descriptor =
   "Cdt__Notification__V1__Channel",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Channel),
-  8,
+  18,
   cdt__notification__v1__channel__field_descriptors,
   cdt__notification__v1__channel__field_indices_by_name,
   1,  cdt__notification__v1__channel__number_ranges,
@@ -1131,7 +1582,249 @@ const ProtobufCMessageDescriptor cdt__notification__v1__webhook_body__descriptor
   (ProtobufCMessageInit) cdt__notification__v1__webhook_body__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__template_content__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__sms_body__field_descriptors[2] =
+{
+  {
+    "text",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SmsBody, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "accented",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SmsBody, accented),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__sms_body__field_indices_by_name[] = {
+  1,   /* field[1] = accented */
+  0,   /* field[0] = text */
+};
+static const ProtobufCIntRange cdt__notification__v1__sms_body__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__sms_body__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.SmsBody",
+  "SmsBody",
+  "Cdt__Notification__V1__SmsBody",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__SmsBody),
+  2,
+  cdt__notification__v1__sms_body__field_descriptors,
+  cdt__notification__v1__sms_body__field_indices_by_name,
+  1,  cdt__notification__v1__sms_body__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__sms_body__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__zalo_template_parameter__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloTemplateParameter, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloTemplateParameter, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_length",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloTemplateParameter, max_length),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__zalo_template_parameter__field_indices_by_name[] = {
+  2,   /* field[2] = max_length */
+  0,   /* field[0] = name */
+  1,   /* field[1] = text */
+};
+static const ProtobufCIntRange cdt__notification__v1__zalo_template_parameter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__zalo_template_parameter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ZaloTemplateParameter",
+  "ZaloTemplateParameter",
+  "Cdt__Notification__V1__ZaloTemplateParameter",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ZaloTemplateParameter),
+  3,
+  cdt__notification__v1__zalo_template_parameter__field_descriptors,
+  cdt__notification__v1__zalo_template_parameter__field_indices_by_name,
+  1,  cdt__notification__v1__zalo_template_parameter__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__zalo_template_parameter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__zalo_template_body__field_descriptors[2] =
+{
+  {
+    "provider_template",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloTemplateBody, provider_template),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parameters",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ZaloTemplateBody, n_parameters),
+    offsetof(Cdt__Notification__V1__ZaloTemplateBody, parameters),
+    &cdt__notification__v1__zalo_template_parameter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__zalo_template_body__field_indices_by_name[] = {
+  1,   /* field[1] = parameters */
+  0,   /* field[0] = provider_template */
+};
+static const ProtobufCIntRange cdt__notification__v1__zalo_template_body__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__zalo_template_body__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ZaloTemplateBody",
+  "ZaloTemplateBody",
+  "Cdt__Notification__V1__ZaloTemplateBody",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ZaloTemplateBody),
+  2,
+  cdt__notification__v1__zalo_template_body__field_descriptors,
+  cdt__notification__v1__zalo_template_body__field_indices_by_name,
+  1,  cdt__notification__v1__zalo_template_body__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__zalo_template_body__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__zalo_text_body__field_descriptors[1] =
+{
+  {
+    "text",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloTextBody, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__zalo_text_body__field_indices_by_name[] = {
+  0,   /* field[0] = text */
+};
+static const ProtobufCIntRange cdt__notification__v1__zalo_text_body__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__zalo_text_body__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ZaloTextBody",
+  "ZaloTextBody",
+  "Cdt__Notification__V1__ZaloTextBody",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ZaloTextBody),
+  1,
+  cdt__notification__v1__zalo_text_body__field_descriptors,
+  cdt__notification__v1__zalo_text_body__field_indices_by_name,
+  1,  cdt__notification__v1__zalo_text_body__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__zalo_text_body__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__zalo_group_body__field_descriptors[1] =
+{
+  {
+    "text",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ZaloGroupBody, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__zalo_group_body__field_indices_by_name[] = {
+  0,   /* field[0] = text */
+};
+static const ProtobufCIntRange cdt__notification__v1__zalo_group_body__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__zalo_group_body__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ZaloGroupBody",
+  "ZaloGroupBody",
+  "Cdt__Notification__V1__ZaloGroupBody",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ZaloGroupBody),
+  1,
+  cdt__notification__v1__zalo_group_body__field_descriptors,
+  cdt__notification__v1__zalo_group_body__field_indices_by_name,
+  1,  cdt__notification__v1__zalo_group_body__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__zalo_group_body__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__template_content__field_descriptors[7] =
 {
   {
     "language",
@@ -1169,16 +1862,68 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__template_content__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TemplateContent, sms),
+    &cdt__notification__v1__sms_body__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zalo_template",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TemplateContent, zalo_template),
+    &cdt__notification__v1__zalo_template_body__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zalo_text",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TemplateContent, zalo_text),
+    &cdt__notification__v1__zalo_text_body__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zalo_group",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TemplateContent, zalo_group),
+    &cdt__notification__v1__zalo_group_body__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__template_content__field_indices_by_name[] = {
   1,   /* field[1] = email */
   0,   /* field[0] = language */
+  3,   /* field[3] = sms */
   2,   /* field[2] = webhook */
+  6,   /* field[6] = zalo_group */
+  4,   /* field[4] = zalo_template */
+  5,   /* field[5] = zalo_text */
 };
 static const ProtobufCIntRange cdt__notification__v1__template_content__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__template_content__descriptor =
 {
@@ -1188,7 +1933,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__template_content__descri
   "Cdt__Notification__V1__TemplateContent",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__TemplateContent),
-  3,
+  7,
   cdt__notification__v1__template_content__field_descriptors,
   cdt__notification__v1__template_content__field_indices_by_name,
   1,  cdt__notification__v1__template_content__number_ranges,
@@ -1324,7 +2069,58 @@ const ProtobufCMessageDescriptor cdt__notification__v1__template__descriptor =
   (ProtobufCMessageInit) cdt__notification__v1__template__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__rendered_message__field_descriptors[4] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry, key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__rendered_message__provider_parameters_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange cdt__notification__v1__rendered_message__provider_parameters_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.RenderedMessage.ProviderParametersEntry",
+  "ProviderParametersEntry",
+  "Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry),
+  2,
+  cdt__notification__v1__rendered_message__provider_parameters_entry__field_descriptors,
+  cdt__notification__v1__rendered_message__provider_parameters_entry__field_indices_by_name,
+  1,  cdt__notification__v1__rendered_message__provider_parameters_entry__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__rendered_message__provider_parameters_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__rendered_message__field_descriptors[8] =
 {
   {
     "channel",
@@ -1374,17 +2170,69 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__rendered_message__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sms_segments",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RenderedMessage, sms_segments),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sms_encoding",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RenderedMessage, sms_encoding),
+    &cdt__notification__v1__sms_encoding__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider_template",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RenderedMessage, provider_template),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider_parameters",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__RenderedMessage, n_provider_parameters),
+    offsetof(Cdt__Notification__V1__RenderedMessage, provider_parameters),
+    &cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__rendered_message__field_indices_by_name[] = {
   0,   /* field[0] = channel */
   1,   /* field[1] = language */
+  7,   /* field[7] = provider_parameters */
+  6,   /* field[6] = provider_template */
+  5,   /* field[5] = sms_encoding */
+  4,   /* field[4] = sms_segments */
   2,   /* field[2] = subject */
   3,   /* field[3] = text */
 };
 static const ProtobufCIntRange cdt__notification__v1__rendered_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descriptor =
 {
@@ -1394,7 +2242,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descri
   "Cdt__Notification__V1__RenderedMessage",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__RenderedMessage),
-  4,
+  8,
   cdt__notification__v1__rendered_message__field_descriptors,
   cdt__notification__v1__rendered_message__field_indices_by_name,
   1,  cdt__notification__v1__rendered_message__number_ranges,
@@ -1864,7 +2712,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descri
   (ProtobufCMessageInit) cdt__notification__v1__delivery_subject__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_descriptors[13] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_descriptors[18] =
 {
   {
     "name",
@@ -2022,16 +2870,81 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "account",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider_id",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, provider_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_dong",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, cost_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delivered_time",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, delivered_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "read_time",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, read_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__delivery__field_indices_by_name[] = {
+  13,   /* field[13] = account */
   9,   /* field[9] = attempt_count */
   3,   /* field[3] = channel */
+  15,   /* field[15] = cost_dong */
+  16,   /* field[16] = delivered_time */
   6,   /* field[6] = detail */
   5,   /* field[5] = failure_class */
   7,   /* field[7] = masked_address */
   8,   /* field[8] = message_id */
   0,   /* field[0] = name */
   10,   /* field[10] = next_attempt_time */
+  14,   /* field[14] = provider_id */
+  17,   /* field[17] = read_time */
   1,   /* field[1] = recipient */
   11,   /* field[11] = sent_time */
   4,   /* field[4] = state */
@@ -2041,7 +2954,7 @@ static const unsigned cdt__notification__v1__delivery__field_indices_by_name[] =
 static const ProtobufCIntRange cdt__notification__v1__delivery__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor =
 {
@@ -2051,14 +2964,14 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor =
   "Cdt__Notification__V1__Delivery",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Delivery),
-  13,
+  18,
   cdt__notification__v1__delivery__field_descriptors,
   cdt__notification__v1__delivery__field_indices_by_name,
   1,  cdt__notification__v1__delivery__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__delivery__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_attempt__field_descriptors[8] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_attempt__field_descriptors[11] =
 {
   {
     "number",
@@ -2156,21 +3069,60 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_attempt__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "account",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeliveryAttempt, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider_id",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeliveryAttempt, provider_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_dong",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeliveryAttempt, cost_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__delivery_attempt__field_indices_by_name[] = {
+  8,   /* field[8] = account */
   1,   /* field[1] = channel */
+  10,   /* field[10] = cost_dong */
   7,   /* field[7] = detail */
   3,   /* field[3] = end_time */
   5,   /* field[5] = failure_class */
   0,   /* field[0] = number */
   4,   /* field[4] = outcome */
+  9,   /* field[9] = provider_id */
   6,   /* field[6] = reply_code */
   2,   /* field[2] = start_time */
 };
 static const ProtobufCIntRange cdt__notification__v1__delivery_attempt__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__delivery_attempt__descriptor =
 {
@@ -2180,7 +3132,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_attempt__descri
   "Cdt__Notification__V1__DeliveryAttempt",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__DeliveryAttempt),
-  8,
+  11,
   cdt__notification__v1__delivery_attempt__field_descriptors,
   cdt__notification__v1__delivery_attempt__field_indices_by_name,
   1,  cdt__notification__v1__delivery_attempt__number_ranges,
@@ -2251,7 +3203,84 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_count__descript
   (ProtobufCMessageInit) cdt__notification__v1__delivery_count__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__field_descriptors[6] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__channel_hold__field_descriptors[4] =
+{
+  {
+    "channel",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelHold, channel),
+    &cdt__notification__v1__channel_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelHold, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "until",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelHold, until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelHold, reason),
+    &cdt__notification__v1__failure_class__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__channel_hold__field_indices_by_name[] = {
+  1,   /* field[1] = account */
+  0,   /* field[0] = channel */
+  3,   /* field[3] = reason */
+  2,   /* field[2] = until */
+};
+static const ProtobufCIntRange cdt__notification__v1__channel_hold__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__channel_hold__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ChannelHold",
+  "ChannelHold",
+  "Cdt__Notification__V1__ChannelHold",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ChannelHold),
+  4,
+  cdt__notification__v1__channel_hold__field_descriptors,
+  cdt__notification__v1__channel_hold__field_indices_by_name,
+  1,  cdt__notification__v1__channel_hold__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__channel_hold__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__field_descriptors[8] =
 {
   {
     "state",
@@ -2325,10 +3354,36 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "cost_dong",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CampaignProgress, cost_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "holds",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__CampaignProgress, n_holds),
+    offsetof(Cdt__Notification__V1__CampaignProgress, holds),
+    &cdt__notification__v1__channel_hold__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__campaign_progress__field_indices_by_name[] = {
   5,   /* field[5] = as_of */
+  6,   /* field[6] = cost_dong */
   4,   /* field[4] = counts */
+  7,   /* field[7] = holds */
   1,   /* field[1] = recipients */
   0,   /* field[0] = state */
   2,   /* field[2] = teams_expanded */
@@ -2337,7 +3392,7 @@ static const unsigned cdt__notification__v1__campaign_progress__field_indices_by
 static const ProtobufCIntRange cdt__notification__v1__campaign_progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descriptor =
 {
@@ -2347,14 +3402,14 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descr
   "Cdt__Notification__V1__CampaignProgress",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__CampaignProgress),
-  6,
+  8,
   cdt__notification__v1__campaign_progress__field_descriptors,
   cdt__notification__v1__campaign_progress__field_indices_by_name,
   1,  cdt__notification__v1__campaign_progress__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__campaign_progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field_descriptors[5] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field_descriptors[10] =
 {
   {
     "channel",
@@ -2416,18 +3471,83 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "account",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "daily_quota",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, daily_quota),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "duration_days",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, duration_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_dong",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, cost_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sms_segments",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, sms_segments),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__channel_plan__field_indices_by_name[] = {
+  5,   /* field[5] = account */
   0,   /* field[0] = channel */
+  8,   /* field[8] = cost_dong */
+  6,   /* field[6] = daily_quota */
+  7,   /* field[7] = duration_days */
   4,   /* field[4] = duration_seconds */
   3,   /* field[3] = messages */
   1,   /* field[1] = on */
   2,   /* field[2] = reachable */
+  9,   /* field[9] = sms_segments */
 };
 static const ProtobufCIntRange cdt__notification__v1__channel_plan__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor =
 {
@@ -2437,14 +3557,104 @@ const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor
   "Cdt__Notification__V1__ChannelPlan",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__ChannelPlan),
-  5,
+  10,
   cdt__notification__v1__channel_plan__field_descriptors,
   cdt__notification__v1__channel_plan__field_indices_by_name,
   1,  cdt__notification__v1__channel_plan__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__channel_plan__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_plan__field_descriptors[9] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__plan_proposal__field_descriptors[5] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PlanProposal, kind),
+    &cdt__notification__v1__proposal_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "messages",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PlanProposal, messages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "duration_days",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PlanProposal, duration_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PlanProposal, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text_vi",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PlanProposal, text_vi),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__plan_proposal__field_indices_by_name[] = {
+  2,   /* field[2] = duration_days */
+  0,   /* field[0] = kind */
+  1,   /* field[1] = messages */
+  3,   /* field[3] = text */
+  4,   /* field[4] = text_vi */
+};
+static const ProtobufCIntRange cdt__notification__v1__plan_proposal__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__plan_proposal__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PlanProposal",
+  "PlanProposal",
+  "Cdt__Notification__V1__PlanProposal",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PlanProposal),
+  5,
+  cdt__notification__v1__plan_proposal__field_descriptors,
+  cdt__notification__v1__plan_proposal__field_indices_by_name,
+  1,  cdt__notification__v1__plan_proposal__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__plan_proposal__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_plan__field_descriptors[13] =
 {
   {
     "teams",
@@ -2554,10 +3764,62 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_plan__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "duration_days",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CampaignPlan, duration_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_dong",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CampaignPlan, cost_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "average_days",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CampaignPlan, average_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proposals",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__CampaignPlan, n_proposals),
+    offsetof(Cdt__Notification__V1__CampaignPlan, proposals),
+    &cdt__notification__v1__plan_proposal__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__campaign_plan__field_indices_by_name[] = {
+  11,   /* field[11] = average_days */
   5,   /* field[5] = channels */
+  10,   /* field[10] = cost_dong */
+  9,   /* field[9] = duration_days */
   6,   /* field[6] = duration_seconds */
+  12,   /* field[12] = proposals */
   1,   /* field[1] = recipients */
   3,   /* field[3] = reports */
   4,   /* field[4] = reports_without_recipient */
@@ -2569,7 +3831,7 @@ static const unsigned cdt__notification__v1__campaign_plan__field_indices_by_nam
 static const ProtobufCIntRange cdt__notification__v1__campaign_plan__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__campaign_plan__descriptor =
 {
@@ -2579,7 +3841,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign_plan__descripto
   "Cdt__Notification__V1__CampaignPlan",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__CampaignPlan),
-  9,
+  13,
   cdt__notification__v1__campaign_plan__field_descriptors,
   cdt__notification__v1__campaign_plan__field_indices_by_name,
   1,  cdt__notification__v1__campaign_plan__number_ranges,
@@ -2676,20 +3938,30 @@ const ProtobufCMessageDescriptor cdt__notification__v1__webhook_endpoint__descri
   (ProtobufCMessageInit) cdt__notification__v1__webhook_endpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__channel_kind__enum_values_by_number[3] =
+static const ProtobufCEnumValue cdt__notification__v1__channel_kind__enum_values_by_number[8] =
 {
   { "CHANNEL_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED", 0 },
   { "CHANNEL_KIND_EMAIL", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_EMAIL", 1 },
   { "CHANNEL_KIND_WEBHOOK", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_WEBHOOK", 2 },
+  { "CHANNEL_KIND_SMS", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_SMS", 3 },
+  { "CHANNEL_KIND_ZALO_PHONE", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_PHONE", 4 },
+  { "CHANNEL_KIND_ZALO_USER", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_USER", 5 },
+  { "CHANNEL_KIND_ZALO_TEXT", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_TEXT", 6 },
+  { "CHANNEL_KIND_ZALO_GROUP", "CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_GROUP", 7 },
 };
 static const ProtobufCIntRange cdt__notification__v1__channel_kind__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__channel_kind__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__channel_kind__enum_values_by_name[8] =
 {
   { "CHANNEL_KIND_EMAIL", 1 },
+  { "CHANNEL_KIND_SMS", 3 },
   { "CHANNEL_KIND_UNSPECIFIED", 0 },
   { "CHANNEL_KIND_WEBHOOK", 2 },
+  { "CHANNEL_KIND_ZALO_GROUP", 7 },
+  { "CHANNEL_KIND_ZALO_PHONE", 4 },
+  { "CHANNEL_KIND_ZALO_TEXT", 6 },
+  { "CHANNEL_KIND_ZALO_USER", 5 },
 };
 const ProtobufCEnumDescriptor cdt__notification__v1__channel_kind__descriptor =
 {
@@ -2698,9 +3970,9 @@ const ProtobufCEnumDescriptor cdt__notification__v1__channel_kind__descriptor =
   "ChannelKind",
   "Cdt__Notification__V1__ChannelKind",
   "cdt.notification.v1",
-  3,
+  8,
   cdt__notification__v1__channel_kind__enum_values_by_number,
-  3,
+  8,
   cdt__notification__v1__channel_kind__enum_values_by_name,
   1,
   cdt__notification__v1__channel_kind__value_ranges,
@@ -2772,6 +4044,36 @@ const ProtobufCEnumDescriptor cdt__notification__v1__parameter_type__descriptor 
   cdt__notification__v1__parameter_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue cdt__notification__v1__sms_encoding__enum_values_by_number[3] =
+{
+  { "SMS_ENCODING_UNSPECIFIED", "CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_UNSPECIFIED", 0 },
+  { "SMS_ENCODING_GSM7", "CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_GSM7", 1 },
+  { "SMS_ENCODING_UCS2", "CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_UCS2", 2 },
+};
+static const ProtobufCIntRange cdt__notification__v1__sms_encoding__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__sms_encoding__enum_values_by_name[3] =
+{
+  { "SMS_ENCODING_GSM7", 1 },
+  { "SMS_ENCODING_UCS2", 2 },
+  { "SMS_ENCODING_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__sms_encoding__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.SmsEncoding",
+  "SmsEncoding",
+  "Cdt__Notification__V1__SmsEncoding",
+  "cdt.notification.v1",
+  3,
+  cdt__notification__v1__sms_encoding__enum_values_by_number,
+  3,
+  cdt__notification__v1__sms_encoding__enum_values_by_name,
+  1,
+  cdt__notification__v1__sms_encoding__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__report_condition__enum_values_by_number[5] =
 {
   { "REPORT_CONDITION_UNSPECIFIED", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED", 0 },
@@ -2806,7 +4108,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__report_condition__descripto
   cdt__notification__v1__report_condition__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_values_by_number[7] =
+static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_values_by_number[8] =
 {
   { "CAMPAIGN_STATE_UNSPECIFIED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED", 0 },
   { "CAMPAIGN_STATE_DRAFT", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_DRAFT", 1 },
@@ -2815,16 +4117,18 @@ static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_valu
   { "CAMPAIGN_STATE_SENDING", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_SENDING", 4 },
   { "CAMPAIGN_STATE_COMPLETED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_COMPLETED", 5 },
   { "CAMPAIGN_STATE_CANCELLED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_CANCELLED", 6 },
+  { "CAMPAIGN_STATE_PAUSED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_PAUSED", 7 },
 };
 static const ProtobufCIntRange cdt__notification__v1__campaign_state__value_ranges[] = {
-{0, 0},{0, 7}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__campaign_state__enum_values_by_name[7] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__campaign_state__enum_values_by_name[8] =
 {
   { "CAMPAIGN_STATE_CANCELLED", 6 },
   { "CAMPAIGN_STATE_COMPLETED", 5 },
   { "CAMPAIGN_STATE_DRAFT", 1 },
   { "CAMPAIGN_STATE_EXPANDING", 3 },
+  { "CAMPAIGN_STATE_PAUSED", 7 },
   { "CAMPAIGN_STATE_SCHEDULED", 2 },
   { "CAMPAIGN_STATE_SENDING", 4 },
   { "CAMPAIGN_STATE_UNSPECIFIED", 0 },
@@ -2836,15 +4140,15 @@ const ProtobufCEnumDescriptor cdt__notification__v1__campaign_state__descriptor 
   "CampaignState",
   "Cdt__Notification__V1__CampaignState",
   "cdt.notification.v1",
-  7,
+  8,
   cdt__notification__v1__campaign_state__enum_values_by_number,
-  7,
+  8,
   cdt__notification__v1__campaign_state__enum_values_by_name,
   1,
   cdt__notification__v1__campaign_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__delivery_state__enum_values_by_number[11] =
+static const ProtobufCEnumValue cdt__notification__v1__delivery_state__enum_values_by_number[14] =
 {
   { "DELIVERY_STATE_UNSPECIFIED", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED", 0 },
   { "DELIVERY_STATE_QUEUED", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_QUEUED", 1 },
@@ -2857,19 +4161,25 @@ static const ProtobufCEnumValue cdt__notification__v1__delivery_state__enum_valu
   { "DELIVERY_STATE_FAILED", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_FAILED", 8 },
   { "DELIVERY_STATE_CANCELLED", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_CANCELLED", 9 },
   { "DELIVERY_STATE_DEAD", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_DEAD", 10 },
+  { "DELIVERY_STATE_DELIVERED", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_DELIVERED", 11 },
+  { "DELIVERY_STATE_READ", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_READ", 12 },
+  { "DELIVERY_STATE_FALLBACK", "CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_FALLBACK", 13 },
 };
 static const ProtobufCIntRange cdt__notification__v1__delivery_state__value_ranges[] = {
-{0, 0},{0, 11}
+{0, 0},{0, 14}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__delivery_state__enum_values_by_name[11] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__delivery_state__enum_values_by_name[14] =
 {
   { "DELIVERY_STATE_AMBIGUOUS", 7 },
   { "DELIVERY_STATE_CANCELLED", 9 },
   { "DELIVERY_STATE_CLAIMED", 3 },
   { "DELIVERY_STATE_DEAD", 10 },
   { "DELIVERY_STATE_DEFERRED", 6 },
+  { "DELIVERY_STATE_DELIVERED", 11 },
   { "DELIVERY_STATE_FAILED", 8 },
+  { "DELIVERY_STATE_FALLBACK", 13 },
   { "DELIVERY_STATE_QUEUED", 1 },
+  { "DELIVERY_STATE_READ", 12 },
   { "DELIVERY_STATE_RETRY", 5 },
   { "DELIVERY_STATE_SCHEDULED", 2 },
   { "DELIVERY_STATE_SENT", 4 },
@@ -2882,15 +4192,15 @@ const ProtobufCEnumDescriptor cdt__notification__v1__delivery_state__descriptor 
   "DeliveryState",
   "Cdt__Notification__V1__DeliveryState",
   "cdt.notification.v1",
-  11,
+  14,
   cdt__notification__v1__delivery_state__enum_values_by_number,
-  11,
+  14,
   cdt__notification__v1__delivery_state__enum_values_by_name,
   1,
   cdt__notification__v1__delivery_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_values_by_number[15] =
+static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_values_by_number[17] =
 {
   { "FAILURE_CLASS_UNSPECIFIED", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED", 0 },
   { "FAILURE_CLASS_UNREACHABLE", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNREACHABLE", 1 },
@@ -2907,11 +4217,13 @@ static const ProtobufCEnumValue cdt__notification__v1__failure_class__enum_value
   { "FAILURE_CLASS_ADDRESS_BLOCKED", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_ADDRESS_BLOCKED", 12 },
   { "FAILURE_CLASS_REDIRECT", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_REDIRECT", 13 },
   { "FAILURE_CLASS_TEMPLATE", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE", 14 },
+  { "FAILURE_CLASS_QUOTA", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_QUOTA", 15 },
+  { "FAILURE_CLASS_QUIET_HOURS", "CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_QUIET_HOURS", 16 },
 };
 static const ProtobufCIntRange cdt__notification__v1__failure_class__value_ranges[] = {
-{0, 0},{0, 15}
+{0, 0},{0, 17}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__failure_class__enum_values_by_name[15] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__failure_class__enum_values_by_name[17] =
 {
   { "FAILURE_CLASS_ADDRESS_BLOCKED", 12 },
   { "FAILURE_CLASS_CONFIGURATION", 5 },
@@ -2919,6 +4231,8 @@ static const ProtobufCEnumValueIndex cdt__notification__v1__failure_class__enum_
   { "FAILURE_CLASS_CONTENT_REFUSED", 4 },
   { "FAILURE_CLASS_INTERRUPTED", 11 },
   { "FAILURE_CLASS_INVALID_RECIPIENT", 2 },
+  { "FAILURE_CLASS_QUIET_HOURS", 16 },
+  { "FAILURE_CLASS_QUOTA", 15 },
   { "FAILURE_CLASS_RATE_LIMITED", 9 },
   { "FAILURE_CLASS_RECIPIENT_REFUSED", 3 },
   { "FAILURE_CLASS_REDIRECT", 13 },
@@ -2936,9 +4250,9 @@ const ProtobufCEnumDescriptor cdt__notification__v1__failure_class__descriptor =
   "FailureClass",
   "Cdt__Notification__V1__FailureClass",
   "cdt.notification.v1",
-  15,
+  17,
   cdt__notification__v1__failure_class__enum_values_by_number,
-  15,
+  17,
   cdt__notification__v1__failure_class__enum_values_by_name,
   1,
   cdt__notification__v1__failure_class__value_ranges,
@@ -2976,5 +4290,37 @@ const ProtobufCEnumDescriptor cdt__notification__v1__attempt_outcome__descriptor
   cdt__notification__v1__attempt_outcome__enum_values_by_name,
   1,
   cdt__notification__v1__attempt_outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__notification__v1__proposal_kind__enum_values_by_number[4] =
+{
+  { "PROPOSAL_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_UNSPECIFIED", 0 },
+  { "PROPOSAL_KIND_LEADERS_ONLY", "CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_LEADERS_ONLY", 1 },
+  { "PROPOSAL_KIND_GROUP_MESSAGES", "CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_GROUP_MESSAGES", 2 },
+  { "PROPOSAL_KIND_PROVINCIAL_ACCOUNTS", "CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_PROVINCIAL_ACCOUNTS", 3 },
+};
+static const ProtobufCIntRange cdt__notification__v1__proposal_kind__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__proposal_kind__enum_values_by_name[4] =
+{
+  { "PROPOSAL_KIND_GROUP_MESSAGES", 2 },
+  { "PROPOSAL_KIND_LEADERS_ONLY", 1 },
+  { "PROPOSAL_KIND_PROVINCIAL_ACCOUNTS", 3 },
+  { "PROPOSAL_KIND_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__proposal_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ProposalKind",
+  "ProposalKind",
+  "Cdt__Notification__V1__ProposalKind",
+  "cdt.notification.v1",
+  4,
+  cdt__notification__v1__proposal_kind__enum_values_by_number,
+  4,
+  cdt__notification__v1__proposal_kind__enum_values_by_name,
+  1,
+  cdt__notification__v1__proposal_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -22,9 +22,15 @@ typedef struct Cdt__Notification__V1__Channel Cdt__Notification__V1__Channel;
 typedef struct Cdt__Notification__V1__TemplateParameter Cdt__Notification__V1__TemplateParameter;
 typedef struct Cdt__Notification__V1__EmailBody Cdt__Notification__V1__EmailBody;
 typedef struct Cdt__Notification__V1__WebhookBody Cdt__Notification__V1__WebhookBody;
+typedef struct Cdt__Notification__V1__SmsBody Cdt__Notification__V1__SmsBody;
+typedef struct Cdt__Notification__V1__ZaloTemplateParameter Cdt__Notification__V1__ZaloTemplateParameter;
+typedef struct Cdt__Notification__V1__ZaloTemplateBody Cdt__Notification__V1__ZaloTemplateBody;
+typedef struct Cdt__Notification__V1__ZaloTextBody Cdt__Notification__V1__ZaloTextBody;
+typedef struct Cdt__Notification__V1__ZaloGroupBody Cdt__Notification__V1__ZaloGroupBody;
 typedef struct Cdt__Notification__V1__TemplateContent Cdt__Notification__V1__TemplateContent;
 typedef struct Cdt__Notification__V1__Template Cdt__Notification__V1__Template;
 typedef struct Cdt__Notification__V1__RenderedMessage Cdt__Notification__V1__RenderedMessage;
+typedef struct Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry;
 typedef struct Cdt__Notification__V1__ReportFilter Cdt__Notification__V1__ReportFilter;
 typedef struct Cdt__Notification__V1__Audience Cdt__Notification__V1__Audience;
 typedef struct Cdt__Notification__V1__Campaign Cdt__Notification__V1__Campaign;
@@ -33,8 +39,10 @@ typedef struct Cdt__Notification__V1__DeliverySubject Cdt__Notification__V1__Del
 typedef struct Cdt__Notification__V1__Delivery Cdt__Notification__V1__Delivery;
 typedef struct Cdt__Notification__V1__DeliveryAttempt Cdt__Notification__V1__DeliveryAttempt;
 typedef struct Cdt__Notification__V1__DeliveryCount Cdt__Notification__V1__DeliveryCount;
+typedef struct Cdt__Notification__V1__ChannelHold Cdt__Notification__V1__ChannelHold;
 typedef struct Cdt__Notification__V1__CampaignProgress Cdt__Notification__V1__CampaignProgress;
 typedef struct Cdt__Notification__V1__ChannelPlan Cdt__Notification__V1__ChannelPlan;
+typedef struct Cdt__Notification__V1__PlanProposal Cdt__Notification__V1__PlanProposal;
 typedef struct Cdt__Notification__V1__CampaignPlan Cdt__Notification__V1__CampaignPlan;
 typedef struct Cdt__Notification__V1__WebhookEndpoint Cdt__Notification__V1__WebhookEndpoint;
 
@@ -56,7 +64,27 @@ typedef enum _Cdt__Notification__V1__ChannelKind {
   /*
    * HTTPS POST of a signed CloudEvent to the system of a unit that told us its endpoint.
    */
-  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_WEBHOOK = 2
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_WEBHOOK = 2,
+  /*
+   * Short message to a phone number, through the HTTP gateway of a brandname provider.
+   */
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_SMS = 3,
+  /*
+   * Zalo template message to the account behind a phone number.
+   */
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_PHONE = 4,
+  /*
+   * Zalo template message to a user id of the Official Account; usually cheaper than by phone.
+   */
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_USER = 5,
+  /*
+   * Customer-care text of a Zalo Official Account to a user id; possible within seven days after the user has written.
+   */
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_TEXT = 6,
+  /*
+   * Text into a Zalo group that an Official Account manages.
+   */
+  CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_ZALO_GROUP = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__CHANNEL_KIND)
 } Cdt__Notification__V1__ChannelKind;
 /*
@@ -107,6 +135,24 @@ typedef enum _Cdt__Notification__V1__ParameterType {
   CDT__NOTIFICATION__V1__PARAMETER_TYPE__PARAMETER_TYPE_DONG = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__PARAMETER_TYPE)
 } Cdt__Notification__V1__ParameterType;
+/*
+ * How a short message is written on the wire.
+ */
+typedef enum _Cdt__Notification__V1__SmsEncoding {
+  /*
+   * No short message.
+   */
+  CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_UNSPECIFIED = 0,
+  /*
+   * GSM 7-bit default alphabet with its extension table (3GPP TS 23.038).
+   */
+  CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_GSM7 = 1,
+  /*
+   * UCS-2, two bytes for each character.
+   */
+  CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_UCS2 = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__SMS_ENCODING)
+} Cdt__Notification__V1__SmsEncoding;
 /*
  * How a recipient's report for a period must stand.
  */
@@ -164,7 +210,11 @@ typedef enum _Cdt__Notification__V1__CampaignState {
   /*
    * Cancelled by a call; messages sent before stay sent.
    */
-  CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_CANCELLED = 6
+  CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_CANCELLED = 6,
+  /*
+   * Paused by a call: nothing is begun until it is resumed.
+   */
+  CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_PAUSED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__CAMPAIGN_STATE)
 } Cdt__Notification__V1__CampaignState;
 /*
@@ -214,7 +264,19 @@ typedef enum _Cdt__Notification__V1__DeliveryState {
   /*
    * Every try failed in a way that might have passed.
    */
-  CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_DEAD = 10
+  CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_DEAD = 10,
+  /*
+   * The provider reports that it arrived.
+   */
+  CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_DELIVERED = 11,
+  /*
+   * The provider reports that it was opened.
+   */
+  CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_READ = 12,
+  /*
+   * A channel has failed for certain: it waits to be sent over the next one of its campaign.
+   */
+  CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_FALLBACK = 13
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__DELIVERY_STATE)
 } Cdt__Notification__V1__DeliveryState;
 /*
@@ -280,7 +342,15 @@ typedef enum _Cdt__Notification__V1__FailureClass {
   /*
    * The template gives no valid message for this recipient.
    */
-  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE = 14
+  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_TEMPLATE = 14,
+  /*
+   * The provider takes no more today.
+   */
+  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_QUOTA = 15,
+  /*
+   * The provider does not deliver at this time of day.
+   */
+  CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_QUIET_HOURS = 16
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__FAILURE_CLASS)
 } Cdt__Notification__V1__FailureClass;
 /*
@@ -309,11 +379,33 @@ typedef enum _Cdt__Notification__V1__AttemptOutcome {
   CDT__NOTIFICATION__V1__ATTEMPT_OUTCOME__ATTEMPT_OUTCOME_AMBIGUOUS = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__ATTEMPT_OUTCOME)
 } Cdt__Notification__V1__AttemptOutcome;
+/*
+ * Another way to tell the same people that a plan proposes.
+ */
+typedef enum _Cdt__Notification__V1__ProposalKind {
+  /*
+   * Not given.
+   */
+  CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_UNSPECIFIED = 0,
+  /*
+   * One message to the leader of each team, who passes it on.
+   */
+  CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_LEADERS_ONLY = 1,
+  /*
+   * One message into a Zalo group for each commune.
+   */
+  CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_GROUP_MESSAGES = 2,
+  /*
+   * An account of its own for each province.
+   */
+  CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_PROVINCIAL_ACCOUNTS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__PROPOSAL_KIND)
+} Cdt__Notification__V1__ProposalKind;
 
 /* --- messages --- */
 
 /*
- * A channel of this installation, and whether it can be used.
+ * A channel of this installation, and whether it can be used. A channel with several accounts is listed once for each.
  */
 struct  Cdt__Notification__V1__Channel
 {
@@ -350,10 +442,50 @@ struct  Cdt__Notification__V1__Channel
    * The failure that paused it.
    */
   char *pause_reason;
+  /*
+   * The account it sends from, where the operator has named several; empty: the only one.
+   */
+  char *account;
+  /*
+   * `units/{id}`: the subtree that the account serves; empty: everywhere that no other account serves.
+   */
+  char *unit;
+  /*
+   * Messages that the provider takes on one local day; 0: as many as the rate allows.
+   */
+  int64_t daily_quota;
+  /*
+   * Messages of today that count against the quota.
+   */
+  int64_t used_today;
+  /*
+   * Nothing is sent from this local time on, `HH:MM`; empty: at any time.
+   */
+  char *quiet_from;
+  /*
+   * Sending goes on at this local time, `HH:MM`.
+   */
+  char *quiet_until;
+  /*
+   * Set while a quota or the quiet hours hold the channel: its queued messages are DEFERRED until then.
+   */
+  Google__Protobuf__Timestamp *held_until;
+  /*
+   * Why it is held.
+   */
+  char *hold_reason;
+  /*
+   * What the operator must do before it can send again, for example give a new refresh token; empty: nothing.
+   */
+  char *attention;
+  /*
+   * The same in Vietnamese.
+   */
+  char *attention_vi;
 };
 #define CDT__NOTIFICATION__V1__CHANNEL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__channel__descriptor) \
-    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string }
+    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -429,6 +561,104 @@ struct  Cdt__Notification__V1__WebhookBody
 
 
 /*
+ * Body for SMS.
+ */
+struct  Cdt__Notification__V1__SmsBody
+{
+  ProtobufCMessage base;
+  /*
+   * Plain text without a subject; with its blanks filled at most 5 segments.
+   */
+  char *text;
+  /*
+   * False: sent without tone marks, in the GSM 7-bit alphabet where it fits, 160 characters in one segment and 153 in each
+   * of several. True: sent as it is written, in UCS-2 where it needs that, 70 and 67.
+   */
+  protobuf_c_boolean accented;
+};
+#define CDT__NOTIFICATION__V1__SMS_BODY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__sms_body__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * A value that a template registered with Zalo takes.
+ */
+struct  Cdt__Notification__V1__ZaloTemplateParameter
+{
+  ProtobufCMessage base;
+  /*
+   * Name under which the template is registered with Zalo: letters, digits and underscores, at most 60.
+   */
+  char *name;
+  /*
+   * Its value, one line with blanks.
+   */
+  char *text;
+  /*
+   * Longest value that the registered template takes, in characters after NFC; 0: 400. At most 400.
+   */
+  int32_t max_length;
+};
+#define CDT__NOTIFICATION__V1__ZALO_TEMPLATE_PARAMETER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__zalo_template_parameter__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * Body for ZALO_PHONE and ZALO_USER: the text itself is registered with Zalo and approved there.
+ */
+struct  Cdt__Notification__V1__ZaloTemplateBody
+{
+  ProtobufCMessage base;
+  /*
+   * Id of the registered template: digits.
+   */
+  char *provider_template;
+  /*
+   * Every value it takes.
+   */
+  size_t n_parameters;
+  Cdt__Notification__V1__ZaloTemplateParameter **parameters;
+};
+#define CDT__NOTIFICATION__V1__ZALO_TEMPLATE_BODY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__zalo_template_body__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * Body for ZALO_TEXT.
+ */
+struct  Cdt__Notification__V1__ZaloTextBody
+{
+  ProtobufCMessage base;
+  /*
+   * Plain text, at most 2,000 characters.
+   */
+  char *text;
+};
+#define CDT__NOTIFICATION__V1__ZALO_TEXT_BODY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__zalo_text_body__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * Body for ZALO_GROUP.
+ */
+struct  Cdt__Notification__V1__ZaloGroupBody
+{
+  ProtobufCMessage base;
+  /*
+   * Plain text, at most 2,000 characters. `[@…]` in a value is taken out: it would call members by name.
+   */
+  char *text;
+};
+#define CDT__NOTIFICATION__V1__ZALO_GROUP_BODY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__zalo_group_body__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
  * The bodies of a template in one language.
  */
 struct  Cdt__Notification__V1__TemplateContent
@@ -446,10 +676,26 @@ struct  Cdt__Notification__V1__TemplateContent
    * Body for WEBHOOK; unset: not sent by webhook in this language.
    */
   Cdt__Notification__V1__WebhookBody *webhook;
+  /*
+   * Body for SMS; unset: not sent by SMS in this language.
+   */
+  Cdt__Notification__V1__SmsBody *sms;
+  /*
+   * Body for ZALO_PHONE and ZALO_USER; unset: not sent so in this language.
+   */
+  Cdt__Notification__V1__ZaloTemplateBody *zalo_template;
+  /*
+   * Body for ZALO_TEXT; unset: not sent so in this language.
+   */
+  Cdt__Notification__V1__ZaloTextBody *zalo_text;
+  /*
+   * Body for ZALO_GROUP; unset: not sent so in this language.
+   */
+  Cdt__Notification__V1__ZaloGroupBody *zalo_group;
 };
 #define CDT__NOTIFICATION__V1__TEMPLATE_CONTENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__template_content__descriptor) \
-    , CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, NULL, NULL }
+    , CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, NULL, NULL, NULL, NULL, NULL, NULL }
 
 
 /*
@@ -498,6 +744,17 @@ struct  Cdt__Notification__V1__Template
     , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string, NULL }
 
 
+struct  Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry
+{
+  ProtobufCMessage base;
+  char *key;
+  char *value;
+};
+#define CDT__NOTIFICATION__V1__RENDERED_MESSAGE__PROVIDER_PARAMETERS_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 /*
  * What a template gives for one recipient and channel.
  */
@@ -520,10 +777,27 @@ struct  Cdt__Notification__V1__RenderedMessage
    * Text.
    */
   char *text;
+  /*
+   * Segments that a short message is charged as; 0 for other channels.
+   */
+  int32_t sms_segments;
+  /*
+   * Encoding of a short message.
+   */
+  Cdt__Notification__V1__SmsEncoding sms_encoding;
+  /*
+   * Zalo's template; empty for other channels.
+   */
+  char *provider_template;
+  /*
+   * The values that Zalo's template is given.
+   */
+  size_t n_provider_parameters;
+  Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry **provider_parameters;
 };
 #define CDT__NOTIFICATION__V1__RENDERED_MESSAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__rendered_message__descriptor) \
-    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, CDT__NOTIFICATION__V1__SMS_ENCODING__SMS_ENCODING_UNSPECIFIED, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -636,7 +910,9 @@ struct  Cdt__Notification__V1__Campaign
    */
   Cdt__Notification__V1__Language language;
   /*
-   * Channels in order of preference: each recipient is told by the first by which they can be reached.
+   * Channels in order of preference: each recipient is told by the first by which they can be reached. When that one has
+   * failed for certain, the next one that reaches them is tried; never after a failure that leaves it open whether the
+   * message arrived.
    */
   size_t n_channels;
   Cdt__Notification__V1__ChannelKind *channels;
@@ -749,10 +1025,30 @@ struct  Cdt__Notification__V1__Delivery
    * When the state was last changed.
    */
   Google__Protobuf__Timestamp *update_time;
+  /*
+   * The account of the channel that it is sent from; empty: the only one.
+   */
+  char *account;
+  /*
+   * The id that the provider gave it; empty: none.
+   */
+  char *provider_id;
+  /*
+   * What its tries have cost, in đồng, at the prices that the operator has configured.
+   */
+  int64_t cost_dong;
+  /*
+   * When it arrived, by the provider's word.
+   */
+  Google__Protobuf__Timestamp *delivered_time;
+  /*
+   * When it was opened, by the provider's word.
+   */
+  Google__Protobuf__Timestamp *read_time;
 };
 #define CDT__NOTIFICATION__V1__DELIVERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL }
 
 
 /*
@@ -793,10 +1089,22 @@ struct  Cdt__Notification__V1__DeliveryAttempt
    * The provider's words, or what broke.
    */
   char *detail;
+  /*
+   * The account it was sent from; empty: the only one.
+   */
+  char *account;
+  /*
+   * The id that the provider gave it; empty: none.
+   */
+  char *provider_id;
+  /*
+   * What it cost, in đồng; of a try of which nobody knows whether it was taken, what it costs if it was.
+   */
+  int64_t cost_dong;
 };
 #define CDT__NOTIFICATION__V1__DELIVERY_ATTEMPT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery_attempt__descriptor) \
-    , 0, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, NULL, NULL, CDT__NOTIFICATION__V1__ATTEMPT_OUTCOME__ATTEMPT_OUTCOME_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
+    , 0, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, NULL, NULL, CDT__NOTIFICATION__V1__ATTEMPT_OUTCOME__ATTEMPT_OUTCOME_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -821,6 +1129,34 @@ struct  Cdt__Notification__V1__DeliveryCount
 #define CDT__NOTIFICATION__V1__DELIVERY_COUNT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery_count__descriptor) \
     , CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, 0 }
+
+
+/*
+ * A channel that a quota or the quiet hours hold.
+ */
+struct  Cdt__Notification__V1__ChannelHold
+{
+  ProtobufCMessage base;
+  /*
+   * Channel.
+   */
+  Cdt__Notification__V1__ChannelKind channel;
+  /*
+   * Account; empty: the only one.
+   */
+  char *account;
+  /*
+   * Sending goes on then.
+   */
+  Google__Protobuf__Timestamp *until;
+  /*
+   * QUOTA or QUIET_HOURS.
+   */
+  Cdt__Notification__V1__FailureClass reason;
+};
+#define CDT__NOTIFICATION__V1__CHANNEL_HOLD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__channel_hold__descriptor) \
+    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED }
 
 
 /*
@@ -854,14 +1190,23 @@ struct  Cdt__Notification__V1__CampaignProgress
    * When this was counted.
    */
   Google__Protobuf__Timestamp *as_of;
+  /*
+   * What all tries so far have cost, in đồng.
+   */
+  int64_t cost_dong;
+  /*
+   * Channels of the campaign that are held now.
+   */
+  size_t n_holds;
+  Cdt__Notification__V1__ChannelHold **holds;
 };
 #define CDT__NOTIFICATION__V1__CAMPAIGN_PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__campaign_progress__descriptor) \
-    , CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, NULL }
+    , CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, NULL, 0, 0,NULL }
 
 
 /*
- * How many of a plan's recipients a channel carries.
+ * How many of a plan's recipients an account of a channel carries.
  */
 struct  Cdt__Notification__V1__ChannelPlan
 {
@@ -883,13 +1228,65 @@ struct  Cdt__Notification__V1__ChannelPlan
    */
   int64_t messages;
   /*
-   * Seconds it needs for them at its rate, rounded up.
+   * Seconds it needs for them at its rate, rounded up; quota and quiet hours aside.
    */
   int64_t duration_seconds;
+  /*
+   * The account; empty: the only one.
+   */
+  char *account;
+  /*
+   * Messages it may send on one local day; 0: as many as the rate allows.
+   */
+  int64_t daily_quota;
+  /*
+   * Local days on which it sends them, under its quota, its rate and its quiet hours, when it begins with a fresh day.
+   */
+  int64_t duration_days;
+  /*
+   * What the messages cost, in đồng, at the configured prices.
+   */
+  int64_t cost_dong;
+  /*
+   * Segments of all short messages; 0 for other channels.
+   */
+  int64_t sms_segments;
 };
 #define CDT__NOTIFICATION__V1__CHANNEL_PLAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__channel_plan__descriptor) \
-    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, 0, 0, 0 }
+    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+
+
+/*
+ * A way to tell the same people sooner or at less cost.
+ */
+struct  Cdt__Notification__V1__PlanProposal
+{
+  ProtobufCMessage base;
+  /*
+   * Which.
+   */
+  Cdt__Notification__V1__ProposalKind kind;
+  /*
+   * Messages it takes.
+   */
+  int64_t messages;
+  /*
+   * Local days on which they are sent, under the quota of the plan's slowest channel.
+   */
+  int64_t duration_days;
+  /*
+   * In words.
+   */
+  char *text;
+  /*
+   * The same in Vietnamese.
+   */
+  char *text_vi;
+};
+#define CDT__NOTIFICATION__V1__PLAN_PROPOSAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__plan_proposal__descriptor) \
+    , CDT__NOTIFICATION__V1__PROPOSAL_KIND__PROPOSAL_KIND_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -919,7 +1316,7 @@ struct  Cdt__Notification__V1__CampaignPlan
    */
   int64_t reports_without_recipient;
   /*
-   * Per channel, in the campaign's order.
+   * Per channel in the campaign's order, and per account.
    */
   size_t n_channels;
   Cdt__Notification__V1__ChannelPlan **channels;
@@ -936,10 +1333,28 @@ struct  Cdt__Notification__V1__CampaignPlan
    */
   size_t n_samples;
   Cdt__Notification__V1__RenderedMessage **samples;
+  /*
+   * Local days until the last message, under quotas and quiet hours: those of the slowest account.
+   */
+  int64_t duration_days;
+  /*
+   * What all messages cost, in đồng, at the configured prices.
+   */
+  int64_t cost_dong;
+  /*
+   * Days that the accounts with a quota would need on average if all of them carried equally much, to one decimal; 0
+   * without such accounts.
+   */
+  double average_days;
+  /*
+   * Ways to tell the same people sooner or at less cost, where the plan takes more than a day.
+   */
+  size_t n_proposals;
+  Cdt__Notification__V1__PlanProposal **proposals;
 };
 #define CDT__NOTIFICATION__V1__CAMPAIGN_PLAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__campaign_plan__descriptor) \
-    , 0, 0, 0, 0, 0, 0,NULL, 0, (char *)protobuf_c_empty_string, 0,NULL }
+    , 0, 0, 0, 0, 0, 0,NULL, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL }
 
 
 /*
@@ -1053,6 +1468,101 @@ Cdt__Notification__V1__WebhookBody *
 void   cdt__notification__v1__webhook_body__free_unpacked
                      (Cdt__Notification__V1__WebhookBody *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__SmsBody methods */
+void   cdt__notification__v1__sms_body__init
+                     (Cdt__Notification__V1__SmsBody         *message);
+size_t cdt__notification__v1__sms_body__get_packed_size
+                     (const Cdt__Notification__V1__SmsBody   *message);
+size_t cdt__notification__v1__sms_body__pack
+                     (const Cdt__Notification__V1__SmsBody   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__sms_body__pack_to_buffer
+                     (const Cdt__Notification__V1__SmsBody   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__SmsBody *
+       cdt__notification__v1__sms_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__sms_body__free_unpacked
+                     (Cdt__Notification__V1__SmsBody *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ZaloTemplateParameter methods */
+void   cdt__notification__v1__zalo_template_parameter__init
+                     (Cdt__Notification__V1__ZaloTemplateParameter         *message);
+size_t cdt__notification__v1__zalo_template_parameter__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTemplateParameter   *message);
+size_t cdt__notification__v1__zalo_template_parameter__pack
+                     (const Cdt__Notification__V1__ZaloTemplateParameter   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__zalo_template_parameter__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTemplateParameter   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ZaloTemplateParameter *
+       cdt__notification__v1__zalo_template_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__zalo_template_parameter__free_unpacked
+                     (Cdt__Notification__V1__ZaloTemplateParameter *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ZaloTemplateBody methods */
+void   cdt__notification__v1__zalo_template_body__init
+                     (Cdt__Notification__V1__ZaloTemplateBody         *message);
+size_t cdt__notification__v1__zalo_template_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTemplateBody   *message);
+size_t cdt__notification__v1__zalo_template_body__pack
+                     (const Cdt__Notification__V1__ZaloTemplateBody   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__zalo_template_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTemplateBody   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ZaloTemplateBody *
+       cdt__notification__v1__zalo_template_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__zalo_template_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloTemplateBody *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ZaloTextBody methods */
+void   cdt__notification__v1__zalo_text_body__init
+                     (Cdt__Notification__V1__ZaloTextBody         *message);
+size_t cdt__notification__v1__zalo_text_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloTextBody   *message);
+size_t cdt__notification__v1__zalo_text_body__pack
+                     (const Cdt__Notification__V1__ZaloTextBody   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__zalo_text_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloTextBody   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ZaloTextBody *
+       cdt__notification__v1__zalo_text_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__zalo_text_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloTextBody *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ZaloGroupBody methods */
+void   cdt__notification__v1__zalo_group_body__init
+                     (Cdt__Notification__V1__ZaloGroupBody         *message);
+size_t cdt__notification__v1__zalo_group_body__get_packed_size
+                     (const Cdt__Notification__V1__ZaloGroupBody   *message);
+size_t cdt__notification__v1__zalo_group_body__pack
+                     (const Cdt__Notification__V1__ZaloGroupBody   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__zalo_group_body__pack_to_buffer
+                     (const Cdt__Notification__V1__ZaloGroupBody   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ZaloGroupBody *
+       cdt__notification__v1__zalo_group_body__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__zalo_group_body__free_unpacked
+                     (Cdt__Notification__V1__ZaloGroupBody *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__TemplateContent methods */
 void   cdt__notification__v1__template_content__init
                      (Cdt__Notification__V1__TemplateContent         *message);
@@ -1091,6 +1601,9 @@ Cdt__Notification__V1__Template *
 void   cdt__notification__v1__template__free_unpacked
                      (Cdt__Notification__V1__Template *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry methods */
+void   cdt__notification__v1__rendered_message__provider_parameters_entry__init
+                     (Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry         *message);
 /* Cdt__Notification__V1__RenderedMessage methods */
 void   cdt__notification__v1__rendered_message__init
                      (Cdt__Notification__V1__RenderedMessage         *message);
@@ -1246,6 +1759,25 @@ Cdt__Notification__V1__DeliveryCount *
 void   cdt__notification__v1__delivery_count__free_unpacked
                      (Cdt__Notification__V1__DeliveryCount *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ChannelHold methods */
+void   cdt__notification__v1__channel_hold__init
+                     (Cdt__Notification__V1__ChannelHold         *message);
+size_t cdt__notification__v1__channel_hold__get_packed_size
+                     (const Cdt__Notification__V1__ChannelHold   *message);
+size_t cdt__notification__v1__channel_hold__pack
+                     (const Cdt__Notification__V1__ChannelHold   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__channel_hold__pack_to_buffer
+                     (const Cdt__Notification__V1__ChannelHold   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ChannelHold *
+       cdt__notification__v1__channel_hold__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__channel_hold__free_unpacked
+                     (Cdt__Notification__V1__ChannelHold *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__CampaignProgress methods */
 void   cdt__notification__v1__campaign_progress__init
                      (Cdt__Notification__V1__CampaignProgress         *message);
@@ -1283,6 +1815,25 @@ Cdt__Notification__V1__ChannelPlan *
                       const uint8_t       *data);
 void   cdt__notification__v1__channel_plan__free_unpacked
                      (Cdt__Notification__V1__ChannelPlan *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PlanProposal methods */
+void   cdt__notification__v1__plan_proposal__init
+                     (Cdt__Notification__V1__PlanProposal         *message);
+size_t cdt__notification__v1__plan_proposal__get_packed_size
+                     (const Cdt__Notification__V1__PlanProposal   *message);
+size_t cdt__notification__v1__plan_proposal__pack
+                     (const Cdt__Notification__V1__PlanProposal   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__plan_proposal__pack_to_buffer
+                     (const Cdt__Notification__V1__PlanProposal   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PlanProposal *
+       cdt__notification__v1__plan_proposal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__plan_proposal__free_unpacked
+                     (Cdt__Notification__V1__PlanProposal *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__CampaignPlan methods */
 void   cdt__notification__v1__campaign_plan__init
@@ -1336,11 +1887,29 @@ typedef void (*Cdt__Notification__V1__EmailBody_Closure)
 typedef void (*Cdt__Notification__V1__WebhookBody_Closure)
                  (const Cdt__Notification__V1__WebhookBody *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__SmsBody_Closure)
+                 (const Cdt__Notification__V1__SmsBody *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ZaloTemplateParameter_Closure)
+                 (const Cdt__Notification__V1__ZaloTemplateParameter *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ZaloTemplateBody_Closure)
+                 (const Cdt__Notification__V1__ZaloTemplateBody *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ZaloTextBody_Closure)
+                 (const Cdt__Notification__V1__ZaloTextBody *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ZaloGroupBody_Closure)
+                 (const Cdt__Notification__V1__ZaloGroupBody *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__TemplateContent_Closure)
                  (const Cdt__Notification__V1__TemplateContent *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__Template_Closure)
                  (const Cdt__Notification__V1__Template *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry_Closure)
+                 (const Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__RenderedMessage_Closure)
                  (const Cdt__Notification__V1__RenderedMessage *message,
@@ -1369,11 +1938,17 @@ typedef void (*Cdt__Notification__V1__DeliveryAttempt_Closure)
 typedef void (*Cdt__Notification__V1__DeliveryCount_Closure)
                  (const Cdt__Notification__V1__DeliveryCount *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__ChannelHold_Closure)
+                 (const Cdt__Notification__V1__ChannelHold *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__CampaignProgress_Closure)
                  (const Cdt__Notification__V1__CampaignProgress *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__ChannelPlan_Closure)
                  (const Cdt__Notification__V1__ChannelPlan *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__PlanProposal_Closure)
+                 (const Cdt__Notification__V1__PlanProposal *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__CampaignPlan_Closure)
                  (const Cdt__Notification__V1__CampaignPlan *message,
@@ -1390,18 +1965,26 @@ typedef void (*Cdt__Notification__V1__WebhookEndpoint_Closure)
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__channel_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__language__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__parameter_type__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__sms_encoding__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__report_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__campaign_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__delivery_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__failure_class__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__attempt_outcome__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__proposal_kind__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__channel__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__template_parameter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__email_body__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__webhook_body__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__sms_body__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__zalo_template_parameter__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__zalo_template_body__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__zalo_text_body__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__zalo_group_body__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__template_content__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__template__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor;
@@ -1410,8 +1993,10 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject_
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_attempt__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_count__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__channel_hold__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__plan_proposal__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign_plan__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__webhook_endpoint__descriptor;
 

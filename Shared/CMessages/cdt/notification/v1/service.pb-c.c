@@ -913,6 +913,186 @@ void   cdt__notification__v1__cancel_campaign_response__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__cancel_campaign_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__pause_campaign_request__init
+                     (Cdt__Notification__V1__PauseCampaignRequest         *message)
+{
+  static const Cdt__Notification__V1__PauseCampaignRequest init_value = CDT__NOTIFICATION__V1__PAUSE_CAMPAIGN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__pause_campaign_request__get_packed_size
+                     (const Cdt__Notification__V1__PauseCampaignRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__pause_campaign_request__pack
+                     (const Cdt__Notification__V1__PauseCampaignRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__pause_campaign_request__pack_to_buffer
+                     (const Cdt__Notification__V1__PauseCampaignRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PauseCampaignRequest *
+       cdt__notification__v1__pause_campaign_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PauseCampaignRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__pause_campaign_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__pause_campaign_request__free_unpacked
+                     (Cdt__Notification__V1__PauseCampaignRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__pause_campaign_response__init
+                     (Cdt__Notification__V1__PauseCampaignResponse         *message)
+{
+  static const Cdt__Notification__V1__PauseCampaignResponse init_value = CDT__NOTIFICATION__V1__PAUSE_CAMPAIGN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__pause_campaign_response__get_packed_size
+                     (const Cdt__Notification__V1__PauseCampaignResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__pause_campaign_response__pack
+                     (const Cdt__Notification__V1__PauseCampaignResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__pause_campaign_response__pack_to_buffer
+                     (const Cdt__Notification__V1__PauseCampaignResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PauseCampaignResponse *
+       cdt__notification__v1__pause_campaign_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PauseCampaignResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__pause_campaign_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__pause_campaign_response__free_unpacked
+                     (Cdt__Notification__V1__PauseCampaignResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__pause_campaign_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__resume_campaign_request__init
+                     (Cdt__Notification__V1__ResumeCampaignRequest         *message)
+{
+  static const Cdt__Notification__V1__ResumeCampaignRequest init_value = CDT__NOTIFICATION__V1__RESUME_CAMPAIGN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__resume_campaign_request__get_packed_size
+                     (const Cdt__Notification__V1__ResumeCampaignRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__resume_campaign_request__pack
+                     (const Cdt__Notification__V1__ResumeCampaignRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__resume_campaign_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ResumeCampaignRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ResumeCampaignRequest *
+       cdt__notification__v1__resume_campaign_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ResumeCampaignRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__resume_campaign_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__resume_campaign_request__free_unpacked
+                     (Cdt__Notification__V1__ResumeCampaignRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__resume_campaign_response__init
+                     (Cdt__Notification__V1__ResumeCampaignResponse         *message)
+{
+  static const Cdt__Notification__V1__ResumeCampaignResponse init_value = CDT__NOTIFICATION__V1__RESUME_CAMPAIGN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__resume_campaign_response__get_packed_size
+                     (const Cdt__Notification__V1__ResumeCampaignResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__resume_campaign_response__pack
+                     (const Cdt__Notification__V1__ResumeCampaignResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__resume_campaign_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ResumeCampaignResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ResumeCampaignResponse *
+       cdt__notification__v1__resume_campaign_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ResumeCampaignResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__resume_campaign_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__resume_campaign_response__free_unpacked
+                     (Cdt__Notification__V1__ResumeCampaignResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__resume_campaign_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__get_campaign_request__init
                      (Cdt__Notification__V1__GetCampaignRequest         *message)
 {
@@ -1453,6 +1633,186 @@ void   cdt__notification__v1__resolve_delivery_response__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__resolve_delivery_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__list_dead_letters_request__init
+                     (Cdt__Notification__V1__ListDeadLettersRequest         *message)
+{
+  static const Cdt__Notification__V1__ListDeadLettersRequest init_value = CDT__NOTIFICATION__V1__LIST_DEAD_LETTERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_dead_letters_request__get_packed_size
+                     (const Cdt__Notification__V1__ListDeadLettersRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_dead_letters_request__pack
+                     (const Cdt__Notification__V1__ListDeadLettersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_dead_letters_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListDeadLettersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListDeadLettersRequest *
+       cdt__notification__v1__list_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListDeadLettersRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_dead_letters_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_dead_letters_request__free_unpacked
+                     (Cdt__Notification__V1__ListDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_dead_letters_response__init
+                     (Cdt__Notification__V1__ListDeadLettersResponse         *message)
+{
+  static const Cdt__Notification__V1__ListDeadLettersResponse init_value = CDT__NOTIFICATION__V1__LIST_DEAD_LETTERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_dead_letters_response__get_packed_size
+                     (const Cdt__Notification__V1__ListDeadLettersResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_dead_letters_response__pack
+                     (const Cdt__Notification__V1__ListDeadLettersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_dead_letters_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListDeadLettersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListDeadLettersResponse *
+       cdt__notification__v1__list_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListDeadLettersResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_dead_letters_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_dead_letters_response__free_unpacked
+                     (Cdt__Notification__V1__ListDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_dead_letters_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__resolve_dead_letters_request__init
+                     (Cdt__Notification__V1__ResolveDeadLettersRequest         *message)
+{
+  static const Cdt__Notification__V1__ResolveDeadLettersRequest init_value = CDT__NOTIFICATION__V1__RESOLVE_DEAD_LETTERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__resolve_dead_letters_request__get_packed_size
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__resolve_dead_letters_request__pack
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__resolve_dead_letters_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ResolveDeadLettersRequest *
+       cdt__notification__v1__resolve_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ResolveDeadLettersRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__resolve_dead_letters_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__resolve_dead_letters_request__free_unpacked
+                     (Cdt__Notification__V1__ResolveDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__resolve_dead_letters_response__init
+                     (Cdt__Notification__V1__ResolveDeadLettersResponse         *message)
+{
+  static const Cdt__Notification__V1__ResolveDeadLettersResponse init_value = CDT__NOTIFICATION__V1__RESOLVE_DEAD_LETTERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__resolve_dead_letters_response__get_packed_size
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__resolve_dead_letters_response__pack
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__resolve_dead_letters_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ResolveDeadLettersResponse *
+       cdt__notification__v1__resolve_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ResolveDeadLettersResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__resolve_dead_letters_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__resolve_dead_letters_response__free_unpacked
+                     (Cdt__Notification__V1__ResolveDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__resolve_dead_letters_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__create_webhook_endpoint_request__init
                      (Cdt__Notification__V1__CreateWebhookEndpointRequest         *message)
 {
@@ -1741,7 +2101,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__list_channels_request__d
   (ProtobufCMessageInit) cdt__notification__v1__list_channels_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__list_channels_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_channels_response__field_descriptors[2] =
 {
   {
     "channels",
@@ -1755,14 +2115,27 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__list_channels_respo
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "freshness",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListChannelsResponse, n_freshness),
+    offsetof(Cdt__Notification__V1__ListChannelsResponse, freshness),
+    &cdt__common__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__list_channels_response__field_indices_by_name[] = {
   0,   /* field[0] = channels */
+  1,   /* field[1] = freshness */
 };
 static const ProtobufCIntRange cdt__notification__v1__list_channels_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__list_channels_response__descriptor =
 {
@@ -1772,7 +2145,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__list_channels_response__
   "Cdt__Notification__V1__ListChannelsResponse",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__ListChannelsResponse),
-  1,
+  2,
   cdt__notification__v1__list_channels_response__field_descriptors,
   cdt__notification__v1__list_channels_response__field_indices_by_name,
   1,  cdt__notification__v1__list_channels_response__number_ranges,
@@ -2709,6 +3082,184 @@ const ProtobufCMessageDescriptor cdt__notification__v1__cancel_campaign_response
   (ProtobufCMessageInit) cdt__notification__v1__cancel_campaign_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__pause_campaign_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PauseCampaignRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PauseCampaignRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__pause_campaign_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__pause_campaign_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__pause_campaign_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PauseCampaignRequest",
+  "PauseCampaignRequest",
+  "Cdt__Notification__V1__PauseCampaignRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PauseCampaignRequest),
+  2,
+  cdt__notification__v1__pause_campaign_request__field_descriptors,
+  cdt__notification__v1__pause_campaign_request__field_indices_by_name,
+  1,  cdt__notification__v1__pause_campaign_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__pause_campaign_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__pause_campaign_response__field_descriptors[1] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PauseCampaignResponse, campaign),
+    &cdt__notification__v1__campaign__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__pause_campaign_response__field_indices_by_name[] = {
+  0,   /* field[0] = campaign */
+};
+static const ProtobufCIntRange cdt__notification__v1__pause_campaign_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__pause_campaign_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PauseCampaignResponse",
+  "PauseCampaignResponse",
+  "Cdt__Notification__V1__PauseCampaignResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PauseCampaignResponse),
+  1,
+  cdt__notification__v1__pause_campaign_response__field_descriptors,
+  cdt__notification__v1__pause_campaign_response__field_indices_by_name,
+  1,  cdt__notification__v1__pause_campaign_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__pause_campaign_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__resume_campaign_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResumeCampaignRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResumeCampaignRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__resume_campaign_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__resume_campaign_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__resume_campaign_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ResumeCampaignRequest",
+  "ResumeCampaignRequest",
+  "Cdt__Notification__V1__ResumeCampaignRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ResumeCampaignRequest),
+  2,
+  cdt__notification__v1__resume_campaign_request__field_descriptors,
+  cdt__notification__v1__resume_campaign_request__field_indices_by_name,
+  1,  cdt__notification__v1__resume_campaign_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__resume_campaign_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__resume_campaign_response__field_descriptors[1] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResumeCampaignResponse, campaign),
+    &cdt__notification__v1__campaign__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__resume_campaign_response__field_indices_by_name[] = {
+  0,   /* field[0] = campaign */
+};
+static const ProtobufCIntRange cdt__notification__v1__resume_campaign_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__resume_campaign_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ResumeCampaignResponse",
+  "ResumeCampaignResponse",
+  "Cdt__Notification__V1__ResumeCampaignResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ResumeCampaignResponse),
+  1,
+  cdt__notification__v1__resume_campaign_response__field_descriptors,
+  cdt__notification__v1__resume_campaign_response__field_indices_by_name,
+  1,  cdt__notification__v1__resume_campaign_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__resume_campaign_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__notification__v1__get_campaign_request__field_descriptors[1] =
 {
   {
@@ -3321,6 +3872,288 @@ const ProtobufCMessageDescriptor cdt__notification__v1__resolve_delivery_respons
   (ProtobufCMessageInit) cdt__notification__v1__resolve_delivery_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_dead_letters_request__field_descriptors[4] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListDeadLettersRequest, campaign),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListDeadLettersRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListDeadLettersRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "states",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Notification__V1__ListDeadLettersRequest, n_states),
+    offsetof(Cdt__Notification__V1__ListDeadLettersRequest, states),
+    &cdt__notification__v1__delivery_state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_dead_letters_request__field_indices_by_name[] = {
+  0,   /* field[0] = campaign */
+  1,   /* field[1] = page_size */
+  2,   /* field[2] = page_token */
+  3,   /* field[3] = states */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_dead_letters_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_dead_letters_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListDeadLettersRequest",
+  "ListDeadLettersRequest",
+  "Cdt__Notification__V1__ListDeadLettersRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListDeadLettersRequest),
+  4,
+  cdt__notification__v1__list_dead_letters_request__field_descriptors,
+  cdt__notification__v1__list_dead_letters_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_dead_letters_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_dead_letters_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_dead_letters_response__field_descriptors[2] =
+{
+  {
+    "deliveries",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListDeadLettersResponse, n_deliveries),
+    offsetof(Cdt__Notification__V1__ListDeadLettersResponse, deliveries),
+    &cdt__notification__v1__delivery__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListDeadLettersResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_dead_letters_response__field_indices_by_name[] = {
+  0,   /* field[0] = deliveries */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_dead_letters_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_dead_letters_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListDeadLettersResponse",
+  "ListDeadLettersResponse",
+  "Cdt__Notification__V1__ListDeadLettersResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListDeadLettersResponse),
+  2,
+  cdt__notification__v1__list_dead_letters_response__field_descriptors,
+  cdt__notification__v1__list_dead_letters_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_dead_letters_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_dead_letters_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__resolve_dead_letters_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "campaign",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersRequest, campaign),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersRequest, state),
+    &cdt__notification__v1__delivery_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failure_class",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersRequest, failure_class),
+    &cdt__notification__v1__failure_class__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersRequest, decision),
+    &cdt__notification__v1__delivery_decision__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__resolve_dead_letters_request__field_indices_by_name[] = {
+  1,   /* field[1] = campaign */
+  4,   /* field[4] = decision */
+  3,   /* field[3] = failure_class */
+  0,   /* field[0] = request_id */
+  2,   /* field[2] = state */
+};
+static const ProtobufCIntRange cdt__notification__v1__resolve_dead_letters_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__resolve_dead_letters_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ResolveDeadLettersRequest",
+  "ResolveDeadLettersRequest",
+  "Cdt__Notification__V1__ResolveDeadLettersRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ResolveDeadLettersRequest),
+  5,
+  cdt__notification__v1__resolve_dead_letters_request__field_descriptors,
+  cdt__notification__v1__resolve_dead_letters_request__field_indices_by_name,
+  1,  cdt__notification__v1__resolve_dead_letters_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__resolve_dead_letters_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__resolve_dead_letters_response__field_descriptors[3] =
+{
+  {
+    "resolved",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersResponse, resolved),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unreachable",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersResponse, unreachable),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "more",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ResolveDeadLettersResponse, more),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__resolve_dead_letters_response__field_indices_by_name[] = {
+  2,   /* field[2] = more */
+  0,   /* field[0] = resolved */
+  1,   /* field[1] = unreachable */
+};
+static const ProtobufCIntRange cdt__notification__v1__resolve_dead_letters_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__resolve_dead_letters_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ResolveDeadLettersResponse",
+  "ResolveDeadLettersResponse",
+  "Cdt__Notification__V1__ResolveDeadLettersResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ResolveDeadLettersResponse),
+  3,
+  cdt__notification__v1__resolve_dead_letters_response__field_descriptors,
+  cdt__notification__v1__resolve_dead_letters_response__field_indices_by_name,
+  1,  cdt__notification__v1__resolve_dead_letters_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__resolve_dead_letters_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__notification__v1__create_webhook_endpoint_request__field_descriptors[2] =
 {
   {
@@ -3626,7 +4459,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__delivery_decision__descript
   cdt__notification__v1__delivery_decision__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[19] =
+static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[23] =
 {
   { "ListChannels", &cdt__notification__v1__list_channels_request__descriptor, &cdt__notification__v1__list_channels_response__descriptor },
   { "CreateTemplate", &cdt__notification__v1__create_template_request__descriptor, &cdt__notification__v1__create_template_response__descriptor },
@@ -3638,12 +4471,16 @@ static const ProtobufCMethodDescriptor cdt__notification__v1__notification_servi
   { "PlanCampaign", &cdt__notification__v1__plan_campaign_request__descriptor, &cdt__notification__v1__plan_campaign_response__descriptor },
   { "LaunchCampaign", &cdt__notification__v1__launch_campaign_request__descriptor, &cdt__notification__v1__launch_campaign_response__descriptor },
   { "CancelCampaign", &cdt__notification__v1__cancel_campaign_request__descriptor, &cdt__notification__v1__cancel_campaign_response__descriptor },
+  { "PauseCampaign", &cdt__notification__v1__pause_campaign_request__descriptor, &cdt__notification__v1__pause_campaign_response__descriptor },
+  { "ResumeCampaign", &cdt__notification__v1__resume_campaign_request__descriptor, &cdt__notification__v1__resume_campaign_response__descriptor },
   { "GetCampaign", &cdt__notification__v1__get_campaign_request__descriptor, &cdt__notification__v1__get_campaign_response__descriptor },
   { "ListCampaigns", &cdt__notification__v1__list_campaigns_request__descriptor, &cdt__notification__v1__list_campaigns_response__descriptor },
   { "WatchCampaign", &cdt__notification__v1__watch_campaign_request__descriptor, &cdt__notification__v1__watch_campaign_response__descriptor },
   { "ListDeliveries", &cdt__notification__v1__list_deliveries_request__descriptor, &cdt__notification__v1__list_deliveries_response__descriptor },
   { "GetDelivery", &cdt__notification__v1__get_delivery_request__descriptor, &cdt__notification__v1__get_delivery_response__descriptor },
   { "ResolveDelivery", &cdt__notification__v1__resolve_delivery_request__descriptor, &cdt__notification__v1__resolve_delivery_response__descriptor },
+  { "ListDeadLetters", &cdt__notification__v1__list_dead_letters_request__descriptor, &cdt__notification__v1__list_dead_letters_response__descriptor },
+  { "ResolveDeadLetters", &cdt__notification__v1__resolve_dead_letters_request__descriptor, &cdt__notification__v1__resolve_dead_letters_response__descriptor },
   { "CreateWebhookEndpoint", &cdt__notification__v1__create_webhook_endpoint_request__descriptor, &cdt__notification__v1__create_webhook_endpoint_response__descriptor },
   { "ListWebhookEndpoints", &cdt__notification__v1__list_webhook_endpoints_request__descriptor, &cdt__notification__v1__list_webhook_endpoints_response__descriptor },
   { "DeleteWebhookEndpoint", &cdt__notification__v1__delete_webhook_endpoint_request__descriptor, &cdt__notification__v1__delete_webhook_endpoint_response__descriptor },
@@ -3652,22 +4489,26 @@ const unsigned cdt__notification__v1__notification_service__method_indices_by_na
   9,        /* CancelCampaign */
   6,        /* CreateCampaign */
   1,        /* CreateTemplate */
-  16,        /* CreateWebhookEndpoint */
-  18,        /* DeleteWebhookEndpoint */
-  10,        /* GetCampaign */
-  14,        /* GetDelivery */
+  20,        /* CreateWebhookEndpoint */
+  22,        /* DeleteWebhookEndpoint */
+  12,        /* GetCampaign */
+  16,        /* GetDelivery */
   3,        /* GetTemplate */
   8,        /* LaunchCampaign */
-  11,        /* ListCampaigns */
+  13,        /* ListCampaigns */
   0,        /* ListChannels */
-  13,        /* ListDeliveries */
+  18,        /* ListDeadLetters */
+  15,        /* ListDeliveries */
   4,        /* ListTemplates */
-  17,        /* ListWebhookEndpoints */
+  21,        /* ListWebhookEndpoints */
+  10,        /* PauseCampaign */
   7,        /* PlanCampaign */
   5,        /* RenderTemplate */
-  15,        /* ResolveDelivery */
+  19,        /* ResolveDeadLetters */
+  17,        /* ResolveDelivery */
+  11,        /* ResumeCampaign */
   2,        /* UpdateTemplate */
-  12         /* WatchCampaign */
+  14         /* WatchCampaign */
 };
 const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__descriptor =
 {
@@ -3676,7 +4517,7 @@ const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__de
   "NotificationService",
   "Cdt__Notification__V1__NotificationService",
   "cdt.notification.v1",
-  19,
+  23,
   cdt__notification__v1__notification_service__method_descriptors,
   cdt__notification__v1__notification_service__method_indices_by_name
 };
@@ -3760,13 +4601,29 @@ void cdt__notification__v1__notification_service__cancel_campaign(ProtobufCServi
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
   service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cdt__notification__v1__notification_service__pause_campaign(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__PauseCampaignRequest *input,
+                                                                 Cdt__Notification__V1__PauseCampaignResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__resume_campaign(ProtobufCService *service,
+                                                                  const Cdt__Notification__V1__ResumeCampaignRequest *input,
+                                                                  Cdt__Notification__V1__ResumeCampaignResponse_Closure closure,
+                                                                  void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cdt__notification__v1__notification_service__get_campaign(ProtobufCService *service,
                                                                const Cdt__Notification__V1__GetCampaignRequest *input,
                                                                Cdt__Notification__V1__GetCampaignResponse_Closure closure,
                                                                void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__list_campaigns(ProtobufCService *service,
                                                                  const Cdt__Notification__V1__ListCampaignsRequest *input,
@@ -3774,7 +4631,7 @@ void cdt__notification__v1__notification_service__list_campaigns(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__watch_campaign(ProtobufCService *service,
                                                                  const Cdt__Notification__V1__WatchCampaignRequest *input,
@@ -3782,7 +4639,7 @@ void cdt__notification__v1__notification_service__watch_campaign(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__list_deliveries(ProtobufCService *service,
                                                                   const Cdt__Notification__V1__ListDeliveriesRequest *input,
@@ -3790,7 +4647,7 @@ void cdt__notification__v1__notification_service__list_deliveries(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__get_delivery(ProtobufCService *service,
                                                                const Cdt__Notification__V1__GetDeliveryRequest *input,
@@ -3798,7 +4655,7 @@ void cdt__notification__v1__notification_service__get_delivery(ProtobufCService 
                                                                void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__resolve_delivery(ProtobufCService *service,
                                                                    const Cdt__Notification__V1__ResolveDeliveryRequest *input,
@@ -3806,7 +4663,23 @@ void cdt__notification__v1__notification_service__resolve_delivery(ProtobufCServ
                                                                    void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_dead_letters(ProtobufCService *service,
+                                                                    const Cdt__Notification__V1__ListDeadLettersRequest *input,
+                                                                    Cdt__Notification__V1__ListDeadLettersResponse_Closure closure,
+                                                                    void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__resolve_dead_letters(ProtobufCService *service,
+                                                                       const Cdt__Notification__V1__ResolveDeadLettersRequest *input,
+                                                                       Cdt__Notification__V1__ResolveDeadLettersResponse_Closure closure,
+                                                                       void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__create_webhook_endpoint(ProtobufCService *service,
                                                                           const Cdt__Notification__V1__CreateWebhookEndpointRequest *input,
@@ -3814,7 +4687,7 @@ void cdt__notification__v1__notification_service__create_webhook_endpoint(Protob
                                                                           void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__list_webhook_endpoints(ProtobufCService *service,
                                                                          const Cdt__Notification__V1__ListWebhookEndpointsRequest *input,
@@ -3822,7 +4695,7 @@ void cdt__notification__v1__notification_service__list_webhook_endpoints(Protobu
                                                                          void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__delete_webhook_endpoint(ProtobufCService *service,
                                                                           const Cdt__Notification__V1__DeleteWebhookEndpointRequest *input,
@@ -3830,7 +4703,7 @@ void cdt__notification__v1__notification_service__delete_webhook_endpoint(Protob
                                                                           void *closure_data)
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__NotificationService_Service *service,
                                                         Cdt__Notification__V1__NotificationService_ServiceDestroy destroy)

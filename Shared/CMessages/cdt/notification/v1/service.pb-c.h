@@ -39,6 +39,10 @@ typedef struct Cdt__Notification__V1__LaunchCampaignRequest Cdt__Notification__V
 typedef struct Cdt__Notification__V1__LaunchCampaignResponse Cdt__Notification__V1__LaunchCampaignResponse;
 typedef struct Cdt__Notification__V1__CancelCampaignRequest Cdt__Notification__V1__CancelCampaignRequest;
 typedef struct Cdt__Notification__V1__CancelCampaignResponse Cdt__Notification__V1__CancelCampaignResponse;
+typedef struct Cdt__Notification__V1__PauseCampaignRequest Cdt__Notification__V1__PauseCampaignRequest;
+typedef struct Cdt__Notification__V1__PauseCampaignResponse Cdt__Notification__V1__PauseCampaignResponse;
+typedef struct Cdt__Notification__V1__ResumeCampaignRequest Cdt__Notification__V1__ResumeCampaignRequest;
+typedef struct Cdt__Notification__V1__ResumeCampaignResponse Cdt__Notification__V1__ResumeCampaignResponse;
 typedef struct Cdt__Notification__V1__GetCampaignRequest Cdt__Notification__V1__GetCampaignRequest;
 typedef struct Cdt__Notification__V1__GetCampaignResponse Cdt__Notification__V1__GetCampaignResponse;
 typedef struct Cdt__Notification__V1__ListCampaignsRequest Cdt__Notification__V1__ListCampaignsRequest;
@@ -51,6 +55,10 @@ typedef struct Cdt__Notification__V1__GetDeliveryRequest Cdt__Notification__V1__
 typedef struct Cdt__Notification__V1__GetDeliveryResponse Cdt__Notification__V1__GetDeliveryResponse;
 typedef struct Cdt__Notification__V1__ResolveDeliveryRequest Cdt__Notification__V1__ResolveDeliveryRequest;
 typedef struct Cdt__Notification__V1__ResolveDeliveryResponse Cdt__Notification__V1__ResolveDeliveryResponse;
+typedef struct Cdt__Notification__V1__ListDeadLettersRequest Cdt__Notification__V1__ListDeadLettersRequest;
+typedef struct Cdt__Notification__V1__ListDeadLettersResponse Cdt__Notification__V1__ListDeadLettersResponse;
+typedef struct Cdt__Notification__V1__ResolveDeadLettersRequest Cdt__Notification__V1__ResolveDeadLettersRequest;
+typedef struct Cdt__Notification__V1__ResolveDeadLettersResponse Cdt__Notification__V1__ResolveDeadLettersResponse;
 typedef struct Cdt__Notification__V1__CreateWebhookEndpointRequest Cdt__Notification__V1__CreateWebhookEndpointRequest;
 typedef struct Cdt__Notification__V1__CreateWebhookEndpointResponse Cdt__Notification__V1__CreateWebhookEndpointResponse;
 typedef struct Cdt__Notification__V1__ListWebhookEndpointsRequest Cdt__Notification__V1__ListWebhookEndpointsRequest;
@@ -105,14 +113,19 @@ struct  Cdt__Notification__V1__ListChannelsResponse
 {
   ProtobufCMessage base;
   /*
-   * All that this version knows, on or off.
+   * All that this version knows, on or off; a channel with several accounts once for each.
    */
   size_t n_channels;
   Cdt__Notification__V1__Channel **channels;
+  /*
+   * How old the facts are that decide who is told and how they are reached.
+   */
+  size_t n_freshness;
+  Cdt__Common__V1__Freshness **freshness;
 };
 #define CDT__NOTIFICATION__V1__LIST_CHANNELS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_channels_response__descriptor) \
-    , 0,NULL }
+    , 0,NULL, 0,NULL }
 
 
 /*
@@ -489,6 +502,78 @@ struct  Cdt__Notification__V1__CancelCampaignResponse
 
 
 /*
+ * Pauses a campaign.
+ */
+struct  Cdt__Notification__V1__PauseCampaignRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `campaigns/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__PAUSE_CAMPAIGN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__pause_campaign_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The paused campaign.
+ */
+struct  Cdt__Notification__V1__PauseCampaignResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The campaign.
+   */
+  Cdt__Notification__V1__Campaign *campaign;
+};
+#define CDT__NOTIFICATION__V1__PAUSE_CAMPAIGN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__pause_campaign_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Resumes a campaign.
+ */
+struct  Cdt__Notification__V1__ResumeCampaignRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `campaigns/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__RESUME_CAMPAIGN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__resume_campaign_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The resumed campaign.
+ */
+struct  Cdt__Notification__V1__ResumeCampaignResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The campaign.
+   */
+  Cdt__Notification__V1__Campaign *campaign;
+};
+#define CDT__NOTIFICATION__V1__RESUME_CAMPAIGN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__resume_campaign_response__descriptor) \
+    , NULL }
+
+
+/*
  * Asks for a campaign.
  */
 struct  Cdt__Notification__V1__GetCampaignRequest
@@ -731,6 +816,112 @@ struct  Cdt__Notification__V1__ResolveDeliveryResponse
 #define CDT__NOTIFICATION__V1__RESOLVE_DELIVERY_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__resolve_delivery_response__descriptor) \
     , NULL }
+
+
+/*
+ * Asks for messages that cannot go on by themselves.
+ */
+struct  Cdt__Notification__V1__ListDeadLettersRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `campaigns/{id}`; empty: of all campaigns.
+   */
+  char *campaign;
+  /*
+   * At most so many; 0: 100; at most 1,000.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * Only in these states, of AMBIGUOUS, FAILED and DEAD; empty: all three.
+   */
+  size_t n_states;
+  Cdt__Notification__V1__DeliveryState *states;
+};
+#define CDT__NOTIFICATION__V1__LIST_DEAD_LETTERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_dead_letters_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * A page of such messages.
+ */
+struct  Cdt__Notification__V1__ListDeadLettersResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Messages, by campaign and id.
+   */
+  size_t n_deliveries;
+  Cdt__Notification__V1__Delivery **deliveries;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_DEAD_LETTERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_dead_letters_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Decides about messages that cannot go on by themselves.
+ */
+struct  Cdt__Notification__V1__ResolveDeadLettersRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `campaigns/{id}`.
+   */
+  char *campaign;
+  /*
+   * Those in this state: AMBIGUOUS, FAILED or DEAD.
+   */
+  Cdt__Notification__V1__DeliveryState state;
+  /*
+   * Only those that failed for this reason; UNSPECIFIED: for any.
+   */
+  Cdt__Notification__V1__FailureClass failure_class;
+  /*
+   * The decision. With RESEND, recipients whom no channel reaches are left as they are.
+   */
+  Cdt__Notification__V1__DeliveryDecision decision;
+};
+#define CDT__NOTIFICATION__V1__RESOLVE_DEAD_LETTERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__resolve_dead_letters_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, CDT__NOTIFICATION__V1__DELIVERY_DECISION__DELIVERY_DECISION_UNSPECIFIED }
+
+
+/*
+ * What was decided.
+ */
+struct  Cdt__Notification__V1__ResolveDeadLettersResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Messages decided about by this call.
+   */
+  int64_t resolved;
+  /*
+   * Messages left as they are, because no channel reaches the recipient.
+   */
+  int64_t unreachable;
+  /*
+   * True when there are more: call again, with another request id.
+   */
+  protobuf_c_boolean more;
+};
+#define CDT__NOTIFICATION__V1__RESOLVE_DEAD_LETTERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__resolve_dead_letters_response__descriptor) \
+    , 0, 0, 0 }
 
 
 /*
@@ -1229,6 +1420,82 @@ Cdt__Notification__V1__CancelCampaignResponse *
 void   cdt__notification__v1__cancel_campaign_response__free_unpacked
                      (Cdt__Notification__V1__CancelCampaignResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PauseCampaignRequest methods */
+void   cdt__notification__v1__pause_campaign_request__init
+                     (Cdt__Notification__V1__PauseCampaignRequest         *message);
+size_t cdt__notification__v1__pause_campaign_request__get_packed_size
+                     (const Cdt__Notification__V1__PauseCampaignRequest   *message);
+size_t cdt__notification__v1__pause_campaign_request__pack
+                     (const Cdt__Notification__V1__PauseCampaignRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__pause_campaign_request__pack_to_buffer
+                     (const Cdt__Notification__V1__PauseCampaignRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PauseCampaignRequest *
+       cdt__notification__v1__pause_campaign_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__pause_campaign_request__free_unpacked
+                     (Cdt__Notification__V1__PauseCampaignRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PauseCampaignResponse methods */
+void   cdt__notification__v1__pause_campaign_response__init
+                     (Cdt__Notification__V1__PauseCampaignResponse         *message);
+size_t cdt__notification__v1__pause_campaign_response__get_packed_size
+                     (const Cdt__Notification__V1__PauseCampaignResponse   *message);
+size_t cdt__notification__v1__pause_campaign_response__pack
+                     (const Cdt__Notification__V1__PauseCampaignResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__pause_campaign_response__pack_to_buffer
+                     (const Cdt__Notification__V1__PauseCampaignResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PauseCampaignResponse *
+       cdt__notification__v1__pause_campaign_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__pause_campaign_response__free_unpacked
+                     (Cdt__Notification__V1__PauseCampaignResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ResumeCampaignRequest methods */
+void   cdt__notification__v1__resume_campaign_request__init
+                     (Cdt__Notification__V1__ResumeCampaignRequest         *message);
+size_t cdt__notification__v1__resume_campaign_request__get_packed_size
+                     (const Cdt__Notification__V1__ResumeCampaignRequest   *message);
+size_t cdt__notification__v1__resume_campaign_request__pack
+                     (const Cdt__Notification__V1__ResumeCampaignRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__resume_campaign_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ResumeCampaignRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ResumeCampaignRequest *
+       cdt__notification__v1__resume_campaign_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__resume_campaign_request__free_unpacked
+                     (Cdt__Notification__V1__ResumeCampaignRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ResumeCampaignResponse methods */
+void   cdt__notification__v1__resume_campaign_response__init
+                     (Cdt__Notification__V1__ResumeCampaignResponse         *message);
+size_t cdt__notification__v1__resume_campaign_response__get_packed_size
+                     (const Cdt__Notification__V1__ResumeCampaignResponse   *message);
+size_t cdt__notification__v1__resume_campaign_response__pack
+                     (const Cdt__Notification__V1__ResumeCampaignResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__resume_campaign_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ResumeCampaignResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ResumeCampaignResponse *
+       cdt__notification__v1__resume_campaign_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__resume_campaign_response__free_unpacked
+                     (Cdt__Notification__V1__ResumeCampaignResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__GetCampaignRequest methods */
 void   cdt__notification__v1__get_campaign_request__init
                      (Cdt__Notification__V1__GetCampaignRequest         *message);
@@ -1457,6 +1724,82 @@ Cdt__Notification__V1__ResolveDeliveryResponse *
 void   cdt__notification__v1__resolve_delivery_response__free_unpacked
                      (Cdt__Notification__V1__ResolveDeliveryResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListDeadLettersRequest methods */
+void   cdt__notification__v1__list_dead_letters_request__init
+                     (Cdt__Notification__V1__ListDeadLettersRequest         *message);
+size_t cdt__notification__v1__list_dead_letters_request__get_packed_size
+                     (const Cdt__Notification__V1__ListDeadLettersRequest   *message);
+size_t cdt__notification__v1__list_dead_letters_request__pack
+                     (const Cdt__Notification__V1__ListDeadLettersRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_dead_letters_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListDeadLettersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListDeadLettersRequest *
+       cdt__notification__v1__list_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_dead_letters_request__free_unpacked
+                     (Cdt__Notification__V1__ListDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListDeadLettersResponse methods */
+void   cdt__notification__v1__list_dead_letters_response__init
+                     (Cdt__Notification__V1__ListDeadLettersResponse         *message);
+size_t cdt__notification__v1__list_dead_letters_response__get_packed_size
+                     (const Cdt__Notification__V1__ListDeadLettersResponse   *message);
+size_t cdt__notification__v1__list_dead_letters_response__pack
+                     (const Cdt__Notification__V1__ListDeadLettersResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_dead_letters_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListDeadLettersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListDeadLettersResponse *
+       cdt__notification__v1__list_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_dead_letters_response__free_unpacked
+                     (Cdt__Notification__V1__ListDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ResolveDeadLettersRequest methods */
+void   cdt__notification__v1__resolve_dead_letters_request__init
+                     (Cdt__Notification__V1__ResolveDeadLettersRequest         *message);
+size_t cdt__notification__v1__resolve_dead_letters_request__get_packed_size
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest   *message);
+size_t cdt__notification__v1__resolve_dead_letters_request__pack
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__resolve_dead_letters_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ResolveDeadLettersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ResolveDeadLettersRequest *
+       cdt__notification__v1__resolve_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__resolve_dead_letters_request__free_unpacked
+                     (Cdt__Notification__V1__ResolveDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ResolveDeadLettersResponse methods */
+void   cdt__notification__v1__resolve_dead_letters_response__init
+                     (Cdt__Notification__V1__ResolveDeadLettersResponse         *message);
+size_t cdt__notification__v1__resolve_dead_letters_response__get_packed_size
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse   *message);
+size_t cdt__notification__v1__resolve_dead_letters_response__pack
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__resolve_dead_letters_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ResolveDeadLettersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ResolveDeadLettersResponse *
+       cdt__notification__v1__resolve_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__resolve_dead_letters_response__free_unpacked
+                     (Cdt__Notification__V1__ResolveDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__CreateWebhookEndpointRequest methods */
 void   cdt__notification__v1__create_webhook_endpoint_request__init
                      (Cdt__Notification__V1__CreateWebhookEndpointRequest         *message);
@@ -1636,6 +1979,18 @@ typedef void (*Cdt__Notification__V1__CancelCampaignRequest_Closure)
 typedef void (*Cdt__Notification__V1__CancelCampaignResponse_Closure)
                  (const Cdt__Notification__V1__CancelCampaignResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__PauseCampaignRequest_Closure)
+                 (const Cdt__Notification__V1__PauseCampaignRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__PauseCampaignResponse_Closure)
+                 (const Cdt__Notification__V1__PauseCampaignResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ResumeCampaignRequest_Closure)
+                 (const Cdt__Notification__V1__ResumeCampaignRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ResumeCampaignResponse_Closure)
+                 (const Cdt__Notification__V1__ResumeCampaignResponse *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__GetCampaignRequest_Closure)
                  (const Cdt__Notification__V1__GetCampaignRequest *message,
                   void *closure_data);
@@ -1671,6 +2026,18 @@ typedef void (*Cdt__Notification__V1__ResolveDeliveryRequest_Closure)
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__ResolveDeliveryResponse_Closure)
                  (const Cdt__Notification__V1__ResolveDeliveryResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListDeadLettersRequest_Closure)
+                 (const Cdt__Notification__V1__ListDeadLettersRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListDeadLettersResponse_Closure)
+                 (const Cdt__Notification__V1__ListDeadLettersResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ResolveDeadLettersRequest_Closure)
+                 (const Cdt__Notification__V1__ResolveDeadLettersRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ResolveDeadLettersResponse_Closure)
+                 (const Cdt__Notification__V1__ResolveDeadLettersResponse *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__CreateWebhookEndpointRequest_Closure)
                  (const Cdt__Notification__V1__CreateWebhookEndpointRequest *message,
@@ -1737,6 +2104,14 @@ struct Cdt__Notification__V1__NotificationService_Service
                           const Cdt__Notification__V1__CancelCampaignRequest *input,
                           Cdt__Notification__V1__CancelCampaignResponse_Closure closure,
                           void *closure_data);
+  void (*pause_campaign)(Cdt__Notification__V1__NotificationService_Service *service,
+                         const Cdt__Notification__V1__PauseCampaignRequest *input,
+                         Cdt__Notification__V1__PauseCampaignResponse_Closure closure,
+                         void *closure_data);
+  void (*resume_campaign)(Cdt__Notification__V1__NotificationService_Service *service,
+                          const Cdt__Notification__V1__ResumeCampaignRequest *input,
+                          Cdt__Notification__V1__ResumeCampaignResponse_Closure closure,
+                          void *closure_data);
   void (*get_campaign)(Cdt__Notification__V1__NotificationService_Service *service,
                        const Cdt__Notification__V1__GetCampaignRequest *input,
                        Cdt__Notification__V1__GetCampaignResponse_Closure closure,
@@ -1761,6 +2136,14 @@ struct Cdt__Notification__V1__NotificationService_Service
                            const Cdt__Notification__V1__ResolveDeliveryRequest *input,
                            Cdt__Notification__V1__ResolveDeliveryResponse_Closure closure,
                            void *closure_data);
+  void (*list_dead_letters)(Cdt__Notification__V1__NotificationService_Service *service,
+                            const Cdt__Notification__V1__ListDeadLettersRequest *input,
+                            Cdt__Notification__V1__ListDeadLettersResponse_Closure closure,
+                            void *closure_data);
+  void (*resolve_dead_letters)(Cdt__Notification__V1__NotificationService_Service *service,
+                               const Cdt__Notification__V1__ResolveDeadLettersRequest *input,
+                               Cdt__Notification__V1__ResolveDeadLettersResponse_Closure closure,
+                               void *closure_data);
   void (*create_webhook_endpoint)(Cdt__Notification__V1__NotificationService_Service *service,
                                   const Cdt__Notification__V1__CreateWebhookEndpointRequest *input,
                                   Cdt__Notification__V1__CreateWebhookEndpointResponse_Closure closure,
@@ -1791,12 +2174,16 @@ void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__N
       function_prefix__ ## plan_campaign,\
       function_prefix__ ## launch_campaign,\
       function_prefix__ ## cancel_campaign,\
+      function_prefix__ ## pause_campaign,\
+      function_prefix__ ## resume_campaign,\
       function_prefix__ ## get_campaign,\
       function_prefix__ ## list_campaigns,\
       function_prefix__ ## watch_campaign,\
       function_prefix__ ## list_deliveries,\
       function_prefix__ ## get_delivery,\
       function_prefix__ ## resolve_delivery,\
+      function_prefix__ ## list_dead_letters,\
+      function_prefix__ ## resolve_dead_letters,\
       function_prefix__ ## create_webhook_endpoint,\
       function_prefix__ ## list_webhook_endpoints,\
       function_prefix__ ## delete_webhook_endpoint  }
@@ -1840,6 +2227,14 @@ void cdt__notification__v1__notification_service__cancel_campaign(ProtobufCServi
                                                                   const Cdt__Notification__V1__CancelCampaignRequest *input,
                                                                   Cdt__Notification__V1__CancelCampaignResponse_Closure closure,
                                                                   void *closure_data);
+void cdt__notification__v1__notification_service__pause_campaign(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__PauseCampaignRequest *input,
+                                                                 Cdt__Notification__V1__PauseCampaignResponse_Closure closure,
+                                                                 void *closure_data);
+void cdt__notification__v1__notification_service__resume_campaign(ProtobufCService *service,
+                                                                  const Cdt__Notification__V1__ResumeCampaignRequest *input,
+                                                                  Cdt__Notification__V1__ResumeCampaignResponse_Closure closure,
+                                                                  void *closure_data);
 void cdt__notification__v1__notification_service__get_campaign(ProtobufCService *service,
                                                                const Cdt__Notification__V1__GetCampaignRequest *input,
                                                                Cdt__Notification__V1__GetCampaignResponse_Closure closure,
@@ -1864,6 +2259,14 @@ void cdt__notification__v1__notification_service__resolve_delivery(ProtobufCServ
                                                                    const Cdt__Notification__V1__ResolveDeliveryRequest *input,
                                                                    Cdt__Notification__V1__ResolveDeliveryResponse_Closure closure,
                                                                    void *closure_data);
+void cdt__notification__v1__notification_service__list_dead_letters(ProtobufCService *service,
+                                                                    const Cdt__Notification__V1__ListDeadLettersRequest *input,
+                                                                    Cdt__Notification__V1__ListDeadLettersResponse_Closure closure,
+                                                                    void *closure_data);
+void cdt__notification__v1__notification_service__resolve_dead_letters(ProtobufCService *service,
+                                                                       const Cdt__Notification__V1__ResolveDeadLettersRequest *input,
+                                                                       Cdt__Notification__V1__ResolveDeadLettersResponse_Closure closure,
+                                                                       void *closure_data);
 void cdt__notification__v1__notification_service__create_webhook_endpoint(ProtobufCService *service,
                                                                           const Cdt__Notification__V1__CreateWebhookEndpointRequest *input,
                                                                           Cdt__Notification__V1__CreateWebhookEndpointResponse_Closure closure,
@@ -1901,6 +2304,10 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__launch_campaign_r
 extern const ProtobufCMessageDescriptor cdt__notification__v1__launch_campaign_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__cancel_campaign_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__cancel_campaign_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__pause_campaign_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__pause_campaign_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__resume_campaign_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__resume_campaign_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__get_campaign_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__get_campaign_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__list_campaigns_request__descriptor;
@@ -1913,6 +2320,10 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__get_delivery_requ
 extern const ProtobufCMessageDescriptor cdt__notification__v1__get_delivery_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__resolve_delivery_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__resolve_delivery_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_dead_letters_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_dead_letters_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__resolve_dead_letters_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__resolve_dead_letters_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__create_webhook_endpoint_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__create_webhook_endpoint_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__list_webhook_endpoints_request__descriptor;
