@@ -27,6 +27,59 @@ extension Refusal {
     static func reportNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.Report", name: name, reason: "REPORT_NOT_FOUND")
     }
+    static func rejectedReportNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.RejectedReport", name: name, reason: "REJECTED_REPORT_NOT_FOUND")
+    }
+    static func alreadyDecided(_ row: ReviewRow) -> Refusal {
+        let (word, vi) = row.state == .admitted ? ("ADMITTED", "được chấp nhận") : ("DISMISSED", "bị loại")
+        let by = row.decision?.by ?? ""
+        return .failedPrecondition(
+            reason: "ALREADY_DECIDED", subject: row.name,
+            "\(row.name) is \(word), decided by \(by); a decision stands: send what should count as a new report",
+            vi: "\(row.name) đã \(vi) bởi \(by); quyết định giữ nguyên: hãy gửi báo cáo mới nếu cần",
+            metadata: ["state": word])
+    }
+    static func stillNotActive(_ key: ObligationKey, kept: String) -> Refusal {
+        .failedPrecondition(
+            reason: "NOT_ACTIVE_IN_PERIOD", subject: kept,
+            "nothing is owed for \(key.id): by the Registry's facts the subject was not active in \(key.period); correct "
+                + "the team or the membership there first, or dismiss the report",
+            vi:
+                "theo dữ liệu Sổ đăng ký, \(key.id) không hoạt động trong kỳ \(key.period); hãy sửa dữ liệu tổ hoặc thành "
+                + "viên trước, hoặc loại báo cáo",
+            metadata: ["obligation": key.obligation])
+    }
+    static func reportedSince(_ key: ObligationKey, kept: String) -> Refusal {
+        .failedPrecondition(
+            reason: "ALREADY_RECEIVED", subject: kept,
+            "the subject has sent \(key.report) since; dismiss this one, or correct that report",
+            vi: "đối tượng đã gửi \(key.report); hãy loại báo cáo này hoặc sửa báo cáo đó",
+            metadata: ["report": key.report])
+    }
+    static func platformNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Platform", name: name, reason: "PLATFORM_NOT_FOUND")
+    }
+    static func targetNotFound(_ name: String) -> Refusal {
+        .notFound(type: "cdt.activity.v1.Target", name: name, reason: "TARGET_NOT_FOUND")
+    }
+    static func targetEnded(_ target: Cdt_Activity_V1_Target) -> Refusal {
+        .failedPrecondition(
+            reason: "TARGET_ENDED", subject: target.name,
+            "\(target.name) ends on \(target.validTo) already; give an earlier day, or set a new target",
+            vi: "\(target.name) đã kết thúc ngày \(target.validTo); hãy chọn ngày sớm hơn hoặc đặt chỉ tiêu mới",
+            metadata: ["validTo": target.validTo])
+    }
+    static func outsideTarget(_ unit: UnitRecord, _ target: Cdt_Activity_V1_Target, on date: LocalDate, field: String)
+        -> Refusal
+    {
+        .invalid(
+            field, reason: "OUTSIDE_TARGET",
+            "units/\(unit.id) (\(unit.name)) does not lie under \(target.unit) on \(date), whose target this is; take a unit "
+                + "below it",
+            vi:
+                "units/\(unit.id) (\(unit.name)) không thuộc \(target.unit) vào ngày \(date); hãy chọn đơn vị trực thuộc"
+        )
+    }
     static func difficultyNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.TeamDifficulty", name: name, reason: "DIFFICULTY_NOT_FOUND")
     }
@@ -47,11 +100,22 @@ extension Refusal {
     static func courseNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.Course", name: name, reason: "COURSE_NOT_FOUND")
     }
-    static func notAMember(_ people: [String], team: String, _ day: LocalDate) -> Refusal {
-        let shown = people.prefix(20).joined(separator: ", ") + (people.count > 20 ? " …" : "")
-        return .failedPrecondition(
-            reason: "NOT_A_MEMBER", subject: team, "not in \(team) on \(day): \(shown)",
-            vi: "không thuộc \(team) vào ngày \(day): \(shown)", metadata: ["people": shown])
+    /// - Parameter strangers: with the field that names each.
+    static func notAMember(_ strangers: [(field: String, person: String)], team: String, _ day: LocalDate) -> Refusal {
+        let shown =
+            strangers.prefix(20).map(\.person).joined(separator: ", ") + (strangers.count > 20 ? " …" : "")
+        var refusal = failedPrecondition(
+            reason: "NOT_A_MEMBER", subject: team,
+            "not in \(team) on \(day): \(shown); name members of that day, or correct the membership in the Registry",
+            vi:
+                "không thuộc \(team) vào ngày \(day): \(shown); hãy chọn thành viên của ngày đó hoặc sửa dữ liệu thành viên",
+            metadata: ["people": shown])
+        refusal.violations = strangers.prefix(100).map { field, person in
+            Violation(
+                field, "\(person) is not in \(team) on \(day)", vi: "\(person) không thuộc \(team) vào ngày \(day)",
+                reason: "NOT_A_MEMBER")
+        }
+        return refusal
     }
     static func policyNotFound(_ name: String) -> Refusal {
         .notFound(type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND")
@@ -110,6 +174,15 @@ extension Refusal {
             "a policy of \(jurisdiction) begins on \(from), on or after the first day given; take a later day",
             vi: "\(jurisdiction) đã có quy định bắt đầu từ \(from); hãy chọn ngày muộn hơn",
             metadata: ["validFrom": from])
+    }
+
+    static func policyInClosedPeriod(_ period: Month, from: LocalDate, jurisdiction: String) -> Refusal {
+        .failedPrecondition(
+            reason: "POLICY_IN_CLOSED_PERIOD", subject: jurisdiction,
+            "the policy would govern \(period), which is closed in \(jurisdiction); what a closed period says stays: take "
+                + "\(from) or a later day as valid_from",
+            vi: "quy định sẽ áp dụng cho kỳ \(period) đã khóa sổ tại \(jurisdiction); hãy chọn ngày bắt đầu từ \(from)",
+            metadata: ["period": "\(period)", "validFrom": from.description])
     }
 
     static func operationReused(_ id: String) -> Refusal {

@@ -56,6 +56,57 @@ struct ReachTests {
         #expect(!reach.allows(.read, unit: "A", on: day("2024-10-31"), of: day("2025-07-31")))
     }
 
+    @Test(
+        "A province that has given a commune away does not read its own past of that time: it would pass for the rest")
+    func communeThatLeft() {
+        let units =
+            SmallWorld.units + [
+                UnitRecord(
+                    id: "c2", level: .commune, code: "c2", name: "C2",
+                    parents: [
+                        .init(unit: "C", days: range(nil, "2024-12-31")),
+                        .init(unit: "AB", days: range("2025-01-01", nil)),
+                    ])
+            ]
+        let reach = Reach(
+            identity: Identity(subject: "s", grants: [.init(verbs: ["activity.read"], unit: "units/C")]),
+            map: PlaceMap(tree: UnitTree(units), places: []), today: day("2025-08-01"))
+        #expect(reach.allows(.read, unit: "C", on: day("2025-08-01"), of: day("2024-10-31")))
+        #expect(!reach.allows(.read, unit: "C", on: day("2024-10-31"), of: day("2024-10-31")))
+        #expect(reach.allows(.read, unit: "c1", on: day("2024-10-31"), of: day("2024-10-31")))
+        #expect(!reach.allows(.read, unit: "c2", on: day("2024-10-31"), of: day("2024-10-31")))
+    }
+
+    @Test("Of an abolished district the communes count, each where it went")
+    func abolishedLevel() {
+        #expect(
+            Self.reach(["activity.read"], "x", today: "2025-08-01").allows(
+                .read, unit: "dA", on: day("2024-10-31"), of: day("2024-10-31")))
+        #expect(
+            !Self.reach(["activity.read"], "x", today: "2025-08-01").allows(
+                .read, unit: "dB", on: day("2024-10-31"), of: day("2024-10-31")))
+        #expect(
+            Self.reach(["activity.read"], "AB", today: "2025-08-01").allows(
+                .read, unit: "dB", on: day("2024-10-31"), of: day("2024-10-31")))
+    }
+
+    @Test("A team or hamlet that has moved is its new place's; where it was then may be read there")
+    func moved() {
+        let path = PlacePath([
+            .init(unit: "a1", days: range(nil, "2024-09-30")), .init(unit: "c1", days: range("2024-10-01", nil)),
+        ])
+        let (old, new) = (
+            Self.reach(["activity.*"], "A", today: "2024-11-04"), Self.reach(["activity.*"], "C", today: "2024-11-04")
+        )
+        #expect(old.allows(.read, along: path, on: day("2024-08-31")))
+        #expect(!old.allows(.read, along: path, on: day("2024-10-31")))
+        #expect(!old.allows(.submit, along: path, on: day("2024-08-31")))
+        #expect(
+            new.allows(.read, along: path, on: day("2024-08-31"))
+                && new.allows(.submit, along: path, on: day("2024-10-31")))
+        #expect(old.mayHaveSeen("a1") && !old.mayHaveSeen("c1"))
+    }
+
     @Test("A grant whose unit is no name of one opens nothing", arguments: ["20", "vn", "units/", "units", "teams/A"])
     func malformed(unit: String) {
         let identity = Identity(subject: "s", grants: [.init(verbs: ["*"], unit: unit)])
@@ -81,6 +132,11 @@ struct AccessTests {
         let achievements: Cdt_Activity_V1_AchievementService.Client
         let difficulties: Cdt_Activity_V1_DifficultyService.Client
         let feed: Cdt_Feed_V1_FeedService.Client
+        let training: Cdt_Activity_V1_TrainingService.Client
+        let targets: Cdt_Activity_V1_TargetService.Client
+        let platforms: Cdt_Activity_V1_PlatformService.Client
+        let wire: RPCClient
+        let registry: RegistryStandIn
         let issuer: TokenIssuer
 
         func options(_ grants: [(verbs: [String], unit: String)]) throws -> CallOptions {
@@ -102,7 +158,8 @@ struct AccessTests {
             let client = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
             let guarded = Guarded(
                 client: Client(client), achievements: .init(client), difficulties: .init(client), feed: .init(client),
-                issuer: issuer)
+                training: .init(client), targets: .init(client), platforms: .init(client), wire: client,
+                registry: registry, issuer: issuer)
             do {
                 let all = try guarded.everything()
                 try await eventually {
@@ -126,7 +183,7 @@ struct AccessTests {
         } catch { return (error as? RPCError)?.code == .permissionDenied }
     }
 
-    @Test("A province reads and sends what is its own; neither the nation nor the feed is")
+    @Test("A province reads and sends what is its own; the nation is not")
     func province() async throws {
         try await Self.with { guarded in
             let client = guarded.client
@@ -163,11 +220,6 @@ struct AccessTests {
                     _ = try await guarded.achievements.getAchievements(.with { $0.period = "2024-10" }, options: own)
                 })
             #expect(await Self.isDenied { _ = try await guarded.difficulties.listDifficulties(.init(), options: own) })
-            #expect(
-                await Self.isDenied {
-                    let call = try await guarded.feed.follow(.with { $0.topic = "activity.facts" }, options: own)
-                    for try await _ in call.responses {}
-                })
             let verdicts = try await client.syncReports(
                 .with {
                     $0.submissions = [
@@ -183,6 +235,85 @@ struct AccessTests {
             #expect(verdicts.map { $0.problems.first?.reason ?? "" } == ["", "PERMISSION_DENIED", "PERMISSION_DENIED"])
             #expect(verdicts.map(\.position) == [1, 2, 3])
         }
+    }
+
+    @Test("The feed follows the grants: one's own is told, another's is not, and what leaves is a tombstone")
+    func feed() async throws {
+        try await Self.with { guarded in
+            /// The newest of each obligation, as a reader with a grant in a unit is told.
+            func follow(_ unit: String, _ verb: String = "activity.read") async throws -> [String: Bool] {
+                let options = try guarded.granted(verb, in: unit)
+                let call = try await guarded.feed.follow(
+                    .with { $0.topic = ActivityReportingService.topic }, options: options)
+                var isThere: [String: Bool] = [:]
+                for try await response in call.responses {
+                    for event in response.events { isThere[event.aggregate] = !event.tombstone }
+                    if response.caughtUp { break }
+                }
+                call.cancel()
+                return isThere
+            }
+            let october = "obligations/2024-10.t.p0"
+            #expect(try await follow("units/u0")[october] == true)
+            #expect(try await follow("units/u1")[october] == true)
+            #expect(try await follow("units/u2")[october] == true)
+            #expect(try await follow("units/u9").isEmpty)
+            #expect(await Self.isDenied { _ = try await follow("units/u1", "activity.submit") })
+            // Another province, and the team moves there.
+            for (id, level, parent) in [
+                ("u3", Cdt_Registry_V1_UnitLevel.province, "u0"), ("u4", Cdt_Registry_V1_UnitLevel.commune, "u3"),
+            ] {
+                try await guarded.registry.tell(
+                    "units/\(id)", 1,
+                    Cdt_Registry_V1_UnitFact.with { fact in
+                        fact.unit.name = "units/\(id)"
+                        fact.unit.level = level
+                        fact.placements = [.with { $0.parent = "units/\(parent)" }]
+                    })
+            }
+            try await guarded.registry.tell(
+                "teams/t", 2,
+                Cdt_Registry_V1_TeamFact.with { fact in
+                    fact.team = "teams/t"
+                    fact.level = .commune
+                    fact.statusHistory = [
+                        .with {
+                            $0.status = .active
+                            $0.from = "2022-06-01"
+                        }
+                    ]
+                    fact.placements = [
+                        .with {
+                            $0.unit = "units/u4"
+                            $0.from = "2022-06-01"
+                        }
+                    ]
+                })
+            try await eventually { try await follow("units/u3")[october] == true }
+            #expect(try await follow("units/u1").isEmpty)
+            #expect(try await follow("units/u0")[october] == true)
+        }
+    }
+
+    @Test("A team is judged by the place the facts give it, also before its obligations were derived from them")
+    func newTeam() async throws {
+        let world = try await AchievementTests.world()
+        try await world.team("new", .commune, in: "a2")
+        try await world.team("late", .hamlet, in: "h")
+        func may(_ verb: ActivityVerb, _ team: String, in unit: String) async throws -> Bool {
+            let identity = Identity(subject: "s", grants: [.init(verbs: [verb.name], unit: "units/\(unit)")])
+            let today = world.clock.clock.today
+            return try await world.reporting.judge(identity) {
+                try $0.allows([verb], team: team, on: today, in: $1)
+            }
+        }
+        #expect(try await may(.submit, "new", in: "A"))
+        #expect(try await may(.submit, "late", in: "a1"))
+        #expect(try await !may(.submit, "new", in: "B"))
+        try await world.team("t", .commune, in: "b1")
+        #expect(try await may(.read, "t", in: "B"))
+        #expect(try await !may(.read, "t", in: "A"))
+        #expect(try await !may(.read, "none", in: "A"))
     }
 
     @Test("The leader endorses, the commune approves, the province accepts: each by its own verb")

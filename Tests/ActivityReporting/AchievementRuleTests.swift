@@ -173,3 +173,44 @@ struct AchievementRuleTests {
         #expect(Plausibility.fingerprint("Không có khó khăn") == nil)
     }
 }
+
+extension AchievementRuleTests {
+    /// The stock at the end of a month, by looking at all values anew.
+    private static func recount(_ values: [StockValue], _ last: Month) -> Int64 {
+        let known = values.filter { $0.counted <= last }
+        guard let latest = known.map(\.source).max() else { return 0 }
+        let isTeam = known.contains { $0.source == latest && $0.person.isEmpty }
+        let people = Set(known.map(\.person)).filter { $0.isEmpty == isTeam }
+        return people.reduce(Int64(0)) { sum, person in
+            let newest = known.filter { $0.person == person }.max { ($0.source, $0.counted) < ($1.source, $1.counted) }
+            return sum + (newest?.amount.value ?? 0)
+        }
+    }
+
+    @Test("Adding value by value gives what looking at all of them gives", arguments: 1...20)
+    func stocksRecounted(_ seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let first = month("2024-01")
+        var values: [StockValue] = []
+        var seen: Set<String> = []
+        for _ in 0..<40 {
+            let source = Int32.random(in: 0..<12, using: &random)
+            let counted = source + (Bool.random(using: &random) ? 0 : .random(in: 0..<4, using: &random))
+            let person = ["", "a", "b", "c"].randomElement(using: &random) ?? ""
+            // Each version of a report counts once in a month.
+            guard seen.insert("\(source) \(counted) \(person)").inserted else { continue }
+            values.append(
+                StockValue(
+                    person: person, counted: Month(index: first.index + counted),
+                    source: Month(index: first.index + source),
+                    amount: Amount(.random(in: 0..<50, using: &random), .exact)))
+        }
+        let steps = StockSeries.steps(values)
+        var sum = Int64(0)
+        for offset in Int32(0)..<16 {
+            let month = Month(index: first.index + offset)
+            sum += steps[month]?.value ?? 0
+            #expect(sum == Self.recount(values, month) && StockSeries.stock(values, at: month).value == sum)
+        }
+    }
+}

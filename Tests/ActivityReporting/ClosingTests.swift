@@ -104,6 +104,70 @@ struct ClosingTests {
         #expect(try await world.figures("a1", period: "2024-11", level: .commune).expected == 4)
     }
 
+    @Test("A policy cannot reach back into a closed month; from the first open one on it can")
+    func policyForClosedPeriod() async throws {
+        let world = try await Self.world()
+        world.clock.set(day("2024-12-06"))
+        try await world.settle()
+        let before = try await world.figures("A")
+        func set(_ unit: String, from: String) async throws -> Result<Cdt_Activity_V1_ReportingPolicy, Refusal> {
+            let now = world.clock.now
+            return try await world.database.write { [reporting = world.reporting] tx in
+                try reporting.setPolicy(
+                    .with {
+                        $0.jurisdiction = "units/\(unit)"
+                        $0.validFrom = from
+                        $0.communeTeamSubject = .team
+                        $0.hamletTeamSubject = .member
+                        $0.closingDays = 365
+                    }, id: UUIDv7.next(at: now), in: tx, now: now)
+            }
+        }
+        for unit in ["A", "vn", "h"] {
+            guard case .failure(let refusal) = try await set(unit, from: "2024-10-01") else {
+                Issue.record("\(unit) took a policy for a closed month")
+                continue
+            }
+            #expect(refusal.reason == "POLICY_IN_CLOSED_PERIOD")
+            #expect(refusal.metadata["validFrom"] == "2024-11-01" && refusal.metadata["period"] == "2024-10")
+        }
+        _ = try await set("A", from: "2024-11-01").get()
+        try await world.member("v", of: "t")
+        try await world.settle()
+        #expect(try await world.figures("A") == before)
+        #expect(try await world.figures("a1", period: "2024-11", level: .commune).expected == 1)
+    }
+
+    @Test("Where periods begin in mid-month, an adjustment counts in the period that runs, not in the calendar month")
+    func adjustmentInTheRunningPeriod() async throws {
+        let world = try await World(today: "2024-12-10")
+        try await world.units(SmallWorld.units)
+        try await world.team("t", .commune, in: "a1")
+        try await world.member("p", of: "t")
+        let now = world.clock.now
+        let set = try await world.database.write { [reporting = world.reporting] tx in
+            try reporting.setPolicy(
+                .with {
+                    $0.jurisdiction = "units/A"
+                    $0.validFrom = "2024-08-16"
+                    $0.startDay = 16
+                    $0.communeTeamSubject = .member
+                    $0.hamletTeamSubject = .team
+                    $0.closingDays = 10
+                }, id: UUIDv7.next(at: now), in: tx, now: now)
+        }
+        _ = try set.get()
+        for period in ["2024-10", "2024-11", "2024-12"] { _ = try await world.reporting.openPeriod(month(period)) }
+        try await world.settle()
+        world.clock.set(day("2024-12-27"))
+        try await world.settle()
+        // The period named by January runs from 16/12 on.
+        let result = try await world.send("t", "p") { $0.count("opened", .flow, 4) }
+        #expect(result.verdict.outcome == .applied)
+        #expect(try await world.counter("opened", "A", period: "2024-12", from: "2024-10") == nil)
+        #expect(try await world.counter("opened", "A", period: "2025-01")?.value == 4)
+    }
+
     @Test("Where the policy says so, a month stays open longer than elsewhere")
     func closingDaysOfAPolicy() async throws {
         let world = try await Self.world()

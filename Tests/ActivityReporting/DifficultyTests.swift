@@ -40,11 +40,41 @@ struct DifficultyTests {
         #expect(assigned.owner == "Viettel Lạng Sơn" && assigned.changedBy == "xã")
         let resolved = try await Self.take(world, first.name, .resolve(how: "đã lắp trạm")).get()
         #expect(resolved.state == .resolved && resolved.resolution == "đã lắp trạm")
+        // A correction repeats what its report has told; only another report tells of it again.
         try await world.send("t", "p", base: 1) { $0.meet(.infrastructure) }
+        #expect(try await Self.list(world).map(\.state) == [.resolved])
+        try await world.send("t", "p", period: "2024-11") { $0.meet(.infrastructure) }
         #expect(try await Self.list(world).map(\.state) == [.open, .resolved])
         #expect(world.facts.difficulties.map(\.state) == [.open, .open, .open, .resolved, .open])
         #expect(world.facts.difficulties.first?.unit == "units/a1")
         #expect(world.facts.difficulties.first?.kind == Int32(Cdt_Activity_V1_DifficultyKind.infrastructure.rawValue))
+    }
+
+    @Test("A correction counts no report twice, and a late report changes nothing that was told of since")
+    func correctionsAndLateReports() async throws {
+        let world = try await AchievementTests.world()
+        try await world.send("t", "p") { $0.meet(.awareness, .high, text: "mới") }
+        try await world.send("t", "p", base: 1) {
+            $0.meet(.awareness, .high, text: "mới")
+            $0.help(.onlinePayment, 2)
+        }
+        func only() async throws -> Cdt_Activity_V1_TeamDifficulty {
+            let all = try await Self.list(world)
+            #expect(all.count == 1)
+            return try #require(all.first)
+        }
+        #expect(try await only().timesTold == 1)
+        try await world.send("t", "q", period: "2024-09") { $0.meet(.awareness, .low, text: "cũ") }
+        var now = try await only()
+        #expect(now.severity == .high && now.text == "mới" && now.timesTold == 2 && now.lastToldIn == "2024-10")
+        try await world.send("t", "q", period: "2024-09", base: 1) { $0.meet(.awareness, .medium, text: "cũ hơn") }
+        now = try await only()
+        #expect(now.severity == .high && now.text == "mới" && now.timesTold == 2)
+        // A correction that says it otherwise is heard while nothing newer was told.
+        try await world.send("t", "p", base: 2) { $0.meet(.awareness, .low, text: "đỡ hơn") }
+        now = try await only()
+        #expect(now.severity == .low && now.text == "đỡ hơn" && now.timesTold == 2)
+        #expect(world.facts.difficulties.count == 2)
     }
 
     @Test("Each step is taken from its state only; one that was told of again is not opened twice")

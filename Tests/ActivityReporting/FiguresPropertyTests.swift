@@ -154,10 +154,13 @@ struct Oracle {
 struct FiguresPropertyTests {
     static let periods = ["2024-09", "2024-10", "2024-11"].map(month)
 
-    @Test("after any interleaving of late facts, reports, policies and waivers", arguments: 1...12)
+    /// The process ends in the middle of a write.
+    struct Crash: Error {}
+
+    @Test("after any interleaving of late facts, reports, policies, waivers and crashes", arguments: 1...12)
     func recount(_ seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(seed))
-        let world = try await World(today: "2024-11-07")
+        var world = try await World(today: "2024-11-07")
         try await world.units(SmallWorld.units)
         try await world.units(
             (0..<4).map { i in
@@ -179,7 +182,7 @@ struct FiguresPropertyTests {
         }
         // The first rounds set up every team and half of the members; then everything goes.
         for round in 0..<140 {
-            switch round < 8 ? 0 : round < 28 ? 2 : Int.random(in: 0..<16, using: &random) {
+            switch round < 8 ? 0 : round < 28 ? 2 : Int.random(in: 0..<18, using: &random) {
             case 0, 1:
                 let id = "t\(round < 8 ? round : Int.random(in: 0..<8, using: &random))"
                 let isHamlet = id >= "t4"
@@ -239,6 +242,21 @@ struct FiguresPropertyTests {
                 if let flow { message.report.count("flow", .flow, flow) }
                 if let stock { message.report.count("stock", .stock, stock) }
                 let submission = world.reporting.submission(message, caller: "tester", field: "")
+                if Int.random(in: 0..<6, using: &random) == 0 {
+                    // Taken in, and the process ends before the commit; the sender then sends it again.
+                    let (reporting, now, feed) = (world.reporting, world.clock.now, world.reporting.feed)
+                    await #expect(throws: Crash.self) {
+                        try await world.database.write { tx in
+                            var desk = ReportDesk(
+                                ObligationKeeper(tx, now: now, maps: reporting.maps, slot: 0, feed: feed),
+                                platforms: reporting.platforms)
+                            _ = try desk.take(submission)
+                            try desk.finish()
+                            throw Crash()
+                        }
+                    }
+                    world = World(restarting: world)
+                }
                 let result = try await world.reporting.submit([submission])[0]
                 if result.verdict.outcome == .applied {
                     if oracle.received[key] == nil { oracle.received[key] = on }
@@ -269,6 +287,9 @@ struct FiguresPropertyTests {
                 }
                 _ = try set.get()
                 oracle.memberPolicyIn[unit] = from
+            case 16, 17:
+                // Between two transactions: whatever was not derived by then is derived by the next process.
+                world = World(restarting: world)
             default:
                 guard oracle.waived.count < 2 else { continue }
                 let period = Self.periods.randomElement(using: &random)!

@@ -163,7 +163,7 @@ struct ReportingTests {
         #expect(result.verdict.outcome == .keptForReview)
         #expect(result.refusal?.reason == "NOT_ACTIVE_IN_PERIOD")
         #expect(try await world.submit("t", "stranger").verdict == result.verdict)
-        let kept = try await world.reporting.rejected(month("2024-10"), before: nil, limit: 10)
+        let kept = try await world.reporting.reviews(month("2024-10"), nil, before: nil, limit: 10)
         #expect(kept.map(\.name) == [result.verdict.rejectedReport])
         #expect(kept.first?.report.person == "people/stranger")
     }

@@ -1,3 +1,4 @@
+import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -135,6 +136,10 @@ struct TrainingTests {
         #expect(try await reason(Self.hold(world, course, [("p", true)], team: "none")) == "TEAM_NOT_FOUND")
         #expect(try await reason(Self.hold(world, "courses/none", [("p", true)])) == "COURSE_NOT_FOUND")
         #expect(try await reason(Self.assess(world, "r", .uses, on: "2024-11-01")) == "NOT_A_MEMBER")
+        let mixed = try await Self.hold(world, course, [("p", true), ("r", true), ("q", true)])
+        guard case .failure(let refusal) = mixed else { throw Refusal.courseNotFound("") }
+        #expect(refusal.violations.map(\.field) == ["session.attendances[1].person"])
+        #expect(refusal.violations.map(\.reason) == ["NOT_A_MEMBER"])
         await #expect(throws: Refusal.self) { try await world.reporting.skills(of: "none", on: day("2024-11-01")) }
         #expect(try await world.reporting.sessions(unit: nil, course: nil, before: nil, limit: 10).isEmpty)
     }
@@ -145,10 +150,19 @@ struct TrainingTests {
         let first = try await Self.course(world, [.onlinePayment], .aware)
         world.clock.set(day("2024-11-05"))
         let second = try await Self.course(world, [.onlineShopping], .uses)
-        #expect(try await world.reporting.courses(unit: nil, before: nil, limit: 10).map(\.name) == [second, first])
-        #expect(try await world.reporting.courses(unit: "B", before: nil, limit: 10).isEmpty)
-        let older = try await world.reporting.courses(unit: "A", before: ResourceName.lastID(second), limit: 10)
-        #expect(older.map(\.name) == [first])
+        func courses(_ grant: String = "", unit: String? = nil, before: String? = nil) async throws -> [String] {
+            let unitName = grant.isEmpty ? "" : "units/\(grant)"
+            let identity = Identity(subject: "s", grants: [.init(verbs: ["activity.read"], unit: unitName)])
+            return try await world.reporting.courses(for: identity, unit: unit, before: before, limit: 10).page
+                .map(\.name)
+        }
+        #expect(try await courses() == [second, first])
+        #expect(try await courses(unit: "B") == [])
+        #expect(try await courses(unit: "a1") == [second, first])
+        #expect(try await courses(unit: "A", before: ResourceName.lastID(second)) == [first])
+        // A commune of the province is offered them, another province is not.
+        #expect(try await courses("a1") == [second, first])
+        #expect(try await courses("B") == [])
         _ = try await Self.hold(world, first, [("p", true)]).get()
         world.clock.set(day("2024-11-06"))
         _ = try await Self.hold(world, second, on: "2024-11-01", [("q", true)]).get()

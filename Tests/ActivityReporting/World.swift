@@ -14,19 +14,30 @@ final class World: Sendable {
     let database: Database
     let clock: SettableClock
     let reporting: Reporting
-    private let versions = Mutex<[String: Int64]>([:])
+    private let versions: Mutex<[String: Int64]>
 
-    init(today: String = "2024-11-09") async throws {
-        database = try await TestDatabase.open([Schema.migrations])
-        clock = SettableClock(day(today))
-        let told = Told()
-        reporting = Reporting(database: database, clock: clock.clock) { news, _, _, tx in
+    /// The service of another world, started again after its process is gone: only what was committed is left.
+    init(restarting other: World) {
+        (database, clock, facts) = (other.database, other.clock, other.facts)
+        versions = Mutex(other.versions.withLock { $0 })
+        reporting = Reporting(database: database, clock: clock.clock, feed: World.feed(facts))
+    }
+
+    private static func feed(_ told: Told) -> ActivityFeed {
+        { news, _, _, tx in
             switch news {
             case .obligation(let row): tx.afterCommit { told.add(row.fact, row.version) }
             case .difficulty(let row): tx.afterCommit { told.add(row.fact) }
             }
         }
-        self.facts = told
+    }
+
+    init(today: String = "2024-11-09") async throws {
+        database = try await TestDatabase.open([Schema.migrations])
+        clock = SettableClock(day(today))
+        facts = Told()
+        versions = Mutex([:])
+        reporting = Reporting(database: database, clock: clock.clock, feed: World.feed(facts))
     }
 
     /// The newest fact of each obligation, and whether versions rose by one each time.
@@ -131,7 +142,7 @@ final class World: Sendable {
 
     func member(
         _ id: String, of team: String, person: String? = nil, from: String = "2022-06-01", to: String? = nil,
-        void: Bool = false
+        void: Bool = false, occupation: Cdt_Registry_V1_Occupation = .unspecified, organisations: [String] = []
     ) async throws {
         let name = "teams/\(team)/memberships/\(id)"
         try await apply(
@@ -141,6 +152,8 @@ final class World: Sendable {
                 $0.team = "teams/\(team)"
                 $0.person = "people/\(person ?? id)"
                 $0.role = .member
+                $0.occupation = occupation
+                $0.organisations = organisations
                 $0.from = from
                 $0.to = to ?? ""
                 $0.void = void

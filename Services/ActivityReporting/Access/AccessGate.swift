@@ -1,4 +1,3 @@
-import ChangeFeed
 import RPC
 import ServiceKit
 import Shared
@@ -16,10 +15,14 @@ enum AccessNeed: Sendable {
     case team([ActivityVerb], String, LocalDate)
     /// Of the team a difficulty belongs to.
     case difficulty(ActivityVerb, String)
+    /// Of the team of a report that was kept for review.
+    case kept(ActivityVerb, String)
 
     var verbs: [ActivityVerb] {
         switch self {
-        case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _, _), .difficulty(let verb, _): [verb]
+        case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _, _), .difficulty(let verb, _),
+            .kept(let verb, _):
+            [verb]
         case .team(let verbs, _, _): verbs
         }
     }
@@ -33,6 +36,7 @@ enum AccessNeed: Sendable {
             case .unit(_, let unit?, _, _): ("in units/\(unit)", "tại units/\(unit)")
             case .team(_, let team, _): ("where teams/\(team) is", "tại nơi có teams/\(team)")
             case .difficulty(_, let id): ("where difficulties/\(id) is", "tại nơi có difficulties/\(id)")
+            case .kept(_, let id): ("where rejectedReports/\(id) is", "tại nơi có rejectedReports/\(id)")
             }
         return Refusal(
             .permissionDenied, reason: "PERMISSION_DENIED", "this needs a grant of \(names) \(place)",
@@ -93,7 +97,7 @@ extension ActivityReportingHandlers {
 }
 
 extension Reporting {
-    fileprivate func judge<T: Sendable>(
+    func judge<T: Sendable>(
         _ identity: Identity, _ body: @escaping @Sendable (Reach, ReadTransaction) throws -> T
     ) async throws -> T {
         let today = clock.today
@@ -112,27 +116,23 @@ extension Reach {
             guard let unit else { return hasNation(verb) }
             if map.tree[unit] != nil { return allows(verb, unit: unit, on: date, of: content ?? date) }
             // A hamlet is where its commune is.
-            guard let hamlet = try RegistryFactsStore.unit(unit, in: tx),
-                let commune = PlacePath(hamlet.parents).unit(on: today)
-            else { return hasNation(verb) }
-            return allows(verb, unit: commune, on: date, of: content ?? date)
-        case .team(let verbs, let id, let date):
-            guard let team = try RegistryFactsStore.team(id, in: tx) else { return verbs.contains(where: hasNation) }
-            return verbs.contains { allows($0, team: team, on: date) }
+            guard let hamlet = try RegistryFactsStore.unit(unit, in: tx) else { return hasNation(verb) }
+            return allows(verb, along: PlacePath(hamlet.parents), on: content ?? date)
+        case .team(let verbs, let id, let date): return try allows(verbs, team: id, on: date, in: tx)
         case .difficulty(let verb, let id):
-            guard let row = try DifficultyStore.get(id, in: tx),
-                let team = try RegistryFactsStore.team(row.team, in: tx)
-            else { return hasNation(verb) }
-            return allows(verb, team: team, on: today)
+            guard let row = try DifficultyStore.get(id, in: tx) else { return hasNation(verb) }
+            return try allows([verb], team: row.team, on: today, in: tx)
+        case .kept(let verb, let id):
+            guard let kept = try ReviewStore.get(id, in: tx) else { return hasNation(verb) }
+            return try allows([verb], team: kept.key.team, on: today, in: tx)
         }
     }
-}
 
-extension FeedAccess {
-    /// Obligations tell who owes and who does not: all of them, for who may read everywhere.
-    static let activity = FeedAccess { _, context in
-        let need = AccessNeed.nation(.read)
-        guard let identity = context.identity, identity.hasNation(.read) else { throw need.refusal }
-        return .everything
+    /// Any one of the verbs with a team, by the facts at hand: also before its obligations were derived from them.
+    func allows(_ verbs: [ActivityVerb], team id: String, on date: LocalDate, in tx: ReadTransaction) throws -> Bool {
+        if verbs.contains(where: hasNation) { return true }
+        guard let team = try RegistryFactsStore.team(id, in: tx) else { return false }
+        let path = try RegistryFactsStore.path(of: team, in: tx)
+        return verbs.contains { allows($0, along: path, on: date) }
     }
 }

@@ -59,32 +59,38 @@ extension Reporting {
             try Reporting.opened(query.figures.period, in: tx)
             let map = try maps.map(in: tx)
             let unit = try Reporting.unit(query.figures, map, in: tx)
-            let kind: Measure.Kind = query.isStock ? .stock : .flow
-            let steps = try Reporting.steps([kind], of: unit, query.figures, from: nil, map, in: tx)
-            let codes = [query.numerator, query.denominator] + query.parts
-            let measures = codes.map { query.isStock ? Measure.stock($0) : .flow($0) }
-            var sums = measures.map { _ in Int64(0) }
+            let points = try Reporting.points(query, of: unit, map, in: tx)
             return .with { reply in
-                for (month, changes) in steps.sorted(by: { $0.key < $1.key }) {
-                    let now = zip(sums, measures).map { $0 + changes[$1, default: .zero].value }
-                    guard now != sums else { continue }
-                    sums = now
-                    // 0/0 is "not applicable" and reaches nothing.
-                    let reached = now[1] > 0 && Indicator.reaches(now[0], of: now[1], threshold: query.threshold)
-                    reply.points.append(
-                        .with {
-                            $0.period = month.description
-                            $0.ratio = Reporting.share(now[0], now[1])
-                            $0.parts = now.dropFirst(2).map { Reporting.share($0, now[1]) }
-                            $0.reached = reached
-                        })
-                    if reached, reply.reachedOn.isEmpty { reply.reachedOn = month.lastDay.description }
-                }
+                reply.points = points
+                reply.reachedOn = points.first { $0.reached }.flatMap { Month($0.period)?.lastDay.description } ?? ""
             }
         }
     }
 
-    private static func share(_ numerator: Int64, _ denominator: Int64) -> Cdt_Common_V1_Ratio {
+    /// The share at the end of each period in which it changed, oldest first.
+    static func points(_ query: IndicatorQuery, of unit: UnitRecord, _ map: PlaceMap, in tx: ReadTransaction) throws
+        -> [Cdt_Activity_V1_IndicatorPoint]
+    {
+        let kind: Measure.Kind = query.isStock ? .stock : .flow
+        let steps = try steps([kind], of: unit, query.figures, from: nil, map, in: tx)
+        let codes = [query.numerator, query.denominator] + query.parts
+        let measures = codes.map { query.isStock ? Measure.stock($0) : .flow($0) }
+        var sums = measures.map { _ in Int64(0) }
+        return steps.sorted(by: { $0.key < $1.key }).compactMap { month, changes in
+            let now = zip(sums, measures).map { $0 + changes[$1, default: .zero].value }
+            guard now != sums else { return nil }
+            sums = now
+            return .with {
+                $0.period = month.description
+                $0.ratio = share(now[0], now[1])
+                $0.parts = now.dropFirst(2).map { share($0, now[1]) }
+                // 0/0 is "not applicable" and reaches nothing.
+                $0.reached = now[1] > 0 && Indicator.reaches(now[0], of: now[1], threshold: query.threshold)
+            }
+        }
+    }
+
+    static func share(_ numerator: Int64, _ denominator: Int64) -> Cdt_Common_V1_Ratio {
         .with {
             $0.numerator = numerator
             $0.denominator = denominator

@@ -126,25 +126,31 @@ extension ObligationKeeper {
         return row
     }
 
-    /// Opens or renews what a report tells of.
-    func tell(_ report: Cdt_Activity_V1_Report, of key: ObligationKey, version: Int64, unit: String, by caller: String)
-        throws
-    {
-        var seen: Set<String> = []
-        for difficulty in report.difficulties {
-            let topic = difficulty.kind == .other ? String(TextFolding.fold(difficulty.text).prefix(200)) : ""
-            guard seen.insert("\(difficulty.kind.rawValue) \(topic)").inserted else { continue }
-            let severity = difficulty.severity == .unspecified ? .medium : difficulty.severity
-            if var open = try DifficultyStore.open(key.team, difficulty.kind, topic: topic, in: tx) {
+    /// Opens or renews what a report tells of; of a correction what the version before did not tell of.
+    func tell(
+        _ report: Cdt_Activity_V1_Report, after previous: Cdt_Activity_V1_Report?, of key: ObligationKey,
+        version: Int64,
+        unit: String, by caller: String
+    ) throws {
+        let known = previous?.told ?? [:]
+        for (topic, difficulty) in report.told.sorted(by: { $0.key < $1.key }) where known[topic] != difficulty {
+            let (kind, topic, isNew) = (difficulty.kind, topic.text, known[topic] == nil)
+            if var open = try DifficultyStore.open(key.team, kind, topic: topic, in: tx) {
                 let before = open
-                open.severity = severity
-                if !difficulty.text.isEmpty { open.text = difficulty.text }
-                open.lastToldIn = max(open.lastToldIn, key.period)
-                open.timesTold += 1
+                // A late report, or a correction of one, says nothing about what has been told of since.
+                if key.period >= open.lastToldIn {
+                    open.severity = difficulty.severity
+                    if !difficulty.text.isEmpty { open.text = difficulty.text }
+                    open.lastToldIn = key.period
+                }
+                if isNew { open.timesTold += 1 }
                 // Its followers are told what concerns them only: not that it was told of again.
                 if open.fact != before.fact { try save(open) } else { try DifficultyStore.put(open, in: tx) }
                 continue
             }
+            // What the version before told of was opened by it, and has been overcome since.
+            guard isNew else { continue }
+            let severity = difficulty.severity
             let id = UUIDv8.named("\(key.id) \(version) \(difficulty.kind.rawValue) \(topic)", in: "difficulties")
             try save(
                 DifficultyRow(
@@ -152,5 +158,29 @@ extension ObligationKeeper {
                     severity: severity, text: difficulty.text, openedBy: key, openedAt: now, lastToldIn: key.period,
                     changedAt: now, changedBy: caller))
         }
+    }
+}
+
+/// What tells the difficulties of one report apart.
+struct DifficultyTopic: Sendable, Hashable, Comparable {
+    var kind: Int
+    /// Those of the kind OTHER differ by their folded text.
+    var text: String
+
+    static func < (a: DifficultyTopic, b: DifficultyTopic) -> Bool { (a.kind, a.text) < (b.kind, b.text) }
+}
+
+extension Cdt_Activity_V1_Report {
+    /// The difficulties it tells of, each once, the first of those that are the same.
+    var told: [DifficultyTopic: Cdt_Activity_V1_Difficulty] {
+        var told: [DifficultyTopic: Cdt_Activity_V1_Difficulty] = [:]
+        for difficulty in difficulties {
+            let text = difficulty.kind == .other ? String(TextFolding.fold(difficulty.text).prefix(200)) : ""
+            let topic = DifficultyTopic(kind: difficulty.kind.rawValue, text: text)
+            guard told[topic] == nil else { continue }
+            told[topic] = difficulty
+            if difficulty.severity == .unspecified { told[topic]?.severity = .medium }
+        }
+        return told
     }
 }

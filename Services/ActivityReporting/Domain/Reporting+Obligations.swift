@@ -60,6 +60,7 @@ extension Reporting {
             var found: [ObligationKey: Cdt_Activity_V1_Report] = [:]
             let page = try Reporting.page(query, today: today, maps, in: tx) { row in
                 guard row.reportVersion > 0, states.isEmpty || states.contains(row.reportState),
+                    !flagged || row.flagged ?? true,
                     let report = try ReportStore.get(row.key, version: 0, in: tx)?.report,
                     !flagged || !report.flags.isEmpty
                 else { return false }

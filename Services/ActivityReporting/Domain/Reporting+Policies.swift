@@ -91,7 +91,7 @@ extension Reporting {
         case .success(let read): (rules, validity) = read
         }
         let unit = ResourceName.lastID(policy.jurisdiction)
-        guard try RegistryFactsStore.unit(unit, in: tx) != nil else {
+        guard let record = try RegistryFactsStore.unit(unit, in: tx) else {
             return .failure(.unitNotFound(policy.jurisdiction))
         }
         guard let from = validity.from else { return .failure(.policyNotFound("")) }
@@ -100,6 +100,10 @@ extension Reporting {
             return .failure(
                 .policyOverlaps(
                     later.policy.validity.from?.description ?? "", jurisdiction: policy.jurisdiction))
+        }
+        if let closed = try closedPeriod(under: rules, validity, record, on: now.localDate, in: tx) {
+            let free = ReportingCalendar.firstDay(of: closed.next, startDay: rules.startDay)
+            return .failure(.policyInClosedPeriod(closed, from: free, jurisdiction: policy.jurisdiction))
         }
         if let last = others.last, last.policy.validity.contains(from) {
             try PolicyStore.end(last.policy.id, on: from.previous, in: tx)
@@ -111,6 +115,25 @@ extension Reporting {
         try PeriodStore.deriveAgain(in: tx)
         tx.notify(RegistryFeed.channel)
         return .success(row.view)
+    }
+
+    /// The newest period that new rules would govern in a unit though it is closed there: "closed periods keep their own
+    /// copy of the facts they used".
+    private func closedPeriod(
+        under rules: ReportingRules, _ validity: DateRange, _ unit: UnitRecord, on today: LocalDate,
+        in tx: WriteTransaction
+    ) throws -> Month? {
+        let (book, map) = (try PolicyStore.book(in: tx), try maps.map(within: tx))
+        return try PeriodStore.all(in: tx).first { row in
+            guard validity.contains(ReportingCalendar.firstDay(of: row.period, startDay: rules.startDay)) else {
+                return false
+            }
+            let now = book.governing(row.period) { date in
+                let place = unit.level == .hamlet ? PlacePath(unit.parents).unit(on: date) ?? "" : unit.id
+                return [unit.id] + map.tree.chain(of: place, on: date).map(\.id).filter { $0 != unit.id }
+            }
+            return row.isClosed(ReportingCalendar(period: row.period, rules: now?.rules ?? .standard), on: today)
+        }?.period
     }
 
     func policy(_ id: String) throws -> Cdt_Activity_V1_ReportingPolicy {

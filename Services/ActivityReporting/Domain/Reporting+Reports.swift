@@ -45,9 +45,10 @@ extension Reporting {
     func submit(_ submissions: [Submission]) async throws -> [SubmissionResult] {
         let now = clock.now
         let traceparent = TraceContext.current?.traceparent ?? ""
-        return try await database.write { [maps, figures, feed] tx in
-            var desk = try ReportDesk(
-                ObligationKeeper(tx, now: now, traceparent: traceparent, maps: maps, figures: figures, feed: feed))
+        return try await database.write { [maps, slot = slots.any, feed, platforms] tx in
+            var desk = ReportDesk(
+                ObligationKeeper(tx, now: now, traceparent: traceparent, maps: maps, slot: slot, feed: feed),
+                platforms: platforms)
             let results = try submissions.map { try desk.take($0) }
             try desk.finish()
             tx.notify(FigureStore.channel)
@@ -91,9 +92,5 @@ extension Reporting {
         row.reportState = step.to
         try keeper.save(row, was: old, of: team)
         return .success(report.report)
-    }
-
-    func rejected(_ period: Month?, before id: String?, limit: Int) async throws -> [Cdt_Activity_V1_RejectedReport] {
-        try await database.readPooled { try ReportStore.rejected(period, before: id, limit: limit, in: $0) }
     }
 }

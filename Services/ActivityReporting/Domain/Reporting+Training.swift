@@ -1,3 +1,4 @@
+import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -35,9 +36,11 @@ extension Reporting {
         if !session.unit.isEmpty, try RegistryFactsStore.unit(ResourceName.lastID(session.unit), in: tx) == nil {
             return .failure(.unitNotFound(session.unit))
         }
-        for (team, attendances) in Dictionary(grouping: session.attendances, by: \.team).sorted(by: { $0.key < $1.key })
-        {
-            if let refusal = try strangers(attendances.map(\.person), to: team, on: day, in: tx) {
+        let people = session.attendances.enumerated().map { i, attendance in
+            (team: attendance.team, field: "session.attendances[\(i)].person", person: attendance.person)
+        }
+        for (team, group) in Dictionary(grouping: people, by: \.team).sorted(by: { $0.key < $1.key }) {
+            if let refusal = try strangers(group.map { ($0.field, $0.person) }, to: team, on: day, in: tx) {
                 return .failure(refusal)
             }
         }
@@ -53,7 +56,8 @@ extension Reporting {
         _ assessments: [Cdt_Activity_V1_SkillAssessment], of team: String, on day: LocalDate, by caller: String,
         _ keeper: ObligationKeeper
     ) throws -> Result<Void, Refusal> {
-        if let refusal = try strangers(assessments.map(\.person), to: team, on: day, in: keeper.tx) {
+        let people = assessments.enumerated().map { ("assessments[\($0)].person", $1.person) }
+        if let refusal = try strangers(people, to: team, on: day, in: keeper.tx) {
             return .failure(refusal)
         }
         for assessment in assessments {
@@ -63,18 +67,35 @@ extension Reporting {
     }
 
     /// What is wrong when some are not members of a team on a day; nil: all are.
-    private static func strangers(_ people: [String], to team: String, on day: LocalDate, in tx: ReadTransaction) throws
-        -> Refusal?
-    {
+    ///
+    /// - Parameter people: with the field that names each.
+    private static func strangers(
+        _ people: [(field: String, person: String)], to team: String, on day: LocalDate, in tx: ReadTransaction
+    ) throws -> Refusal? {
         let id = ResourceName.lastID(team)
         guard try RegistryFactsStore.team(id, in: tx) != nil else { return .teamNotFound(team) }
         let members = Set(try members(of: id, on: day, in: tx))
-        let strangers = Set(people.map(ResourceName.lastID)).subtracting(members).sorted()
-        return strangers.isEmpty ? nil : .notAMember(strangers.map { "people/\($0)" }, team: team, day)
+        let strangers = people.filter { !members.contains(ResourceName.lastID($0.person)) }
+        return strangers.isEmpty ? nil : .notAMember(strangers, team: team, day)
     }
 
-    func courses(unit: String?, before: String?, limit: Int) async throws -> [Cdt_Activity_V1_Course] {
-        try await database.readPooled { try TrainingStore.courses(unit: unit, before: before, limit: limit, in: $0) }
+    /// A page of the courses that are offered to somebody within a caller's reach, and where the next one begins; nil at the
+    /// end.
+    ///
+    /// - Parameter unit: offered there, by itself or from above; nil: anywhere.
+    func courses(for identity: Identity, unit: String?, before: String?, limit: Int) async throws
+        -> (page: [Cdt_Activity_V1_Course], next: String?)
+    {
+        let today = clock.today
+        return try await judge(identity) { reach, tx in
+            let chain = try unit.map { try Reporting.chain(of: $0, on: today, reach.map, in: tx) }
+            let rows = try TrainingStore.courses(before: before, limit: limit, in: tx)
+            let page = rows.filter { course in
+                let by = ResourceName.lastID(course.unit)
+                return by.isEmpty || (chain?.contains(by) ?? true) && reach.isOffered(.read, by: by)
+            }
+            return (page, rows.count == limit ? rows.last.map { ResourceName.lastID($0.name) } : nil)
+        }
     }
 
     func sessions(unit: String?, course: String?, before: String?, limit: Int) async throws

@@ -6,25 +6,46 @@ import Storage
 struct AchievementKeeper {
     private let store = AchievementStore()
     private var changes = AchievementStore.Changes()
+    /// The stocks that were looked at, as they are now.
+    private var stocks: [StockKey: [StockValue]] = [:]
+
+    private struct StockKey: Hashable {
+        var team: String
+        var code: String
+    }
 
     /// Writes the sums that have changed; the last step.
-    func finish(in tx: WriteTransaction) throws { try store.apply(changes, in: tx) }
+    func finish(slot: Int, in tx: WriteTransaction) throws { try store.apply(changes, slot: slot, in: tx) }
+
+    /// A team's values of a stock.
+    mutating func stock(of team: String, _ code: String, in tx: ReadTransaction) throws -> [StockValue] {
+        let key = StockKey(team: team, code: code)
+        if let known = stocks[key] { return known }
+        let values = try StockStore.values(of: team, code, in: tx)
+        stocks[key] = values
+        return values
+    }
 
     /// A report stands with another version than before; 0: it does not stand.
+    ///
+    /// - Parameter versions: its versions from the first on, as far as they count now or did; nil: they are to be read.
     mutating func replace(
-        _ key: ObligationKey, from old: Int64, to new: Int64, at counted: TeamRow.CountedAt, in tx: WriteTransaction
+        _ key: ObligationKey, from old: Int64, to new: Int64, versions known: [Cdt_Activity_V1_Report]?,
+        at counted: TeamRow.CountedAt, in tx: WriteTransaction
     ) throws {
         guard old != new else { return }
-        let versions = try ReportStore.contents(key, through: max(old, new), in: tx)
+        let versions = try known ?? ReportStore.contents(key, through: max(old, new), in: tx)
         add(key, versions.prefix(Int(old)), at: counted, sign: -1)
         add(key, versions.prefix(Int(new)), at: counted, sign: 1)
         for code in Set(versions.flatMap { $0.stocks.keys }) {
-            var values = try StockStore.values(of: key.team, code, in: tx)
-            add(StockSeries.steps(values), code, at: counted, sign: -1)
+            let before = try stock(of: key.team, code, in: tx)
             let told = AchievementKeeper.values(of: key, code, versions.prefix(Int(new)))
-            try StockStore.replace(key, code, with: told, in: tx)
-            values.removeAll { $0.source == key.period && $0.person == key.person }
-            add(StockSeries.steps(values + told), code, at: counted, sign: 1)
+            let after = before.filter { $0.source != key.period || $0.person != key.person } + told
+            add(StockSeries.steps(before), code, at: counted, sign: -1)
+            add(StockSeries.steps(after), code, at: counted, sign: 1)
+            let isFirst = after.count - told.count == before.count
+            try StockStore.replace(key, code, with: told, isFirst: isFirst, in: tx)
+            stocks[StockKey(team: key.team, code: code)] = after
         }
     }
 
@@ -41,7 +62,7 @@ struct AchievementKeeper {
             add(key, versions[...], at: new, sign: 1)
         }
         for code in try StockStore.codes(of: team, in: tx) {
-            let steps = StockSeries.steps(try StockStore.values(of: team, code, in: tx))
+            let steps = StockSeries.steps(try stock(of: team, code, in: tx))
             add(steps, code, at: old, sign: -1)
             add(steps, code, at: new, sign: 1)
         }
@@ -65,8 +86,8 @@ struct AchievementKeeper {
     }
 
     /// What the versions of one report add to the sums of each month.
-    static func sums(of key: ObligationKey, _ versions: ArraySlice<Cdt_Activity_V1_Report>) -> [Month: [Measure:
-        Amount]]
+    static func sums(of key: ObligationKey, _ versions: ArraySlice<Cdt_Activity_V1_Report>)
+        -> [Month: [Measure: Amount]]
     {
         var sums: [Month: [Measure: Amount]] = [:]
         var before: [Measure: Amount] = [:]

@@ -21,7 +21,8 @@ struct ObligationKeeper {
     private let traceparent: String
     private let maps: PlaceMaps
     private let feed: ActivityFeed
-    private let figures: FigureStore
+    private let figures = FigureStore()
+    private let slot: Int
     /// Read when first needed: a report of a known obligation needs neither.
     private var policies: PolicyBook?
     private var waivers: [Waiver]?
@@ -32,47 +33,70 @@ struct ObligationKeeper {
     /// Parents of hamlets, nil for other units.
     private var hamletParents: [String: [UnitRecord.Stretch]?] = [:]
 
+    /// - Parameter slot: the one in which sums are changed, see `SumSlots`.
     init(
-        _ tx: WriteTransaction, now: Instant, traceparent: String = "", maps: PlaceMaps, figures: FigureStore,
+        _ tx: WriteTransaction, now: Instant, traceparent: String = "", maps: PlaceMaps, slot: Int,
         feed: @escaping ActivityFeed
     ) {
         self.tx = tx
         self.now = now
         self.traceparent = traceparent
         self.maps = maps
-        self.figures = figures
+        self.slot = slot
         self.feed = feed
     }
 
     /// Writes the sums that have changed; the last step.
     func finish() throws {
-        try figures.apply(changes, in: tx)
-        try achieved.finish(in: tx)
+        try figures.apply(changes, slot: slot, in: tx)
+        try achieved.finish(slot: slot, in: tx)
+    }
+
+    /// The periods that are kept.
+    mutating func periods() throws -> [Month: PeriodRow] {
+        if let periodRows { return periodRows }
+        let rows = Dictionary(uniqueKeysWithValues: try PeriodStore.all(in: tx).map { ($0.period, $0) })
+        periodRows = rows
+        return rows
     }
 
     /// Whether what is owed under a calendar stays as it is from now on.
     mutating func isClosed(_ calendar: ReportingCalendar) throws -> Bool {
-        let rows: [Month: PeriodRow]
-        if let periodRows {
-            rows = periodRows
-        } else {
-            rows = Dictionary(uniqueKeysWithValues: try PeriodStore.all(in: tx).map { ($0.period, $0) })
-            periodRows = rows
+        try periods()[calendar.period]?.isClosed(calendar, on: now.localDate) ?? false
+    }
+
+    /// The period that runs for a team today: where its policy has another start day than the first it may be named by the
+    /// next month.
+    mutating func currentPeriod(of team: TeamRow) throws -> Month {
+        let (today, month) = (now.localDate, now.localDate.calendarMonth)
+        for period in [month, month.next] {
+            let calendar = ReportingCalendar(period: period, rules: try rules(for: team, period))
+            if calendar.days.contains(today) { return period }
         }
-        return rows[calendar.period]?.isClosed(calendar, on: now.localDate) ?? false
+        return month
+    }
+
+    /// A team's values of a stock.
+    mutating func stock(of team: String, _ code: String) throws -> [StockValue] {
+        try achieved.stock(of: team, code, in: tx)
     }
 
     /// Tells the followers of a difficulty.
     func tell(_ row: DifficultyRow) throws { try feed(.difficulty(row), now, traceparent, tx) }
 
     /// Stores a changed obligation with its event and its part in the figures.
-    mutating func save(_ new: ObligationRow, was old: ObligationRow?, of team: TeamRow) throws {
+    ///
+    /// - Parameter versions: those of its report, from the first on; nil: they are to be read where they matter.
+    mutating func save(
+        _ new: ObligationRow, was old: ObligationRow?, of team: TeamRow, versions: [Cdt_Activity_V1_Report]? = nil
+    ) throws {
         var row = new
         let isNews = old.map { $0.fact != new.fact } ?? true
         if isNews { row.version += 1 }
         if let counted = team.counted {
             row.summed = row.counting
-            try achieved.replace(row.key, from: old?.summed ?? 0, to: row.summed, at: counted, in: tx)
+            try achieved.replace(
+                row.key, from: old?.summed ?? 0, to: row.summed, versions: versions, at: counted, in: tx)
         }
         try ObligationStore.put(row, in: tx)
         if isNews { try feed(.obligation(row), now, traceparent, tx) }
@@ -105,13 +129,13 @@ struct ObligationKeeper {
         var before = Dictionary(existing.map { ($0.key.person, $0) }) { first, _ in first }
         if owed.isEmpty && before.isEmpty { return }
         // What a closed period says stays: nothing is added to it, and nothing in it changes.
-        let isOver = try isClosed(calendar)
+        let isOver = try isClosed(calendar) || existing.contains { try isClosed($0.calendar) }
         let waiver = try waiver(for: team, calendar)
         let unit = team.unit(on: calendar.lastDay)
         for report in owed {
             let old = before.removeValue(forKey: report.person)
             if try old.map({ try self.isClosed($0.calendar) }) ?? isOver {
-                if let old, old.summed != old.counting { try save(old, was: old, of: team) }
+                if let old { try keepUp(old, groups: report.groups, of: team) }
                 continue
             }
             var row =
@@ -123,18 +147,39 @@ struct ObligationKeeper {
             row.activeDays = report.activeDays
             row.unit = unit
             row.void = false
+            row.groups = report.groups
+            if row.isUnread { try read(&row) }
             if row.waived != (waiver != nil) {
                 row.waived = waiver != nil
                 if !row.excused || waiver != nil { row.reason = waiver?.reason ?? "" }
             }
             if row != old || row.summed != row.counting { try save(row, was: old, of: team) }
         }
-        for old in before.values where !old.void || old.summed != old.counting {
+        for old in before.values where !old.void || old.summed != old.counting || old.isUnread {
             var row = old
             if try !self.isClosed(old.calendar) { row.void = true }
+            if row.isUnread { try read(&row) }
             if row == old, row.summed == row.counting { continue }
             try save(row, was: old, of: team)
         }
+    }
+
+    /// Of a closed period nothing changes but what was not kept when it was stored.
+    private mutating func keepUp(_ old: ObligationRow, groups: MemberGroups, of team: TeamRow) throws {
+        guard old.summed != old.counting || old.isUnread else { return }
+        var row = old
+        if row.isUnread {
+            try read(&row)
+            row.groups = groups
+        }
+        try save(row, was: old, of: team)
+    }
+
+    /// Reads from the report what the obligation keeps of it.
+    private func read(_ row: inout ObligationRow) throws {
+        let versions = try ReportStore.contents(row.key, through: row.reportVersion, in: tx)
+        row.flagged = versions.last.map { !$0.flags.isEmpty } ?? false
+        row.helped = versions.last { $0.month(of: row.key) == row.key.period }?.helped ?? 0
     }
 
     /// Derives what one team owes in the given periods.
@@ -161,20 +206,41 @@ struct ObligationKeeper {
         let counted = TeamRow.CountedAt(place: place, bucket: bucket, level: team.level)
         guard counted != team.counted else { return team }
         if let old = team.counted {
+            let isElsewhere = try hasLeft(old.place, for: path)
             var standing: [(ObligationKey, Int64)] = []
             for period in periods {
                 for row in try ObligationStore.list(period, from: team.id, through: team.id, in: tx) {
                     changes.add(.zero - row.tally, at: old, row.calendar)
                     changes.add(row.tally, at: counted, row.calendar)
+                    if isElsewhere { try retell(row) }
                     if row.summed > 0 { standing.append((row.key, row.summed)) }
                 }
             }
             try achieved.move(team.id, standing, from: old, to: counted, in: tx)
+            if isElsewhere {
+                for row in try DifficultyStore.all(of: team.id, in: tx) { try save(row) }
+            }
         }
         try RegistryFactsStore.setCounted(counted, of: team.id, in: tx)
         var placed = team
         placed.counted = counted
         return placed
+    }
+
+    /// Whether a team is on other ground today than where it was counted; that its commune became another is no move.
+    private mutating func hasLeft(_ place: Int, for path: PlacePath) throws -> Bool {
+        let today = now.localDate
+        guard let old = try PlaceStore.path(place, in: tx)?.unit(on: today), let new = path.unit(on: today), old != new
+        else { return false }
+        return try maps.map(within: tx).tree.standIn(for: old, on: today)?.id != new
+    }
+
+    /// Followers of the feed who may see only the old or only the new place learn that it is gone, or that it is there.
+    private func retell(_ row: ObligationRow) throws {
+        var row = row
+        row.version += 1
+        try ObligationStore.put(row, in: tx)
+        try feed(.obligation(row), now, traceparent, tx)
     }
 
     // MARK: Policies and waivers
@@ -195,6 +261,11 @@ struct ObligationKeeper {
         let map = try map(holding: team)
         let chain = Set(ObligationKeeper.chain(of: team, on: calendar.period.lastDay, map))
         return candidates.first { chain.contains($0.unit) }
+    }
+
+    /// The units above a team on a date, nearest first.
+    mutating func chain(of team: TeamRow, on date: LocalDate) throws -> [String] {
+        ObligationKeeper.chain(of: team, on: date, try map(holding: team))
     }
 
     private mutating func map(holding team: TeamRow) throws -> PlaceMap {

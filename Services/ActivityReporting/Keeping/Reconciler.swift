@@ -7,7 +7,7 @@ struct Reconciler: Sendable {
     let database: Database
     let clock: Clock
     let maps: PlaceMaps
-    let figures: FigureStore
+    let slots: SumSlots
     let feed: ActivityFeed
     let logger: Logger
     /// Teams in one transaction: some twenty milliseconds' work.
@@ -76,8 +76,8 @@ struct Reconciler: Sendable {
     }
 
     private func deriveChanged(_ teams: [String], now: Instant) async throws {
-        try await database.write { [maps, figures, feed] tx in
-            var keeper = ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed)
+        try await database.write { [maps, slot = slots.any, feed] tx in
+            var keeper = ObligationKeeper(tx, now: now, maps: maps, slot: slot, feed: feed)
             let periods = try PeriodStore.all(in: tx).map(\.period)
             // Late facts change what is not closed; a team that has moved takes all its periods along.
             let changing = try PeriodStore.changing(on: now.localDate, in: tx).map(\.period)
@@ -95,13 +95,13 @@ struct Reconciler: Sendable {
 
     /// The next teams of a period that is being derived.
     private func deriveNext(of period: Month, now: Instant) async throws {
-        try await database.write { [maps, figures, feed, chunk] tx in
+        try await database.write { [maps, slot = slots.any, feed, chunk] tx in
             guard let row = try PeriodStore.get(period, in: tx), let done = row.derivedTo else { return }
             let teams = try RegistryFactsStore.teams(after: done, limit: chunk, in: tx)
             guard let first = teams.first, let last = teams.last else {
                 return try PeriodStore.setDerived(period, to: nil, in: tx)
             }
-            var keeper = ObligationKeeper(tx, now: now, maps: maps, figures: figures, feed: feed)
+            var keeper = ObligationKeeper(tx, now: now, maps: maps, slot: slot, feed: feed)
             let periods = try PeriodStore.all(in: tx).map(\.period)
             let placed = try teams.map { try keeper.place($0, periods: periods) }
             try keeper.derive(

@@ -102,6 +102,9 @@ package struct Amount: Sendable, Hashable, AdditiveArithmetic {
 }
 
 extension Cdt_Activity_V1_Report {
+    /// Times that somebody was helped, whatever with.
+    package var helped: Int64 { activities.reduce(Int64(0)) { $0 + $1.count } }
+
     /// What the report adds to the sums of its period; stocks are not added, see `StockSeries`.
     package var achieved: [Measure: Amount] {
         var sums: [Measure: Amount] = [:]

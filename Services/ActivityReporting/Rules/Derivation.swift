@@ -1,13 +1,38 @@
 import ServiceKit
 
+/// The groups a member belongs to, as the Registry tells of them.
+package struct MemberGroups: Sendable, Hashable {
+    /// Raw value of the contract's `Occupation`; 0: not known.
+    package var occupation: Int
+    /// Ordered, each once.
+    package var organisations: [String]
+
+    package static let none = MemberGroups(occupation: 0, organisations: [])
+
+    package init(occupation: Int, organisations: [String]) {
+        self.occupation = occupation
+        self.organisations = Set(organisations.map { $0.replacing("\n", with: " ") }).subtracting([""]).sorted()
+    }
+
+    /// The organisations as stored.
+    package var text: String { organisations.joined(separator: "\n") }
+
+    package init(occupation: Int, text: String) {
+        self.occupation = occupation
+        organisations = text.split(separator: "\n").map(String.init)
+    }
+}
+
 /// A stretch of a person's membership in a team.
 package struct MembershipStretch: Sendable, Hashable {
     package var person: String
     package var days: DateRange
+    package var groups: MemberGroups
 
-    package init(person: String, days: DateRange) {
+    package init(person: String, days: DateRange, groups: MemberGroups = .none) {
         self.person = person
         self.days = days
+        self.groups = groups
     }
 }
 
@@ -16,10 +41,13 @@ package struct OwedReport: Sendable, Hashable {
     /// `people/{id}`, or empty when the team as a whole reports.
     package var person: String
     package var activeDays: Int
+    /// Those of the member; of a team as a whole none.
+    package var groups: MemberGroups
 
-    package init(person: String, activeDays: Int) {
+    package init(person: String, activeDays: Int, groups: MemberGroups = .none) {
         self.person = person
         self.activeDays = activeDays
+        self.groups = groups
     }
 }
 
@@ -42,7 +70,11 @@ extension ReportingRules {
             return Dictionary(grouping: memberships, by: \.person).compactMap { person, stretches in
                 let present = active.flatMap { range in stretches.compactMap { $0.days.intersection(range) } }
                 let count = DateRange.unionDayCount(present) ?? 0
-                return count >= least ? OwedReport(person: person, activeDays: count) : nil
+                guard count >= least else { return nil }
+                // Of several stretches the last in the period says what the person is.
+                let last = stretches.filter { $0.days.overlaps(days) }
+                    .max { $0.days.from ?? .distantPast < $1.days.from ?? .distantPast }
+                return OwedReport(person: person, activeDays: count, groups: last?.groups ?? .none)
             }.sorted { $0.person < $1.person }
         }
     }

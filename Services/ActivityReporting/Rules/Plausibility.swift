@@ -21,9 +21,10 @@ package enum Plausibility {
     ///   - activeDays: of the subject in the period.
     ///   - lastStock: the subject's value of a stock before the period.
     ///   - sameNarrative: the report of another subject with the same narrative.
+    ///   - unknown: the platforms named that are not in the catalogue of the team's units.
     package static func flags(
         of report: Cdt_Activity_V1_Report, activeDays: Int, lastStock: (String) throws -> Int64?,
-        sameNarrative: String?
+        sameNarrative: String?, unknown: Set<String> = []
     ) rethrows -> [Cdt_Activity_V1_ReportFlag] {
         var flags: [Cdt_Activity_V1_ReportFlag] = []
         func flag(
@@ -44,12 +45,18 @@ package enum Plausibility {
                 vi: "phần thuyết minh trùng với \(sameNarrative)", other: sameNarrative)
         }
         let most = Int64(max(activeDays, 1)) * (report.person.isEmpty ? aDay.team : aDay.member)
-        let helped = report.activities.reduce(Int64(0)) { $0 + $1.count }
+        let helped = report.helped
         if helped > most {
             flag(
                 .implausibleCount, "activities",
                 "\(helped) times helped on \(activeDays) days; more than \(most) is unusual",
                 vi: "\(helped) lượt hỗ trợ trong \(activeDays) ngày; trên \(most) là bất thường")
+        }
+        for (i, activity) in report.activities.enumerated() where unknown.contains(activity.platform) {
+            flag(
+                .unknownPlatform, "activities[\(i)].platform",
+                "\(activity.platform) is not in the catalogue of platforms; enter it there, or name one that is",
+                vi: "\(activity.platform) không có trong danh mục; hãy bổ sung danh mục hoặc chọn nền tảng khác")
         }
         for (i, counter) in report.counters.enumerated() {
             if counter.kind == .flow, counter.value > most {

@@ -22,33 +22,47 @@ package struct StockValue: Sendable, Hashable {
 ///
 /// Each subject's last value stands until it tells of a newer one. Where a team has changed from reporting as a whole to
 /// reporting per member, or back, the subjects of the latest month that was reported count, so that nothing counts twice.
-package enum StockSeries {
+package struct StockSeries {
+    /// The latest period told of, and whether the team as a whole told of it.
+    private var latest: (source: Month, isTeam: Bool)?
+    private var newest: [String: StockValue] = [:]
+    private var team = Amount.zero
+    private var members = Amount.zero
+
+    /// What counts by now.
+    private var stock: Amount { latest.map { $0.isTeam ? team : members } ?? .zero }
+
+    private mutating func add(_ value: StockValue) {
+        if let known = latest, known.source >= value.source {
+            if known.source == value.source, value.person.isEmpty { latest?.isTeam = true }
+        } else {
+            latest = (value.source, value.person.isEmpty)
+        }
+        let other = newest[value.person]
+        // A correction for a closed month counts from when it comes, but not over the report of a later month.
+        if let other, (other.source, other.counted) > (value.source, value.counted) { return }
+        newest[value.person] = value
+        let step = value.amount - (other?.amount ?? .zero)
+        if value.person.isEmpty { team += step } else { members += step }
+    }
+
     /// What each month adds to the stock of the month before; only months in which it changes.
     package static func steps(_ values: [StockValue]) -> [Month: Amount] {
+        var series = StockSeries()
         var steps: [Month: Amount] = [:]
-        var last = Amount.zero
-        for month in Set(values.map(\.counted)).sorted() {
-            let stock = stock(values, at: month)
-            if stock != last { steps[month] = stock - last }
-            last = stock
+        for value in values.sorted(by: { $0.counted < $1.counted }) {
+            let before = series.stock
+            series.add(value)
+            if series.stock != before { steps[value.counted, default: .zero] += series.stock - before }
         }
-        return steps
+        return steps.filter { $0.value != .zero }
     }
 
     /// The stock at the end of a month.
     package static func stock(_ values: [StockValue], at month: Month) -> Amount {
-        let known = values.filter { $0.counted <= month }
-        guard let latest = known.map(\.source).max() else { return .zero }
-        let isTeam = known.contains { $0.source == latest && $0.person.isEmpty }
-        var newest: [String: StockValue] = [:]
-        for value in known where value.person.isEmpty == isTeam {
-            // A correction for a closed month counts from when it comes, but not over the report of a later month.
-            if let other = newest[value.person], (other.source, other.counted) > (value.source, value.counted) {
-                continue
-            }
-            newest[value.person] = value
-        }
-        return newest.values.reduce(.zero) { $0 + $1.amount }
+        var series = StockSeries()
+        for value in values where value.counted <= month { series.add(value) }
+        return series.stock
     }
 
     /// The last value of one subject before a period.

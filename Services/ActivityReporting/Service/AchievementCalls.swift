@@ -99,6 +99,36 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         reply.registry = registry
         return reply
     }
+
+    func getParticipation(_ request: Cdt_Activity_V1_GetParticipationRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetParticipationResponse
+    {
+        var check = Violations()
+        let query = check.figures(request.period, request.unit, "unit", request.treeDate, request.level)
+        try await base.admit(query.need, context: context)
+        try check.refuse()
+        let registry = base.registry
+        var reply = try await reporting.participation(query)
+        reply.treeDate = query.treeDate.description
+        reply.registry = registry
+        return reply
+    }
+
+    func getComposition(_ request: Cdt_Activity_V1_GetCompositionRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_GetCompositionResponse
+    {
+        var check = Violations()
+        let unit = check.name(request.unit, of: "units", "unit", required: false)
+        let date = check.date(request.date, "date", required: false) ?? reporting.clock.today
+        let level = check.teamLevel(request.level)
+        try await base.admit(.unit(.read, unit, date, of: date), context: context)
+        try check.refuse()
+        let registry = base.registry
+        var reply = try await reporting.composition(unit: unit, on: date, level: level)
+        reply.date = date.description
+        reply.registry = registry
+        return reply
+    }
 }
 
 extension Violations {

@@ -38,8 +38,9 @@ package enum ActivityReportingService: ServiceDefinition {
         return ServiceParts(
             services: [
                 handlers, AchievementHandlers(base: handlers), DifficultyHandlers(base: handlers),
-                TrainingHandlers(base: handlers),
-            ], feed: FeedServer(database: context.database, outbox: outbox, access: .activity), consumers: [registry],
+                TrainingHandlers(base: handlers), PlatformHandlers(base: handlers), TargetHandlers(base: handlers),
+            ], feed: FeedServer(database: context.database, outbox: outbox, access: .activity(reporting)),
+            consumers: [registry],
             tasks: [BackgroundTask("obligations") { await reconciler.run() }])
     }
 }

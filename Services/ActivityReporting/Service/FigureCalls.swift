@@ -116,10 +116,15 @@ extension Violations {
         let month = month(period, "period") ?? Month(index: 0)
         let unit = name(unit, of: "units", unitField, required: false)
         let date = date(treeDate, "tree_date", required: false)
-        let teamLevel = TeamLevel(rawValue: level.rawValue)
+        return FigureQuery(period: month, unit: unit, treeDate: date ?? month.lastDay, level: teamLevel(level))
+    }
+
+    /// Nil for teams of both levels.
+    mutating func teamLevel(_ level: Cdt_Common_V1_TeamLevel) -> TeamLevel? {
+        let known = TeamLevel(rawValue: level.rawValue)
         require(
-            teamLevel != nil || level == .unspecified, "level", "is not a value of the contract",
+            known != nil || level == .unspecified, "level", "is not a value of the contract",
             vi: "không phải giá trị của giao diện")
-        return FigureQuery(period: month, unit: unit, treeDate: date ?? month.lastDay, level: teamLevel)
+        return known
     }
 }

@@ -3,7 +3,6 @@ import ServiceKit
 import Shared
 import SwiftProtobuf
 
-extension Cdt_Activity_V1_ListRejectedReportsRequest: PagedRequest {}
 extension Cdt_Activity_V1_ListReportsRequest: PagedRequest {}
 
 extension ActivityReportingHandlers {
@@ -173,29 +172,6 @@ extension ActivityReportingHandlers {
         let caller = caller(context)
         return try await once(try RequestIDs.key(requestID, of: request, context)) { keeper in
             try Reporting.advance(key, step, version: version, by: caller, &keeper).map(reply)
-        }
-    }
-
-    func listRejectedReports(
-        _ request: Cdt_Activity_V1_ListRejectedReportsRequest, context: ServerContext
-    ) async throws -> Cdt_Activity_V1_ListRejectedReportsResponse {
-        var check = Violations()
-        let period = check.month(request.period, "period", required: false)
-        try await admit(.somewhere(.read), context: context)
-        try check.refuse()
-        let page = try pageTokens.page(of: request, Method.listRejectedReports, size: 100)
-        let found = try await reporting.rejected(period, before: page.position?.first, limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(
-                after: [ResourceName.lastID(last.name)], of: request, Method.listRejectedReports)
-        }
-        let visible = try await visible(Array(found.prefix(page.size)), context: context) {
-            ResourceName.lastID($0.report.team)
-        }
-        return .with {
-            $0.rejectedReports = visible
-            $0.nextPageToken = token
         }
     }
 }

@@ -45,15 +45,13 @@ struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
         try await base.admit(.somewhere(.read), context: context)
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listCourses, size: 100)
-        let found = try await reporting.courses(unit: unit, before: page.position?.first, limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try base.pageTokens.token(
-                after: [ResourceName.lastID(last.name)], of: request, Method.listCourses)
-        }
+        guard let identity = context.identity else { return .init() }
+        let (found, next) = try await reporting.courses(
+            for: identity, unit: unit, before: page.position?.first, limit: page.size)
+        let token = try next.map { try base.pageTokens.token(after: [$0], of: request, Method.listCourses) }
         return .with {
-            $0.courses = Array(found.prefix(page.size))
-            $0.nextPageToken = token
+            $0.courses = found
+            $0.nextPageToken = token ?? ""
         }
     }
 
@@ -127,8 +125,13 @@ struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
             request.assessedOn.isEmpty ? today : check.past(request.assessedOn, "assessed_on", today: today) ?? today
         check.require(
             (1...500).contains(request.assessments.count), "assessments", "must be 1 to 500", vi: "cần từ 1 đến 500")
+        var seen: Set<String> = []
         for (i, assessment) in request.assessments.enumerated() {
             let field = "assessments[\(i)]"
+            check.require(
+                seen.insert("\(assessment.person) \(assessment.skill.rawValue) \(assessment.platform)").inserted, field,
+                "must name each person, skill and platform once only",
+                vi: "mỗi người, kỹ năng và nền tảng chỉ ghi một lần")
             _ = check.name(assessment.person, of: "people", "\(field).person")
             check.skill(assessment.skill, "\(field).skill")
             _ = check.text(assessment.platform, "\(field).platform", max: 128, required: false)

@@ -6,14 +6,6 @@ import Storage
 /// Like the figures they change in the transaction that changes the report, so they are exact at any moment. Of a stock the
 /// rows say by how much it rose or fell in each month; up to a month they add up to the stock.
 struct AchievementStore: Sendable {
-    private enum Scope: Int {
-        case bucket = 0
-        case place = 1
-    }
-
-    /// The slot this process adds in; readers sum over all slots.
-    var slot = 0
-
     struct Changes {
         struct Key: Hashable {
             var counted: TeamRow.CountedAt
@@ -27,9 +19,10 @@ struct AchievementStore: Sendable {
         }
     }
 
-    func apply(_ changes: Changes, in tx: WriteTransaction) throws {
+    /// - Parameter slot: the one to add in; readers sum over all.
+    func apply(_ changes: Changes, slot: Int, in tx: WriteTransaction) throws {
         struct Holder: Hashable {
-            var scope: Scope
+            var scope: SumScope
             var id: Int
             var level: TeamLevel
             var month: Month
@@ -37,10 +30,10 @@ struct AchievementStore: Sendable {
         }
         var sums: [Holder: Amount] = [:]
         for (key, amount) in changes.sums where amount != .zero {
-            let (at, level) = (key.counted, key.counted.level)
-            for (scope, id) in [(Scope.bucket, at.bucket), (.place, at.place)] {
+            for (scope, id) in key.counted.holders {
                 sums[
-                    Holder(scope: scope, id: id, level: level, month: key.month, measure: key.measure),
+                    Holder(
+                        scope: scope, id: id, level: key.counted.level, month: key.month, measure: key.measure),
                     default: .zero] += amount
             }
         }
@@ -67,29 +60,27 @@ struct AchievementStore: Sendable {
         _ kind: Measure.Kind, _ cover: PlaceCover, from: Month?, through: Month, level: TeamLevel?,
         in tx: ReadTransaction, _ body: (Month, Measure, Amount) -> Void
     ) throws {
-        for (scope, holders, sign) in [
-            (Scope.bucket, cover.buckets, 1), (.place, cover.plus, 1), (.place, cover.minus, -1),
-        ] {
-            for holder in holders {
-                try tx.forEach(
-                    """
-                    SELECT month, measure, level, value, terms, at_least, nearly FROM achievements
-                    WHERE kind = ? AND scope = ? AND holder = ? AND month >= ? AND month <= ?
-                    """,
-                    [
-                        SQLValue(kind.rawValue), SQLValue(scope.rawValue), SQLValue(holder),
-                        .text(from?.description ?? ""), .text(through.description),
-                    ]
-                ) { row in
-                    if let level, try row.int(2) != level.rawValue { return }
-                    guard let month = Month(try row.text(0)), let measure = Measure(kind, text: try row.text(1)) else {
-                        return
-                    }
-                    let amount = Amount(
-                        value: try row.int64(3), values: try row.int64(4), atLeast: try row.int64(5),
-                        nearly: try row.int64(6))
-                    body(month, measure, sign > 0 ? amount : .zero - amount)
-                }
+        for part in cover.parts {
+            var sql = """
+                SELECT month, measure, level, value, terms, at_least, nearly, holder FROM achievements
+                WHERE kind = ? AND scope = ? AND month >= ? AND month <= ?
+                """
+            var bindings: [SQLValue] = [
+                SQLValue(kind.rawValue), SQLValue(part.scope.rawValue), .text(from?.description ?? ""),
+                .text(through.description),
+            ]
+            if let holder = part.holder {
+                sql += " AND holder = ?"
+                bindings.append(SQLValue(holder))
+            }
+            try tx.forEach(sql, bindings) { row in
+                guard try part.wanted.contains(row.int(7)), try level.map({ try row.int(2) == $0.rawValue }) ?? true,
+                    let month = Month(try row.text(0)), let measure = Measure(kind, text: try row.text(1))
+                else { return }
+                let amount = Amount(
+                    value: try row.int64(3), values: try row.int64(4), atLeast: try row.int64(5),
+                    nearly: try row.int64(6))
+                body(month, measure, part.isMinus ? .zero - amount : amount)
             }
         }
     }
@@ -117,11 +108,16 @@ enum StockStore {
     }
 
     /// Replaces what one subject's report for a period tells of a stock.
-    static func replace(_ key: ObligationKey, _ code: String, with values: [StockValue], in tx: WriteTransaction) throws
-    {
-        try tx.execute(
-            "DELETE FROM stocks WHERE team = ? AND code = ? AND source = ? AND person = ?",
-            [.text(key.team), .text(code), .text(key.period.description), .text(key.person)])
+    ///
+    /// - Parameter isFirst: there is nothing to replace.
+    static func replace(
+        _ key: ObligationKey, _ code: String, with values: [StockValue], isFirst: Bool, in tx: WriteTransaction
+    ) throws {
+        if !isFirst {
+            try tx.execute(
+                "DELETE FROM stocks WHERE team = ? AND code = ? AND source = ? AND person = ?",
+                [.text(key.team), .text(code), .text(key.period.description), .text(key.person)])
+        }
         for value in values {
             try tx.execute(
                 """

@@ -73,6 +73,11 @@ enum DifficultyStore {
         try tx.queryOne("SELECT \(columns) FROM difficulties WHERE id = ?", [.text(id)], DifficultyRow.init)
     }
 
+    static func all(of team: String, in tx: ReadTransaction) throws -> [DifficultyRow] {
+        try tx.query(
+            "SELECT \(columns) FROM difficulties WHERE team = ? ORDER BY id", [.text(team)], DifficultyRow.init)
+    }
+
     /// The open one of a team and kind.
     static func open(
         _ team: String, _ kind: Cdt_Activity_V1_DifficultyKind, topic: String, in tx: ReadTransaction

@@ -22,29 +22,20 @@ struct FigureStore: Sendable {
     /// Wakes those who watch figures.
     static let channel = "activity.figures"
 
-    /// The slot this process adds in, so that no two processes fight for one row; readers sum over all slots.
-    var slot = 0
-
-    private enum Scope: Int {
-        case bucket = 0
-        case place = 1
-    }
-
-    func apply(_ changes: FigureChanges, in tx: WriteTransaction) throws {
+    /// - Parameter slot: the one to add in; readers sum over all.
+    func apply(_ changes: FigureChanges, slot: Int, in tx: WriteTransaction) throws {
         struct Holder: Hashable {
-            var scope: Scope
+            var scope: SumScope
             var id: Int
             var level: TeamLevel
             var calendar: Int64
         }
         var sums: [Holder: Tally] = [:]
         for (key, tally) in changes.sums where tally != .zero {
-            let (counted, calendar) = (key.counted, key.calendar)
-            sums[
-                Holder(scope: .bucket, id: counted.bucket, level: counted.level, calendar: calendar), default: .zero] +=
-                tally
-            sums[Holder(scope: .place, id: counted.place, level: counted.level, calendar: calendar), default: .zero] +=
-                tally
+            for (scope, id) in key.counted.holders {
+                sums[Holder(scope: scope, id: id, level: key.counted.level, calendar: key.calendar), default: .zero] +=
+                    tally
+            }
         }
         for (holder, tally) in sums where tally != .zero {
             try tx.execute(
@@ -71,42 +62,35 @@ struct FigureStore: Sendable {
         -> Score
     {
         var score = Score()
-        let buckets = Set(cover.buckets)
-        if buckets.count > 4 {
-            try add(period, .bucket, nil, level, in: tx) { holder, tally, calendar in
-                if buckets.contains(holder) { score.add(tally, calendar, on: today) }
+        for part in cover.parts {
+            try add(period, part, level, in: tx) { tally, calendar in
+                score.add(part.isMinus ? .zero - tally : tally, calendar, on: today)
             }
-        } else {
-            for bucket in buckets {
-                try add(period, .bucket, bucket, level, in: tx) { score.add($1, $2, on: today) }
-            }
-        }
-        for place in cover.plus { try add(period, .place, place, level, in: tx) { score.add($1, $2, on: today) } }
-        for place in cover.minus {
-            try add(period, .place, place, level, in: tx) { score.add(.zero - $1, $2, on: today) }
         }
         return score
     }
 
     private func add(
-        _ period: Month, _ scope: Scope, _ holder: Int?, _ level: TeamLevel?, in tx: ReadTransaction,
-        _ body: (Int, Tally, ReportingCalendar) -> Void
+        _ period: Month, _ part: PlaceCover.Part, _ level: TeamLevel?, in tx: ReadTransaction,
+        _ body: (Tally, ReportingCalendar) -> Void
     ) throws {
         var sql = """
             SELECT holder, level, calendar, expected, received, on_time, late, excused, waived
             FROM figures WHERE period = ? AND scope = ?
             """
-        var bindings: [SQLValue] = [.text(period.description), SQLValue(scope.rawValue)]
-        if let holder {
+        var bindings: [SQLValue] = [.text(period.description), SQLValue(part.scope.rawValue)]
+        if let holder = part.holder {
             sql += " AND holder = ?"
             bindings.append(SQLValue(holder))
         }
         try tx.forEach(sql, bindings) { row in
-            if let level, try row.int(1) != level.rawValue { return }
+            guard try part.wanted.contains(row.int(0)), try level.map({ try row.int(1) == $0.rawValue }) ?? true else {
+                return
+            }
             let tally = Tally(
                 expected: try row.int(3), received: try row.int(4), onTime: try row.int(5), late: try row.int(6),
                 excused: try row.int(7), waived: try row.int(8))
-            body(try row.int(0), tally, ReportingCalendar(code: try row.int64(2)))
+            body(tally, ReportingCalendar(code: try row.int64(2)))
         }
     }
 
@@ -114,6 +98,6 @@ struct FigureStore: Sendable {
     func obligations(_ period: Month, in tx: ReadTransaction) throws -> Int {
         try tx.count(
             "SELECT coalesce(sum(expected + excused + waived), 0) FROM figures WHERE period = ? AND scope = ?",
-            [.text(period.description), SQLValue(Scope.bucket.rawValue)])
+            [.text(period.description), SQLValue(SumScope.bucket.rawValue)])
     }
 }

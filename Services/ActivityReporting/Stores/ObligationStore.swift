@@ -24,6 +24,15 @@ struct ObligationRow: Sendable, Hashable {
     var void = false
     /// The version of the report that stands in the sums of achievements; 0: none.
     var summed: Int64 = 0
+    /// Whether the newest version of the report has a flag; nil: it was stored before that was kept here.
+    var flagged: Bool? = false
+    /// Times helped, by the activities of the report that counts in the period; nil likewise.
+    var helped: Int64? = 0
+    /// Those of the member.
+    var groups = MemberGroups.none
+
+    /// Something of its report is still to be kept here.
+    var isUnread: Bool { flagged == nil || helped == nil }
 
     /// The version that should stand there.
     var counting: Int64 { void ? 0 : reportVersion }
@@ -57,7 +66,7 @@ struct ObligationRow: Sendable, Hashable {
 enum ObligationStore {
     private static let columns = """
         period, team, person, version, calendar, active_days, unit, received_at, received_on, report_version, \
-        report_state, excused, waived, reason, void, summed
+        report_state, excused, waived, reason, void, summed, flagged, helped, occupation, organisations
         """
 
     static func get(_ key: ObligationKey, in tx: ReadTransaction) throws -> ObligationRow? {
@@ -105,13 +114,14 @@ enum ObligationStore {
     static func put(_ row: ObligationRow, in tx: WriteTransaction) throws {
         try tx.execute(
             """
-            INSERT INTO obligations (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO obligations (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (period, team, person) DO UPDATE SET version = excluded.version, calendar = excluded.calendar,
                 active_days = excluded.active_days, unit = excluded.unit, received_at = excluded.received_at,
                 received_on = excluded.received_on, report_version = excluded.report_version,
                 report_state = excluded.report_state, excused = excluded.excused, waived = excluded.waived,
                 reason = excluded.reason, void = excluded.void,
-                summed = excluded.summed
+                summed = excluded.summed, flagged = excluded.flagged, helped = excluded.helped,
+                occupation = excluded.occupation, organisations = excluded.organisations
             """,
             [
                 .text(row.key.period.description), .text(row.key.team), .text(row.key.person), .integer(row.version),
@@ -119,6 +129,8 @@ enum ObligationStore {
                 SQLValue(row.receivedAt), SQLValue(row.receivedOn?.description),
                 .integer(row.reportVersion), SQLValue(row.reportState.rawValue), SQLValue(row.excused),
                 SQLValue(row.waived), .text(row.reason), SQLValue(row.void), .integer(row.summed),
+                SQLValue(row.flagged), SQLValue(row.helped), SQLValue(row.groups.occupation),
+                .text(row.groups.text),
             ])
     }
 }
@@ -133,6 +145,8 @@ extension ObligationRow {
             receivedOn: try row.dateOrNull(8), reportVersion: try row.int64(9),
             reportState: Cdt_Activity_V1_ReportState(rawValue: try row.int(10)) ?? .unspecified,
             excused: try row.bool(11), waived: try row.bool(12), reason: try row.text(13), void: try row.bool(14),
-            summed: try row.int64(15))
+            summed: try row.int64(15), flagged: try row.boolOrNull(16),
+            helped: try row.int64OrNull(17),
+            groups: MemberGroups(occupation: try row.int(18), text: try row.text(19)))
     }
 }

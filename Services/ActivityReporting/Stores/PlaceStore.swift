@@ -21,6 +21,11 @@ enum PlaceStore {
         return (id, bucket)
     }
 
+    /// The path of a place.
+    static func path(_ place: Int, in tx: ReadTransaction) throws -> PlacePath? {
+        try tx.queryOne("SELECT path FROM places WHERE id = ?", [SQLValue(place)]) { PlacePath(text: try $0.text(0)) }
+    }
+
     private static func bucket(of origin: String, in tx: WriteTransaction) throws -> Int {
         if let known = try tx.queryOne("SELECT id FROM buckets WHERE origin = ?", [.text(origin)], { try $0.int(0) }) {
             return known

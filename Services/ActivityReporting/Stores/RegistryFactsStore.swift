@@ -99,6 +99,13 @@ enum RegistryFactsStore {
         try tx.query("SELECT team FROM team_units WHERE unit = ? ORDER BY team", [.text(unit)]) { try $0.text(0) }
     }
 
+    /// Where a team is over time, by the facts at hand; its figures follow when its obligations are derived.
+    static func path(of team: TeamRow, in tx: ReadTransaction) throws -> PlacePath {
+        try PlacePath.of(placements: team.placements) { id in
+            try unit(id, in: tx).flatMap { $0.level == .hamlet ? $0.parents : nil }
+        }
+    }
+
     static func setCounted(_ counted: TeamRow.CountedAt, of team: String, in tx: WriteTransaction) throws {
         try tx.execute(
             "UPDATE teams SET place = ?, bucket = ?, level = ? WHERE id = ?",
@@ -113,15 +120,18 @@ enum RegistryFactsStore {
         try BrokenFact.check([fact.from, fact.to], of: fact.membership)
         try tx.execute(
             """
-            INSERT INTO memberships (team, id, person, role, occupation, from_day, end_day, void)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO memberships (team, id, person, role, occupation, organisations, from_day, end_day, void)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (team, id) DO UPDATE SET person = excluded.person, role = excluded.role,
-                occupation = excluded.occupation, from_day = excluded.from_day, end_day = excluded.end_day,
+                occupation = excluded.occupation, organisations = excluded.organisations,
+                from_day = excluded.from_day, end_day = excluded.end_day,
                 void = excluded.void
             """,
             [
                 .text(team), .text(id), .text(ResourceName.lastID(fact.person)), SQLValue(fact.role.rawValue),
-                SQLValue(fact.occupation.rawValue), .text(fact.from), SQLValue(LocalDate(fact.to)?.next.description),
+                SQLValue(fact.occupation.rawValue),
+                .text(MemberGroups(occupation: 0, organisations: fact.organisations).text), .text(fact.from),
+                SQLValue(LocalDate(fact.to)?.next.description),
                 SQLValue(fact.void),
             ])
     }
@@ -137,12 +147,17 @@ enum RegistryFactsStore {
     {
         var result: [String: [MembershipStretch]] = [:]
         try tx.forEach(
-            "SELECT team, person, from_day, end_day FROM memberships WHERE team >= ? AND team <= ? AND void = 0",
+            """
+            SELECT team, person, from_day, end_day, occupation, organisations FROM memberships
+            WHERE team >= ? AND team <= ? AND void = 0
+            """,
             [.text(first), .text(last)]
         ) { row in
             let days = DateRange(
                 from: LocalDate(try row.text(2)), exclusiveEnd: try row.dateOrNull(3))
-            result[try row.text(0), default: []].append(MembershipStretch(person: try row.text(1), days: days))
+            let groups = MemberGroups(occupation: try row.int(4), text: try row.text(5))
+            result[try row.text(0), default: []].append(
+                MembershipStretch(person: try row.text(1), days: days, groups: groups))
         }
         return result
     }

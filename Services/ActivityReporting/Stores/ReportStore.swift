@@ -30,7 +30,7 @@ struct ReportRow: Sendable {
     }
 }
 
-/// Reports, the operations that brought them, and those refused and kept.
+/// Reports, and the operations that brought them.
 enum ReportStore {
     private static let columns = """
         period, team, person, version, content, state, state_reason, state_at, state_by, submitted_at, submitted_by
@@ -125,47 +125,5 @@ enum ReportStore {
         try tx.execute(
             "INSERT INTO operations (caller, operation_id, digest, verdict) VALUES (?, ?, ?, ?)",
             [.text(caller), .text(id), .blob(digest), .blob(try verdict.serializedBytes())])
-    }
-
-    // MARK: Kept for review
-
-    static func keep(
-        _ id: String, _ period: Month, reason: String, content: Cdt_Activity_V1_Report, now: Instant, by caller: String,
-        in tx: WriteTransaction
-    ) throws {
-        try tx.execute(
-            """
-            INSERT INTO rejected_reports (id, period, reason, content, submitted_at, submitted_by)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                .text(id), .text(period.description), .text(reason), .blob(try content.serializedBytes()),
-                SQLValue(now), .text(caller),
-            ])
-    }
-
-    /// Newest first (ids rise with time), those before the given id.
-    static func rejected(_ period: Month?, before id: String?, limit: Int, in tx: ReadTransaction) throws
-        -> [Cdt_Activity_V1_RejectedReport]
-    {
-        let filter = period == nil ? "" : "AND period = ?"
-        return try tx.query(
-            """
-            SELECT id, reason, content, submitted_at, submitted_by FROM rejected_reports WHERE id < ? \(filter)
-            ORDER BY id DESC LIMIT ?
-            """,
-            [.text(id ?? "~")] + (period.map { [.text($0.description)] } ?? []) + [SQLValue(limit)]
-        ) { row in
-            let content = try Cdt_Activity_V1_Report(serializedBytes: try row.blob(2))
-            let (name, reason, by) = (try row.text(0), try row.text(1), try row.text(4))
-            let at = try row.instant(3)
-            return .with {
-                $0.name = Names.name("rejectedReports", name)
-                $0.reason = reason
-                $0.report = content
-                $0.submittedBy = by
-                $0.submitTime = at.timestamp
-            }
-        }
     }
 }

@@ -275,5 +275,39 @@ enum Schema {
                     CREATE INDEX reports_by_narrative ON reports (narrative, period, team, person)
                         WHERE narrative IS NOT NULL;
                     """),
+            // Of obligations with a report from before this is read from the report when they are derived again, which begins
+            // now. Organisations of members are known from their next fact on.
+            Migration(
+                version: 9, name: "groups of members, what obligations keep of their report, decisions on kept reports",
+                sql: """
+                    ALTER TABLE memberships ADD COLUMN organisations TEXT NOT NULL DEFAULT '';
+                    -- Whether the newest version has a flag, times helped, and the groups of the member. NULL: not read yet.
+                    ALTER TABLE obligations ADD COLUMN flagged INTEGER;
+                    ALTER TABLE obligations ADD COLUMN helped BIGINT;
+                    ALTER TABLE obligations ADD COLUMN occupation INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE obligations ADD COLUMN organisations TEXT NOT NULL DEFAULT '';
+                    UPDATE obligations SET flagged = 0, helped = 0 WHERE report_version = 0;
+                    UPDATE periods SET derived_to = '';
+                    -- 1: waiting, 2: admitted, 3: dismissed.
+                    ALTER TABLE rejected_reports ADD COLUMN state INTEGER NOT NULL DEFAULT 1;
+                    ALTER TABLE rejected_reports ADD COLUMN decided_by TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE rejected_reports ADD COLUMN decided_at BIGINT;
+                    ALTER TABLE rejected_reports ADD COLUMN decision_reason TEXT NOT NULL DEFAULT '';
+                    """),
+            Migration(
+                version: 10, name: "catalogue of platforms, targets",
+                sql: """
+                    -- An empty unit is the nation.
+                    CREATE TABLE platforms (
+                        id TEXT PRIMARY KEY,
+                        unit TEXT NOT NULL,
+                        code TEXT NOT NULL,
+                        content BLOB NOT NULL,
+                        UNIQUE (unit, code)
+                    );
+                    CREATE INDEX platforms_by_code ON platforms (code, id);
+                    CREATE TABLE targets (id TEXT PRIMARY KEY, unit TEXT NOT NULL, content BLOB NOT NULL);
+                    CREATE INDEX targets_by_unit ON targets (unit, id);
+                    """),
         ])
 }

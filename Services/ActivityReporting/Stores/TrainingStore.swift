@@ -27,13 +27,9 @@ enum TrainingStore {
     }
 
     /// Newest first (ids rise with time), those before the given id.
-    static func courses(unit: String?, before id: String?, limit: Int, in tx: ReadTransaction) throws
-        -> [Cdt_Activity_V1_Course]
-    {
-        let filter = unit == nil ? "" : "AND unit = ?"
-        return try tx.query(
-            "SELECT content FROM courses WHERE id < ? \(filter) ORDER BY id DESC LIMIT ?",
-            [.text(id ?? "~")] + (unit.map { [.text($0)] } ?? []) + [SQLValue(limit)]
+    static func courses(before id: String?, limit: Int, in tx: ReadTransaction) throws -> [Cdt_Activity_V1_Course] {
+        try tx.query(
+            "SELECT content FROM courses WHERE id < ? ORDER BY id DESC LIMIT ?", [.text(id ?? "~"), SQLValue(limit)]
         ) { try Cdt_Activity_V1_Course(serializedBytes: $0.blob(0)) }
     }
 

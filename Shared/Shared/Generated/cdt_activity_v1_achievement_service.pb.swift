@@ -429,6 +429,195 @@ public nonisolated struct Cdt_Activity_V1_GetIndicatorResponse: Sendable {
   fileprivate var _registry: Cdt_Common_V1_Freshness? = nil
 }
 
+/// Asks for the share that groups have in the activities of a period.
+public nonisolated struct Cdt_Activity_V1_GetParticipationRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `YYYY-MM`.
+  public var period: String = String()
+
+  /// The unit, `units/{id}`; empty: the nation.
+  public var unit: String = String()
+
+  /// The date whose tree of units counts; empty: the last day of the month `period`.
+  public var treeDate: String = String()
+
+  /// Only teams of this level; UNSPECIFIED: both.
+  public var level: Cdt_Common_V1_TeamLevel = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What one group has done.
+public nonisolated struct Cdt_Activity_V1_GroupShare: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The occupation; UNSPECIFIED: of no known occupation, or the group is an organisation.
+  public var occupation: Cdt_Registry_V1_Occupation = .unspecified
+
+  /// The organisation; empty: the group is an occupation.
+  public var organisation: String = String()
+
+  /// Times that members of the group helped, of all times that members helped. Who is in two organisations counts for each.
+  public var activities: Cdt_Common_V1_Ratio {
+    get {_activities ?? Cdt_Common_V1_Ratio()}
+    set {_activities = newValue}
+  }
+  /// Returns true if `activities` has been explicitly set.
+  public var hasActivities: Bool {self._activities != nil}
+  /// Clears the value of `activities`. Subsequent reads from it will return its default value.
+  public mutating func clearActivities() {self._activities = nil}
+
+  /// Reports of members of the group that tell of an activity.
+  public var reports: Int64 = 0
+
+  /// Whether the group does 80% of the activities or more.
+  public var narrow: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _activities: Cdt_Common_V1_Ratio? = nil
+}
+
+/// The shares of groups.
+public nonisolated struct Cdt_Activity_V1_GetParticipationResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By occupation; they add up to the whole.
+  public var occupations: [Cdt_Activity_V1_GroupShare] = []
+
+  /// By organisation, those with the largest share first.
+  public var organisations: [Cdt_Activity_V1_GroupShare] = []
+
+  /// Times that members helped.
+  public var activities: Int64 = 0
+
+  /// Whether one known occupation, or one organisation, does 80% of the activities or more: NARROW_PARTICIPATION.
+  public var narrowParticipation: Bool = false
+
+  /// The tree date used.
+  public var treeDate: String = String()
+
+  /// How old the registry facts are.
+  public var registry: Cdt_Common_V1_Freshness {
+    get {_registry ?? Cdt_Common_V1_Freshness()}
+    set {_registry = newValue}
+  }
+  /// Returns true if `registry` has been explicitly set.
+  public var hasRegistry: Bool {self._registry != nil}
+  /// Clears the value of `registry`. Subsequent reads from it will return its default value.
+  public mutating func clearRegistry() {self._registry = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _registry: Cdt_Common_V1_Freshness? = nil
+}
+
+/// Asks of whom teams are made up.
+public nonisolated struct Cdt_Activity_V1_GetCompositionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The unit, `units/{id}`; empty: the nation.
+  public var unit: String = String()
+
+  /// The day on which the memberships hold, and whose tree of units counts; empty: today.
+  public var date: String = String()
+
+  /// Only teams of this level; UNSPECIFIED: both.
+  public var level: Cdt_Common_V1_TeamLevel = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Members of one group.
+public nonisolated struct Cdt_Activity_V1_GroupCount: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The role; UNSPECIFIED: the group is another.
+  public var role: Cdt_Registry_V1_MemberRole = .unspecified
+
+  /// The occupation, where the group is one; UNSPECIFIED with neither role nor organisation: of no known occupation.
+  public var occupation: Cdt_Registry_V1_Occupation = .unspecified
+
+  /// The organisation; empty: the group is another.
+  public var organisation: String = String()
+
+  /// Memberships of the group, of all.
+  public var members: Cdt_Common_V1_Ratio {
+    get {_members ?? Cdt_Common_V1_Ratio()}
+    set {_members = newValue}
+  }
+  /// Returns true if `members` has been explicitly set.
+  public var hasMembers: Bool {self._members != nil}
+  /// Clears the value of `members`. Subsequent reads from it will return its default value.
+  public mutating func clearMembers() {self._members = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _members: Cdt_Common_V1_Ratio? = nil
+}
+
+/// Of whom teams are made up.
+public nonisolated struct Cdt_Activity_V1_GetCompositionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Memberships that hold on the day. A person in two teams has two.
+  public var members: Int64 = 0
+
+  /// Teams with a member.
+  public var teams: Int64 = 0
+
+  /// By role; they add up to the whole.
+  public var roles: [Cdt_Activity_V1_GroupCount] = []
+
+  /// By occupation; they add up to the whole.
+  public var occupations: [Cdt_Activity_V1_GroupCount] = []
+
+  /// By organisation, the largest first. Who is in two organisations counts for each.
+  public var organisations: [Cdt_Activity_V1_GroupCount] = []
+
+  /// The day used.
+  public var date: String = String()
+
+  /// How old the registry facts are.
+  public var registry: Cdt_Common_V1_Freshness {
+    get {_registry ?? Cdt_Common_V1_Freshness()}
+    set {_registry = newValue}
+  }
+  /// Returns true if `registry` has been explicitly set.
+  public var hasRegistry: Bool {self._registry != nil}
+  /// Clears the value of `registry`. Subsequent reads from it will return its default value.
+  public mutating func clearRegistry() {self._registry = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _registry: Cdt_Common_V1_Freshness? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "cdt.activity.v1"
@@ -1112,6 +1301,317 @@ nonisolated extension Cdt_Activity_V1_GetIndicatorResponse: SwiftProtobuf.Messag
     if lhs.points != rhs.points {return false}
     if lhs.reachedOn != rhs.reachedOn {return false}
     if lhs.treeDate != rhs.treeDate {return false}
+    if lhs._registry != rhs._registry {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetParticipationRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetParticipationRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}period\0\u{1}unit\0\u{3}tree_date\0\u{1}level\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.period) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.period.isEmpty {
+      try visitor.visitSingularStringField(value: self.period, fieldNumber: 1)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 2)
+    }
+    if !self.treeDate.isEmpty {
+      try visitor.visitSingularStringField(value: self.treeDate, fieldNumber: 3)
+    }
+    if self.level != .unspecified {
+      try visitor.visitSingularEnumField(value: self.level, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetParticipationRequest, rhs: Cdt_Activity_V1_GetParticipationRequest) -> Bool {
+    if lhs.period != rhs.period {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.treeDate != rhs.treeDate {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GroupShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GroupShare"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}occupation\0\u{1}organisation\0\u{1}activities\0\u{1}reports\0\u{1}narrow\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.occupation) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.organisation) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._activities) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.reports) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.narrow) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.occupation != .unspecified {
+      try visitor.visitSingularEnumField(value: self.occupation, fieldNumber: 1)
+    }
+    if !self.organisation.isEmpty {
+      try visitor.visitSingularStringField(value: self.organisation, fieldNumber: 2)
+    }
+    try { if let v = self._activities {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.reports != 0 {
+      try visitor.visitSingularInt64Field(value: self.reports, fieldNumber: 4)
+    }
+    if self.narrow != false {
+      try visitor.visitSingularBoolField(value: self.narrow, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GroupShare, rhs: Cdt_Activity_V1_GroupShare) -> Bool {
+    if lhs.occupation != rhs.occupation {return false}
+    if lhs.organisation != rhs.organisation {return false}
+    if lhs._activities != rhs._activities {return false}
+    if lhs.reports != rhs.reports {return false}
+    if lhs.narrow != rhs.narrow {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetParticipationResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetParticipationResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}occupations\0\u{1}organisations\0\u{1}activities\0\u{3}narrow_participation\0\u{3}tree_date\0\u{1}registry\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.occupations) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.organisations) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.activities) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.narrowParticipation) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._registry) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.occupations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.occupations, fieldNumber: 1)
+    }
+    if !self.organisations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.organisations, fieldNumber: 2)
+    }
+    if self.activities != 0 {
+      try visitor.visitSingularInt64Field(value: self.activities, fieldNumber: 3)
+    }
+    if self.narrowParticipation != false {
+      try visitor.visitSingularBoolField(value: self.narrowParticipation, fieldNumber: 4)
+    }
+    if !self.treeDate.isEmpty {
+      try visitor.visitSingularStringField(value: self.treeDate, fieldNumber: 5)
+    }
+    try { if let v = self._registry {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetParticipationResponse, rhs: Cdt_Activity_V1_GetParticipationResponse) -> Bool {
+    if lhs.occupations != rhs.occupations {return false}
+    if lhs.organisations != rhs.organisations {return false}
+    if lhs.activities != rhs.activities {return false}
+    if lhs.narrowParticipation != rhs.narrowParticipation {return false}
+    if lhs.treeDate != rhs.treeDate {return false}
+    if lhs._registry != rhs._registry {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetCompositionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetCompositionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{1}date\0\u{1}level\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 1)
+    }
+    if !self.date.isEmpty {
+      try visitor.visitSingularStringField(value: self.date, fieldNumber: 2)
+    }
+    if self.level != .unspecified {
+      try visitor.visitSingularEnumField(value: self.level, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetCompositionRequest, rhs: Cdt_Activity_V1_GetCompositionRequest) -> Bool {
+    if lhs.unit != rhs.unit {return false}
+    if lhs.date != rhs.date {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GroupCount: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GroupCount"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}role\0\u{1}occupation\0\u{1}organisation\0\u{1}members\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.role) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.occupation) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.organisation) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._members) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.role != .unspecified {
+      try visitor.visitSingularEnumField(value: self.role, fieldNumber: 1)
+    }
+    if self.occupation != .unspecified {
+      try visitor.visitSingularEnumField(value: self.occupation, fieldNumber: 2)
+    }
+    if !self.organisation.isEmpty {
+      try visitor.visitSingularStringField(value: self.organisation, fieldNumber: 3)
+    }
+    try { if let v = self._members {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GroupCount, rhs: Cdt_Activity_V1_GroupCount) -> Bool {
+    if lhs.role != rhs.role {return false}
+    if lhs.occupation != rhs.occupation {return false}
+    if lhs.organisation != rhs.organisation {return false}
+    if lhs._members != rhs._members {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetCompositionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetCompositionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}members\0\u{1}teams\0\u{1}roles\0\u{1}occupations\0\u{1}organisations\0\u{1}date\0\u{1}registry\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.members) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.teams) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.roles) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.occupations) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.organisations) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._registry) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.members != 0 {
+      try visitor.visitSingularInt64Field(value: self.members, fieldNumber: 1)
+    }
+    if self.teams != 0 {
+      try visitor.visitSingularInt64Field(value: self.teams, fieldNumber: 2)
+    }
+    if !self.roles.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.roles, fieldNumber: 3)
+    }
+    if !self.occupations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.occupations, fieldNumber: 4)
+    }
+    if !self.organisations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.organisations, fieldNumber: 5)
+    }
+    if !self.date.isEmpty {
+      try visitor.visitSingularStringField(value: self.date, fieldNumber: 6)
+    }
+    try { if let v = self._registry {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetCompositionResponse, rhs: Cdt_Activity_V1_GetCompositionResponse) -> Bool {
+    if lhs.members != rhs.members {return false}
+    if lhs.teams != rhs.teams {return false}
+    if lhs.roles != rhs.roles {return false}
+    if lhs.occupations != rhs.occupations {return false}
+    if lhs.organisations != rhs.organisations {return false}
+    if lhs.date != rhs.date {return false}
     if lhs._registry != rhs._registry {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

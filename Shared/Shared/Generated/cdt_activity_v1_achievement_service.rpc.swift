@@ -22,6 +22,8 @@ public enum Cdt_Activity_V1_AchievementService {
         Method.listAchievements,
         Method.watchAchievements,
         Method.getIndicator,
+        Method.getParticipation,
+        Method.getComposition,
     ]
 
     /// The methods by name.
@@ -38,6 +40,12 @@ public enum Cdt_Activity_V1_AchievementService {
         /// `/cdt.activity.v1.AchievementService/GetIndicator`.
         public static let getIndicator = MethodDescriptor(
             service: "cdt.activity.v1.AchievementService", method: "GetIndicator", kind: .unary)
+        /// `/cdt.activity.v1.AchievementService/GetParticipation`.
+        public static let getParticipation = MethodDescriptor(
+            service: "cdt.activity.v1.AchievementService", method: "GetParticipation", kind: .unary)
+        /// `/cdt.activity.v1.AchievementService/GetComposition`.
+        public static let getComposition = MethodDescriptor(
+            service: "cdt.activity.v1.AchievementService", method: "GetComposition", kind: .unary)
     }
 
     /// What a server of `cdt.activity.v1.AchievementService` implements. Give it to `RPCServer`.
@@ -54,6 +62,13 @@ public enum Cdt_Activity_V1_AchievementService {
         /// Whether a part of a whole has reached a threshold, period by period, and when it did so first: for example the share of
         /// households with a digital store or a payment account against 50%.
         func getIndicator(_ request: Cdt_Activity_V1_GetIndicatorRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetIndicatorResponse
+
+        /// Which share of a period's activities each occupation and each organisation has, and whether one has nearly all: "narrow
+        /// participation". Counted are the activities that members report; a team that reports as a whole does not say who did what.
+        func getParticipation(_ request: Cdt_Activity_V1_GetParticipationRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetParticipationResponse
+
+        /// Of whom the teams under a unit are made up on a day, by role, occupation and organisation. It needs no open period.
+        func getComposition(_ request: Cdt_Activity_V1_GetCompositionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetCompositionResponse
     }
 
     /// Calls `cdt.activity.v1.AchievementService`.
@@ -96,6 +111,23 @@ public enum Cdt_Activity_V1_AchievementService {
                 encode: { (message: Cdt_Activity_V1_GetIndicatorRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Activity_V1_GetIndicatorResponse(serializedBytes: $0) })
         }
+
+        /// Which share of a period's activities each occupation and each organisation has, and whether one has nearly all: "narrow
+        /// participation". Counted are the activities that members report; a team that reports as a whole does not say who did what.
+        public func getParticipation(_ request: Cdt_Activity_V1_GetParticipationRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetParticipationResponse {
+            try await rpc.unary(
+                Method.getParticipation, request, options: options,
+                encode: { (message: Cdt_Activity_V1_GetParticipationRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_GetParticipationResponse(serializedBytes: $0) })
+        }
+
+        /// Of whom the teams under a unit are made up on a day, by role, occupation and organisation. It needs no open period.
+        public func getComposition(_ request: Cdt_Activity_V1_GetCompositionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetCompositionResponse {
+            try await rpc.unary(
+                Method.getComposition, request, options: options,
+                encode: { (message: Cdt_Activity_V1_GetCompositionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_GetCompositionResponse(serializedBytes: $0) })
+        }
     }
 }
 
@@ -122,5 +154,15 @@ extension Cdt_Activity_V1_AchievementService.ServiceProtocol {
             decode: { try Cdt_Activity_V1_GetIndicatorRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Activity_V1_GetIndicatorResponse) in try message.serializedBytes() },
             handler: { try await self.getIndicator($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_AchievementService.Method.getParticipation,
+            decode: { try Cdt_Activity_V1_GetParticipationRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_GetParticipationResponse) in try message.serializedBytes() },
+            handler: { try await self.getParticipation($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_AchievementService.Method.getComposition,
+            decode: { try Cdt_Activity_V1_GetCompositionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_GetCompositionResponse) in try message.serializedBytes() },
+            handler: { try await self.getComposition($0, context: $1) })
     }
 }

@@ -911,6 +911,9 @@ public nonisolated struct Cdt_Activity_V1_ListRejectedReportsRequest: Sendable {
   /// From the last response.
   public var pageToken: String = String()
 
+  /// Only those in this state; UNSPECIFIED: all.
+  public var state: Cdt_Activity_V1_ReviewState = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -931,6 +934,140 @@ public nonisolated struct Cdt_Activity_V1_ListRejectedReportsResponse: Sendable 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// Asks for a report kept for review.
+public nonisolated struct Cdt_Activity_V1_GetRejectedReportRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `rejectedReports/{id}`.
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The report kept for review.
+public nonisolated struct Cdt_Activity_V1_GetRejectedReportResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The report.
+  public var rejectedReport: Cdt_Activity_V1_RejectedReport {
+    get {_rejectedReport ?? Cdt_Activity_V1_RejectedReport()}
+    set {_rejectedReport = newValue}
+  }
+  /// Returns true if `rejectedReport` has been explicitly set.
+  public var hasRejectedReport: Bool {self._rejectedReport != nil}
+  /// Clears the value of `rejectedReport`. Subsequent reads from it will return its default value.
+  public mutating func clearRejectedReport() {self._rejectedReport = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _rejectedReport: Cdt_Activity_V1_RejectedReport? = nil
+}
+
+/// Takes in a report kept for review.
+public nonisolated struct Cdt_Activity_V1_AdmitRejectedReportRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `rejectedReports/{id}`.
+  public var name: String = String()
+
+  /// Why.
+  public var reason: String = String()
+
+  /// Request id, a UUID; may be empty.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The report that was taken in.
+public nonisolated struct Cdt_Activity_V1_AdmitRejectedReportResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The report, with the decision.
+  public var rejectedReport: Cdt_Activity_V1_RejectedReport {
+    get {_rejectedReport ?? Cdt_Activity_V1_RejectedReport()}
+    set {_rejectedReport = newValue}
+  }
+  /// Returns true if `rejectedReport` has been explicitly set.
+  public var hasRejectedReport: Bool {self._rejectedReport != nil}
+  /// Clears the value of `rejectedReport`. Subsequent reads from it will return its default value.
+  public mutating func clearRejectedReport() {self._rejectedReport = nil}
+
+  /// Where the obligation stands now.
+  public var obligation: Cdt_Activity_V1_Obligation {
+    get {_obligation ?? Cdt_Activity_V1_Obligation()}
+    set {_obligation = newValue}
+  }
+  /// Returns true if `obligation` has been explicitly set.
+  public var hasObligation: Bool {self._obligation != nil}
+  /// Clears the value of `obligation`. Subsequent reads from it will return its default value.
+  public mutating func clearObligation() {self._obligation = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _rejectedReport: Cdt_Activity_V1_RejectedReport? = nil
+  fileprivate var _obligation: Cdt_Activity_V1_Obligation? = nil
+}
+
+/// Lays a report kept for review aside.
+public nonisolated struct Cdt_Activity_V1_DismissRejectedReportRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `rejectedReports/{id}`.
+  public var name: String = String()
+
+  /// Why.
+  public var reason: String = String()
+
+  /// Request id, a UUID; may be empty.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The report that was laid aside.
+public nonisolated struct Cdt_Activity_V1_DismissRejectedReportResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The report, with the decision.
+  public var rejectedReport: Cdt_Activity_V1_RejectedReport {
+    get {_rejectedReport ?? Cdt_Activity_V1_RejectedReport()}
+    set {_rejectedReport = newValue}
+  }
+  /// Returns true if `rejectedReport` has been explicitly set.
+  public var hasRejectedReport: Bool {self._rejectedReport != nil}
+  /// Clears the value of `rejectedReport`. Subsequent reads from it will return its default value.
+  public mutating func clearRejectedReport() {self._rejectedReport = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _rejectedReport: Cdt_Activity_V1_RejectedReport? = nil
 }
 
 /// Asks for figures.
@@ -2640,7 +2777,7 @@ nonisolated extension Cdt_Activity_V1_AcceptReportResponse: SwiftProtobuf.Messag
 
 nonisolated extension Cdt_Activity_V1_ListRejectedReportsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListRejectedReportsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}period\0\u{3}page_size\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}period\0\u{3}page_size\0\u{3}page_token\0\u{1}state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2651,6 +2788,7 @@ nonisolated extension Cdt_Activity_V1_ListRejectedReportsRequest: SwiftProtobuf.
       case 1: try { try decoder.decodeSingularStringField(value: &self.period) }()
       case 2: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       default: break
       }
     }
@@ -2666,6 +2804,9 @@ nonisolated extension Cdt_Activity_V1_ListRejectedReportsRequest: SwiftProtobuf.
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 3)
     }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2673,6 +2814,7 @@ nonisolated extension Cdt_Activity_V1_ListRejectedReportsRequest: SwiftProtobuf.
     if lhs.period != rhs.period {return false}
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2708,6 +2850,223 @@ nonisolated extension Cdt_Activity_V1_ListRejectedReportsResponse: SwiftProtobuf
   public static func ==(lhs: Cdt_Activity_V1_ListRejectedReportsResponse, rhs: Cdt_Activity_V1_ListRejectedReportsResponse) -> Bool {
     if lhs.rejectedReports != rhs.rejectedReports {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetRejectedReportRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRejectedReportRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetRejectedReportRequest, rhs: Cdt_Activity_V1_GetRejectedReportRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetRejectedReportResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRejectedReportResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rejected_report\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._rejectedReport) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._rejectedReport {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetRejectedReportResponse, rhs: Cdt_Activity_V1_GetRejectedReportResponse) -> Bool {
+    if lhs._rejectedReport != rhs._rejectedReport {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_AdmitRejectedReportRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AdmitRejectedReportRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}reason\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_AdmitRejectedReportRequest, rhs: Cdt_Activity_V1_AdmitRejectedReportRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_AdmitRejectedReportResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AdmitRejectedReportResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rejected_report\0\u{1}obligation\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._rejectedReport) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._obligation) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._rejectedReport {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._obligation {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_AdmitRejectedReportResponse, rhs: Cdt_Activity_V1_AdmitRejectedReportResponse) -> Bool {
+    if lhs._rejectedReport != rhs._rejectedReport {return false}
+    if lhs._obligation != rhs._obligation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_DismissRejectedReportRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DismissRejectedReportRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}reason\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_DismissRejectedReportRequest, rhs: Cdt_Activity_V1_DismissRejectedReportRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_DismissRejectedReportResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DismissRejectedReportResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}rejected_report\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._rejectedReport) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._rejectedReport {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_DismissRejectedReportResponse, rhs: Cdt_Activity_V1_DismissRejectedReportResponse) -> Bool {
+    if lhs._rejectedReport != rhs._rejectedReport {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -38,6 +38,9 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         Method.approveReport,
         Method.acceptReport,
         Method.listRejectedReports,
+        Method.getRejectedReport,
+        Method.admitRejectedReport,
+        Method.dismissRejectedReport,
         Method.getFigures,
         Method.listFigures,
         Method.watchFigures,
@@ -108,6 +111,15 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// `/cdt.activity.v1.ActivityReportingService/ListRejectedReports`.
         public static let listRejectedReports = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "ListRejectedReports", kind: .unary)
+        /// `/cdt.activity.v1.ActivityReportingService/GetRejectedReport`.
+        public static let getRejectedReport = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "GetRejectedReport", kind: .unary)
+        /// `/cdt.activity.v1.ActivityReportingService/AdmitRejectedReport`.
+        public static let admitRejectedReport = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "AdmitRejectedReport", kind: .unary)
+        /// `/cdt.activity.v1.ActivityReportingService/DismissRejectedReport`.
+        public static let dismissRejectedReport = MethodDescriptor(
+            service: "cdt.activity.v1.ActivityReportingService", method: "DismissRejectedReport", kind: .unary)
         /// `/cdt.activity.v1.ActivityReportingService/GetFigures`.
         public static let getFigures = MethodDescriptor(
             service: "cdt.activity.v1.ActivityReportingService", method: "GetFigures", kind: .unary)
@@ -123,8 +135,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
     public protocol ServiceProtocol: RegistrableService {
         /// Sets the reporting policy of a unit from a date on; an open policy of the same unit ends the day before.
         /// Obligations of open periods that it governs are derived anew in the background.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or
-        /// after the date).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or after the date;
+        /// POLICY_IN_CLOSED_PERIOD: it would govern a period that is closed there, and what a closed period says stays).
         func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, context: ServerContext) async throws -> Cdt_Activity_V1_SetReportingPolicyResponse
 
         /// Gets a policy. Errors: NOT_FOUND (POLICY_NOT_FOUND).
@@ -204,6 +216,20 @@ public enum Cdt_Activity_V1_ActivityReportingService {
         /// Lists reports that were refused and kept for review, newest first.
         func listRejectedReports(_ request: Cdt_Activity_V1_ListRejectedReportsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListRejectedReportsResponse
 
+        /// Gets a report that was kept for review. Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND).
+        func getRejectedReport(_ request: Cdt_Activity_V1_GetRejectedReportRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetRejectedReportResponse
+
+        /// Takes in a report that was kept for review, as if it had been accepted when it came: the day it came on decides whether
+        /// it is on time. The Registry's facts must say by now that the subject was active; correct them there first. The decision
+        /// stands for ever, with who took it, when and why.
+        /// Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND), FAILED_PRECONDITION (ALREADY_DECIDED; NOT_ACTIVE_IN_PERIOD: still
+        /// nothing is owed; ALREADY_RECEIVED: the subject has reported since, so dismiss this one).
+        func admitRejectedReport(_ request: Cdt_Activity_V1_AdmitRejectedReportRequest, context: ServerContext) async throws -> Cdt_Activity_V1_AdmitRejectedReportResponse
+
+        /// Lays a report that was kept for review aside. It stays readable, and counts nowhere. The decision stands for ever.
+        /// Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND), FAILED_PRECONDITION (ALREADY_DECIDED).
+        func dismissRejectedReport(_ request: Cdt_Activity_V1_DismissRejectedReportRequest, context: ServerContext) async throws -> Cdt_Activity_V1_DismissRejectedReportResponse
+
         /// Figures of a unit for a period, exact as of this moment, in the tree of any date.
         /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the
         /// tree date).
@@ -226,8 +252,8 @@ public enum Cdt_Activity_V1_ActivityReportingService {
 
         /// Sets the reporting policy of a unit from a date on; an open policy of the same unit ends the day before.
         /// Obligations of open periods that it governs are derived anew in the background.
-        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or
-        /// after the date).
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND), FAILED_PRECONDITION (POLICY_OVERLAPS: one begins on or after the date;
+        /// POLICY_IN_CLOSED_PERIOD: it would govern a period that is closed there, and what a closed period says stays).
         public func setReportingPolicy(_ request: Cdt_Activity_V1_SetReportingPolicyRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_SetReportingPolicyResponse {
             try await rpc.unary(
                 Method.setReportingPolicy, request, options: options,
@@ -412,6 +438,35 @@ public enum Cdt_Activity_V1_ActivityReportingService {
                 decode: { try Cdt_Activity_V1_ListRejectedReportsResponse(serializedBytes: $0) })
         }
 
+        /// Gets a report that was kept for review. Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND).
+        public func getRejectedReport(_ request: Cdt_Activity_V1_GetRejectedReportRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetRejectedReportResponse {
+            try await rpc.unary(
+                Method.getRejectedReport, request, options: options,
+                encode: { (message: Cdt_Activity_V1_GetRejectedReportRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_GetRejectedReportResponse(serializedBytes: $0) })
+        }
+
+        /// Takes in a report that was kept for review, as if it had been accepted when it came: the day it came on decides whether
+        /// it is on time. The Registry's facts must say by now that the subject was active; correct them there first. The decision
+        /// stands for ever, with who took it, when and why.
+        /// Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND), FAILED_PRECONDITION (ALREADY_DECIDED; NOT_ACTIVE_IN_PERIOD: still
+        /// nothing is owed; ALREADY_RECEIVED: the subject has reported since, so dismiss this one).
+        public func admitRejectedReport(_ request: Cdt_Activity_V1_AdmitRejectedReportRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_AdmitRejectedReportResponse {
+            try await rpc.unary(
+                Method.admitRejectedReport, request, options: options,
+                encode: { (message: Cdt_Activity_V1_AdmitRejectedReportRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_AdmitRejectedReportResponse(serializedBytes: $0) })
+        }
+
+        /// Lays a report that was kept for review aside. It stays readable, and counts nowhere. The decision stands for ever.
+        /// Errors: NOT_FOUND (REJECTED_REPORT_NOT_FOUND), FAILED_PRECONDITION (ALREADY_DECIDED).
+        public func dismissRejectedReport(_ request: Cdt_Activity_V1_DismissRejectedReportRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_DismissRejectedReportResponse {
+            try await rpc.unary(
+                Method.dismissRejectedReport, request, options: options,
+                encode: { (message: Cdt_Activity_V1_DismissRejectedReportRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_DismissRejectedReportResponse(serializedBytes: $0) })
+        }
+
         /// Figures of a unit for a period, exact as of this moment, in the tree of any date.
         /// Errors: FAILED_PRECONDITION (PERIOD_NOT_OPEN), NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the
         /// tree date).
@@ -548,6 +603,21 @@ extension Cdt_Activity_V1_ActivityReportingService.ServiceProtocol {
             decode: { try Cdt_Activity_V1_ListRejectedReportsRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Activity_V1_ListRejectedReportsResponse) in try message.serializedBytes() },
             handler: { try await self.listRejectedReports($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.getRejectedReport,
+            decode: { try Cdt_Activity_V1_GetRejectedReportRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_GetRejectedReportResponse) in try message.serializedBytes() },
+            handler: { try await self.getRejectedReport($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.admitRejectedReport,
+            decode: { try Cdt_Activity_V1_AdmitRejectedReportRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_AdmitRejectedReportResponse) in try message.serializedBytes() },
+            handler: { try await self.admitRejectedReport($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_ActivityReportingService.Method.dismissRejectedReport,
+            decode: { try Cdt_Activity_V1_DismissRejectedReportRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_DismissRejectedReportResponse) in try message.serializedBytes() },
+            handler: { try await self.dismissRejectedReport($0, context: $1) })
         router.unary(
             Cdt_Activity_V1_ActivityReportingService.Method.getFigures,
             decode: { try Cdt_Activity_V1_GetFiguresRequest(serializedBytes: $0) },

@@ -56,13 +56,13 @@ public nonisolated struct Cdt_Activity_V1_TeamDifficulty: @unchecked Sendable {
     set {_uniqueStorage()._kind = newValue}
   }
 
-  /// Severity, as told of last.
+  /// Severity, as told of for the latest period.
   public var severity: Cdt_Activity_V1_Severity {
     get {_storage._severity}
     set {_uniqueStorage()._severity = newValue}
   }
 
-  /// In words, as told of last.
+  /// In words, as told of for the latest period.
   public var text: String {
     get {_storage._text}
     set {_uniqueStorage()._text = newValue}
@@ -102,7 +102,7 @@ public nonisolated struct Cdt_Activity_V1_TeamDifficulty: @unchecked Sendable {
     set {_uniqueStorage()._lastToldIn = newValue}
   }
 
-  /// Reports that told of it, corrections included.
+  /// Reports that told of it; a correction that repeats what its report told before is no other.
   public var timesTold: Int32 {
     get {_storage._timesTold}
     set {_uniqueStorage()._timesTold = newValue}

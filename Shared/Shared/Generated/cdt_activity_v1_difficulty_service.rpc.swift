@@ -7,7 +7,9 @@ import SwiftProtobuf
 /// What stands in the teams' way, from the report that tells of it first until it is overcome.
 ///
 /// A report that tells of a kind of difficulty opens it for the team, or renews it while it is open; told of again after it
-/// was resolved, it is a new one. How often reports tell of each kind, by unit and period, is with AchievementService.
+/// was resolved, it is a new one. A correction of a report opens and renews only what the version before did not tell of; a
+/// late report for an earlier period does not change what was told of since. How often reports tell of each kind, by unit
+/// and period, is with AchievementService.
 ///
 /// Errors of every method: UNAUTHENTICATED, PERMISSION_DENIED, DEADLINE_EXCEEDED, UNAVAILABLE, and INVALID_ARGUMENT
 /// (with all violations). Writes with a `request_id` give the same answer to the same request for 24 hours.
@@ -48,7 +50,7 @@ public enum Cdt_Activity_V1_DifficultyService {
         /// Gets a difficulty. Errors: NOT_FOUND (DIFFICULTY_NOT_FOUND).
         func getDifficulty(_ request: Cdt_Activity_V1_GetDifficultyRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetDifficultyResponse
 
-        /// Lists difficulties under a unit, those told of most recently first.
+        /// Lists difficulties under a unit, those opened last first.
         /// Errors: NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
         func listDifficulties(_ request: Cdt_Activity_V1_ListDifficultiesRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListDifficultiesResponse
 
@@ -80,7 +82,7 @@ public enum Cdt_Activity_V1_DifficultyService {
                 decode: { try Cdt_Activity_V1_GetDifficultyResponse(serializedBytes: $0) })
         }
 
-        /// Lists difficulties under a unit, those told of most recently first.
+        /// Lists difficulties under a unit, those opened last first.
         /// Errors: NOT_FOUND (UNIT_NOT_FOUND), INVALID_ARGUMENT (UNIT_NOT_IN_FORCE on the tree date).
         public func listDifficulties(_ request: Cdt_Activity_V1_ListDifficultiesRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ListDifficultiesResponse {
             try await rpc.unary(

@@ -479,6 +479,9 @@ public nonisolated enum Cdt_Activity_V1_ReportConcern: SwiftProtobuf.Enum, Swift
 
   /// A stock is lower than the subject's last one, and nothing explains it.
   case stockFellUnexplained // = 4
+
+  /// An activity names a platform that is not in the catalogue of the team's units; see PlatformService.
+  case unknownPlatform // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -492,6 +495,7 @@ public nonisolated enum Cdt_Activity_V1_ReportConcern: SwiftProtobuf.Enum, Swift
     case 2: self = .implausibleCount
     case 3: self = .stockFell
     case 4: self = .stockFellUnexplained
+    case 5: self = .unknownPlatform
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -503,6 +507,7 @@ public nonisolated enum Cdt_Activity_V1_ReportConcern: SwiftProtobuf.Enum, Swift
     case .implausibleCount: return 2
     case .stockFell: return 3
     case .stockFellUnexplained: return 4
+    case .unknownPlatform: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -514,6 +519,7 @@ public nonisolated enum Cdt_Activity_V1_ReportConcern: SwiftProtobuf.Enum, Swift
     .implausibleCount,
     .stockFell,
     .stockFellUnexplained,
+    .unknownPlatform,
   ]
 
 }
@@ -581,6 +587,57 @@ public nonisolated enum Cdt_Activity_V1_SubmitOutcome: SwiftProtobuf.Enum, Swift
 
 }
 
+/// Where a report that was kept for review stands.
+public nonisolated enum Cdt_Activity_V1_ReviewState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given.
+  case unspecified // = 0
+
+  /// Nobody has decided yet.
+  case waiting // = 1
+
+  /// Taken in.
+  case admitted // = 2
+
+  /// Laid aside.
+  case dismissed // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .waiting
+    case 2: self = .admitted
+    case 3: self = .dismissed
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .waiting: return 1
+    case .admitted: return 2
+    case .dismissed: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Activity_V1_ReviewState] = [
+    .unspecified,
+    .waiting,
+    .admitted,
+    .dismissed,
+  ]
+
+}
+
 /// How often beneficiaries of one kind were helped with one skill over one channel.
 public nonisolated struct Cdt_Activity_V1_Activity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -593,7 +650,7 @@ public nonisolated struct Cdt_Activity_V1_Activity: Sendable {
   /// Who was helped.
   public var beneficiary: Cdt_Activity_V1_BeneficiaryKind = .unspecified
 
-  /// Platform, for example `vneid`; may be empty except for LOCAL_PLATFORM.
+  /// Code of the platform, for example `vneid`, see PlatformService; may be empty except for LOCAL_PLATFORM.
   public var platform: String = String()
 
   /// How.
@@ -1054,12 +1111,32 @@ public nonisolated struct Cdt_Activity_V1_RejectedReport: Sendable {
   /// Clears the value of `submitTime`. Subsequent reads from it will return its default value.
   public mutating func clearSubmitTime() {self._submitTime = nil}
 
+  /// Whether it was decided upon.
+  public var state: Cdt_Activity_V1_ReviewState = .unspecified
+
+  /// Who decided; empty: nobody yet.
+  public var decidedBy: String = String()
+
+  /// When; unset: not yet.
+  public var decideTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_decideTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_decideTime = newValue}
+  }
+  /// Returns true if `decideTime` has been explicitly set.
+  public var hasDecideTime: Bool {self._decideTime != nil}
+  /// Clears the value of `decideTime`. Subsequent reads from it will return its default value.
+  public mutating func clearDecideTime() {self._decideTime = nil}
+
+  /// Why it was decided so.
+  public var decisionReason: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _report: Cdt_Activity_V1_Report? = nil
   fileprivate var _submitTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _decideTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -1095,11 +1172,15 @@ nonisolated extension Cdt_Activity_V1_ReportSource: SwiftProtobuf._ProtoNameProv
 }
 
 nonisolated extension Cdt_Activity_V1_ReportConcern: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONCERN_UNSPECIFIED\0\u{1}REPORT_CONCERN_COPIED_NARRATIVE\0\u{1}REPORT_CONCERN_IMPLAUSIBLE_COUNT\0\u{1}REPORT_CONCERN_STOCK_FELL\0\u{1}REPORT_CONCERN_STOCK_FELL_UNEXPLAINED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONCERN_UNSPECIFIED\0\u{1}REPORT_CONCERN_COPIED_NARRATIVE\0\u{1}REPORT_CONCERN_IMPLAUSIBLE_COUNT\0\u{1}REPORT_CONCERN_STOCK_FELL\0\u{1}REPORT_CONCERN_STOCK_FELL_UNEXPLAINED\0\u{1}REPORT_CONCERN_UNKNOWN_PLATFORM\0")
 }
 
 nonisolated extension Cdt_Activity_V1_SubmitOutcome: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SUBMIT_OUTCOME_UNSPECIFIED\0\u{1}SUBMIT_OUTCOME_APPLIED\0\u{1}SUBMIT_OUTCOME_DUPLICATE\0\u{1}SUBMIT_OUTCOME_CONFLICT\0\u{1}SUBMIT_OUTCOME_REJECTED\0\u{1}SUBMIT_OUTCOME_KEPT_FOR_REVIEW\0")
+}
+
+nonisolated extension Cdt_Activity_V1_ReviewState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REVIEW_STATE_UNSPECIFIED\0\u{1}REVIEW_STATE_WAITING\0\u{1}REVIEW_STATE_ADMITTED\0\u{1}REVIEW_STATE_DISMISSED\0")
 }
 
 nonisolated extension Cdt_Activity_V1_Activity: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1788,7 +1869,7 @@ nonisolated extension Cdt_Activity_V1_ReportVerdict: SwiftProtobuf.Message, Swif
 
 nonisolated extension Cdt_Activity_V1_RejectedReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RejectedReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}reason\0\u{1}report\0\u{3}submitted_by\0\u{3}submit_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}reason\0\u{1}report\0\u{3}submitted_by\0\u{3}submit_time\0\u{1}state\0\u{3}decided_by\0\u{3}decide_time\0\u{3}decision_reason\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1801,6 +1882,10 @@ nonisolated extension Cdt_Activity_V1_RejectedReport: SwiftProtobuf.Message, Swi
       case 3: try { try decoder.decodeSingularMessageField(value: &self._report) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.submittedBy) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._submitTime) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.decidedBy) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._decideTime) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.decisionReason) }()
       default: break
       }
     }
@@ -1826,6 +1911,18 @@ nonisolated extension Cdt_Activity_V1_RejectedReport: SwiftProtobuf.Message, Swi
     try { if let v = self._submitTime {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 6)
+    }
+    if !self.decidedBy.isEmpty {
+      try visitor.visitSingularStringField(value: self.decidedBy, fieldNumber: 7)
+    }
+    try { if let v = self._decideTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    if !self.decisionReason.isEmpty {
+      try visitor.visitSingularStringField(value: self.decisionReason, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1835,6 +1932,10 @@ nonisolated extension Cdt_Activity_V1_RejectedReport: SwiftProtobuf.Message, Swi
     if lhs._report != rhs._report {return false}
     if lhs.submittedBy != rhs.submittedBy {return false}
     if lhs._submitTime != rhs._submitTime {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.decidedBy != rhs.decidedBy {return false}
+    if lhs._decideTime != rhs._decideTime {return false}
+    if lhs.decisionReason != rhs.decisionReason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -345,10 +345,10 @@ public nonisolated struct Cdt_Activity_V1_ListCoursesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Only those of this unit, `units/{id}`; empty: all.
+  /// Only those offered in this unit, `units/{id}`: its own, and those of the units above it today; empty: all.
   public var unit: String = String()
 
-  /// At most so many; 0: 100; at most 1000.
+  /// At most so many; 0: 100; at most 1000. A page may hold fewer and still not be the last.
   public var pageSize: Int32 = 0
 
   /// From the last response.

@@ -49,18 +49,20 @@ public enum Cdt_Activity_V1_TrainingService {
         /// Records a course that a unit offers. Errors: NOT_FOUND (UNIT_NOT_FOUND).
         func createCourse(_ request: Cdt_Activity_V1_CreateCourseRequest, context: ServerContext) async throws -> Cdt_Activity_V1_CreateCourseResponse
 
-        /// Lists courses, newest first.
+        /// Lists the courses that are offered to somebody within the caller's reach, newest first: those of the nation, and those
+        /// of units that a grant covers or lies under.
         func listCourses(_ request: Cdt_Activity_V1_ListCoursesRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListCoursesResponse
 
         /// Records a session that was held, with who attended. Errors: NOT_FOUND (COURSE_NOT_FOUND, UNIT_NOT_FOUND,
-        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations' subjects were not in their team on the day).
+        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
+        /// violations name the attendances whose person was not in the team on the day).
         func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_RecordSessionResponse
 
         /// Lists sessions, the last held first.
         func listSessions(_ request: Cdt_Activity_V1_ListSessionsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListSessionsResponse
 
         /// Records what members of a team can do, as assessed on a day; a newer assessment counts instead of an older one.
-        /// Errors: NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER).
+        /// Errors: NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the assessments).
         func assessSkills(_ request: Cdt_Activity_V1_AssessSkillsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_AssessSkillsResponse
 
         /// The skill matrix of a team on a day, and whether anyone in it can teach each skill. Errors: NOT_FOUND (TEAM_NOT_FOUND).
@@ -83,7 +85,8 @@ public enum Cdt_Activity_V1_TrainingService {
                 decode: { try Cdt_Activity_V1_CreateCourseResponse(serializedBytes: $0) })
         }
 
-        /// Lists courses, newest first.
+        /// Lists the courses that are offered to somebody within the caller's reach, newest first: those of the nation, and those
+        /// of units that a grant covers or lies under.
         public func listCourses(_ request: Cdt_Activity_V1_ListCoursesRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ListCoursesResponse {
             try await rpc.unary(
                 Method.listCourses, request, options: options,
@@ -92,7 +95,8 @@ public enum Cdt_Activity_V1_TrainingService {
         }
 
         /// Records a session that was held, with who attended. Errors: NOT_FOUND (COURSE_NOT_FOUND, UNIT_NOT_FOUND,
-        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations' subjects were not in their team on the day).
+        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
+        /// violations name the attendances whose person was not in the team on the day).
         public func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_RecordSessionResponse {
             try await rpc.unary(
                 Method.recordSession, request, options: options,
@@ -109,7 +113,7 @@ public enum Cdt_Activity_V1_TrainingService {
         }
 
         /// Records what members of a team can do, as assessed on a day; a newer assessment counts instead of an older one.
-        /// Errors: NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER).
+        /// Errors: NOT_FOUND (TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the assessments).
         public func assessSkills(_ request: Cdt_Activity_V1_AssessSkillsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_AssessSkillsResponse {
             try await rpc.unary(
                 Method.assessSkills, request, options: options,

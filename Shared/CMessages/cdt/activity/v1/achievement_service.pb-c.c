@@ -592,6 +592,276 @@ void   cdt__activity__v1__get_indicator_response__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__get_indicator_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__get_participation_request__init
+                     (Cdt__Activity__V1__GetParticipationRequest         *message)
+{
+  static const Cdt__Activity__V1__GetParticipationRequest init_value = CDT__ACTIVITY__V1__GET_PARTICIPATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_participation_request__get_packed_size
+                     (const Cdt__Activity__V1__GetParticipationRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_participation_request__pack
+                     (const Cdt__Activity__V1__GetParticipationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_participation_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetParticipationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetParticipationRequest *
+       cdt__activity__v1__get_participation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetParticipationRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_participation_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_participation_request__free_unpacked
+                     (Cdt__Activity__V1__GetParticipationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__group_share__init
+                     (Cdt__Activity__V1__GroupShare         *message)
+{
+  static const Cdt__Activity__V1__GroupShare init_value = CDT__ACTIVITY__V1__GROUP_SHARE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__group_share__get_packed_size
+                     (const Cdt__Activity__V1__GroupShare *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_share__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__group_share__pack
+                     (const Cdt__Activity__V1__GroupShare *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_share__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__group_share__pack_to_buffer
+                     (const Cdt__Activity__V1__GroupShare *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_share__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GroupShare *
+       cdt__activity__v1__group_share__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GroupShare *)
+     protobuf_c_message_unpack (&cdt__activity__v1__group_share__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__group_share__free_unpacked
+                     (Cdt__Activity__V1__GroupShare *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__group_share__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_participation_response__init
+                     (Cdt__Activity__V1__GetParticipationResponse         *message)
+{
+  static const Cdt__Activity__V1__GetParticipationResponse init_value = CDT__ACTIVITY__V1__GET_PARTICIPATION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_participation_response__get_packed_size
+                     (const Cdt__Activity__V1__GetParticipationResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_participation_response__pack
+                     (const Cdt__Activity__V1__GetParticipationResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_participation_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetParticipationResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetParticipationResponse *
+       cdt__activity__v1__get_participation_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetParticipationResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_participation_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_participation_response__free_unpacked
+                     (Cdt__Activity__V1__GetParticipationResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_participation_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_composition_request__init
+                     (Cdt__Activity__V1__GetCompositionRequest         *message)
+{
+  static const Cdt__Activity__V1__GetCompositionRequest init_value = CDT__ACTIVITY__V1__GET_COMPOSITION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_composition_request__get_packed_size
+                     (const Cdt__Activity__V1__GetCompositionRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_composition_request__pack
+                     (const Cdt__Activity__V1__GetCompositionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_composition_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetCompositionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetCompositionRequest *
+       cdt__activity__v1__get_composition_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetCompositionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_composition_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_composition_request__free_unpacked
+                     (Cdt__Activity__V1__GetCompositionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__group_count__init
+                     (Cdt__Activity__V1__GroupCount         *message)
+{
+  static const Cdt__Activity__V1__GroupCount init_value = CDT__ACTIVITY__V1__GROUP_COUNT__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__group_count__get_packed_size
+                     (const Cdt__Activity__V1__GroupCount *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_count__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__group_count__pack
+                     (const Cdt__Activity__V1__GroupCount *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_count__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__group_count__pack_to_buffer
+                     (const Cdt__Activity__V1__GroupCount *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__group_count__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GroupCount *
+       cdt__activity__v1__group_count__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GroupCount *)
+     protobuf_c_message_unpack (&cdt__activity__v1__group_count__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__group_count__free_unpacked
+                     (Cdt__Activity__V1__GroupCount *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__group_count__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_composition_response__init
+                     (Cdt__Activity__V1__GetCompositionResponse         *message)
+{
+  static const Cdt__Activity__V1__GetCompositionResponse init_value = CDT__ACTIVITY__V1__GET_COMPOSITION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_composition_response__get_packed_size
+                     (const Cdt__Activity__V1__GetCompositionResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_composition_response__pack
+                     (const Cdt__Activity__V1__GetCompositionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_composition_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetCompositionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetCompositionResponse *
+       cdt__activity__v1__get_composition_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetCompositionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_composition_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_composition_response__free_unpacked
+                     (Cdt__Activity__V1__GetCompositionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_composition_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor cdt__activity__v1__activity_sum__field_descriptors[6] =
 {
   {
@@ -1801,16 +2071,547 @@ const ProtobufCMessageDescriptor cdt__activity__v1__get_indicator_response__desc
   (ProtobufCMessageInit) cdt__activity__v1__get_indicator_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor cdt__activity__v1__achievement_service__method_descriptors[4] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_participation_request__field_descriptors[4] =
+{
+  {
+    "period",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tree_date",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationRequest, tree_date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "level",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationRequest, level),
+    &cdt__common__v1__team_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_participation_request__field_indices_by_name[] = {
+  3,   /* field[3] = level */
+  0,   /* field[0] = period */
+  2,   /* field[2] = tree_date */
+  1,   /* field[1] = unit */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_participation_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_participation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetParticipationRequest",
+  "GetParticipationRequest",
+  "Cdt__Activity__V1__GetParticipationRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetParticipationRequest),
+  4,
+  cdt__activity__v1__get_participation_request__field_descriptors,
+  cdt__activity__v1__get_participation_request__field_indices_by_name,
+  1,  cdt__activity__v1__get_participation_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_participation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__group_share__field_descriptors[5] =
+{
+  {
+    "occupation",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupShare, occupation),
+    &cdt__registry__v1__occupation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organisation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupShare, organisation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "activities",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupShare, activities),
+    &cdt__common__v1__ratio__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reports",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupShare, reports),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "narrow",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupShare, narrow),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__group_share__field_indices_by_name[] = {
+  2,   /* field[2] = activities */
+  4,   /* field[4] = narrow */
+  0,   /* field[0] = occupation */
+  1,   /* field[1] = organisation */
+  3,   /* field[3] = reports */
+};
+static const ProtobufCIntRange cdt__activity__v1__group_share__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__group_share__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GroupShare",
+  "GroupShare",
+  "Cdt__Activity__V1__GroupShare",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GroupShare),
+  5,
+  cdt__activity__v1__group_share__field_descriptors,
+  cdt__activity__v1__group_share__field_indices_by_name,
+  1,  cdt__activity__v1__group_share__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__group_share__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_participation_response__field_descriptors[6] =
+{
+  {
+    "occupations",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, n_occupations),
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, occupations),
+    &cdt__activity__v1__group_share__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organisations",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, n_organisations),
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, organisations),
+    &cdt__activity__v1__group_share__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "activities",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, activities),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "narrow_participation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, narrow_participation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tree_date",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, tree_date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetParticipationResponse, registry),
+    &cdt__common__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_participation_response__field_indices_by_name[] = {
+  2,   /* field[2] = activities */
+  3,   /* field[3] = narrow_participation */
+  0,   /* field[0] = occupations */
+  1,   /* field[1] = organisations */
+  5,   /* field[5] = registry */
+  4,   /* field[4] = tree_date */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_participation_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_participation_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetParticipationResponse",
+  "GetParticipationResponse",
+  "Cdt__Activity__V1__GetParticipationResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetParticipationResponse),
+  6,
+  cdt__activity__v1__get_participation_response__field_descriptors,
+  cdt__activity__v1__get_participation_response__field_indices_by_name,
+  1,  cdt__activity__v1__get_participation_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_participation_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_composition_request__field_descriptors[3] =
+{
+  {
+    "unit",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "date",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionRequest, date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "level",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionRequest, level),
+    &cdt__common__v1__team_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_composition_request__field_indices_by_name[] = {
+  1,   /* field[1] = date */
+  2,   /* field[2] = level */
+  0,   /* field[0] = unit */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_composition_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_composition_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetCompositionRequest",
+  "GetCompositionRequest",
+  "Cdt__Activity__V1__GetCompositionRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetCompositionRequest),
+  3,
+  cdt__activity__v1__get_composition_request__field_descriptors,
+  cdt__activity__v1__get_composition_request__field_indices_by_name,
+  1,  cdt__activity__v1__get_composition_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_composition_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__group_count__field_descriptors[4] =
+{
+  {
+    "role",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupCount, role),
+    &cdt__registry__v1__member_role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "occupation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupCount, occupation),
+    &cdt__registry__v1__occupation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organisation",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupCount, organisation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "members",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GroupCount, members),
+    &cdt__common__v1__ratio__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__group_count__field_indices_by_name[] = {
+  3,   /* field[3] = members */
+  1,   /* field[1] = occupation */
+  2,   /* field[2] = organisation */
+  0,   /* field[0] = role */
+};
+static const ProtobufCIntRange cdt__activity__v1__group_count__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__group_count__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GroupCount",
+  "GroupCount",
+  "Cdt__Activity__V1__GroupCount",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GroupCount),
+  4,
+  cdt__activity__v1__group_count__field_descriptors,
+  cdt__activity__v1__group_count__field_indices_by_name,
+  1,  cdt__activity__v1__group_count__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__group_count__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_composition_response__field_descriptors[7] =
+{
+  {
+    "members",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, members),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "teams",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, teams),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, n_roles),
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, roles),
+    &cdt__activity__v1__group_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "occupations",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, n_occupations),
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, occupations),
+    &cdt__activity__v1__group_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organisations",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, n_organisations),
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, organisations),
+    &cdt__activity__v1__group_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "date",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetCompositionResponse, registry),
+    &cdt__common__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_composition_response__field_indices_by_name[] = {
+  5,   /* field[5] = date */
+  0,   /* field[0] = members */
+  3,   /* field[3] = occupations */
+  4,   /* field[4] = organisations */
+  6,   /* field[6] = registry */
+  2,   /* field[2] = roles */
+  1,   /* field[1] = teams */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_composition_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_composition_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetCompositionResponse",
+  "GetCompositionResponse",
+  "Cdt__Activity__V1__GetCompositionResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetCompositionResponse),
+  7,
+  cdt__activity__v1__get_composition_response__field_descriptors,
+  cdt__activity__v1__get_composition_response__field_indices_by_name,
+  1,  cdt__activity__v1__get_composition_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_composition_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor cdt__activity__v1__achievement_service__method_descriptors[6] =
 {
   { "GetAchievements", &cdt__activity__v1__get_achievements_request__descriptor, &cdt__activity__v1__get_achievements_response__descriptor },
   { "ListAchievements", &cdt__activity__v1__list_achievements_request__descriptor, &cdt__activity__v1__list_achievements_response__descriptor },
   { "WatchAchievements", &cdt__activity__v1__watch_achievements_request__descriptor, &cdt__activity__v1__watch_achievements_response__descriptor },
   { "GetIndicator", &cdt__activity__v1__get_indicator_request__descriptor, &cdt__activity__v1__get_indicator_response__descriptor },
+  { "GetParticipation", &cdt__activity__v1__get_participation_request__descriptor, &cdt__activity__v1__get_participation_response__descriptor },
+  { "GetComposition", &cdt__activity__v1__get_composition_request__descriptor, &cdt__activity__v1__get_composition_response__descriptor },
 };
 const unsigned cdt__activity__v1__achievement_service__method_indices_by_name[] = {
   0,        /* GetAchievements */
+  5,        /* GetComposition */
   3,        /* GetIndicator */
+  4,        /* GetParticipation */
   1,        /* ListAchievements */
   2         /* WatchAchievements */
 };
@@ -1821,7 +2622,7 @@ const ProtobufCServiceDescriptor cdt__activity__v1__achievement_service__descrip
   "AchievementService",
   "Cdt__Activity__V1__AchievementService",
   "cdt.activity.v1",
-  4,
+  6,
   cdt__activity__v1__achievement_service__method_descriptors,
   cdt__activity__v1__achievement_service__method_indices_by_name
 };
@@ -1856,6 +2657,22 @@ void cdt__activity__v1__achievement_service__get_indicator(ProtobufCService *ser
 {
   assert(service->descriptor == &cdt__activity__v1__achievement_service__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__achievement_service__get_participation(ProtobufCService *service,
+                                                               const Cdt__Activity__V1__GetParticipationRequest *input,
+                                                               Cdt__Activity__V1__GetParticipationResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__achievement_service__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__achievement_service__get_composition(ProtobufCService *service,
+                                                             const Cdt__Activity__V1__GetCompositionRequest *input,
+                                                             Cdt__Activity__V1__GetCompositionResponse_Closure closure,
+                                                             void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__achievement_service__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__achievement_service__init (Cdt__Activity__V1__AchievementService_Service *service,
                                                    Cdt__Activity__V1__AchievementService_ServiceDestroy destroy)

@@ -31,6 +31,12 @@ typedef struct Cdt__Activity__V1__WatchAchievementsResponse Cdt__Activity__V1__W
 typedef struct Cdt__Activity__V1__GetIndicatorRequest Cdt__Activity__V1__GetIndicatorRequest;
 typedef struct Cdt__Activity__V1__IndicatorPoint Cdt__Activity__V1__IndicatorPoint;
 typedef struct Cdt__Activity__V1__GetIndicatorResponse Cdt__Activity__V1__GetIndicatorResponse;
+typedef struct Cdt__Activity__V1__GetParticipationRequest Cdt__Activity__V1__GetParticipationRequest;
+typedef struct Cdt__Activity__V1__GroupShare Cdt__Activity__V1__GroupShare;
+typedef struct Cdt__Activity__V1__GetParticipationResponse Cdt__Activity__V1__GetParticipationResponse;
+typedef struct Cdt__Activity__V1__GetCompositionRequest Cdt__Activity__V1__GetCompositionRequest;
+typedef struct Cdt__Activity__V1__GroupCount Cdt__Activity__V1__GroupCount;
+typedef struct Cdt__Activity__V1__GetCompositionResponse Cdt__Activity__V1__GetCompositionResponse;
 
 
 /* --- enums --- */
@@ -474,6 +480,199 @@ struct  Cdt__Activity__V1__GetIndicatorResponse
     , 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
 
 
+/*
+ * Asks for the share that groups have in the activities of a period.
+ */
+struct  Cdt__Activity__V1__GetParticipationRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `YYYY-MM`.
+   */
+  char *period;
+  /*
+   * The unit, `units/{id}`; empty: the nation.
+   */
+  char *unit;
+  /*
+   * The date whose tree of units counts; empty: the last day of the month `period`.
+   */
+  char *tree_date;
+  /*
+   * Only teams of this level; UNSPECIFIED: both.
+   */
+  Cdt__Common__V1__TeamLevel level;
+};
+#define CDT__ACTIVITY__V1__GET_PARTICIPATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_participation_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED }
+
+
+/*
+ * What one group has done.
+ */
+struct  Cdt__Activity__V1__GroupShare
+{
+  ProtobufCMessage base;
+  /*
+   * The occupation; UNSPECIFIED: of no known occupation, or the group is an organisation.
+   */
+  Cdt__Registry__V1__Occupation occupation;
+  /*
+   * The organisation; empty: the group is an occupation.
+   */
+  char *organisation;
+  /*
+   * Times that members of the group helped, of all times that members helped. Who is in two organisations counts for each.
+   */
+  Cdt__Common__V1__Ratio *activities;
+  /*
+   * Reports of members of the group that tell of an activity.
+   */
+  int64_t reports;
+  /*
+   * Whether the group does 80% of the activities or more.
+   */
+  protobuf_c_boolean narrow;
+};
+#define CDT__ACTIVITY__V1__GROUP_SHARE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__group_share__descriptor) \
+    , CDT__REGISTRY__V1__OCCUPATION__OCCUPATION_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, 0, 0 }
+
+
+/*
+ * The shares of groups.
+ */
+struct  Cdt__Activity__V1__GetParticipationResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By occupation; they add up to the whole.
+   */
+  size_t n_occupations;
+  Cdt__Activity__V1__GroupShare **occupations;
+  /*
+   * By organisation, those with the largest share first.
+   */
+  size_t n_organisations;
+  Cdt__Activity__V1__GroupShare **organisations;
+  /*
+   * Times that members helped.
+   */
+  int64_t activities;
+  /*
+   * Whether one known occupation, or one organisation, does 80% of the activities or more: NARROW_PARTICIPATION.
+   */
+  protobuf_c_boolean narrow_participation;
+  /*
+   * The tree date used.
+   */
+  char *tree_date;
+  /*
+   * How old the registry facts are.
+   */
+  Cdt__Common__V1__Freshness *registry;
+};
+#define CDT__ACTIVITY__V1__GET_PARTICIPATION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_participation_response__descriptor) \
+    , 0,NULL, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * Asks of whom teams are made up.
+ */
+struct  Cdt__Activity__V1__GetCompositionRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The unit, `units/{id}`; empty: the nation.
+   */
+  char *unit;
+  /*
+   * The day on which the memberships hold, and whose tree of units counts; empty: today.
+   */
+  char *date;
+  /*
+   * Only teams of this level; UNSPECIFIED: both.
+   */
+  Cdt__Common__V1__TeamLevel level;
+};
+#define CDT__ACTIVITY__V1__GET_COMPOSITION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_composition_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED }
+
+
+/*
+ * Members of one group.
+ */
+struct  Cdt__Activity__V1__GroupCount
+{
+  ProtobufCMessage base;
+  /*
+   * The role; UNSPECIFIED: the group is another.
+   */
+  Cdt__Registry__V1__MemberRole role;
+  /*
+   * The occupation, where the group is one; UNSPECIFIED with neither role nor organisation: of no known occupation.
+   */
+  Cdt__Registry__V1__Occupation occupation;
+  /*
+   * The organisation; empty: the group is another.
+   */
+  char *organisation;
+  /*
+   * Memberships of the group, of all.
+   */
+  Cdt__Common__V1__Ratio *members;
+};
+#define CDT__ACTIVITY__V1__GROUP_COUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__group_count__descriptor) \
+    , CDT__REGISTRY__V1__MEMBER_ROLE__MEMBER_ROLE_UNSPECIFIED, CDT__REGISTRY__V1__OCCUPATION__OCCUPATION_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * Of whom teams are made up.
+ */
+struct  Cdt__Activity__V1__GetCompositionResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Memberships that hold on the day. A person in two teams has two.
+   */
+  int64_t members;
+  /*
+   * Teams with a member.
+   */
+  int64_t teams;
+  /*
+   * By role; they add up to the whole.
+   */
+  size_t n_roles;
+  Cdt__Activity__V1__GroupCount **roles;
+  /*
+   * By occupation; they add up to the whole.
+   */
+  size_t n_occupations;
+  Cdt__Activity__V1__GroupCount **occupations;
+  /*
+   * By organisation, the largest first. Who is in two organisations counts for each.
+   */
+  size_t n_organisations;
+  Cdt__Activity__V1__GroupCount **organisations;
+  /*
+   * The day used.
+   */
+  char *date;
+  /*
+   * How old the registry facts are.
+   */
+  Cdt__Common__V1__Freshness *registry;
+};
+#define CDT__ACTIVITY__V1__GET_COMPOSITION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_composition_response__descriptor) \
+    , 0, 0, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL }
+
+
 /* Cdt__Activity__V1__ActivitySum methods */
 void   cdt__activity__v1__activity_sum__init
                      (Cdt__Activity__V1__ActivitySum         *message);
@@ -721,6 +920,120 @@ Cdt__Activity__V1__GetIndicatorResponse *
 void   cdt__activity__v1__get_indicator_response__free_unpacked
                      (Cdt__Activity__V1__GetIndicatorResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetParticipationRequest methods */
+void   cdt__activity__v1__get_participation_request__init
+                     (Cdt__Activity__V1__GetParticipationRequest         *message);
+size_t cdt__activity__v1__get_participation_request__get_packed_size
+                     (const Cdt__Activity__V1__GetParticipationRequest   *message);
+size_t cdt__activity__v1__get_participation_request__pack
+                     (const Cdt__Activity__V1__GetParticipationRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_participation_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetParticipationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetParticipationRequest *
+       cdt__activity__v1__get_participation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_participation_request__free_unpacked
+                     (Cdt__Activity__V1__GetParticipationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GroupShare methods */
+void   cdt__activity__v1__group_share__init
+                     (Cdt__Activity__V1__GroupShare         *message);
+size_t cdt__activity__v1__group_share__get_packed_size
+                     (const Cdt__Activity__V1__GroupShare   *message);
+size_t cdt__activity__v1__group_share__pack
+                     (const Cdt__Activity__V1__GroupShare   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__group_share__pack_to_buffer
+                     (const Cdt__Activity__V1__GroupShare   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GroupShare *
+       cdt__activity__v1__group_share__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__group_share__free_unpacked
+                     (Cdt__Activity__V1__GroupShare *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetParticipationResponse methods */
+void   cdt__activity__v1__get_participation_response__init
+                     (Cdt__Activity__V1__GetParticipationResponse         *message);
+size_t cdt__activity__v1__get_participation_response__get_packed_size
+                     (const Cdt__Activity__V1__GetParticipationResponse   *message);
+size_t cdt__activity__v1__get_participation_response__pack
+                     (const Cdt__Activity__V1__GetParticipationResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_participation_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetParticipationResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetParticipationResponse *
+       cdt__activity__v1__get_participation_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_participation_response__free_unpacked
+                     (Cdt__Activity__V1__GetParticipationResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetCompositionRequest methods */
+void   cdt__activity__v1__get_composition_request__init
+                     (Cdt__Activity__V1__GetCompositionRequest         *message);
+size_t cdt__activity__v1__get_composition_request__get_packed_size
+                     (const Cdt__Activity__V1__GetCompositionRequest   *message);
+size_t cdt__activity__v1__get_composition_request__pack
+                     (const Cdt__Activity__V1__GetCompositionRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_composition_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetCompositionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetCompositionRequest *
+       cdt__activity__v1__get_composition_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_composition_request__free_unpacked
+                     (Cdt__Activity__V1__GetCompositionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GroupCount methods */
+void   cdt__activity__v1__group_count__init
+                     (Cdt__Activity__V1__GroupCount         *message);
+size_t cdt__activity__v1__group_count__get_packed_size
+                     (const Cdt__Activity__V1__GroupCount   *message);
+size_t cdt__activity__v1__group_count__pack
+                     (const Cdt__Activity__V1__GroupCount   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__group_count__pack_to_buffer
+                     (const Cdt__Activity__V1__GroupCount   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GroupCount *
+       cdt__activity__v1__group_count__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__group_count__free_unpacked
+                     (Cdt__Activity__V1__GroupCount *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetCompositionResponse methods */
+void   cdt__activity__v1__get_composition_response__init
+                     (Cdt__Activity__V1__GetCompositionResponse         *message);
+size_t cdt__activity__v1__get_composition_response__get_packed_size
+                     (const Cdt__Activity__V1__GetCompositionResponse   *message);
+size_t cdt__activity__v1__get_composition_response__pack
+                     (const Cdt__Activity__V1__GetCompositionResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_composition_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetCompositionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetCompositionResponse *
+       cdt__activity__v1__get_composition_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_composition_response__free_unpacked
+                     (Cdt__Activity__V1__GetCompositionResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cdt__Activity__V1__ActivitySum_Closure)
@@ -762,6 +1075,24 @@ typedef void (*Cdt__Activity__V1__IndicatorPoint_Closure)
 typedef void (*Cdt__Activity__V1__GetIndicatorResponse_Closure)
                  (const Cdt__Activity__V1__GetIndicatorResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Activity__V1__GetParticipationRequest_Closure)
+                 (const Cdt__Activity__V1__GetParticipationRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GroupShare_Closure)
+                 (const Cdt__Activity__V1__GroupShare *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetParticipationResponse_Closure)
+                 (const Cdt__Activity__V1__GetParticipationResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetCompositionRequest_Closure)
+                 (const Cdt__Activity__V1__GetCompositionRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GroupCount_Closure)
+                 (const Cdt__Activity__V1__GroupCount *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetCompositionResponse_Closure)
+                 (const Cdt__Activity__V1__GetCompositionResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -785,6 +1116,14 @@ struct Cdt__Activity__V1__AchievementService_Service
                         const Cdt__Activity__V1__GetIndicatorRequest *input,
                         Cdt__Activity__V1__GetIndicatorResponse_Closure closure,
                         void *closure_data);
+  void (*get_participation)(Cdt__Activity__V1__AchievementService_Service *service,
+                            const Cdt__Activity__V1__GetParticipationRequest *input,
+                            Cdt__Activity__V1__GetParticipationResponse_Closure closure,
+                            void *closure_data);
+  void (*get_composition)(Cdt__Activity__V1__AchievementService_Service *service,
+                          const Cdt__Activity__V1__GetCompositionRequest *input,
+                          Cdt__Activity__V1__GetCompositionResponse_Closure closure,
+                          void *closure_data);
 };
 typedef void (*Cdt__Activity__V1__AchievementService_ServiceDestroy)(Cdt__Activity__V1__AchievementService_Service *);
 void cdt__activity__v1__achievement_service__init (Cdt__Activity__V1__AchievementService_Service *service,
@@ -796,7 +1135,9 @@ void cdt__activity__v1__achievement_service__init (Cdt__Activity__V1__Achievemen
       function_prefix__ ## get_achievements,\
       function_prefix__ ## list_achievements,\
       function_prefix__ ## watch_achievements,\
-      function_prefix__ ## get_indicator  }
+      function_prefix__ ## get_indicator,\
+      function_prefix__ ## get_participation,\
+      function_prefix__ ## get_composition  }
 void cdt__activity__v1__achievement_service__get_achievements(ProtobufCService *service,
                                                               const Cdt__Activity__V1__GetAchievementsRequest *input,
                                                               Cdt__Activity__V1__GetAchievementsResponse_Closure closure,
@@ -813,6 +1154,14 @@ void cdt__activity__v1__achievement_service__get_indicator(ProtobufCService *ser
                                                            const Cdt__Activity__V1__GetIndicatorRequest *input,
                                                            Cdt__Activity__V1__GetIndicatorResponse_Closure closure,
                                                            void *closure_data);
+void cdt__activity__v1__achievement_service__get_participation(ProtobufCService *service,
+                                                               const Cdt__Activity__V1__GetParticipationRequest *input,
+                                                               Cdt__Activity__V1__GetParticipationResponse_Closure closure,
+                                                               void *closure_data);
+void cdt__activity__v1__achievement_service__get_composition(ProtobufCService *service,
+                                                             const Cdt__Activity__V1__GetCompositionRequest *input,
+                                                             Cdt__Activity__V1__GetCompositionResponse_Closure closure,
+                                                             void *closure_data);
 
 /* --- descriptors --- */
 
@@ -829,6 +1178,12 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__watch_achievements_re
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_indicator_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__indicator_point__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_indicator_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_participation_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__group_share__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_participation_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_composition_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__group_count__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_composition_response__descriptor;
 extern const ProtobufCServiceDescriptor cdt__activity__v1__achievement_service__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -1897,6 +1897,276 @@ void   cdt__activity__v1__list_rejected_reports_response__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__list_rejected_reports_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__get_rejected_report_request__init
+                     (Cdt__Activity__V1__GetRejectedReportRequest         *message)
+{
+  static const Cdt__Activity__V1__GetRejectedReportRequest init_value = CDT__ACTIVITY__V1__GET_REJECTED_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__GetRejectedReportRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_rejected_report_request__pack
+                     (const Cdt__Activity__V1__GetRejectedReportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetRejectedReportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetRejectedReportRequest *
+       cdt__activity__v1__get_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetRejectedReportRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_rejected_report_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__GetRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_rejected_report_response__init
+                     (Cdt__Activity__V1__GetRejectedReportResponse         *message)
+{
+  static const Cdt__Activity__V1__GetRejectedReportResponse init_value = CDT__ACTIVITY__V1__GET_REJECTED_REPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__GetRejectedReportResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_rejected_report_response__pack
+                     (const Cdt__Activity__V1__GetRejectedReportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetRejectedReportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetRejectedReportResponse *
+       cdt__activity__v1__get_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetRejectedReportResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_rejected_report_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__GetRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_rejected_report_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__admit_rejected_report_request__init
+                     (Cdt__Activity__V1__AdmitRejectedReportRequest         *message)
+{
+  static const Cdt__Activity__V1__AdmitRejectedReportRequest init_value = CDT__ACTIVITY__V1__ADMIT_REJECTED_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__admit_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__admit_rejected_report_request__pack
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__admit_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__AdmitRejectedReportRequest *
+       cdt__activity__v1__admit_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__AdmitRejectedReportRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__admit_rejected_report_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__admit_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__AdmitRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__admit_rejected_report_response__init
+                     (Cdt__Activity__V1__AdmitRejectedReportResponse         *message)
+{
+  static const Cdt__Activity__V1__AdmitRejectedReportResponse init_value = CDT__ACTIVITY__V1__ADMIT_REJECTED_REPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__admit_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__admit_rejected_report_response__pack
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__admit_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__AdmitRejectedReportResponse *
+       cdt__activity__v1__admit_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__AdmitRejectedReportResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__admit_rejected_report_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__admit_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__AdmitRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__admit_rejected_report_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__dismiss_rejected_report_request__init
+                     (Cdt__Activity__V1__DismissRejectedReportRequest         *message)
+{
+  static const Cdt__Activity__V1__DismissRejectedReportRequest init_value = CDT__ACTIVITY__V1__DISMISS_REJECTED_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__dismiss_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__dismiss_rejected_report_request__pack
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__dismiss_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__DismissRejectedReportRequest *
+       cdt__activity__v1__dismiss_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__DismissRejectedReportRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__dismiss_rejected_report_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__dismiss_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__DismissRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__dismiss_rejected_report_response__init
+                     (Cdt__Activity__V1__DismissRejectedReportResponse         *message)
+{
+  static const Cdt__Activity__V1__DismissRejectedReportResponse init_value = CDT__ACTIVITY__V1__DISMISS_REJECTED_REPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__dismiss_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__dismiss_rejected_report_response__pack
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__dismiss_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__DismissRejectedReportResponse *
+       cdt__activity__v1__dismiss_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__DismissRejectedReportResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__dismiss_rejected_report_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__dismiss_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__DismissRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__dismiss_rejected_report_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__activity__v1__get_figures_request__init
                      (Cdt__Activity__V1__GetFiguresRequest         *message)
 {
@@ -4285,7 +4555,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__accept_report_response__desc
   (ProtobufCMessageInit) cdt__activity__v1__accept_report_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__list_rejected_reports_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__list_rejected_reports_request__field_descriptors[4] =
 {
   {
     "period",
@@ -4323,16 +4593,29 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__list_rejected_reports_r
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListRejectedReportsRequest, state),
+    &cdt__activity__v1__review_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__list_rejected_reports_request__field_indices_by_name[] = {
   1,   /* field[1] = page_size */
   2,   /* field[2] = page_token */
   0,   /* field[0] = period */
+  3,   /* field[3] = state */
 };
 static const ProtobufCIntRange cdt__activity__v1__list_rejected_reports_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__list_rejected_reports_request__descriptor =
 {
@@ -4342,7 +4625,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_rejected_reports_reques
   "Cdt__Activity__V1__ListRejectedReportsRequest",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__ListRejectedReportsRequest),
-  3,
+  4,
   cdt__activity__v1__list_rejected_reports_request__field_descriptors,
   cdt__activity__v1__list_rejected_reports_request__field_indices_by_name,
   1,  cdt__activity__v1__list_rejected_reports_request__number_ranges,
@@ -4398,6 +4681,299 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_rejected_reports_respon
   cdt__activity__v1__list_rejected_reports_response__field_indices_by_name,
   1,  cdt__activity__v1__list_rejected_reports_response__number_ranges,
   (ProtobufCMessageInit) cdt__activity__v1__list_rejected_reports_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_rejected_report_request__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetRejectedReportRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_rejected_report_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_rejected_report_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_rejected_report_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetRejectedReportRequest",
+  "GetRejectedReportRequest",
+  "Cdt__Activity__V1__GetRejectedReportRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetRejectedReportRequest),
+  1,
+  cdt__activity__v1__get_rejected_report_request__field_descriptors,
+  cdt__activity__v1__get_rejected_report_request__field_indices_by_name,
+  1,  cdt__activity__v1__get_rejected_report_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_rejected_report_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_rejected_report_response__field_descriptors[1] =
+{
+  {
+    "rejected_report",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetRejectedReportResponse, rejected_report),
+    &cdt__activity__v1__rejected_report__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_rejected_report_response__field_indices_by_name[] = {
+  0,   /* field[0] = rejected_report */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_rejected_report_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_rejected_report_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetRejectedReportResponse",
+  "GetRejectedReportResponse",
+  "Cdt__Activity__V1__GetRejectedReportResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetRejectedReportResponse),
+  1,
+  cdt__activity__v1__get_rejected_report_response__field_descriptors,
+  cdt__activity__v1__get_rejected_report_response__field_indices_by_name,
+  1,  cdt__activity__v1__get_rejected_report_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_rejected_report_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__admit_rejected_report_request__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__AdmitRejectedReportRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__AdmitRejectedReportRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__AdmitRejectedReportRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__admit_rejected_report_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = reason */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange cdt__activity__v1__admit_rejected_report_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__admit_rejected_report_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.AdmitRejectedReportRequest",
+  "AdmitRejectedReportRequest",
+  "Cdt__Activity__V1__AdmitRejectedReportRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__AdmitRejectedReportRequest),
+  3,
+  cdt__activity__v1__admit_rejected_report_request__field_descriptors,
+  cdt__activity__v1__admit_rejected_report_request__field_indices_by_name,
+  1,  cdt__activity__v1__admit_rejected_report_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__admit_rejected_report_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__admit_rejected_report_response__field_descriptors[2] =
+{
+  {
+    "rejected_report",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__AdmitRejectedReportResponse, rejected_report),
+    &cdt__activity__v1__rejected_report__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "obligation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__AdmitRejectedReportResponse, obligation),
+    &cdt__activity__v1__obligation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__admit_rejected_report_response__field_indices_by_name[] = {
+  1,   /* field[1] = obligation */
+  0,   /* field[0] = rejected_report */
+};
+static const ProtobufCIntRange cdt__activity__v1__admit_rejected_report_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__admit_rejected_report_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.AdmitRejectedReportResponse",
+  "AdmitRejectedReportResponse",
+  "Cdt__Activity__V1__AdmitRejectedReportResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__AdmitRejectedReportResponse),
+  2,
+  cdt__activity__v1__admit_rejected_report_response__field_descriptors,
+  cdt__activity__v1__admit_rejected_report_response__field_indices_by_name,
+  1,  cdt__activity__v1__admit_rejected_report_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__admit_rejected_report_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__dismiss_rejected_report_request__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DismissRejectedReportRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DismissRejectedReportRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DismissRejectedReportRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__dismiss_rejected_report_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = reason */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange cdt__activity__v1__dismiss_rejected_report_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__dismiss_rejected_report_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.DismissRejectedReportRequest",
+  "DismissRejectedReportRequest",
+  "Cdt__Activity__V1__DismissRejectedReportRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__DismissRejectedReportRequest),
+  3,
+  cdt__activity__v1__dismiss_rejected_report_request__field_descriptors,
+  cdt__activity__v1__dismiss_rejected_report_request__field_indices_by_name,
+  1,  cdt__activity__v1__dismiss_rejected_report_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__dismiss_rejected_report_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__dismiss_rejected_report_response__field_descriptors[1] =
+{
+  {
+    "rejected_report",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__DismissRejectedReportResponse, rejected_report),
+    &cdt__activity__v1__rejected_report__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__dismiss_rejected_report_response__field_indices_by_name[] = {
+  0,   /* field[0] = rejected_report */
+};
+static const ProtobufCIntRange cdt__activity__v1__dismiss_rejected_report_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__dismiss_rejected_report_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.DismissRejectedReportResponse",
+  "DismissRejectedReportResponse",
+  "Cdt__Activity__V1__DismissRejectedReportResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__DismissRejectedReportResponse),
+  1,
+  cdt__activity__v1__dismiss_rejected_report_response__field_descriptors,
+  cdt__activity__v1__dismiss_rejected_report_response__field_indices_by_name,
+  1,  cdt__activity__v1__dismiss_rejected_report_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__dismiss_rejected_report_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__activity__v1__get_figures_request__field_descriptors[4] =
@@ -4901,7 +5477,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__watch_figures_response__desc
   (ProtobufCMessageInit) cdt__activity__v1__watch_figures_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_service__method_descriptors[24] =
+static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_service__method_descriptors[27] =
 {
   { "SetReportingPolicy", &cdt__activity__v1__set_reporting_policy_request__descriptor, &cdt__activity__v1__set_reporting_policy_response__descriptor },
   { "GetReportingPolicy", &cdt__activity__v1__get_reporting_policy_request__descriptor, &cdt__activity__v1__get_reporting_policy_response__descriptor },
@@ -4924,22 +5500,28 @@ static const ProtobufCMethodDescriptor cdt__activity__v1__activity_reporting_ser
   { "ApproveReport", &cdt__activity__v1__approve_report_request__descriptor, &cdt__activity__v1__approve_report_response__descriptor },
   { "AcceptReport", &cdt__activity__v1__accept_report_request__descriptor, &cdt__activity__v1__accept_report_response__descriptor },
   { "ListRejectedReports", &cdt__activity__v1__list_rejected_reports_request__descriptor, &cdt__activity__v1__list_rejected_reports_response__descriptor },
+  { "GetRejectedReport", &cdt__activity__v1__get_rejected_report_request__descriptor, &cdt__activity__v1__get_rejected_report_response__descriptor },
+  { "AdmitRejectedReport", &cdt__activity__v1__admit_rejected_report_request__descriptor, &cdt__activity__v1__admit_rejected_report_response__descriptor },
+  { "DismissRejectedReport", &cdt__activity__v1__dismiss_rejected_report_request__descriptor, &cdt__activity__v1__dismiss_rejected_report_response__descriptor },
   { "GetFigures", &cdt__activity__v1__get_figures_request__descriptor, &cdt__activity__v1__get_figures_response__descriptor },
   { "ListFigures", &cdt__activity__v1__list_figures_request__descriptor, &cdt__activity__v1__list_figures_response__descriptor },
   { "WatchFigures", &cdt__activity__v1__watch_figures_request__descriptor, &cdt__activity__v1__watch_figures_response__descriptor },
 };
 const unsigned cdt__activity__v1__activity_reporting_service__method_indices_by_name[] = {
   19,        /* AcceptReport */
+  22,        /* AdmitRejectedReport */
   18,        /* ApproveReport */
   6,        /* ClosePeriod */
+  23,        /* DismissRejectedReport */
   17,        /* EndorseReport */
   9,        /* ExcuseObligation */
-  21,        /* GetFigures */
+  24,        /* GetFigures */
   7,        /* GetObligation */
   4,        /* GetPeriod */
+  21,        /* GetRejectedReport */
   14,        /* GetReport */
   1,        /* GetReportingPolicy */
-  22,        /* ListFigures */
+  25,        /* ListFigures */
   8,        /* ListObligations */
   5,        /* ListPeriods */
   20,        /* ListRejectedReports */
@@ -4952,7 +5534,7 @@ const unsigned cdt__activity__v1__activity_reporting_service__method_indices_by_
   12,        /* SubmitReports */
   13,        /* SyncReports */
   10,        /* WaiveObligations */
-  23         /* WatchFigures */
+  26         /* WatchFigures */
 };
 const ProtobufCServiceDescriptor cdt__activity__v1__activity_reporting_service__descriptor =
 {
@@ -4961,7 +5543,7 @@ const ProtobufCServiceDescriptor cdt__activity__v1__activity_reporting_service__
   "ActivityReportingService",
   "Cdt__Activity__V1__ActivityReportingService",
   "cdt.activity.v1",
-  24,
+  27,
   cdt__activity__v1__activity_reporting_service__method_descriptors,
   cdt__activity__v1__activity_reporting_service__method_indices_by_name
 };
@@ -5133,13 +5715,37 @@ void cdt__activity__v1__activity_reporting_service__list_rejected_reports(Protob
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
   service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cdt__activity__v1__activity_reporting_service__get_rejected_report(ProtobufCService *service,
+                                                                        const Cdt__Activity__V1__GetRejectedReportRequest *input,
+                                                                        Cdt__Activity__V1__GetRejectedReportResponse_Closure closure,
+                                                                        void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__activity_reporting_service__admit_rejected_report(ProtobufCService *service,
+                                                                          const Cdt__Activity__V1__AdmitRejectedReportRequest *input,
+                                                                          Cdt__Activity__V1__AdmitRejectedReportResponse_Closure closure,
+                                                                          void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__activity_reporting_service__dismiss_rejected_report(ProtobufCService *service,
+                                                                            const Cdt__Activity__V1__DismissRejectedReportRequest *input,
+                                                                            Cdt__Activity__V1__DismissRejectedReportResponse_Closure closure,
+                                                                            void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cdt__activity__v1__activity_reporting_service__get_figures(ProtobufCService *service,
                                                                 const Cdt__Activity__V1__GetFiguresRequest *input,
                                                                 Cdt__Activity__V1__GetFiguresResponse_Closure closure,
                                                                 void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__list_figures(ProtobufCService *service,
                                                                  const Cdt__Activity__V1__ListFiguresRequest *input,
@@ -5147,7 +5753,7 @@ void cdt__activity__v1__activity_reporting_service__list_figures(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__watch_figures(ProtobufCService *service,
                                                                   const Cdt__Activity__V1__WatchFiguresRequest *input,
@@ -5155,7 +5761,7 @@ void cdt__activity__v1__activity_reporting_service__watch_figures(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__activity_reporting_service__descriptor);
-  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__activity_reporting_service__init (Cdt__Activity__V1__ActivityReportingService_Service *service,
                                                           Cdt__Activity__V1__ActivityReportingService_ServiceDestroy destroy)

@@ -63,6 +63,12 @@ typedef struct Cdt__Activity__V1__AcceptReportRequest Cdt__Activity__V1__AcceptR
 typedef struct Cdt__Activity__V1__AcceptReportResponse Cdt__Activity__V1__AcceptReportResponse;
 typedef struct Cdt__Activity__V1__ListRejectedReportsRequest Cdt__Activity__V1__ListRejectedReportsRequest;
 typedef struct Cdt__Activity__V1__ListRejectedReportsResponse Cdt__Activity__V1__ListRejectedReportsResponse;
+typedef struct Cdt__Activity__V1__GetRejectedReportRequest Cdt__Activity__V1__GetRejectedReportRequest;
+typedef struct Cdt__Activity__V1__GetRejectedReportResponse Cdt__Activity__V1__GetRejectedReportResponse;
+typedef struct Cdt__Activity__V1__AdmitRejectedReportRequest Cdt__Activity__V1__AdmitRejectedReportRequest;
+typedef struct Cdt__Activity__V1__AdmitRejectedReportResponse Cdt__Activity__V1__AdmitRejectedReportResponse;
+typedef struct Cdt__Activity__V1__DismissRejectedReportRequest Cdt__Activity__V1__DismissRejectedReportRequest;
+typedef struct Cdt__Activity__V1__DismissRejectedReportResponse Cdt__Activity__V1__DismissRejectedReportResponse;
 typedef struct Cdt__Activity__V1__GetFiguresRequest Cdt__Activity__V1__GetFiguresRequest;
 typedef struct Cdt__Activity__V1__GetFiguresResponse Cdt__Activity__V1__GetFiguresResponse;
 typedef struct Cdt__Activity__V1__ListFiguresRequest Cdt__Activity__V1__ListFiguresRequest;
@@ -928,10 +934,14 @@ struct  Cdt__Activity__V1__ListRejectedReportsRequest
    * From the last response.
    */
   char *page_token;
+  /*
+   * Only those in this state; UNSPECIFIED: all.
+   */
+  Cdt__Activity__V1__ReviewState state;
 };
 #define CDT__ACTIVITY__V1__LIST_REJECTED_REPORTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_rejected_reports_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_UNSPECIFIED }
 
 
 /*
@@ -953,6 +963,122 @@ struct  Cdt__Activity__V1__ListRejectedReportsResponse
 #define CDT__ACTIVITY__V1__LIST_REJECTED_REPORTS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_rejected_reports_response__descriptor) \
     , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Asks for a report kept for review.
+ */
+struct  Cdt__Activity__V1__GetRejectedReportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `rejectedReports/{id}`.
+   */
+  char *name;
+};
+#define CDT__ACTIVITY__V1__GET_REJECTED_REPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_rejected_report_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * The report kept for review.
+ */
+struct  Cdt__Activity__V1__GetRejectedReportResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The report.
+   */
+  Cdt__Activity__V1__RejectedReport *rejected_report;
+};
+#define CDT__ACTIVITY__V1__GET_REJECTED_REPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_rejected_report_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Takes in a report kept for review.
+ */
+struct  Cdt__Activity__V1__AdmitRejectedReportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `rejectedReports/{id}`.
+   */
+  char *name;
+  /*
+   * Why.
+   */
+  char *reason;
+  /*
+   * Request id, a UUID; may be empty.
+   */
+  char *request_id;
+};
+#define CDT__ACTIVITY__V1__ADMIT_REJECTED_REPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__admit_rejected_report_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The report that was taken in.
+ */
+struct  Cdt__Activity__V1__AdmitRejectedReportResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The report, with the decision.
+   */
+  Cdt__Activity__V1__RejectedReport *rejected_report;
+  /*
+   * Where the obligation stands now.
+   */
+  Cdt__Activity__V1__Obligation *obligation;
+};
+#define CDT__ACTIVITY__V1__ADMIT_REJECTED_REPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__admit_rejected_report_response__descriptor) \
+    , NULL, NULL }
+
+
+/*
+ * Lays a report kept for review aside.
+ */
+struct  Cdt__Activity__V1__DismissRejectedReportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `rejectedReports/{id}`.
+   */
+  char *name;
+  /*
+   * Why.
+   */
+  char *reason;
+  /*
+   * Request id, a UUID; may be empty.
+   */
+  char *request_id;
+};
+#define CDT__ACTIVITY__V1__DISMISS_REJECTED_REPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__dismiss_rejected_report_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The report that was laid aside.
+ */
+struct  Cdt__Activity__V1__DismissRejectedReportResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The report, with the decision.
+   */
+  Cdt__Activity__V1__RejectedReport *rejected_report;
+};
+#define CDT__ACTIVITY__V1__DISMISS_REJECTED_REPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__dismiss_rejected_report_response__descriptor) \
+    , NULL }
 
 
 /*
@@ -1935,6 +2061,120 @@ Cdt__Activity__V1__ListRejectedReportsResponse *
 void   cdt__activity__v1__list_rejected_reports_response__free_unpacked
                      (Cdt__Activity__V1__ListRejectedReportsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetRejectedReportRequest methods */
+void   cdt__activity__v1__get_rejected_report_request__init
+                     (Cdt__Activity__V1__GetRejectedReportRequest         *message);
+size_t cdt__activity__v1__get_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__GetRejectedReportRequest   *message);
+size_t cdt__activity__v1__get_rejected_report_request__pack
+                     (const Cdt__Activity__V1__GetRejectedReportRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetRejectedReportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetRejectedReportRequest *
+       cdt__activity__v1__get_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__GetRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetRejectedReportResponse methods */
+void   cdt__activity__v1__get_rejected_report_response__init
+                     (Cdt__Activity__V1__GetRejectedReportResponse         *message);
+size_t cdt__activity__v1__get_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__GetRejectedReportResponse   *message);
+size_t cdt__activity__v1__get_rejected_report_response__pack
+                     (const Cdt__Activity__V1__GetRejectedReportResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetRejectedReportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetRejectedReportResponse *
+       cdt__activity__v1__get_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__GetRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__AdmitRejectedReportRequest methods */
+void   cdt__activity__v1__admit_rejected_report_request__init
+                     (Cdt__Activity__V1__AdmitRejectedReportRequest         *message);
+size_t cdt__activity__v1__admit_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest   *message);
+size_t cdt__activity__v1__admit_rejected_report_request__pack
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__admit_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__AdmitRejectedReportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__AdmitRejectedReportRequest *
+       cdt__activity__v1__admit_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__admit_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__AdmitRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__AdmitRejectedReportResponse methods */
+void   cdt__activity__v1__admit_rejected_report_response__init
+                     (Cdt__Activity__V1__AdmitRejectedReportResponse         *message);
+size_t cdt__activity__v1__admit_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse   *message);
+size_t cdt__activity__v1__admit_rejected_report_response__pack
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__admit_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__AdmitRejectedReportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__AdmitRejectedReportResponse *
+       cdt__activity__v1__admit_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__admit_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__AdmitRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__DismissRejectedReportRequest methods */
+void   cdt__activity__v1__dismiss_rejected_report_request__init
+                     (Cdt__Activity__V1__DismissRejectedReportRequest         *message);
+size_t cdt__activity__v1__dismiss_rejected_report_request__get_packed_size
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest   *message);
+size_t cdt__activity__v1__dismiss_rejected_report_request__pack
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__dismiss_rejected_report_request__pack_to_buffer
+                     (const Cdt__Activity__V1__DismissRejectedReportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__DismissRejectedReportRequest *
+       cdt__activity__v1__dismiss_rejected_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__dismiss_rejected_report_request__free_unpacked
+                     (Cdt__Activity__V1__DismissRejectedReportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__DismissRejectedReportResponse methods */
+void   cdt__activity__v1__dismiss_rejected_report_response__init
+                     (Cdt__Activity__V1__DismissRejectedReportResponse         *message);
+size_t cdt__activity__v1__dismiss_rejected_report_response__get_packed_size
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse   *message);
+size_t cdt__activity__v1__dismiss_rejected_report_response__pack
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__dismiss_rejected_report_response__pack_to_buffer
+                     (const Cdt__Activity__V1__DismissRejectedReportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__DismissRejectedReportResponse *
+       cdt__activity__v1__dismiss_rejected_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__dismiss_rejected_report_response__free_unpacked
+                     (Cdt__Activity__V1__DismissRejectedReportResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__GetFiguresRequest methods */
 void   cdt__activity__v1__get_figures_request__init
                      (Cdt__Activity__V1__GetFiguresRequest         *message);
@@ -2177,6 +2417,24 @@ typedef void (*Cdt__Activity__V1__ListRejectedReportsRequest_Closure)
 typedef void (*Cdt__Activity__V1__ListRejectedReportsResponse_Closure)
                  (const Cdt__Activity__V1__ListRejectedReportsResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Activity__V1__GetRejectedReportRequest_Closure)
+                 (const Cdt__Activity__V1__GetRejectedReportRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetRejectedReportResponse_Closure)
+                 (const Cdt__Activity__V1__GetRejectedReportResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__AdmitRejectedReportRequest_Closure)
+                 (const Cdt__Activity__V1__AdmitRejectedReportRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__AdmitRejectedReportResponse_Closure)
+                 (const Cdt__Activity__V1__AdmitRejectedReportResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__DismissRejectedReportRequest_Closure)
+                 (const Cdt__Activity__V1__DismissRejectedReportRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__DismissRejectedReportResponse_Closure)
+                 (const Cdt__Activity__V1__DismissRejectedReportResponse *message,
+                  void *closure_data);
 typedef void (*Cdt__Activity__V1__GetFiguresRequest_Closure)
                  (const Cdt__Activity__V1__GetFiguresRequest *message,
                   void *closure_data);
@@ -2286,6 +2544,18 @@ struct Cdt__Activity__V1__ActivityReportingService_Service
                                 const Cdt__Activity__V1__ListRejectedReportsRequest *input,
                                 Cdt__Activity__V1__ListRejectedReportsResponse_Closure closure,
                                 void *closure_data);
+  void (*get_rejected_report)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                              const Cdt__Activity__V1__GetRejectedReportRequest *input,
+                              Cdt__Activity__V1__GetRejectedReportResponse_Closure closure,
+                              void *closure_data);
+  void (*admit_rejected_report)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                                const Cdt__Activity__V1__AdmitRejectedReportRequest *input,
+                                Cdt__Activity__V1__AdmitRejectedReportResponse_Closure closure,
+                                void *closure_data);
+  void (*dismiss_rejected_report)(Cdt__Activity__V1__ActivityReportingService_Service *service,
+                                  const Cdt__Activity__V1__DismissRejectedReportRequest *input,
+                                  Cdt__Activity__V1__DismissRejectedReportResponse_Closure closure,
+                                  void *closure_data);
   void (*get_figures)(Cdt__Activity__V1__ActivityReportingService_Service *service,
                       const Cdt__Activity__V1__GetFiguresRequest *input,
                       Cdt__Activity__V1__GetFiguresResponse_Closure closure,
@@ -2327,6 +2597,9 @@ void cdt__activity__v1__activity_reporting_service__init (Cdt__Activity__V1__Act
       function_prefix__ ## approve_report,\
       function_prefix__ ## accept_report,\
       function_prefix__ ## list_rejected_reports,\
+      function_prefix__ ## get_rejected_report,\
+      function_prefix__ ## admit_rejected_report,\
+      function_prefix__ ## dismiss_rejected_report,\
       function_prefix__ ## get_figures,\
       function_prefix__ ## list_figures,\
       function_prefix__ ## watch_figures  }
@@ -2414,6 +2687,18 @@ void cdt__activity__v1__activity_reporting_service__list_rejected_reports(Protob
                                                                           const Cdt__Activity__V1__ListRejectedReportsRequest *input,
                                                                           Cdt__Activity__V1__ListRejectedReportsResponse_Closure closure,
                                                                           void *closure_data);
+void cdt__activity__v1__activity_reporting_service__get_rejected_report(ProtobufCService *service,
+                                                                        const Cdt__Activity__V1__GetRejectedReportRequest *input,
+                                                                        Cdt__Activity__V1__GetRejectedReportResponse_Closure closure,
+                                                                        void *closure_data);
+void cdt__activity__v1__activity_reporting_service__admit_rejected_report(ProtobufCService *service,
+                                                                          const Cdt__Activity__V1__AdmitRejectedReportRequest *input,
+                                                                          Cdt__Activity__V1__AdmitRejectedReportResponse_Closure closure,
+                                                                          void *closure_data);
+void cdt__activity__v1__activity_reporting_service__dismiss_rejected_report(ProtobufCService *service,
+                                                                            const Cdt__Activity__V1__DismissRejectedReportRequest *input,
+                                                                            Cdt__Activity__V1__DismissRejectedReportResponse_Closure closure,
+                                                                            void *closure_data);
 void cdt__activity__v1__activity_reporting_service__get_figures(ProtobufCService *service,
                                                                 const Cdt__Activity__V1__GetFiguresRequest *input,
                                                                 Cdt__Activity__V1__GetFiguresResponse_Closure closure,
@@ -2471,6 +2756,12 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__accept_report_request
 extern const ProtobufCMessageDescriptor cdt__activity__v1__accept_report_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_rejected_reports_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_rejected_reports_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_rejected_report_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_rejected_report_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__admit_rejected_report_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__admit_rejected_report_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__dismiss_rejected_report_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__dismiss_rejected_report_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_figures_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__get_figures_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_figures_request__descriptor;

@@ -64,11 +64,11 @@ struct  Cdt__Activity__V1__TeamDifficulty
    */
   Cdt__Activity__V1__DifficultyKind kind;
   /*
-   * Severity, as told of last.
+   * Severity, as told of for the latest period.
    */
   Cdt__Activity__V1__Severity severity;
   /*
-   * In words, as told of last.
+   * In words, as told of for the latest period.
    */
   char *text;
   /*
@@ -92,7 +92,7 @@ struct  Cdt__Activity__V1__TeamDifficulty
    */
   char *last_told_in;
   /*
-   * Reports that told of it, corrections included.
+   * Reports that told of it; a correction that repeats what its report told before is no other.
    */
   int32_t times_told;
   /*

@@ -1470,7 +1470,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__report_verdict__descriptor =
   (ProtobufCMessageInit) cdt__activity__v1__report_verdict__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__rejected_report__field_descriptors[5] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__rejected_report__field_descriptors[9] =
 {
   {
     "name",
@@ -1532,18 +1532,70 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__rejected_report__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__RejectedReport, state),
+    &cdt__activity__v1__review_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decided_by",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__RejectedReport, decided_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decide_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__RejectedReport, decide_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision_reason",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__RejectedReport, decision_reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__rejected_report__field_indices_by_name[] = {
+  7,   /* field[7] = decide_time */
+  6,   /* field[6] = decided_by */
+  8,   /* field[8] = decision_reason */
   0,   /* field[0] = name */
   1,   /* field[1] = reason */
   2,   /* field[2] = report */
+  5,   /* field[5] = state */
   4,   /* field[4] = submit_time */
   3,   /* field[3] = submitted_by */
 };
 static const ProtobufCIntRange cdt__activity__v1__rejected_report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__rejected_report__descriptor =
 {
@@ -1553,7 +1605,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__rejected_report__descriptor 
   "Cdt__Activity__V1__RejectedReport",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__RejectedReport),
-  5,
+  9,
   cdt__activity__v1__rejected_report__field_descriptors,
   cdt__activity__v1__rejected_report__field_indices_by_name,
   1,  cdt__activity__v1__rejected_report__number_ranges,
@@ -1812,23 +1864,25 @@ const ProtobufCEnumDescriptor cdt__activity__v1__report_source__descriptor =
   cdt__activity__v1__report_source__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__activity__v1__report_concern__enum_values_by_number[5] =
+static const ProtobufCEnumValue cdt__activity__v1__report_concern__enum_values_by_number[6] =
 {
   { "REPORT_CONCERN_UNSPECIFIED", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNSPECIFIED", 0 },
   { "REPORT_CONCERN_COPIED_NARRATIVE", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_COPIED_NARRATIVE", 1 },
   { "REPORT_CONCERN_IMPLAUSIBLE_COUNT", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_IMPLAUSIBLE_COUNT", 2 },
   { "REPORT_CONCERN_STOCK_FELL", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL", 3 },
   { "REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", 4 },
+  { "REPORT_CONCERN_UNKNOWN_PLATFORM", "CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNKNOWN_PLATFORM", 5 },
 };
 static const ProtobufCIntRange cdt__activity__v1__report_concern__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex cdt__activity__v1__report_concern__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex cdt__activity__v1__report_concern__enum_values_by_name[6] =
 {
   { "REPORT_CONCERN_COPIED_NARRATIVE", 1 },
   { "REPORT_CONCERN_IMPLAUSIBLE_COUNT", 2 },
   { "REPORT_CONCERN_STOCK_FELL", 3 },
   { "REPORT_CONCERN_STOCK_FELL_UNEXPLAINED", 4 },
+  { "REPORT_CONCERN_UNKNOWN_PLATFORM", 5 },
   { "REPORT_CONCERN_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor cdt__activity__v1__report_concern__descriptor =
@@ -1838,9 +1892,9 @@ const ProtobufCEnumDescriptor cdt__activity__v1__report_concern__descriptor =
   "ReportConcern",
   "Cdt__Activity__V1__ReportConcern",
   "cdt.activity.v1",
-  5,
+  6,
   cdt__activity__v1__report_concern__enum_values_by_number,
-  5,
+  6,
   cdt__activity__v1__report_concern__enum_values_by_name,
   1,
   cdt__activity__v1__report_concern__value_ranges,
@@ -1880,5 +1934,37 @@ const ProtobufCEnumDescriptor cdt__activity__v1__submit_outcome__descriptor =
   cdt__activity__v1__submit_outcome__enum_values_by_name,
   1,
   cdt__activity__v1__submit_outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__activity__v1__review_state__enum_values_by_number[4] =
+{
+  { "REVIEW_STATE_UNSPECIFIED", "CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_UNSPECIFIED", 0 },
+  { "REVIEW_STATE_WAITING", "CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_WAITING", 1 },
+  { "REVIEW_STATE_ADMITTED", "CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_ADMITTED", 2 },
+  { "REVIEW_STATE_DISMISSED", "CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_DISMISSED", 3 },
+};
+static const ProtobufCIntRange cdt__activity__v1__review_state__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__activity__v1__review_state__enum_values_by_name[4] =
+{
+  { "REVIEW_STATE_ADMITTED", 2 },
+  { "REVIEW_STATE_DISMISSED", 3 },
+  { "REVIEW_STATE_UNSPECIFIED", 0 },
+  { "REVIEW_STATE_WAITING", 1 },
+};
+const ProtobufCEnumDescriptor cdt__activity__v1__review_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.ReviewState",
+  "ReviewState",
+  "Cdt__Activity__V1__ReviewState",
+  "cdt.activity.v1",
+  4,
+  cdt__activity__v1__review_state__enum_values_by_number,
+  4,
+  cdt__activity__v1__review_state__enum_values_by_name,
+  1,
+  cdt__activity__v1__review_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

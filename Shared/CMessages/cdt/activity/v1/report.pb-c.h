@@ -264,7 +264,11 @@ typedef enum _Cdt__Activity__V1__ReportConcern {
   /*
    * A stock is lower than the subject's last one, and nothing explains it.
    */
-  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL_UNEXPLAINED = 4
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_STOCK_FELL_UNEXPLAINED = 4,
+  /*
+   * An activity names a platform that is not in the catalogue of the team's units; see PlatformService.
+   */
+  CDT__ACTIVITY__V1__REPORT_CONCERN__REPORT_CONCERN_UNKNOWN_PLATFORM = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__REPORT_CONCERN)
 } Cdt__Activity__V1__ReportConcern;
 /*
@@ -297,6 +301,28 @@ typedef enum _Cdt__Activity__V1__SubmitOutcome {
   CDT__ACTIVITY__V1__SUBMIT_OUTCOME__SUBMIT_OUTCOME_KEPT_FOR_REVIEW = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__SUBMIT_OUTCOME)
 } Cdt__Activity__V1__SubmitOutcome;
+/*
+ * Where a report that was kept for review stands.
+ */
+typedef enum _Cdt__Activity__V1__ReviewState {
+  /*
+   * Not given.
+   */
+  CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_UNSPECIFIED = 0,
+  /*
+   * Nobody has decided yet.
+   */
+  CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_WAITING = 1,
+  /*
+   * Taken in.
+   */
+  CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_ADMITTED = 2,
+  /*
+   * Laid aside.
+   */
+  CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_DISMISSED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__REVIEW_STATE)
+} Cdt__Activity__V1__ReviewState;
 
 /* --- messages --- */
 
@@ -315,7 +341,7 @@ struct  Cdt__Activity__V1__Activity
    */
   Cdt__Activity__V1__BeneficiaryKind beneficiary;
   /*
-   * Platform, for example `vneid`; may be empty except for LOCAL_PLATFORM.
+   * Code of the platform, for example `vneid`, see PlatformService; may be empty except for LOCAL_PLATFORM.
    */
   char *platform;
   /*
@@ -695,10 +721,26 @@ struct  Cdt__Activity__V1__RejectedReport
    * When.
    */
   Google__Protobuf__Timestamp *submit_time;
+  /*
+   * Whether it was decided upon.
+   */
+  Cdt__Activity__V1__ReviewState state;
+  /*
+   * Who decided; empty: nobody yet.
+   */
+  char *decided_by;
+  /*
+   * When; unset: not yet.
+   */
+  Google__Protobuf__Timestamp *decide_time;
+  /*
+   * Why it was decided so.
+   */
+  char *decision_reason;
 };
 #define CDT__ACTIVITY__V1__REJECTED_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__rejected_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL, CDT__ACTIVITY__V1__REVIEW_STATE__REVIEW_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string }
 
 
 /* Cdt__Activity__V1__Activity methods */
@@ -916,6 +958,7 @@ extern const ProtobufCEnumDescriptor    cdt__activity__v1__severity__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__report_source__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__report_concern__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__submit_outcome__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__activity__v1__review_state__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__activity__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__counter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__difficulty__descriptor;

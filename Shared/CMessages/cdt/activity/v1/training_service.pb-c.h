@@ -336,11 +336,11 @@ struct  Cdt__Activity__V1__ListCoursesRequest
 {
   ProtobufCMessage base;
   /*
-   * Only those of this unit, `units/{id}`; empty: all.
+   * Only those offered in this unit, `units/{id}`: its own, and those of the units above it today; empty: all.
    */
   char *unit;
   /*
-   * At most so many; 0: 100; at most 1000.
+   * At most so many; 0: 100; at most 1000. A page may hold fewer and still not be the last.
    */
   int32_t page_size;
   /*
