@@ -44,11 +44,9 @@ extension Reporting {
     /// Takes reports in, in one transaction; one verdict for each, in order. A refused one leaves nothing behind.
     func submit(_ submissions: [Submission]) async throws -> [SubmissionResult] {
         let now = clock.now
-        let traceparent = TraceContext.current?.traceparent ?? ""
         return try await database.write { [maps, slot = slots.any, feed, platforms] tx in
             var desk = ReportDesk(
-                ObligationKeeper(tx, now: now, traceparent: traceparent, maps: maps, slot: slot, feed: feed),
-                platforms: platforms)
+                ObligationKeeper(tx, now: now, maps: maps, slot: slot, feed: feed), platforms: platforms)
             let results = try submissions.map { try desk.take($0) }
             try desk.finish()
             tx.notify(FigureStore.channel)

@@ -18,7 +18,8 @@ typealias ActivityFeed = @Sendable (FeedNews, Instant, String, WriteTransaction)
 struct ObligationKeeper {
     let tx: WriteTransaction
     let now: Instant
-    private let traceparent: String
+    /// Trace context of the call that causes the changes.
+    var traceparent: String
     private let maps: PlaceMaps
     private let feed: ActivityFeed
     private let figures = FigureStore()
@@ -29,7 +30,7 @@ struct ObligationKeeper {
     private var map: PlaceMap?
     private var changes = FigureChanges()
     private var achieved = AchievementKeeper()
-    private var periodRows: [Month: PeriodRow]?
+    private var periodRows: [Month: PeriodRow?] = [:]
     /// Parents of hamlets, nil for other units.
     private var hamletParents: [String: [UnitRecord.Stretch]?] = [:]
 
@@ -52,17 +53,17 @@ struct ObligationKeeper {
         try achieved.finish(slot: slot, in: tx)
     }
 
-    /// The periods that are kept.
-    mutating func periods() throws -> [Month: PeriodRow] {
-        if let periodRows { return periodRows }
-        let rows = Dictionary(uniqueKeysWithValues: try PeriodStore.all(in: tx).map { ($0.period, $0) })
-        periodRows = rows
-        return rows
+    /// A period, when it is kept.
+    mutating func period(_ month: Month) throws -> PeriodRow? {
+        if let known = periodRows[month] { return known }
+        let row = try PeriodStore.get(month, in: tx)
+        periodRows[month] = .some(row)
+        return row
     }
 
     /// Whether what is owed under a calendar stays as it is from now on.
     mutating func isClosed(_ calendar: ReportingCalendar) throws -> Bool {
-        try periods()[calendar.period]?.isClosed(calendar, on: now.localDate) ?? false
+        try period(calendar.period)?.isClosed(calendar, on: now.localDate) ?? false
     }
 
     /// The period that runs for a team today: where its policy has another start day than the first it may be named by the

@@ -1,4 +1,5 @@
 import Crypto
+import RPC
 import ServiceKit
 import Shared
 import Storage
@@ -12,6 +13,8 @@ struct Submission: Sendable {
     let digest: [UInt8]
     /// The id under which it is kept if it is refused for review.
     let reviewID: UniqueID
+    /// Trace context of the call that brought it.
+    let traceparent: String
     /// Path of the submission in the request.
     let field: String
     /// What was wrong with it in itself; nothing else is then looked at.
@@ -32,6 +35,7 @@ struct Submission: Sendable {
         let bytes: [UInt8] = (try? content.serializedBytes()) ?? []
         digest = Array(SHA256.hash(data: bytes))
         reviewID = UUIDv7.next(at: now)
+        traceparent = TraceContext.current?.traceparent ?? ""
     }
 }
 
@@ -59,13 +63,14 @@ struct ReportDesk {
 
     mutating func take(_ submission: Submission) throws -> SubmissionResult {
         let id = submission.message.operationID
+        keeper.traceparent = submission.traceparent
         if let refusal = submission.refusal { return refused(refusal, id) }
         if let done = try ReportStore.operation(id, of: submission.caller, in: tx) {
             guard done.digest == submission.digest else { return refused(.operationReused(id), id, .conflict) }
             return again(done.verdict, submission)
         }
         let key = submission.key
-        guard try keeper.periods()[key.period] != nil else { return refused(.periodNotOpen(key.period), id) }
+        guard try keeper.period(key.period) != nil else { return refused(.periodNotOpen(key.period), id) }
         guard let team = try currentTeam(key) else { return refused(.teamNotFound("teams/\(key.team)"), id) }
         guard let row = try ObligationStore.get(key, in: tx), !row.void else {
             return try withoutObligation(submission)
@@ -106,14 +111,12 @@ struct ReportDesk {
     /// The team, with its obligations in the period derived from the facts at hand.
     private mutating func currentTeam(_ key: ObligationKey) throws -> TeamRow? {
         guard var team = try RegistryFactsStore.team(key.team, in: tx) else { return nil }
-        let periods = try keeper.periods()
-        let kept = periods.keys.sorted()
         if try RegistryFactsStore.isChanged(team.id, in: tx) {
-            team = try keeper.place(team, periods: kept)
+            team = try keeper.place(team, periods: PeriodStore.all(in: tx).map(\.period))
             try keeper.derive(team, in: PeriodStore.changing(on: now.localDate, in: tx).map(\.period))
             try RegistryFactsStore.unmarkChanged(team.id, in: tx)
-        } else if let done = periods[key.period]?.derivedTo, team.id > done {
-            team = try keeper.place(team, periods: kept)
+        } else if let done = try keeper.period(key.period)?.derivedTo, team.id > done {
+            team = try keeper.place(team, periods: PeriodStore.all(in: tx).map(\.period))
             try keeper.derive(team, in: [key.period])
         }
         return team

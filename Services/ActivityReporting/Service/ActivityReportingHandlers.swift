@@ -11,8 +11,16 @@ struct ActivityReportingHandlers: Cdt_Activity_V1_ActivityReportingService.Servi
 
     let reporting: Reporting
     let pageTokens: PageTokens
+    let gatherer: SubmissionGatherer
     /// How old the facts of the Registry are.
     let freshness: @Sendable () -> FeedFreshness
+
+    init(reporting: Reporting, pageTokens: PageTokens, freshness: @escaping @Sendable () -> FeedFreshness) {
+        self.reporting = reporting
+        self.pageTokens = pageTokens
+        self.freshness = freshness
+        gatherer = SubmissionGatherer { try await reporting.submit($0) }
+    }
 
     /// Asked for before the answer is read: facts that come in between make the answer newer than it says, never older.
     var registry: Cdt_Common_V1_Freshness {

@@ -12,7 +12,7 @@ extension ActivityReportingHandlers {
         let sent = reporting.submission(request.submission, caller: caller(context), field: "submission")
         guard let submission = try await admitted([sent], context: context).first else { return .init() }
         if let refusal = submission.refusal { throw refusal }
-        guard let result = try await reporting.submit([submission]).first else { return .init() }
+        let result = try await gatherer.submit(submission)
         if let refusal = result.refusal { throw refusal }
         return .with {
             $0.report = submission.key.report
