@@ -8,6 +8,13 @@ extension Cdt_Registry_V1_UnitLevel: ExpressibleByArgument {
     }
 }
 
+extension Cdt_Activity_V1_ReviewState: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let value = enumValue(Self.self, argument) else { return nil }
+        self = value
+    }
+}
+
 extension Cdt_Activity_V1_DifficultyState: ExpressibleByArgument {
     public init?(argument: String) {
         guard let value = enumValue(Self.self, argument) else { return nil }

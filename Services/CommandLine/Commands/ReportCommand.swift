@@ -9,6 +9,7 @@ struct ReportCommand: AsyncParsableCommand {
         subcommands: [
             ReportOpenCommand.self, ReportSubmitCommand.self, ReportSubmitFileCommand.self, ReportStatusCommand.self,
             ReportOwedCommand.self, ReportAchievedCommand.self, ReportListCommand.self, ReportCloseCommand.self,
+            ReportKeptCommand.self, ReportWhoCommand.self, ReportTargetsCommand.self,
         ])
 }
 

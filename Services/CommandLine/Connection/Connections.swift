@@ -30,6 +30,7 @@ final class Connections {
     var activity: Cdt_Activity_V1_ActivityReportingService.Client { get throws { try .init(client(.activity)) } }
     var achievements: Cdt_Activity_V1_AchievementService.Client { get throws { try .init(client(.activity)) } }
     var difficulties: Cdt_Activity_V1_DifficultyService.Client { get throws { try .init(client(.activity)) } }
+    var targets: Cdt_Activity_V1_TargetService.Client { get throws { try .init(client(.activity)) } }
     var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }
     var notification: Cdt_Notification_V1_NotificationService.Client { get throws { try .init(client(.notification)) } }
 
