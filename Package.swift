@@ -161,6 +161,9 @@ let package = Package(
                     "ServiceKit", "Shared", "RPC", product("NIOPosix", "swift-nio"), protobuf, logging, arguments,
                 ],
                 path: "Tests/Benchmarks/Registry", swiftSettings: staying),
+            .executableTarget(
+                name: "bench-activity", dependencies: ["Shared", "RPC", protobuf, arguments],
+                path: "Tests/Benchmarks/Activity", swiftSettings: staying),
 
             // `grpc.testing.TestService`, which the tests of the wire and other implementations' clients call.
             .target(

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-# `./dev` has built them.
-FOLDER = Path(".build/release").absolute()
+# `./dev` has built them; CDT_PROGRAMS names another folder.
+FOLDER = Path(os.environ.get("CDT_PROGRAMS", ".build/release")).absolute()
 
 
 def free_port() -> int:
