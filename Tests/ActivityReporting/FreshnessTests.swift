@@ -31,7 +31,7 @@ import Testing
             })
         let server = RPCServer(
             configuration: .init(port: 0), services: [handlers],
-            interceptors: [AuthorisationInterceptor(authenticator: LocalAuthenticator())])
+            interceptors: [LocalCaller()])
         let connection = try RPCClient(host: "127.0.0.1", port: try await server.start())
         let client = Cdt_Activity_V1_ActivityReportingService.Client(connection)
         let calls: [(name: String, call: @Sendable () async throws -> Cdt_Common_V1_Freshness)] = [
@@ -65,5 +65,14 @@ import Testing
         await server.shutdown(grace: .zero)
         await keys.close()
         await world.database.close()
+    }
+}
+
+/// The caller of a machine without authentication.
+private struct LocalCaller: ServerInterceptor {
+    func intercept(_ context: ServerContext, next: NextHandler) async throws {
+        var context = context
+        context.identity = LocalAuthenticator.identity
+        try await next(context)
     }
 }

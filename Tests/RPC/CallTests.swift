@@ -179,7 +179,7 @@ extension RPCClient {
 
     @Test func outgoingCallsInheritWhatIsLeftOfTheDeadline() async throws {
         try await withEcho { client, _, _ in
-            let reply = try await Deadline.$current.withValue(.after(.seconds(7))) {
+            let reply = try await CallScope.$current.withValue(CallScope(deadline: .after(.seconds(7)))) {
                 try await client.unary(Array("D".utf8), options: CallOptions(timeout: .seconds(100)))
             }
             let text = String(decoding: reply, as: UTF8.self)

@@ -14,18 +14,22 @@ public final class RPCServer: Sendable {
         public var tls: TLS?
         /// Every bound of the wire.
         public var limits: Limits
+        /// Whether calls continue their callers' traces, or begin one (W3C Trace Context, `traceparent` and `tracestate`), so
+        /// that outgoing calls, log lines and written events carry it on.
+        public var isTracing: Bool
         /// Event loops; nil: one per core, shared by the process.
         public var eventLoops: (any EventLoopGroup)?
 
         /// Describes a server.
         public init(
             host: String = "127.0.0.1", port: Int = 0, tls: TLS? = nil, limits: Limits = Limits(),
-            eventLoops: (any EventLoopGroup)? = nil
+            isTracing: Bool = false, eventLoops: (any EventLoopGroup)? = nil
         ) {
             self.host = host
             self.port = port
             self.tls = tls
             self.limits = limits
+            self.isTracing = isTracing
             self.eventLoops = eventLoops
         }
     }
@@ -55,11 +59,12 @@ public final class RPCServer: Sendable {
     /// Starts listening; returns the port.
     @discardableResult
     public func start() async throws -> Int {
-        let (router, handler) = (router, handler)
+        let (router, handler, isTracing) = (router, handler, configuration.isTracing)
         return try await listener.bind(
             host: configuration.host, port: configuration.port, tls: configuration.tls?.serverContext()
         ) { connection in
-            connection.delegate = ServerConnection(router: router, handler: handler, limits: connection.limits)
+            connection.delegate = ServerConnection(
+                router: router, handler: handler, limits: connection.limits, isTracing: isTracing)
         }
     }
 

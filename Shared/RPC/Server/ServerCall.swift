@@ -19,6 +19,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
     /// it what it waits for.
     private let isDeadlineOfClient: Bool
+    private let isTraced: Bool
     private let clientAcceptsGzip: Bool
     // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value that
     // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
@@ -43,7 +44,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     init(
         request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
-        handler: NextHandler, unaryTimeout: TimeAmount?
+        handler: NextHandler, unaryTimeout: TimeAmount?, isTraced: Bool
     ) {
         requestHeaders = headers
         self.connection = connection
@@ -55,6 +56,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
             decompresses: request.isGzip)
         isDeadlineOfClient = request.timeout != nil
+        self.isTraced = isTraced
         let now = connection.session.now
         if let timeout = request.timeout {
             deadline = Deadline(timeout, from: now)
@@ -158,10 +160,12 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         // Nobody is waiting for the work of a call that has ended meanwhile.
         guard ended == nil else { return ended(handlerWith: nil) }
         self.task = task
-        let context = ServerContext(deadline: deadline, call: self)
+        let trace = isTraced ? TraceContext.continuing { requestHeaders.first($0) } : nil
+        let context = ServerContext(deadline: deadline, trace: trace, call: self)
         do {
-            if let deadline, isDeadlineOfClient {
-                try await Deadline.$current.withValue(deadline) { try await handler(context) }
+            if trace != nil || isDeadlineOfClient {
+                let scope = CallScope(deadline: isDeadlineOfClient ? deadline : nil, trace: trace)
+                try await CallScope.$current.withValue(scope) { try await handler(context) }
             } else {
                 try await handler(context)
             }

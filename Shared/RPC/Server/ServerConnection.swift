@@ -7,8 +7,10 @@ final class ServerConnection: ConnectionDelegate {
     private let handler: NextHandler
     /// `Limits.unaryTimeout` as the clock wants it.
     private let unaryTimeout: TimeAmount?
+    private let isTracing: Bool
 
-    init(router: ServiceRouter, handler: NextHandler, limits: Limits) {
+    init(router: ServiceRouter, handler: NextHandler, limits: Limits, isTracing: Bool) {
+        self.isTracing = isTracing
         self.router = router
         self.handler = handler
         unaryTimeout = limits.unaryTimeout.flatMap { TimeAmount($0) }
@@ -28,7 +30,7 @@ final class ServerConnection: ConnectionDelegate {
                 headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
             let call = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, handler: handler,
-                unaryTimeout: unaryTimeout)
+                unaryTimeout: unaryTimeout, isTraced: isTracing)
             stream.handle(by: call, until: call.deadline?.timer)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)

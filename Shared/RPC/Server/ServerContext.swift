@@ -41,13 +41,14 @@ public struct ServerContext: Sendable {
     public let deadline: Deadline?
     /// Who is calling; nil until authorised.
     public var identity: Identity?
-    /// W3C trace context of this call's span; nil until the tracing interceptor has set it.
-    public var trace: TraceContext?
+    /// W3C trace context of this call's span; nil where the server does not trace.
+    public let trace: TraceContext?
 
     let call: ServerCall
 
-    init(deadline: Deadline?, call: ServerCall) {
+    init(deadline: Deadline?, trace: TraceContext?, call: ServerCall) {
         self.deadline = deadline
+        self.trace = trace
         self.call = call
     }
 
@@ -109,13 +110,13 @@ public struct Deadline: Sendable, Hashable, Comparable {
     /// What is left; negative when passed.
     public var remaining: Duration { .nanoseconds((time - .now()).nanoseconds) + (beyond ?? .zero) }
 
+    /// Nanoseconds left; negative when passed. For who only writes them down.
+    package var nanosecondsLeft: Int64 { beyond == nil ? (time - .now()).nanoseconds : .max }
+
     /// When a timer is due for it: for one beyond the clock nobody waits.
     var timer: NIODeadline? { beyond == nil ? time : nil }
 
     public static func < (one: Deadline, other: Deadline) -> Bool {
         (one.beyond ?? .zero, one.time) < (other.beyond ?? .zero, other.time)
     }
-
-    /// The deadline of the call being handled; outgoing calls never outlive it.
-    @TaskLocal public static var current: Deadline?
 }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Position in a distributed trace (W3C Trace Context).
 ///
 /// The ids are kept as numbers: every call has them, and few are asked for their text.
@@ -20,46 +22,46 @@ public struct TraceContext: Sendable, Hashable {
     }
 
     /// A span of a trace; the numbers are not zero.
-    package init(trace: (high: UInt64, low: UInt64), span: UInt64, sampled: Bool, state: String? = nil) {
+    private init(trace: (high: UInt64, low: UInt64), span: UInt64, sampled: Bool, state: String? = nil) {
         (traceHigh, traceLow) = trace
         self.span = span
         self.sampled = sampled
         self.state = state
     }
 
-    /// A span in the same trace.
-    package func child(span: UInt64, state: String?) -> TraceContext {
-        TraceContext(trace: (traceHigh, traceLow), span: span, sampled: sampled, state: state)
-    }
-
     /// 32 lower-case hexadecimal digits.
-    public var traceID: String { Self.text(32) { appendTraceID(to: &$0) } }
+    public var traceID: String { Self.text(traceIDDigits) }
     /// 16 lower-case hexadecimal digits.
-    public var spanID: String { Self.text(16) { appendSpanID(to: &$0) } }
+    public var spanID: String { Self.text(spanIDDigits) }
     /// The `traceparent` header.
     public var traceparent: String { "00-\(traceID)-\(spanID)-\(sampled ? "01" : "00")" }
 
-    /// Appends the digits of `traceID`.
-    package func appendTraceID(to out: inout [UInt8]) {
-        Self.append(traceHigh, to: &out)
-        Self.append(traceLow, to: &out)
+    /// The digits of `traceID` as memory holds them, eight to a word.
+    package var traceIDDigits: (UInt64, UInt64, UInt64, UInt64) {
+        let (high, low) = (Self.digits(traceHigh), Self.digits(traceLow))
+        return (high.0, high.1, low.0, low.1)
     }
 
-    /// Appends the digits of `spanID`.
-    package func appendSpanID(to out: inout [UInt8]) { Self.append(span, to: &out) }
+    /// The digits of `spanID` as memory holds them, eight to a word.
+    package var spanIDDigits: (UInt64, UInt64) { Self.digits(span) }
 
-    private static func text(_ digits: Int, _ body: (inout [UInt8]) -> Void) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits)
-        body(&bytes)
-        return String(decoding: bytes, as: UTF8.self)
+    private static func text<Digits>(_ digits: Digits) -> String {
+        withUnsafeBytes(of: digits) { String(decoding: $0, as: UTF8.self) }
     }
 
-    private static func append(_ value: UInt64, to out: inout [UInt8]) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
-            out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
+    private static func digits(_ number: UInt64) -> (UInt64, UInt64) {
+        (digits(UInt32(truncatingIfNeeded: number >> 32)), digits(UInt32(truncatingIfNeeded: number)))
+    }
+
+    /// All eight digits at once: each half byte is moved into a byte of its own, then all become characters.
+    private static func digits(_ number: UInt32) -> UInt64 {
+        var word = UInt64(number.byteSwapped)
+        word = (word | word << 16) & 0x0000_ffff_0000_ffff
+        word = (word | word << 8) & 0x00ff_00ff_00ff_00ff
+        word = (word >> 4 & 0x000f_000f_000f_000f) | (word & 0x000f_000f_000f_000f) << 8
+        let letters = (word + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let fromNineToA = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
+        return (word + 0x3030_3030_3030_3030 + letters * fromNineToA).littleEndian
     }
 
     /// The number of 16 digits; nil when one is not a lower-case hexadecimal digit.
@@ -74,7 +76,52 @@ public struct TraceContext: Sendable, Hashable {
         }
         return number
     }
+}
 
-    /// The trace context of the call being handled; clients send it on.
-    @TaskLocal public static var current: TraceContext?
+// MARK: Spans of this process
+
+extension TraceContext {
+    /// A new span in the caller's trace; in a new trace when the header is missing or malformed, as the standard asks.
+    package static func continuing(_ header: (StaticString) -> String?) -> TraceContext {
+        guard let parent = header("traceparent").flatMap(TraceContext.init(traceparent:)) else { return beginning() }
+        let state = header("tracestate").flatMap { $0.utf8.count <= 512 ? $0 : nil }
+        return TraceContext(
+            trace: (parent.traceHigh, parent.traceLow), span: TraceIDs.next(), sampled: parent.sampled, state: state)
+    }
+
+    /// The first span of a new trace.
+    package static func beginning() -> TraceContext {
+        TraceContext(trace: (TraceIDs.next(), TraceIDs.next()), span: TraceIDs.next(), sampled: false)
+    }
+
+    /// Reads `version-traceid-parentid-flags`. Later versions may append fields; version ff and zero ids are invalid.
+    package init?(traceparent: String) {
+        let parts = traceparent.split(separator: "-", maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[0] != "ff", parts[0] != "00" || parts.count == 4,
+            zip(parts, [2, 32, 16, 2]).allSatisfy({ TraceIDs.isHex($0, digits: $1) }),
+            let flags = UInt8(parts[3], radix: 16)
+        else { return nil }
+        self.init(traceID: String(parts[1]), spanID: String(parts[2]), sampled: flags & 1 == 1)
+    }
+}
+
+/// Ids that need to be different, not secret: SplitMix64 from a random seed, one atomic addition each.
+private enum TraceIDs {
+    private static let state = Atomic<UInt64>(UInt64.random(in: .min ... .max))
+
+    /// Never zero.
+    static func next() -> UInt64 {
+        var z = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        z ^= z >> 31
+        return z == 0 ? 1 : z
+    }
+
+    static func isHex(_ text: Substring, digits: Int) -> Bool {
+        text.utf8.count == digits
+            && text.utf8.allSatisfy {
+                UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") || UInt8(ascii: "a") <= $0 && $0 <= UInt8(ascii: "f")
+            }
+    }
 }

@@ -12,6 +12,8 @@ package final class TokenAuthenticator: Authenticator {
         var keys: TokenKeys
         /// Rises with every reading.
         var reading = 0
+        /// The file has changed, and is to be read before the next token is judged.
+        var isStale = false
     }
 
     private let file: WatchedFile
@@ -43,6 +45,26 @@ package final class TokenAuthenticator: Authenticator {
     package var verifications: Int { counters.withLock { $0 } }
     var cached: Int { cache.count }
 
+    package func known(_ context: ServerContext) throws -> Authentication? {
+        do {
+            return try known(Self.digest(authorization: context.header("authorization")).digest)
+        } catch let problem as TokenProblem {
+            throw problem.error
+        }
+    }
+
+    /// "Cached by digest until it expires."
+    private func known(_ digest: SHA256Digest) throws -> Authentication? {
+        let hasChanged = file.hasChanged()
+        let reading: Int? = state.withLock { state in
+            if hasChanged { state.isStale = true }
+            return state.isStale ? nil : state.reading
+        }
+        guard let known = cache.entry(digest), known.keys == reading else { return nil }
+        guard let expires = known.caller.expires, now() < expires else { throw TokenProblem.expired }
+        return known.caller
+    }
+
     package func authenticate(_ context: ServerContext) async throws -> Authentication {
         do {
             return try await authenticate(authorization: context.header("authorization"))
@@ -53,28 +75,33 @@ package final class TokenAuthenticator: Authenticator {
 
     /// The caller that the value of an `authorization` header names. Throws `TokenProblem`.
     package func authenticate(authorization: String?) async throws -> Authentication {
-        guard let authorization else { throw TokenProblem.missing }
-        guard let token = Self.bearer(authorization) else { throw TokenProblem.malformed }
-        if file.hasChanged() { await reload() }
-        let reading = state.withLock { $0.reading }
-        let digest = SHA256.hash(data: token)
-        if let known = cache.entry(digest), known.keys == reading {
-            // "Cached by digest until it expires."
-            guard let expires = known.caller.expires, now() < expires else { throw TokenProblem.expired }
-            return known.caller
+        let (token, digest) = try Self.digest(authorization: authorization)
+        if let known = try known(digest) { return known }
+        let isStale = state.withLock { state in
+            defer { state.isStale = false }
+            return state.isStale
         }
+        if isStale { await reload() }
+        let reading = state.withLock { $0.reading }
         let caller = try await verify(token)
         cache.insert(.init(caller: caller, keys: reading), for: digest)
         return caller
     }
 
+    private static func digest(authorization: String?) throws -> (token: [UInt8], digest: SHA256Digest) {
+        guard let authorization else { throw TokenProblem.missing }
+        guard let token = bearer(authorization) else { throw TokenProblem.malformed }
+        return (token, SHA256.hash(data: token))
+    }
+
     /// The token of `Bearer TOKEN`; the scheme's case does not matter (RFC 9110).
     private static func bearer(_ value: String) -> [UInt8]? {
-        let parts = value.split(separator: " ", omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer", parts[1].utf8.count <= largestToken else {
-            return nil
-        }
-        return Array(parts[1].utf8)
+        let scheme = "bearer ".utf8
+        // Letters differ from capitals in one bit; the space has it anyway.
+        guard value.utf8.count > scheme.count, zip(value.utf8, scheme).allSatisfy({ $0 | 0x20 == $1 }) else { return nil }
+        let token = value.utf8.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") }
+        guard !token.isEmpty, token.count <= largestToken, !token.contains(UInt8(ascii: " ")) else { return nil }
+        return Array(token)
     }
 
     private func verify(_ token: [UInt8]) async throws -> Authentication {

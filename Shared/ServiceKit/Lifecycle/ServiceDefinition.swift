@@ -35,7 +35,7 @@ package protocol ServiceDefinition: Sendable {
     /// Its schema. Those of request ids, page tokens, outbox and feed consumers are added.
     static var migrations: [MigrationSet] { get }
     /// Whether the service judges grants by unit itself. If not, it takes calls from those only who have its verb in the
-    /// whole nation (`VerbInterceptor`).
+    /// whole nation (`VerbRule`).
     static var judgesGrants: Bool { get }
     /// Builds the service over its open database. Whatever is slow belongs into a task.
     static func make(_ context: ServiceContext) async throws -> ServiceParts

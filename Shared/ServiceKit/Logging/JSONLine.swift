@@ -1,8 +1,11 @@
 /// One JSON object on one line, built as bytes.
-package struct JSONLine: Sendable {
-    package private(set) var bytes: [UInt8] = []
+package struct JSONLine: ~Copyable {
+    private var out: LineBuffer
 
-    package init() { bytes.reserveCapacity(384) }
+    package init() {
+        out = LineBuffer(capacity: 512)
+        out.append(UInt8(ascii: "{"))
+    }
 
     /// Every line begins with when and how serious.
     package init(time: Instant, level: String) {
@@ -13,108 +16,123 @@ package struct JSONLine: Sendable {
     /// A line whose level is among the fields added next.
     init(time: Instant) {
         self.init()
-        key("time")
-        bytes.append(UInt8(ascii: "\""))
-        time.append(to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        out.append("\"time\":\"")
+        time.append(to: &out)
+        out.append(UInt8(ascii: "\""))
     }
 
     /// Fields that many lines have in common, for `add(fields:)`: written once, then copied.
     static func fields(_ write: (inout JSONLine) -> Void) -> [UInt8] {
         var line = JSONLine()
         write(&line)
-        if !line.bytes.isEmpty { line.bytes[0] = UInt8(ascii: ",") }
-        return line.bytes
+        return Array(line.out.bytes.dropFirst())
     }
 
-    /// Adds fields to a line that has some already.
-    mutating func add(fields: [UInt8]) { bytes.append(contentsOf: fields) }
+    /// Adds fields that `fields` has made.
+    mutating func add(fields: [UInt8]) {
+        separate()
+        out.append(fields)
+    }
 
     package mutating func add(_ name: StaticString, _ value: String) {
         key(name)
-        JSONLine.append(quoted: value, to: &bytes)
+        out.append(quoted: value)
     }
 
     package mutating func add(_ name: StaticString, _ value: Int) {
         key(name)
-        bytes.append(contentsOf: String(value).utf8)
+        out.append(decimal: value)
     }
 
-    /// A text of plain characters, which `write` appends.
-    mutating func add(_ name: StaticString, plain write: (inout [UInt8]) -> Void) {
+    /// A text of characters that need no escape, as memory holds them.
+    mutating func add<Words: BitwiseCopyable>(_ name: StaticString, plain words: Words) {
         key(name)
-        bytes.append(UInt8(ascii: "\""))
-        write(&bytes)
-        bytes.append(UInt8(ascii: "\""))
+        out.append(UInt8(ascii: "\""))
+        out.append(memoryOf: words)
+        out.append(UInt8(ascii: "\""))
     }
 
     /// Milliseconds with three decimals: exact to the microsecond.
-    package mutating func add(_ name: StaticString, milliseconds duration: Duration) {
+    package mutating func add(_ name: StaticString, nanoseconds: Int64) {
         key(name)
-        let (seconds, attoseconds) = duration.components
-        let microseconds = max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
-        bytes.append(contentsOf: String(microseconds / 1000).utf8)
-        bytes.append(UInt8(ascii: "."))
-        Decimals.append(Int(microseconds % 1000), digits: 3, to: &bytes)
+        let microseconds = Int(max(0, nanoseconds) / 1000)
+        out.append(decimal: microseconds / 1000)
+        out.append(UInt8(ascii: "."))
+        Decimals.append(microseconds % 1000, digits: 3, to: &out)
     }
 
-    /// A value that is JSON already.
-    mutating func add(_ name: String, json: [UInt8]) {
-        bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-        JSONLine.append(quoted: name, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        bytes.append(contentsOf: json)
+    /// A field whose value `write` writes as JSON.
+    mutating func add(_ name: String, json write: (inout LineBuffer) -> Void) {
+        separate()
+        out.append(quoted: name)
+        out.append(UInt8(ascii: ":"))
+        write(&out)
     }
 
     /// The whole line, with the line feed.
     package consuming func finish() -> [UInt8] {
-        if bytes.isEmpty { bytes.append(UInt8(ascii: "{")) }
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(UInt8(ascii: "\n"))
-        return bytes
+        end()
+        return Array(out.bytes)
+    }
+
+    /// Ends the line, and hands its bytes out for as long as `body` runs.
+    consuming func finish<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        end()
+        return body(out.bytes)
+    }
+
+    private mutating func end() {
+        out.append(UInt8(ascii: "}"))
+        out.append(UInt8(ascii: "\n"))
+    }
+
+    private mutating func separate() {
+        if out.count > 1 { out.append(UInt8(ascii: ",")) }
     }
 
     /// Names in the code need no escape.
     private mutating func key(_ name: StaticString) {
-        bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-        bytes.append(UInt8(ascii: "\""))
-        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+        separate()
+        out.append(UInt8(ascii: "\""))
+        out.append(name)
+        out.append("\":")
     }
+}
 
-    static func append(quoted text: String, to out: inout [UInt8]) {
+extension LineBuffer {
+    /// A text as a JSON string.
+    mutating func append(quoted text: String) {
         var text = text
-        text.withUTF8 { append(quoted: $0, to: &out) }
+        text.withUTF8 { append(quoted: $0) }
     }
 
-    private static func append(quoted text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
-        out.append(UInt8(ascii: "\""))
+    private mutating func append(quoted text: UnsafeBufferPointer<UInt8>) {
+        append(UInt8(ascii: "\""))
         // Nearly every text needs no escape and is copied as a whole.
-        if text.contains(where: needsEscape) {
-            for byte in text { append(escaped: byte, to: &out) }
+        if text.contains(where: Self.needsEscape) {
+            for byte in text { append(escaped: byte) }
         } else {
-            out.append(contentsOf: text)
+            append(UnsafeRawBufferPointer(text))
         }
-        out.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
     }
 
     private static func needsEscape(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F
     }
 
-    private static func append(escaped byte: UInt8, to out: inout [UInt8]) {
+    private mutating func append(escaped byte: UInt8) {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-            out.append(UInt8(ascii: "\\"))
-            out.append(byte)
-        case UInt8(ascii: "\n"): out.append(contentsOf: "\\n".utf8)
+            append(UInt8(ascii: "\\"))
+            append(byte)
+        case UInt8(ascii: "\n"): append("\\n")
         case 0..<0x20, 0x7F:
-            out.append(contentsOf: "\\u00".utf8)
+            append("\\u00")
             for digit in [byte >> 4, byte & 0xF] {
-                out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+                append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
             }
-        default: out.append(byte)
+        default: append(byte)
         }
     }
 }

@@ -37,36 +37,34 @@ package struct JSONLogHandler: LogHandler {
         if let own = event.metadata { fields.merge(own) { $1 } }
         if let error = event.error { fields["error"] = "\(error)" }
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) where !JSONLogHandler.taken.contains(name) {
-            line.add(name, json: JSONLogHandler.json(value))
+            line.add(name) { JSONLogHandler.write(value, to: &$0) }
         }
-        writer.append(line.finish())
+        writer.append(line)
     }
 
     /// Names the line itself uses; a JSON object must not hold one twice.
     private static let taken: Set<String> = ["time", "level", "logger", "message"]
 
-    private static func json(_ value: Logger.Metadata.Value) -> [UInt8] {
-        var out: [UInt8] = []
+    private static func write(_ value: Logger.Metadata.Value, to out: inout LineBuffer) {
         switch value {
-        case .string(let text): JSONLine.append(quoted: text, to: &out)
-        case .stringConvertible(let value): JSONLine.append(quoted: value.description, to: &out)
+        case .string(let text): out.append(quoted: text)
+        case .stringConvertible(let value): out.append(quoted: value.description)
         case .array(let values):
-            out = [UInt8(ascii: "[")]
+            out.append(UInt8(ascii: "["))
             for (i, value) in values.enumerated() {
                 if i > 0 { out.append(UInt8(ascii: ",")) }
-                out.append(contentsOf: json(value))
+                write(value, to: &out)
             }
             out.append(UInt8(ascii: "]"))
         case .dictionary(let fields):
-            out = [UInt8(ascii: "{")]
+            out.append(UInt8(ascii: "{"))
             for (i, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
                 if i > 0 { out.append(UInt8(ascii: ",")) }
-                JSONLine.append(quoted: field.key, to: &out)
+                out.append(quoted: field.key)
                 out.append(UInt8(ascii: ":"))
-                out.append(contentsOf: json(field.value))
+                write(field.value, to: &out)
             }
             out.append(UInt8(ascii: "}"))
         }
-        return out
     }
 }

@@ -11,6 +11,8 @@ import Synchronization
 package final class LogWriter: Sendable {
     private struct State {
         var buffer: [UInt8] = []
+        /// What was written out last, emptied: its memory is used again.
+        var spare: [UInt8] = []
         var dropped = 0
         /// The thread was told to come.
         var awake = false
@@ -43,8 +45,15 @@ package final class LogWriter: Sendable {
         thread.start()
     }
 
+    /// Memory kept for the lines to come; what a burst needed beyond it is given back.
+    private static let keptBytes = 1 << 20
+
     /// Adds one line, which ends in a line feed. Never waits for the output.
-    package func append(_ line: [UInt8]) {
+    package func append(_ line: [UInt8]) { line.withUnsafeBufferPointer { append($0) } }
+
+    func append(_ line: consuming JSONLine) { line.finish { append($0) } }
+
+    private func append(_ line: UnsafeBufferPointer<UInt8>) {
         let wake = state.withLock { state in
             guard state.buffer.count + line.count <= limit else {
                 state.dropped += 1
@@ -60,15 +69,19 @@ package final class LogWriter: Sendable {
     /// Writes out what is there, on this thread; for the end of the process and for tests.
     package func flush() {
         output.withLock { _ in
-            let (lines, dropped) = state.withLock { state in
-                defer {
-                    state.buffer = []
-                    state.dropped = 0
-                    state.awake = false
-                }
-                return (state.buffer, state.dropped)
+            var (lines, dropped) = state.withLock { state in
+                let (lines, dropped) = (state.buffer, state.dropped)
+                state.buffer = state.spare
+                state.spare = []
+                state.dropped = 0
+                state.awake = false
+                return (lines, dropped)
             }
             if !lines.isEmpty { sink(lines) }
+            if lines.capacity <= LogWriter.keptBytes {
+                lines.removeAll(keepingCapacity: true)
+                state.withLock { [lines] in $0.spare = lines }
+            }
             if dropped > 0 {
                 var line = JSONLine(time: .system(), level: "warning")
                 line.add("message", "the log could not be written fast enough; lines were dropped")
@@ -86,6 +99,29 @@ package final class LogWriter: Sendable {
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).write(contentsOf: Data(bytes))
+        bytes.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = send(UnsafeRawBufferPointer(rebasing: rest), to: descriptor)
+                // A log that is gone is no reason to stop serving.
+                guard count >= 0 else { return }
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+}
+
+/// Bytes written; -1 when nobody can read them any more.
+private func send(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
+    while true {
+        let written = write(descriptor, bytes.baseAddress, bytes.count)
+        if written >= 0 { return written }
+        switch errno {
+        case EINTR: continue
+        case EAGAIN:
+            var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            _ = poll(&ready, 1, 1000)
+        default: return -1
+        }
     }
 }

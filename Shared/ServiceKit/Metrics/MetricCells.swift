@@ -75,6 +75,9 @@ package final class Histogram: Sendable {
         observe(Double(seconds) + Double(attoseconds) * 1e-18)
     }
 
+    /// Seconds, of a histogram of seconds.
+    func observe(nanoseconds: Int64) { observe(Double(nanoseconds) * 1e-9) }
+
     func snapshot() -> Snapshot {
         Snapshot(bounds: bounds, counts: counts.map(\.value), sum: Double(sum.value) / 1e6)
     }

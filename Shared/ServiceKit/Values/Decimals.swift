@@ -1,6 +1,6 @@
 /// Decimal digits of fixed width, as dates are written.
 enum Decimals {
-    static func append(_ value: Int, digits: Int, to out: inout [UInt8]) {
+    static func append<Sink: ByteSink & ~Copyable>(_ value: Int, digits: Int, to out: inout Sink) {
         func digit(_ value: Int) -> UInt8 { UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10) }
         // Every date and time is made of these; divisions by constants are cheap.
         if digits == 2 {

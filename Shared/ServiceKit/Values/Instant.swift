@@ -74,7 +74,7 @@ extension Instant: CustomStringConvertible {
         return String(decoding: out, as: UTF8.self)
     }
 
-    func append(to out: inout [UInt8]) {
+    func append<Sink: ByteSink & ~Copyable>(to out: inout Sink) {
         let day = LocalDate(dayNumber: Int32(seconds.flooredQuotient(86_400)))
         let inDay = Int(milliseconds - Int64(day.dayNumber) * 86_400_000)
         day.append(to: &out)

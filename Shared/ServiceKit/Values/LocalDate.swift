@@ -114,7 +114,7 @@ extension LocalDate: CustomStringConvertible, LosslessStringConvertible {
         return String(decoding: out, as: UTF8.self)
     }
 
-    func append(to out: inout [UInt8]) {
+    func append<Sink: ByteSink & ~Copyable>(to out: inout Sink) {
         let (year, month, day) = components
         Decimals.append(year, digits: 4, to: &out)
         out.append(UInt8(ascii: "-"))

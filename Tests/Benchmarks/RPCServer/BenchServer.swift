@@ -25,19 +25,19 @@ import ServiceKit
         let server = RPCServer(
             configuration: .init(
                 port: port, tls: tlsCertificate.map { TLS(certificateChainFile: $0, privateKeyFile: tlsKey) },
-                limits: limits, eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
-            services: services, interceptors: stack ? interceptors(services) : [])
+                limits: limits, isTracing: stack, eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+            services: services, interceptors: stack ? [interceptor(services)] : [])
         try await server.start()
         // Until a signal ends the process.
         while true { try await Task.sleep(for: .seconds(3600)) }
     }
 
     /// As `RunningService` makes them.
-    private func interceptors(_ services: [any RegistrableService]) -> [any ServerInterceptor] {
+    private func interceptor(_ services: [any RegistrableService]) -> ServiceInterceptor {
         var router = ServiceRouter()
         for service in services { service.register(in: &router) }
         let log = LogWriter()
-        return InterceptorChain.make(
+        return ServiceInterceptor(
             service: "bench", errorDomain: "bench.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
             log: log, logLevel: .info, logger: Logger(label: "bench") { JSONLogHandler(label: $0, writer: log) },
             authenticator: LocalAuthenticator(), judgesGrants: true, drain: DrainSignal())

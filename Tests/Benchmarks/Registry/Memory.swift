@@ -63,12 +63,12 @@ struct Memory: AsyncParsableCommand {
         service.register(in: &router)
         let log = LogWriter()
         // As the Registry runs in this comparison: log lines of errors alone.
-        let interceptors = InterceptorChain.make(
+        let interceptor = ServiceInterceptor(
             service: "registry", errorDomain: "registry.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
             log: log, logLevel: .error, logger: Logger(label: "memory") { JSONLogHandler(label: $0, writer: log) },
             authenticator: LocalAuthenticator(), judgesGrants: true, drain: DrainSignal())
         let server = RPCServer(
-            configuration: .init(port: port), services: [service], interceptors: interceptors)
+            configuration: .init(port: port, isTracing: true), services: [service], interceptors: [interceptor])
         try await server.start()
         while true { try await Task.sleep(for: .seconds(3600)) }
     }

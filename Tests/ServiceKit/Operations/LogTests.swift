@@ -75,6 +75,21 @@ final class LogCollector: Sendable {
         writer.close()
     }
 
+    @Test func linesGoOutWholeThroughADescriptor() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("log-\(UUID().uuidString)")
+        try Data().write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let handle = try FileHandle(forWritingTo: file)
+        let writer = LogWriter(descriptor: handle.fileDescriptor)
+        let line = Array(String(repeating: "x", count: 9999).utf8) + [10]
+        // More than is kept from one time to the next, then a little again.
+        for _ in 0..<150 { writer.append(line) }
+        writer.flush()
+        writer.append(line)
+        writer.close()
+        #expect(try Data(contentsOf: file).count == 151 * line.count)
+    }
+
     @Test func aStuckReaderCostsLinesNotMemory() {
         let collector = LogCollector()
         let writer = LogWriter(limit: 1000, gather: 3600) { collector.append($0) }
@@ -85,11 +100,37 @@ final class LogCollector: Sendable {
         #expect(collector.lines.first?["dropped"] as? Int == 15)
     }
 
-    @Test(arguments: [(Duration.microseconds(1), "0.001"), (.milliseconds(12), "12.000"), (.seconds(-1), "0.000")])
-    func durationsAreMilliseconds(duration: Duration, text: String) {
+    @Test(arguments: [
+        (1000, "0.001"), (1999, "0.001"), (12_000_000, "12.000"), (-1_000_000_000, "0.000"),
+        (Int64.max, "9223372036854.775"),
+    ])
+    func durationsAreMilliseconds(nanoseconds: Int64, text: String) {
         var line = JSONLine()
-        line.add("d", milliseconds: duration)
+        line.add("d", nanoseconds: nanoseconds)
         #expect(String(decoding: line.finish(), as: UTF8.self) == "{\"d\":\(text)}\n")
+    }
+}
+
+/// Bytes as a line is made of them.
+@Suite struct LineBufferTests {
+    @Test(arguments: [0, 7, 10, -1, 12_345_678_901, Int.max, Int.min])
+    func numbersAreWrittenAsSwiftWritesThem(number: Int) {
+        var buffer = LineBuffer(capacity: 1)
+        buffer.append(decimal: number)
+        #expect(String(decoding: buffer.bytes, as: UTF8.self) == String(number))
+    }
+
+    @Test func growingKeepsWhatWasWritten() {
+        var buffer = LineBuffer(capacity: 1)
+        var expected: [UInt8] = []
+        for step in 0..<200 {
+            let bytes = [UInt8](repeating: UInt8(step), count: step % 7)
+            buffer.append(bytes)
+            buffer.append(UInt8(step))
+            buffer.append(memoryOf: UInt16(0x4141))
+            expected += bytes + [UInt8(step), 0x41, 0x41]
+        }
+        #expect(Array(buffer.bytes) == expected)
     }
 }
 

@@ -2,10 +2,16 @@ import RPC
 
 /// The rights of a service that does not judge by unit itself: it takes calls from those who have its verb in the whole
 /// nation. Denied is the default here too: a narrower grant opens nothing, rather than more than it says.
-package struct VerbInterceptor: ServerInterceptor {
+package struct VerbRule: Sendable {
     let service: String
+    let verb: String
 
-    package init(service: String) { self.service = service }
+    /// nil for methods that every service has: health is open, and reflection is for everybody who is known.
+    init?(_ method: MethodDescriptor, of service: String) {
+        guard !method.service.hasPrefix("grpc.") else { return nil }
+        self.service = service
+        verb = Self.verb(of: method, service: service)
+    }
 
     /// What reads: by the first word of its name, as the contract's style has it. Any other word writes.
     private static let readingWords = ["Get", "List", "Watch", "Follow", "Render"]
@@ -16,21 +22,14 @@ package struct VerbInterceptor: ServerInterceptor {
         return "\(service).\(reads ? "read" : "write")"
     }
 
-    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
-        guard VerbInterceptor.isOwn(context.method) else { return try await next(context) }
-        let verb = VerbInterceptor.verb(of: context.method, service: service)
-        guard context.identity?.hasNation(verb, of: service) == true else {
-            var error = ServiceError(
-                .permissionDenied, reason: "PERMISSION_DENIED",
-                "this needs a grant of \(verb) in the whole nation", vi: "cần quyền \(verb) trên toàn quốc")
-            error.metadata["verb"] = verb
-            throw error
-        }
-        try await next(context)
+    func check(_ identity: Identity) throws {
+        guard !identity.hasNation(verb, of: service) else { return }
+        var error = ServiceError(
+            .permissionDenied, reason: "PERMISSION_DENIED",
+            "this needs a grant of \(verb) in the whole nation", vi: "cần quyền \(verb) trên toàn quốc")
+        error.metadata["verb"] = verb
+        throw error
     }
-
-    /// Health is open, and reflection is for everybody who is known.
-    private static func isOwn(_ method: MethodDescriptor) -> Bool { !method.service.hasPrefix("grpc.") }
 }
 
 extension Identity {

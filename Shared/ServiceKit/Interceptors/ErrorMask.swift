@@ -6,36 +6,25 @@ import Storage
 ///
 /// `ServiceError` and `RPCError` say it themselves. Storage errors have one table. Anything else is a fault of the
 /// service: the caller gets INTERNAL with an id to quote, the log gets the cause under the same id.
-package struct MaskingInterceptor: ServerInterceptor {
+struct ErrorMask: Sendable {
     let domain: String
     let logger: Logger
 
-    package init(domain: String, logger: Logger) {
-        self.domain = domain
-        self.logger = logger
-    }
-
-    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
-        do {
-            try await next(context)
-        } catch let error as RPCError {
-            throw error
-        } catch {
-            throw rpcError(
-                for: error, method: context.method, id: RequestHeaders.requestID(context) ?? context.trace?.traceID,
-                isCancelled: context.isCancelled)
-        }
-    }
-
-    func rpcError(for error: any Error, method: MethodDescriptor, id: String?, isCancelled: Bool) -> RPCError {
+    func rpcError(for error: any Error, _ context: ServerContext) -> RPCError {
         if let error = error as? RPCError { return error }
+        return rpcError(
+            for: error, method: context.method, id: RequestHeaders.requestID(context) ?? context.trace?.traceID,
+            isCancelled: context.isCancelled)
+    }
+
+    private func rpcError(for error: any Error, method: MethodDescriptor, id: String?, isCancelled: Bool) -> RPCError {
         if let error = error as? ServiceError { return error.rpcError(domain: domain, requestID: id) }
         if error is CancellationError, isCancelled {
             return ServiceError(
                 .cancelled, reason: "CANCELLED", "the call was cancelled", vi: "yêu cầu đã bị huỷ"
             ).rpcError(domain: domain, requestID: id)
         }
-        let id = id ?? TraceContext.continuing(traceparent: nil, tracestate: nil).traceID
+        let id = id ?? TraceContext.beginning().traceID
         logger.error(
             "a call failed for a reason its caller must not see",
             metadata: ["method": "\(method)", "correlation_id": "\(id)", "cause": "\(String(reflecting: error))"])

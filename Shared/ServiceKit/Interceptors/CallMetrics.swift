@@ -2,20 +2,32 @@ import RPC
 
 /// Counts calls under the names that dashboards for gRPC expect (go-grpc-prometheus): started, handled by code, time,
 /// messages. Only registered methods are labels, all present at zero from the start, so that a rate has a first value.
-package struct MetricsInterceptor: ServerInterceptor {
-    private struct Cells: Sendable {
+struct CallMetrics: Sendable {
+    private final class Cells: Sendable {
         let started: Number
         let handled: [Number]
         let seconds: Histogram
         let received: Number
         let sent: Number
+        let streamsReplies: Bool
+
+        init(
+            started: Number, handled: [Number], seconds: Histogram, received: Number, sent: Number, streamsReplies: Bool
+        ) {
+            self.started = started
+            self.handled = handled
+            self.seconds = seconds
+            self.received = received
+            self.sent = sent
+            self.streamsReplies = streamsReplies
+        }
     }
 
     /// By the method's position in the router.
     private let cells: [Cells]
     private let inFlight: Number
 
-    package init(metrics: MetricsRegistry, methods: [MethodDescriptor]) {
+    init(metrics: MetricsRegistry, methods: [MethodDescriptor]) {
         let labels = ["grpc_type", "grpc_service", "grpc_method"]
         let started = metrics.counter(
             "grpc_server_started_total", help: "Calls started on the server.", labels: labels)
@@ -32,32 +44,25 @@ package struct MetricsInterceptor: ServerInterceptor {
             let values = [method.kind.metricName, method.service, method.method]
             return Cells(
                 started: started.with(values),
-                handled: StatusCode.allCases.map { handled.with(values + [MetricsInterceptor.label(of: $0)]) },
-                seconds: seconds.with(values), received: received.with(values), sent: sent.with(values))
+                handled: StatusCode.allCases.map { handled.with(values + [CallMetrics.label(of: $0)]) },
+                seconds: seconds.with(values), received: received.with(values), sent: sent.with(values),
+                streamsReplies: method.kind.serverStreams)
         }
     }
 
-    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
-        guard cells.indices.contains(context.methodIndex) else { return try await next(context) }
-        let cells = cells[context.methodIndex]
-        let start = ContinuousClock.now
-        cells.started.add()
+    func begin(_ method: Int) {
+        cells[method].started.add()
         inFlight.add()
-        var code = StatusCode.ok
-        defer {
-            inFlight.subtract()
-            cells.handled[code.rawValue].add()
-            cells.seconds.observe(start.duration(to: .now))
-            let counters = context.counters
-            cells.received.add(counters.messagesReceived)
-            cells.sent.add(context.method.kind.serverStreams ? counters.messagesSent : code == .ok ? 1 : 0)
-        }
-        do {
-            try await next(context)
-        } catch {
-            code = (error as? RPCError)?.code ?? .unknown
-            throw error
-        }
+    }
+
+    func end(_ method: Int, _ code: StatusCode, _ counters: CallCounters, nanoseconds: Int64) {
+        let cells = cells[method]
+        inFlight.subtract()
+        cells.handled[code.rawValue].add()
+        cells.seconds.observe(nanoseconds: nanoseconds)
+        cells.received.add(counters.messagesReceived)
+        // The reply of a call without a stream of them goes out after this.
+        cells.sent.add(cells.streamsReplies ? counters.messagesSent : code == .ok ? 1 : 0)
     }
 
     /// Go's spelling, which the dashboards filter by: `NotFound`, `DeadlineExceeded`, `OK`.

@@ -3,7 +3,7 @@ import RPC
 
 /// One JSON line per call, at its end. Only what operators need: no field of a request or reply, no subject of a token,
 /// no message of an error, so that no personal data get into logs.
-package struct LoggingInterceptor: ServerInterceptor {
+struct CallLog: Sendable {
     let service: String
     let writer: LogWriter
     let level: Logger.Level
@@ -21,17 +21,14 @@ package struct LoggingInterceptor: ServerInterceptor {
     /// Probes come every few seconds and say nothing when they succeed.
     private static let quiet = ["grpc.health.v1.Health"]
 
-    package init(
-        service: String, methods: [MethodDescriptor], writer: LogWriter, level: Logger.Level = .info,
-        clock: Clock = .system
-    ) {
+    init(service: String, methods: [MethodDescriptor], writer: LogWriter, level: Logger.Level, clock: Clock) {
         self.service = service
         self.writer = writer
         self.level = level
         self.clock = clock
         successes = methods.map { method in
-            let level = LoggingInterceptor.level(of: .ok, service: method.service)
-            return Success(level: level, fields: LoggingInterceptor.fields(service, method, .ok, level))
+            let level = CallLog.level(of: .ok, service: method.service)
+            return Success(level: level, fields: CallLog.fields(service, method, .ok, level))
         }
     }
 
@@ -48,49 +45,43 @@ package struct LoggingInterceptor: ServerInterceptor {
         }
     }
 
-    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
-        let start = ContinuousClock.now
-        do {
-            try await next(context)
-            log(context, nil, start.duration(to: .now))
-        } catch {
-            let rpcError = error as? RPCError ?? RPCError(code: .unknown, message: "")
-            log(context, rpcError, start.duration(to: .now))
-            throw error
-        }
-    }
-
-    private func log(_ context: ServerContext, _ error: RPCError?, _ duration: Duration) {
-        var line: JSONLine
-        if error == nil, successes.indices.contains(context.methodIndex) {
+    func write(
+        _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
+        nanoseconds: Int64
+    ) {
+        guard let error else {
             let success = successes[context.methodIndex]
             guard success.level >= self.level else { return }
-            line = JSONLine(time: clock.now)
-            line.add(fields: success.fields)
-        } else {
-            let code = error?.code ?? .ok
-            let level = LoggingInterceptor.level(of: code, service: context.method.service)
-            guard level >= self.level else { return }
-            line = JSONLine(time: clock.now)
-            line.add(fields: LoggingInterceptor.fields(service, context.method, code, level))
+            return write(context, method, nil, counters, success.fields, nanoseconds)
         }
-        line.add("duration_ms", milliseconds: duration)
+        let level = CallLog.level(of: error.code, service: method.descriptor.service)
+        guard level >= self.level else { return }
+        let fields = CallLog.fields(service, method.descriptor, error.code, level)
+        write(context, method, error, counters, fields, nanoseconds)
+    }
+
+    private func write(
+        _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
+        _ fields: [UInt8], _ nanoseconds: Int64
+    ) {
+        var line = JSONLine(time: clock.now)
+        line.add(fields: fields)
+        line.add("duration_ms", nanoseconds: nanoseconds)
         line.add("peer", context.peer)
         if let id = RequestHeaders.requestID(context) { line.add("request_id", id) }
         if let trace = context.trace {
-            line.add("trace_id", plain: trace.appendTraceID)
-            line.add("span_id", plain: trace.appendSpanID)
+            line.add("trace_id", plain: trace.traceIDDigits)
+            line.add("span_id", plain: trace.spanIDDigits)
         }
-        let counters = context.counters
         line.add("bytes_in", counters.bytesReceived)
         line.add("bytes_out", counters.bytesSent)
-        if context.method.kind != .unary {
+        if method.descriptor.kind != .unary {
             line.add("messages_in", counters.messagesReceived)
             line.add("messages_out", counters.messagesSent)
         }
-        if let deadline = context.deadline { line.add("deadline_left_ms", milliseconds: deadline.remaining) }
+        if let deadline = context.deadline { line.add("deadline_left_ms", nanoseconds: deadline.nanosecondsLeft) }
         if let reason = error?.reason { line.add("reason", reason) }
-        writer.append(line.finish())
+        writer.append(line)
     }
 
     /// What an operator should look at is a warning, what a developer should, an error; a caller's mistake is neither.

@@ -1,0 +1,34 @@
+import RPC
+
+/// Who calls, and how long the service may believe it.
+package struct Authentication: Sendable, Hashable {
+    package let identity: Identity
+    /// nil: for ever.
+    package let expires: Instant?
+
+    package init(identity: Identity, expires: Instant? = nil) {
+        self.identity = identity
+        self.expires = expires
+    }
+}
+
+/// Finds out who is calling. Throws UNAUTHENTICATED when nobody that is known.
+package protocol Authenticator: Sendable {
+    func authenticate(_ context: ServerContext) async throws -> Authentication
+    /// The caller where that can be said without waiting for anything; nil: `authenticate` finds out.
+    func known(_ context: ServerContext) throws -> Authentication?
+}
+
+/// Without credentials configured, whoever can reach the loopback address of this machine may do everything. Only
+/// installed when the service listens there, or when `--insecure-listen` was given.
+package struct LocalAuthenticator: Authenticator {
+    package static let identity = Identity(
+        subject: "local", grants: [Identity.Grant(verbs: ["*"], unit: "")])
+
+    private static let caller = Authentication(identity: identity)
+
+    package init() {}
+
+    package func authenticate(_ context: ServerContext) async throws -> Authentication { Self.caller }
+    package func known(_ context: ServerContext) throws -> Authentication? { Self.caller }
+}

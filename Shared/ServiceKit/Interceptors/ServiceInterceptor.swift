@@ -1,0 +1,114 @@
+import Logging
+import NIOCore
+import RPC
+
+/// All that surrounds a handler of a service, and why in this order:
+///
+/// 1. the log line and the metrics see each call once, also those refused further in, with the code the caller sees;
+/// 2. masking: outside all that may fail, so that nothing unmasked leaves;
+/// 3. the deadline: a call nobody waits for any more costs neither a signature check nor a query;
+/// 4. authentication, and the verbs of a service that does not judge grants itself: next to the handler, so that nothing
+///    between them can act for nobody; and before any validation, as "authorise before validating" asks (AIP-211): the
+///    handler is the first to read the request;
+/// 5. the end of streams when the service stops or their token expires.
+///
+/// One interceptor and not one for each: every asynchronous function on the way costs each call about as much as looking
+/// at its deadline, its caller and its metrics together.
+package struct ServiceInterceptor: ServerInterceptor {
+    private let methods: [ServedMethod]
+    private let log: CallLog
+    private let metrics: CallMetrics
+    private let mask: ErrorMask
+    private let authenticator: any Authenticator
+    private let ends: StreamEnds
+
+    /// - Parameters:
+    ///   - service: The service's name, for log lines, and before the dot of its verbs.
+    ///   - methods: The methods served, in the order of the router.
+    ///   - judgesGrants: Whether the handlers judge by unit who may do what.
+    package init(
+        service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
+        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, judgesGrants: Bool,
+        drain: DrainSignal, clock: Clock = .system
+    ) {
+        self.methods = methods.map { ServedMethod($0, verb: judgesGrants ? nil : VerbRule($0, of: service)) }
+        self.log = CallLog(service: service, methods: methods, writer: log, level: logLevel, clock: clock)
+        self.metrics = CallMetrics(metrics: metrics, methods: methods)
+        mask = ErrorMask(domain: errorDomain, logger: logger)
+        self.authenticator = authenticator
+        ends = StreamEnds(drain: drain)
+    }
+
+    package func intercept(_ context: ServerContext, next: NextHandler) async throws {
+        let start = NIODeadline.now()
+        let index = context.methodIndex
+        let method = methods[index]
+        metrics.begin(index)
+        do {
+            try Self.checkDeadline(context)
+            var context = context
+            var expires: Instant?
+            if !method.isOpen {
+                let caller: Authentication
+                if let known = try authenticator.known(context) {
+                    caller = known
+                } else {
+                    caller = try await authenticator.authenticate(context)
+                }
+                try method.verb?.check(caller.identity)
+                context.identity = caller.identity
+                expires = caller.expires
+            }
+            if method.descriptor.kind == .unary {
+                try await next(context)
+            } else {
+                try await ends.run(context, until: expires, endless: method.isEndless, next)
+            }
+        } catch {
+            let masked = mask.rpcError(for: error, context)
+            finish(context, index, masked, start)
+            throw masked
+        }
+        finish(context, index, nil, start)
+    }
+
+    private func finish(_ context: ServerContext, _ index: Int, _ error: RPCError?, _ start: NIODeadline) {
+        let nanoseconds = (.now() - start).nanoseconds
+        let counters = context.counters
+        metrics.end(index, error?.code ?? .ok, counters, nanoseconds: nanoseconds)
+        log.write(context, methods[index], error, counters, nanoseconds: nanoseconds)
+    }
+
+    /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares the
+    /// work of a call that waited in a queue or on the wire until it was over.
+    private static func checkDeadline(_ context: ServerContext) throws {
+        guard let deadline = context.deadline, deadline.nanosecondsLeft <= 0 else { return }
+        throw ServiceError(
+            .deadlineExceeded, reason: "DEADLINE_EXCEEDED", "the deadline had passed before the call was begun",
+            vi: "đã quá thời hạn trước khi yêu cầu được xử lý")
+    }
+}
+
+/// What is known of a method before any call of it.
+final class ServedMethod: Sendable {
+    let descriptor: MethodDescriptor
+    /// Needs no caller: probes of load balancers and containers carry no credentials, and statuses name no data. Denied is
+    /// the default.
+    let isOpen: Bool
+    /// Follows something rather than answering a question (`Watch…`, `Follow`, reflection). Health ends its watches by
+    /// itself, after the news that it no longer serves.
+    let isEndless: Bool
+    let verb: VerbRule?
+
+    private static let openServices = ["grpc.health.v1.Health"]
+
+    init(_ descriptor: MethodDescriptor, verb: VerbRule?) {
+        self.descriptor = descriptor
+        self.verb = verb
+        isOpen = Self.openServices.contains(descriptor.service)
+        isEndless =
+            descriptor.kind.serverStreams && !isOpen
+            && (descriptor.method.hasPrefix("Watch") || descriptor.method.hasPrefix("Follow")
+                || descriptor.method == "ServerReflectionInfo")
+    }
+}
