@@ -39,7 +39,7 @@ class Load:
 
     def __init__(self, server, shape, body: Path, core: int):
         self.pid, self.url, self.get = server.process.pid, server.address + server.path(shape), server.get
-        self.shape, self.body, self.core = shape, body, core
+        self.shape, self.body, self.core, self.headers = shape, body, core, server.headers
 
     def run(self, calls: int, rate: float | None = None) -> Sample:
         """Makes calls as fast as they are answered, or `rate` a second. Every reply must be whole: a refusal in gRPC has
@@ -50,6 +50,8 @@ class Load:
                    "-m", str(shape.streams)]
         if not self.get:
             command += ["-d", str(self.body), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+            for name, value in self.headers.items():
+                command += ["-H", f"{name}: {value}"]
         log = self.body.with_suffix(".log")
         if rate:
             log.unlink(missing_ok=True)

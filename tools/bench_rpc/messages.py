@@ -58,15 +58,16 @@ def check(server, shape) -> None:
     serializers = {"request_serializer": lambda message: message.SerializeToString(),
                    "response_deserializer": type(shape.replies[0]).FromString}
     path, wanted = server.path(shape), shape.replies
+    shown = [(name, value) for name, value in server.headers.items() if name == "authorization"]
     with channel:
         if shape.kind == "unary":
             call = channel.unary_unary(path, **serializers)
-            pending = [call.future(shape.requests[0], timeout=60) for _ in range(50)]
+            pending = [call.future(shape.requests[0], timeout=60, metadata=shown) for _ in range(50)]
             found, wanted = [reply.result() for reply in pending], wanted * 50
         elif shape.kind == "download":
-            found = list(channel.unary_stream(path, **serializers)(shape.requests[0], timeout=60))
+            found = list(channel.unary_stream(path, **serializers)(shape.requests[0], timeout=60, metadata=shown))
         else:
-            found = [channel.stream_unary(path, **serializers)(iter(shape.requests), timeout=60)]
+            found = [channel.stream_unary(path, **serializers)(iter(shape.requests), timeout=60, metadata=shown)]
     if found != wanted:
         raise SystemExit(f"{server.name}, {path}: the reply is not what it should be: {str(found)[:200]}")
 

@@ -1,5 +1,7 @@
 """The servers that are compared: how each is built and started."""
 
+import base64
+import json
 import os
 import shutil
 import socket
@@ -41,6 +43,26 @@ def certificate() -> None:
     if not CERTIFICATE.exists():
         run([need("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
              "-nodes", "-days", "3650", "-subj", "/CN=localhost", "-keyout", KEY, "-out", CERTIFICATE])
+
+
+def token() -> tuple[Path, str]:
+    """A new issuer's public keys, as a file, and a token of it, as callers of a service show one."""
+    def encoded(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    openssl, secret, text, keys = need("openssl", "openssl"), WORK / "token-key.pem", WORK / "token.text", WORK / "jwks.json"
+    run([openssl, "genpkey", "-algorithm", "ed25519", "-out", secret])
+    public = subprocess.run([openssl, "pkey", "-in", secret, "-pubout", "-outform", "DER"], capture_output=True, check=True)
+    keys.write_text(json.dumps({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "kid": "bench", "x": encoded(public.stdout[-32:])}]}))
+    claims = {"iss": "cdt", "aud": "cdt", "sub": "bench", "exp": int(time.time()) + 86_400, "grants": [{"verbs": ["*"]}]}
+    parts = [{"alg": "EdDSA", "typ": "JWT", "kid": "bench"}, claims]
+    signed = ".".join(encoded(json.dumps(part).encode()) for part in parts)
+    text.write_text(signed)
+    signature = subprocess.run(
+        [openssl, "pkeyutl", "-sign", "-inkey", secret, "-rawin", "-in", text], capture_output=True, check=True)
+    secret.unlink()
+    return keys.absolute(), f"{signed}.{encoded(signature.stdout)}"
 
 
 def is_fresh(product: Path, *sources: Path) -> bool:
@@ -100,8 +122,9 @@ def free_port() -> int:
 class Server:
     """A server to compare: `command(port)` starts it."""
 
-    def __init__(self, name: str, command, tls=False, grpc=True, get=False, paths=None, shapes=None):
+    def __init__(self, name: str, command, tls=False, grpc=True, get=False, paths=None, shapes=None, headers=None):
         self.name, self.command, self.tls, self.grpc, self.get = name, command, tls, grpc, get
+        self.headers = headers or {}  # sent with each call
         self.paths = paths or {}  # by shape, instead of the shape's own
         self.shapes = shapes  # those measured; None: all
         self.process = self.port = None
@@ -167,6 +190,15 @@ def comparisons(shapes, generated: Path, skip_build: bool):
     def with_tls(program, port):
         return [program, port, CERTIFICATE, KEY]
 
+    def whole_stack():
+        """With what a provincial system sends: its token, and a deadline."""
+        def make():
+            keys, shown = token()
+            headers = {"authorization": f"Bearer {shown}", "grpc-timeout": "10S"}
+            return ours(STACK, "--jwks", keys, headers=headers)[1]()
+
+        return STACK, make
+
     unary = {"unary", "large"}
     python = Path("Tests/Benchmarks/python/server.py").absolute()
     return [
@@ -175,7 +207,7 @@ def comparisons(shapes, generated: Path, skip_build: bool):
         nghttpd("nghttpd, TLS", tls=True, shapes=unary),
         ours(BARE, paths={"unary": "/bench.Bench/Unary"}, shapes={"unary"}),
         ours(MESSAGES),
-        ours(STACK, "--stack"),
+        whole_stack(),
         ours("ours, messages, TLS", "--tls-certificate", CERTIFICATE, "--tls-key", KEY, tls=True, shapes=unary),
         server(CPP, build_cpp),
         server("gRPC C++, TLS", build_cpp, with_tls, tls=True, shapes=unary),

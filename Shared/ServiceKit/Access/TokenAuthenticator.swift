@@ -98,7 +98,9 @@ package final class TokenAuthenticator: Authenticator {
     private static func bearer(_ value: String) -> [UInt8]? {
         let scheme = "bearer ".utf8
         // Letters differ from capitals in one bit; the space has it anyway.
-        guard value.utf8.count > scheme.count, zip(value.utf8, scheme).allSatisfy({ $0 | 0x20 == $1 }) else { return nil }
+        guard value.utf8.count > scheme.count, zip(value.utf8, scheme).allSatisfy({ $0 | 0x20 == $1 }) else {
+            return nil
+        }
         let token = value.utf8.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") }
         guard !token.isEmpty, token.count <= largestToken, !token.contains(UInt8(ascii: " ")) else { return nil }
         return Array(token)

@@ -12,8 +12,12 @@ import ServiceKit
         commandName: "bench-rpc-server", abstract: "Serve the measured methods on 127.0.0.1.")
 
     @Argument(help: "TCP port.") var port: Int
-    @Flag(help: "Surround the handlers with what surrounds those of a service; log lines go to standard error.")
-    var stack = false
+    @ArgumentParser.Option(
+        help: """
+            JWKS file of the callers' tokens; with it the handlers are surrounded with what surrounds those of a service, \
+            and log lines go to standard error.
+            """)
+    var jwks: String?
     @ArgumentParser.Option(help: "PEM file of the certificate chain; TLS is on with it.") var tlsCertificate: String?
     @ArgumentParser.Option(help: "PEM file of the certificate's key.") var tlsKey: String?
 
@@ -22,24 +26,30 @@ import ServiceKit
         var limits = Limits()
         // All of the load comes from this machine.
         limits.connectionsPerAddress = limits.connections
+        var interceptor: ServiceInterceptor?
+        if let jwks { interceptor = try await self.interceptor(services, jwks: jwks) }
         let server = RPCServer(
             configuration: .init(
                 port: port, tls: tlsCertificate.map { TLS(certificateChainFile: $0, privateKeyFile: tlsKey) },
-                limits: limits, isTracing: stack, eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
-            services: services, interceptors: stack ? [interceptor(services)] : [])
+                limits: limits, isTracing: interceptor != nil,
+                eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+            services: services, interceptors: interceptor.map { [$0] } ?? [])
         try await server.start()
         // Until a signal ends the process.
         while true { try await Task.sleep(for: .seconds(3600)) }
     }
 
     /// As `RunningService` makes them.
-    private func interceptor(_ services: [any RegistrableService]) -> ServiceInterceptor {
+    private func interceptor(_ services: [any RegistrableService], jwks: String) async throws -> ServiceInterceptor {
         var router = ServiceRouter()
         for service in services { service.register(in: &router) }
         let log = LogWriter()
-        return ServiceInterceptor(
+        let logger = Logger(label: "bench") { JSONLogHandler(label: $0, writer: log) }
+        return try await ServiceInterceptor(
             service: "bench", errorDomain: "bench.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
-            log: log, logLevel: .info, logger: Logger(label: "bench") { JSONLogHandler(label: $0, writer: log) },
-            authenticator: LocalAuthenticator(), judgesGrants: true, drain: DrainSignal())
+            log: log, logLevel: .info, logger: logger,
+            authenticator: TokenAuthenticator(
+                jwks: jwks, rules: TokenRules(issuer: "cdt", audiences: ["cdt"]), logger: logger), judgesGrants: true,
+            drain: DrainSignal())
     }
 }
