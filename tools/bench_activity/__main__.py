@@ -24,6 +24,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="three provinces, short rounds, six months")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of submissions")
     parser.add_argument("--seconds", type=float, help="of submissions in a round (4; quick: 1)")
+    parser.add_argument("--registry", default="", help="database of a stopped Registry with the country imported; default: "
+                        "one is made")
     options = parser.parse_args()
     options.seconds = options.seconds or (1 if options.quick else 4)
     return options
@@ -84,8 +86,9 @@ def main():
     host = machine()
     folder = Path(tempfile.mkdtemp(prefix="cdt-bench-activity-"))
     store = suite.SQLite()
-    say("generating and importing the country (every person is invented)")
-    country = suite.Country(DAY, "02,08,12" if options.quick else "")
+    if not options.registry:
+        say("generating and importing the country (every person is invented)")
+    country = suite.Country(DAY, "02,08,12" if options.quick else "", registry=options.registry)
     try:
         names = folder / "names"
         server = suite.Activity(store, country, TODAY)

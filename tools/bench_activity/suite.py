@@ -41,10 +41,18 @@ STORES = {"sqlite": SQLite, "postgres": PostgreSQL}
 class Country:
     """A Registry into which a generated country was imported."""
 
-    def __init__(self, day: str, provinces: str = "", old_units: bool = False):
+    def __init__(self, day: str, provinces: str = "", old_units: bool = False, data: str = "", registry: str = ""):
         self.store = stores.SQLite()
         self.data = Path(tempfile.mkdtemp(prefix="cdt-bench-data-"))
-        programs.generate(self.data, day, provinces)
+        if data:
+            for name in ("teams.csv", "members.csv"):
+                shutil.copy(Path(data) / name, self.data / name)
+        elif not registry:
+            programs.generate(self.data, day, provinces)
+        if registry:
+            shutil.copy(registry, self.store.file)
+            self.server = programs.registry(self.store)
+            return
         self.server = programs.registry(self.store)
         if old_units:
             events = programs.cdt(self.server, "reorganisations", "list")["reorganisations"]

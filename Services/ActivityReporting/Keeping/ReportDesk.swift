@@ -104,6 +104,9 @@ struct ReportDesk {
             return .failure(.stillNotActive(key, kept: kept.name))
         }
         guard row.reportVersion == 0 else { return .failure(.reportedSince(key, kept: kept.name)) }
+        if let declared = LocalDate(kept.content.declaredOn), declared < row.calendar.firstDay {
+            return .failure(.declaredTooEarly(kept.name, row.calendar))
+        }
         let stored = try store(kept.content, of: team, row, at: kept.submittedAt, by: kept.submittedBy)
         return .success(stored.row.view(team, today: now.localDate))
     }
