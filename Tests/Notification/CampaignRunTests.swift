@@ -309,8 +309,8 @@ import Testing
     @Test func aCampaignOverZaloAndSMSEndsRightAndSaysWhatBecameOfEachMessage() async throws {
         let database = try await World.populated()
         try await phones(Self.endings, database)
-        let zalo = try await StandIn("zalo_peer.py", StandIn.zaloOptions(["rotate_after": 2, "silence": 8]))
-        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 8]))
+        let zalo = try await StandIn("zalo_peer.py", StandIn.zaloOptions(["rotate_after": 2, "silence": 90]))
+        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
         let tokens = ZaloTokens(zalo.zaloAccount(), database: database, clock: clock.clock, logger: logger)
         try await tokens.prepare()
         let senders: [any MessageSender] = [

@@ -1,11 +1,12 @@
 import Foundation
 import ServiceKit
+import TestSupport
 import Testing
 
 @testable import Notification
 
 /// The connectors against real servers.
-@Suite(.timeLimit(.minutes(10))) struct ChannelTests {
+@Suite(.ownThread, .timeLimit(.minutes(10))) struct ChannelTests {
     private func peer(_ options: [String: String]) throws -> PythonPeer {
         let text = String(decoding: try JSONSerialization.data(withJSONObject: options), as: UTF8.self)
         return try PythonPeer("smtp_peer.py", [text])

@@ -1,11 +1,12 @@
 import Foundation
 import ServiceKit
+import TestSupport
 import Testing
 
 @testable import Notification
 
 /// The SMS connector with the example profile, against a stand-in for the gateway.
-@Suite(.timeLimit(.minutes(10))) struct SMSChannelTests {
+@Suite(.ownThread, .timeLimit(.minutes(10))) struct SMSChannelTests {
     private func message(_ phone: String, text: String = "Nhắc nộp báo cáo", accented: Bool = false) throws
         -> OutgoingMessage
     {
@@ -43,7 +44,7 @@ import Testing
             ("0912345696", .permanent, .contentRefused, 146),
         ])
     func answersAreToldApart(phone: String, kind: SendOutcome.Kind, failure: FailureClass, code: Int) async throws {
-        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 8]))
+        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
         let sender = SMSSender(try gateway.smsProfile())
         let outcome = sender.send(try message(phone))
         #expect(outcome.kind == kind)

@@ -8,7 +8,7 @@ import Testing
 @testable import Notification
 
 /// The Zalo connector against a stand-in whose tokens rotate.
-@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct ZaloChannelTests {
+@Suite(.onBothEngines, .ownThread, .timeLimit(.minutes(10))) struct ZaloChannelTests {
     private let clock = SettableClock(World.now)
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

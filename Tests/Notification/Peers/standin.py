@@ -1,7 +1,7 @@
 """What the stand-ins for messaging providers share: an HTTP server that takes JSON and forms, keeps what it took, can fall
 silent after it has taken a message, calls back later with signed events, and ends with SIGTERM or with its parent.
 
-Every message that counts is printed as one line of JSON, and GET /_report gives all of them: a test's view of the world.
+Every message that counts is printed as one line of JSON, and GET /_report gives all of them, GET /_count their number: a test's view of the world.
 """
 
 import http.server
@@ -98,6 +98,8 @@ def serve(standin):
             url = urllib.parse.urlsplit(self.path)
             if url.path == "/_report":
                 return self.answer(200, json.dumps(standin.report()).encode())
+            if url.path == "/_count":
+                return self.answer(200, str(len(standin.taken)).encode())
             with standin.lock:
                 standin.calls += 1
             try:

@@ -30,20 +30,31 @@ struct StandIn {
         port = try await process.port()
     }
 
-    func report() throws -> Report {
+    /// How many messages it has taken.
+    func count() throws -> Int {
+        guard let count = Int(String(decoding: try get("/_count"), as: UTF8.self)) else {
+            throw PythonPeer.Failure(message: "no count")
+        }
+        return count
+    }
+
+    func report() throws -> Report { try JSONDecoder().decode(Report.self, from: Data(get("/_report"))) }
+
+    private func get(_ path: String) throws -> [UInt8] {
         guard let transfer = CurlTransfer() else { throw PythonPeer.Failure(message: "no transfer") }
         transfer.reset()
         // 20,000 messages are some megabytes.
-        let answer = HTTPCall(url: url + "/_report", method: "GET", headers: [], body: [], timeout: .seconds(60))
+        let answer = HTTPCall(url: url + path, method: "GET", headers: [], body: [], timeout: .seconds(60))
             .perform(transfer, collectingAtMost: 64 << 20)
         guard answer.code == 200 else { throw PythonPeer.Failure(message: "no report: \(answer.message)") }
-        return try JSONDecoder().decode(Report.self, from: Data(answer.body))
+        return answer.body
     }
 
     // MARK: SMS
 
     static func smsOptions(_ more: [String: Any] = [:]) -> [String: Any] {
-        ["api_key": "key-1", "secret_key": "secret-1", "brandname": "CDT", "silence": 5].merging(more) { _, more in more
+        ["api_key": "key-1", "secret_key": "secret-1", "brandname": "CDT", "silence": 90].merging(more) { _, more in
+            more
         }
     }
 
@@ -53,7 +64,8 @@ struct StandIn {
         var profile = try JSONDecoder().decode(SMSProfile.self, from: Data(file.utf8))
         profile.url = url + "/send"
         profile.values?["brandname"] = "CDT"
-        profile.timeoutSeconds = 3
+        // Longer than a busy machine takes for an answer, shorter than the silence.
+        profile.timeoutSeconds = 20
         profile.ratePerSecond = 1_000
         change(&profile)
         return SMSSettings(profile: profile, secrets: ["api_key": "key-1", "secret_key": "secret-1"])
@@ -65,7 +77,7 @@ struct StandIn {
         [
             "app_id": "1234567890", "app_secret": "app-secret", "oa_secret": "oa-secret",
             "refresh_token": "first-refresh",
-            "silence": 5,
+            "silence": 90,
         ].merging(more) { _, more in more }
     }
 
@@ -73,7 +85,7 @@ struct StandIn {
         var account = ZaloAccount(name: "", appID: "1234567890", appSecret: "app-secret", seed: "first-refresh")
         account.oaSecret = "oa-secret"
         account.hosts = .init(business: url, openAPI: url, oauth: url)
-        account.timeout = .seconds(3)
+        account.timeout = .seconds(20)
         account.ratePerSecond = 1_000
         account.prices = ["4321": .init(phone: 300, user: 200)]
         change(&account)
