@@ -6,17 +6,31 @@ package struct Migration: Sendable, Hashable {
     package var name: String
     /// One or more statements. Never changed once released: its checksum is kept in the database.
     package var sql: String
+    /// What each engine writes in its own way, run after `sql`: triggers. As unchangeable as that.
+    package var sqlite: String
+    package var postgres: String
 
-    package init(version: Int, name: String, sql: String) {
+    package init(version: Int, name: String, sql: String, sqlite: String = "", postgres: String = "") {
         self.version = version
         self.name = name
         self.sql = sql
+        self.sqlite = sqlite
+        self.postgres = postgres
+    }
+
+    func scripts(for dialect: Dialect) -> [String] {
+        let own =
+            switch dialect {
+            case .sqlite: sqlite
+            case .postgres: postgres
+            }
+        return own.isEmpty ? [sql] : [sql, own]
     }
 
     /// FNV-1a; it guards against mistakes, not against malice.
     var checksum: String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in sql.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        for byte in (sql + sqlite + postgres).utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

@@ -32,7 +32,7 @@ struct Migrator {
             let pending = try pending(in: transaction)
             for (component, migration) in pending {
                 do {
-                    try connection.run(script: migration.sql)
+                    for script in migration.scripts(for: connection.dialect) { try connection.run(script: script) }
                 } catch {
                     throw StorageError.migration(
                         "migration \(component) \(migration.version) (\(migration.name)) failed: \(error)")
