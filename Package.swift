@@ -24,15 +24,16 @@ let certificates = [product("X509", "swift-certificates"), product("SwiftASN1", 
 let arguments = product("ArgumentParser", "swift-argument-parser")
 
 /// A service: a library that holds the domain, and an executable of a few lines in its `Main` folder.
-func service(_ name: String, executable: String, dependencies: [Target.Dependency] = [], resources: [Resource] = [])
-    -> [Target]
-{
+func service(
+    _ name: String, executable: String, dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    resources: [Resource] = []
+) -> [Target] {
     [
         .target(
             name: name,
             dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto]
                 + dependencies,
-            path: "Services/\(name)", exclude: ["Main"], resources: resources, swiftSettings: staying),
+            path: "Services/\(name)", exclude: ["Main"] + exclude, resources: resources, swiftSettings: staying),
         .executableTarget(
             name: executable, dependencies: [.target(name: name), "ServiceKit"], path: "Services/\(name)/Main",
             swiftSettings: staying),
@@ -131,7 +132,9 @@ let package = Package(
         // The services.
         + service("Registry", executable: "registry", resources: [.copy("Data")])
         + service("ActivityReporting", executable: "activity-reporting")
-        + service("FundingPolicy", executable: "funding-policy", resources: [.embedInCode("Data/policies.json")])
+        + service(
+            "FundingPolicy", executable: "funding-policy", exclude: ["EXPLANATIONS.md"],
+            resources: [.embedInCode("Data/policies.json")])
         + service(
             "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")],
             resources: [.embedInCode("Data/zalo-errors.json")])

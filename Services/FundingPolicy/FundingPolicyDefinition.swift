@@ -12,7 +12,8 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         name: "funding",
         title: "Funding policy: what each team or member is due under its province's resolution, and why.",
         port: 50_053)
-    package static let peers = ["registry"]
+    package static let peers = ["registry", "activity"]
+    package static let judgesGrants = true
     package static let migrations = [FundingSchema.migrations]
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
@@ -21,17 +22,31 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         let registry = try FeedConsumer(
             name: "registry", client: try context.feed(of: "registry"), topic: RegistryCopy.topic, database: database,
             logger: context.logger, apply: { try RegistryCopy.apply($0, in: $1) })
+        let activity = try FeedConsumer(
+            name: "activity", client: try context.feed(of: "activity"), topic: ActivityCopy.topic, database: database,
+            logger: context.logger, apply: { try ActivityCopy.apply($0, in: $1) })
         let freshness: @Sendable () -> Cdt_Common_V1_Freshness = { .of("registry", registry.freshness) }
         let outbox = try await Outbox.open([RunWorker.topic], in: database)
         let worker = RunWorker(
             database: database, outbox: outbox, clock: context.clock, freshness: freshness,
-            isComplete: { registry.freshness.isComplete }, logger: context.logger)
+            isComplete: { registry.freshness.isComplete }, reportsAreComplete: { activity.freshness.isComplete },
+            logger: context.logger)
+        let gate = AccessGate(database: database, clock: context.clock)
         let handlers = FundingPolicyHandlers(
             catalogue: PolicyCatalogue(database: database, pageTokens: context.pageTokens, clock: context.clock),
             queries: EntitlementQueries(database: database, freshness: freshness),
-            runs: RunBook(database: database, pageTokens: context.pageTokens, clock: context.clock))
+            runs: RunBook(
+                database: database, outbox: outbox, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
+        let ledger = LedgerHandlers(
+            book: LedgerBook(database: database, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
+        let claims = ClaimHandlers(
+            book: ClaimBook(database: database, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
+        let payments = PaymentHandlers(
+            book: PaymentBook(database: database, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
         return ServiceParts(
-            services: [handlers], feed: FeedServer(database: database, outbox: outbox), consumers: [registry],
+            services: [handlers, ledger, claims, payments],
+            feed: FeedServer(database: database, outbox: outbox, access: .funding),
+            consumers: [registry, activity],
             tasks: [BackgroundTask("funding runs") { await worker.run() }])
     }
 }

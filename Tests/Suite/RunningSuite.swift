@@ -26,8 +26,8 @@ enum Program: String, CaseIterable {
     var peers: [Program] {
         switch self {
         case .registry: []
-        case .activity, .funding: [.registry]
-        case .notification: [.registry, .activity]
+        case .activity: [.registry]
+        case .funding, .notification: [.registry, .activity]
         }
     }
 }

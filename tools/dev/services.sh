@@ -38,7 +38,10 @@ start_service() { # start_service NAME FOLDER
     local name=$1 data=$2 port=${service_port[$1]}
     local arguments=(--listen "127.0.0.1:$port" --admin-listen "127.0.0.1:$((port + 1000))" --data "$data/$name")
     [ "$name" = registry ] || arguments+=(--peer "registry=127.0.0.1:${service_port[registry]}")
-    [ "$name" != notification ] || arguments+=(--peer "activity=127.0.0.1:${service_port[activity-reporting]}")
+    case $name in
+        funding-policy | notification)
+            arguments+=(--peer "activity=127.0.0.1:${service_port[activity-reporting]}") ;;
+    esac
     [ "$name" != notification ] || arguments+=("${notification_options[@]}")
     mkdir -p "$data/$name"
     # A session of its own: Ctrl-C in the terminal reaches ./dev alone, which then stops the services in order.

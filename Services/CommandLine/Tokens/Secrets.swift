@@ -24,7 +24,7 @@ struct Secrets {
     private static let services = [
         Service(folder: "registry", hosts: ["registry"], readsContacts: true),
         Service(folder: "activity", hosts: ["activity-reporting", "activity"], verbs: ["registry.read"]),
-        Service(folder: "funding", hosts: ["funding-policy", "funding"], verbs: ["registry.read"]),
+        Service(folder: "funding", hosts: ["funding-policy", "funding"], verbs: ["registry.read", "activity.read"]),
         Service(
             folder: "notification", hosts: ["notification"],
             verbs: ["registry.read", "registry.read_people", "activity.read"], readsContacts: true),

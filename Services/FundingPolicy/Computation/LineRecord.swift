@@ -20,6 +20,10 @@ package struct LineRecord: Sendable, Hashable {
     package var yieldsTo: String?
     /// The team the person's month is booked to, where it is not the team asked about.
     package var bookedTo: String?
+    /// What the books held for it when a run was computed.
+    package var postedBefore: Int64 = 0
+    /// Whether posting the run books it.
+    package var isToPost = false
 
     package init(_ line: EntitlementLine, policies: [Policy]) {
         let policy = policies[line.policy]
@@ -36,6 +40,8 @@ package struct LineRecord: Sendable, Hashable {
         reasons = line.reasons
         needsConsolidation = line.needsConsolidation
         yieldsTo = line.yieldsTo.map { policies[$0].name }
+        postedBefore = line.postedBefore
+        isToPost = line.isToPost
     }
 
     package init(

@@ -8,7 +8,7 @@ import SwiftProtobuf
 /// Computes runs, one after the other, in the background.
 ///
 /// Lines are written as they come; they count only once the run is COMPUTED, which is the last transaction. A run that
-/// was interrupted is computed again from its beginning.
+/// was interrupted is computed again from its beginning. Runs that are to be posted are written into the books first.
 package struct RunWorker: Sendable {
     package static let topic = "funding.facts"
     /// Lines removed in one transaction.
@@ -21,18 +21,22 @@ package struct RunWorker: Sendable {
     /// Whether the Registry's facts have no gaps. Runs wait for that: a team whose facts have not come yet would be due
     /// nothing.
     let isComplete: @Sendable () -> Bool
+    /// The same of what became of reports; only runs under policies that ask for them wait for it.
+    let reportsAreComplete: @Sendable () -> Bool
     let logger: Logger
 
     package init(
         database: Database, outbox: Outbox, clock: Clock,
         freshness: @escaping @Sendable () -> Cdt_Common_V1_Freshness,
-        isComplete: @escaping @Sendable () -> Bool = { true }, logger: Logger
+        isComplete: @escaping @Sendable () -> Bool = { true },
+        reportsAreComplete: @escaping @Sendable () -> Bool = { true }, logger: Logger
     ) {
         self.database = database
         self.outbox = outbox
         self.clock = clock
         self.freshness = freshness
         self.isComplete = isComplete
+        self.reportsAreComplete = reportsAreComplete
         self.logger = logger
     }
 
@@ -50,16 +54,33 @@ package struct RunWorker: Sendable {
     package func computeAll() async {
         while !Task.isCancelled {
             do {
+                while let posting = try await database.readPooled({ try RunStore.nextPosting($0) }) {
+                    try await poster.post(posting.run.name)
+                }
                 guard isComplete(), let next = try await database.readPooled({ try RunStore.nextRunning($0) }) else {
                     return
                 }
+                if !reportsAreComplete(), try await database.readPooled({ try RunWorker.asksForReports(next.run, $0) })
+                {
+                    return
+                }
                 await compute(next)
+            } catch is CancellationError {
+                return
             } catch {
-                logger.error("runs cannot be read", metadata: ["error": "\(error)"])
+                logger.error("runs cannot be computed or posted", metadata: ["error": "\(error)"])
                 return
             }
         }
     }
+
+    private static func asksForReports(_ run: RunStore.Run, _ transaction: ReadTransaction) throws -> Bool {
+        try PolicyStore.active(transaction).contains {
+            (run.policy.isEmpty || $0.policy.name == run.policy) && $0.policy.reportCondition != .none
+        }
+    }
+
+    private var poster: RunPoster { RunPoster(database: database, outbox: outbox, clock: clock) }
 
     private func compute(_ run: RunStore.Numbered) async {
         do {
@@ -84,9 +105,9 @@ package struct RunWorker: Sendable {
     }
 
     private enum Part: Sendable {
-        case plan(teams: Int)
+        case plan(teams: Int, journal: Int64)
         case teams(done: Int, lines: [RunStore.StoredLine])
-        case end(hash: String, totals: [Cdt_Funding_V1_PolicyMonthTotal], amount: Int64, lines: Int64)
+        case end(hash: String, postingHash: String, tally: Tally, policies: [Policy])
     }
 
     private func computeOrThrow(_ numbered: RunStore.Numbered) async throws {
@@ -125,16 +146,20 @@ package struct RunWorker: Sendable {
             throw StorageError.misuse("the months of \(run.name) cannot be read")
         }
         let policies = try PolicyStore.active(transaction).filter { run.policy.isEmpty || $0.policy.name == run.policy }
-        let plan = try Sweep(months: first...last, unit: run.unit, policies: policies).plan(FactsReader(transaction))
-        try handoff.push(.plan(teams: plan.candidates.count))
+        let plan = try Sweep(months: first...last, unit: run.unit, policies: policies).plan(
+            FactsReader(transaction), recording: true)
+        try handoff.push(
+            .plan(teams: plan.candidates.count, journal: try LedgerStore.head(transaction).number))
         var tally = Tally(policies: plan.rules.policies)
         var hash = SnapshotHash(plan.sweep)
+        var postingHash = PostingHash()
         for chunk in plan.chunks {
             var lines: [RunStore.StoredLine] = []
-            for team in try plan.compute(chunk, transaction, withEvidence: true) {
+            for team in try plan.compute(chunk, transaction, withEvidence: true, recording: true) {
                 try tally.add(team)
                 for (line, evidence) in zip(team.lines, team.evidence) {
                     hash.add(line)
+                    postingHash.add(line)
                     lines.append(
                         RunStore.StoredLine(
                             record: LineRecord(line, policies: plan.rules.policies), evidence: try evidence.content()))
@@ -143,13 +168,16 @@ package struct RunWorker: Sendable {
             try handoff.push(.teams(done: chunk.upperBound, lines: lines))
         }
         try handoff.push(
-            .end(hash: hash.finalize(), totals: tally.totals, amount: tally.amount, lines: tally.lineCount))
+            .end(
+                hash: hash.finalize(), postingHash: postingHash.finalize(), tally: tally,
+                policies: plan.rules.policies))
     }
 
     private func store(_ part: Part, number: Int64, run: inout RunStore.Run) async throws {
         switch part {
-        case .plan(let teams):
+        case .plan(let teams, let journal):
             run.teamsTotal = Int64(teams)
+            run.journal = journal
             let progress = run
             try await database.write { try RunStore.update(progress, $0) }
         case .teams(let done, let lines):
@@ -159,30 +187,66 @@ package struct RunWorker: Sendable {
                 try RunStore.insert(lines, run: number, transaction)
                 try RunStore.update(progress, transaction)
             }
-        case .end(let hash, let totals, let amount, let lines):
+        case .end(let hash, let postingHash, let tally, let policies):
             run.snapshotHash = hash
-            run.totals = totals
-            run.amountDong = amount
-            run.lineCount = lines
+            run.totals = tally.totals
+            run.amountDong = tally.amount
+            run.lineCount = tally.lineCount
+            run.linesToPost = tally.linesToPost
             let now = clock.now
             run.endTime = now.timestamp
             let ended = run
             run = try await database.write { [outbox] transaction in
-                var result = ended
-                // "Same inputs, same run: nothing is posted twice."
-                if let earlier = try RunStore.computed(ended, hash: hash, transaction) {
-                    result.state = .unchanged
-                    result.sameAs = earlier.name
-                } else {
-                    result.state = .computed
-                    try outbox.append(
-                        topic: RunWorker.topic, aggregate: result.name, version: 1,
-                        payload: Cdt_Funding_V1_RunFact.with { $0.run = result }, at: now.microseconds, in: transaction)
-                }
-                try RunStore.update(result, transaction)
-                return result
+                try RunWorker.end(
+                    ended, number, (hash, postingHash), tally, policies, outbox, at: now, transaction)
             }
         }
+    }
+
+    private static func end(
+        _ ended: RunStore.Run, _ number: Int64, _ hashes: (inputs: String, posting: String), _ tally: Tally,
+        _ policies: [Policy], _ outbox: Outbox, at now: Instant, _ transaction: WriteTransaction
+    ) throws -> RunStore.Run {
+        var result = ended
+        var postingHash = hashes.posting
+        var budgets = tally.budgets
+        if let cuts = try BudgetCeilings(policies: policies, run: number).apply(transaction) {
+            postingHash += Hex.text(cuts)
+            let changed = policies.filter { $0.caps.contains { $0.kind == .budgetYear } }.map(\.name)
+            let affected = policies.filter { changed.contains($0.name) }
+            budgets = budgets.filter { !changed.contains($0.key.policy) }
+            budgets.merge(
+                try RunStore.recount(&result, run: number, policies: affected, transaction),
+                uniquingKeysWith: { $1 })
+        }
+        result.creditDong = try budgets.values.reduce(0) { try Money.add($0, $1.credit) }
+        result.debitDong = try budgets.values.reduce(0) { try Money.add($0, $1.debit) }
+        result.deltaDong = result.creditDong - result.debitDong
+        // "Same inputs, same run: nothing is posted twice."
+        if let earlier = try RunStore.same(as: result, hash: hashes.inputs, postingHash: postingHash, transaction) {
+            result.state = .unchanged
+            result.sameAs = earlier.name
+        } else {
+            result.state = .computed
+            try RunStore.insert(budgets, run: number, transaction)
+            try RunStore.setPostingHash(postingHash, of: result.name, transaction)
+            try RunWorker.tell(result, outbox, at: now, transaction)
+        }
+        try RunStore.update(result, transaction)
+        return result
+    }
+
+    /// Others learn of a run whenever it is computed, approved, posted or given up.
+    static func tell(_ run: RunStore.Run, _ outbox: Outbox, at now: Instant, _ transaction: WriteTransaction) throws {
+        let version: Int64 =
+            switch run.state {
+            case .computed: 1
+            case .approved: 2
+            default: 3
+            }
+        try outbox.append(
+            topic: RunWorker.topic, aggregate: run.name, version: version,
+            payload: Cdt_Funding_V1_RunFact.with { $0.run = run }, at: now.microseconds, in: transaction)
     }
 
     private func clearLines(of number: Int64) async throws {

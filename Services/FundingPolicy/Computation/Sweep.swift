@@ -39,7 +39,8 @@ package struct Sweep: Sendable {
     }
 
     /// - Parameter withCandidates: false where a single team is asked about.
-    package func plan(_ reader: FactsReader, withCandidates: Bool = true) throws -> Plan {
+    /// - Parameter recording: also the teams that something was recorded for, wherever they are now.
+    package func plan(_ reader: FactsReader, withCandidates: Bool = true, recording: Bool = false) throws -> Plan {
         let rules = EntitlementRules(policies: policies.map(\.policy))
         let jurisdictions = try policies.map { try PolicyStore.jurisdiction(of: $0.policy, reader) }
         var scope: (unit: String, date: LocalDate)?
@@ -64,6 +65,10 @@ package struct Sweep: Sendable {
             } else if !known.isEmpty {
                 candidates = try reader.candidateTeams(under: Set(known.map(\.id)).sorted())
             }
+            if recording {
+                candidates = Set(candidates).union(try reader.recordedTeams(under: policies.map(\.policy.name)))
+                    .sorted()
+            }
         }
         return Plan(sweep: self, rules: rules, jurisdictions: jurisdictions, scope: scope, candidates: candidates)
     }
@@ -84,13 +89,17 @@ extension Sweep.Plan {
     }
 
     /// Computes the teams at these positions of `candidates`, in the order of their ids.
-    package func compute(_ range: Range<Int>, _ transaction: ReadTransaction, withEvidence: Bool) throws
-        -> [Sweep.TeamResult]
-    {
+    ///
+    /// - Parameter recording: the lines are to be recorded: ceilings are used up as the books say, and what the books hold
+    ///   beyond the lines comes as lines of 0.
+    package func compute(
+        _ range: Range<Int>, _ transaction: ReadTransaction, withEvidence: Bool, recording: Bool = false
+    ) throws -> [Sweep.TeamResult] {
         var reader = FactsReader(transaction)
         let ids = Array(candidates[range])
         var tracers = self.tracers
-        let cases = try loadCases(ids, &reader, &tracers, scope: scope)
+        let recorded = recording ? try reader.recordedLines(of: ids) : [:]
+        let cases = try loadCases(ids, &reader, &tracers, scope: scope, keeping: Set(recorded.keys))
         let peopled = cases.values.filter { hasMemberCoverage($0.case) }.map(\.case.facts.id).sorted()
         var persons: [String: [PersonCase]] = [:]
         var teams = cases.mapValues(\.case)
@@ -110,7 +119,7 @@ extension Sweep.Plan {
             results.append(
                 try result(
                     of: own.case, scopeDays: own.scopeDays, persons: persons[id] ?? [], teams: teams,
-                    withEvidence: withEvidence))
+                    recorded: recording ? recorded[id] ?? RecordedLines() : nil, withEvidence: withEvidence))
         }
         return results
     }
@@ -120,7 +129,7 @@ extension Sweep.Plan {
         ofTeam id: String, forced: Bool, _ reader: inout FactsReader
     ) throws -> (team: TeamCase, teams: [String: TeamCase], persons: [PersonCase])? {
         var tracers = self.tracers
-        guard var own = try loadCases([id], &reader, &tracers, scope: nil, keepEmpty: true)[id]?.case else {
+        guard var own = try loadCases([id], &reader, &tracers, scope: nil, keeping: [id])[id]?.case else {
             return nil
         }
         if forced {
@@ -152,7 +161,7 @@ extension Sweep.Plan {
     /// Teams with what each policy says of them; without those that no policy and no scope concerns.
     private func loadCases(
         _ ids: [String], _ reader: inout FactsReader, _ tracers: inout [TerritoryTracer?],
-        scope: (unit: String, date: LocalDate)?, keepEmpty: Bool = false
+        scope: (unit: String, date: LocalDate)?, keeping kept: Set<String> = []
     ) throws -> [String: (case: TeamCase, scopeDays: [DateRange]?)] {
         guard !ids.isEmpty else { return [:] }
         let facts = try reader.teams(ids)
@@ -160,6 +169,8 @@ extension Sweep.Plan {
         var scopeTracer = scope.map { TerritoryTracer(jurisdiction: $0.unit, date: $0.date) }
         let listed = rules.policies.contains(where: \.requiresEnrolment) ? try reader.enrolments(of: ids) : [:]
         let shared = try reader.sharedUnits(facts.values)
+        let reports =
+            rules.policies.contains { $0.reportCondition != .none } ? try reader.reports(of: ids) : [:]
         var cases: [String: (case: TeamCase, scopeDays: [DateRange]?)] = [:]
         for (id, team) in facts {
             let scopeDays = try scopeTracer?.days(of: team.placements, in: reader)
@@ -172,24 +183,37 @@ extension Sweep.Plan {
                         ? nil
                         : Coverage(territory: territory, enrolment: listed[id]?[rules.policies[index].name] ?? []))
             }
-            if !keepEmpty, coverage.allSatisfy({ $0 == nil }) { continue }
-            cases[id] = (TeamCase(facts: team, coverage: coverage, sharedUnit: shared[id] ?? []), scopeDays)
+            if !kept.contains(id), coverage.allSatisfy({ $0 == nil }) { continue }
+            let own = TeamCase(
+                facts: team, coverage: coverage, sharedUnit: shared[id] ?? [], reports: reports[id] ?? TeamReports())
+            cases[id] = (own, scopeDays)
         }
         return cases
     }
 
     private func result(
         of team: TeamCase, scopeDays: [DateRange]?, persons: [PersonCase], teams: [String: TeamCase],
-        withEvidence: Bool
+        recorded: RecordedLines?, withEvidence: Bool
     ) throws -> Sweep.TeamResult {
-        let all = try rules.lines(of: team, persons: persons, teams: teams, months: sweep.months)
+        let all =
+            if let recorded {
+                try rules.linesToRecord(
+                    of: team, persons: persons, teams: teams, months: sweep.months, recorded: recorded)
+            } else {
+                try rules.lines(of: team, persons: persons, teams: teams, months: sweep.months)
+            }
+        func isInScope(_ month: Month) -> Bool { scopeDays.map { !MonthDays(month, in: $0).isEmpty } ?? true }
         func concerns(_ policy: Int, _ month: Month) -> Bool {
-            if let scopeDays, MonthDays(month, in: scopeDays).isEmpty { return false }
+            if !isInScope(month) { return false }
             guard !sweep.explicit else { return true }
             guard let coverage = team.coverage[policy] else { return false }
             return rules.policies[policy].isInForce(in: month) && !MonthDays(month, in: coverage.territory).isEmpty
         }
-        let lines = all.filter { concerns($0.policy, $0.month) }
+        var lines = all.filter { concerns($0.policy, $0.month) }
+        if let recorded {
+            lines += rules.vanished(
+                from: recorded, of: team, lines: lines, months: sweep.months.filter(isInScope))
+        }
         var considered: [(policy: Int, month: Month)] = []
         for month in sweep.months {
             for policy in rules.policies.indices where team.coverage[policy] != nil && concerns(policy, month) {
@@ -207,6 +231,6 @@ extension Sweep.Plan {
     package func evidence(of line: EntitlementLine, team: TeamCase, person: PersonCase?) -> Evidence {
         Evidence(
             policy: rules.policies[line.policy], jurisdiction: jurisdictions[line.policy], team: team.facts,
-            coverage: team.coverage[line.policy] ?? Coverage(territory: []), person: person)
+            coverage: team.coverage[line.policy] ?? Coverage(territory: []), person: person, reports: team.reports)
     }
 }

@@ -25,6 +25,9 @@ package struct Tally: Sendable {
     private var sums: [Key: Sums] = [:]
     package private(set) var amount: Int64 = 0
     package private(set) var lineCount: Int64 = 0
+    /// Lines that the books are to learn of, and what they change by budget.
+    package private(set) var linesToPost: Int64 = 0
+    package private(set) var budgets: [Budget: BudgetChange] = [:]
 
     package init(policies: [Policy]) { self.policies = policies }
 
@@ -47,6 +50,7 @@ package struct Tally: Sendable {
             own.byLevel[line.level] = try Money.add(own.byLevel[line.level, default: 0], line.amount)
             amount = try Money.add(amount, line.amount)
             lineCount += 1
+            if line.isToPost { try post(line) }
             for reason in line.reasons.ordered { own.reasons[reason, default: 0] += 1 }
             if line.amount == 0, !line.reasons.isEmpty { own.refused += 1 }
             sums[key] = own
@@ -60,6 +64,19 @@ package struct Tally: Sendable {
             if needsConsolidation { sums[key, default: Sums()].toConsolidate += 1 }
         }
         for (key, persons) in paidPersons { sums[key, default: Sums()].personsPaid += Int64(persons.count) }
+    }
+
+    private mutating func post(_ line: EntitlementLine) throws(Money.Overflow) {
+        linesToPost += 1
+        let policy = policies[line.policy]
+        let budget = Budget(policy: policy.name, source: policy.budgetSource, year: line.month.year)
+        var change = budgets[budget] ?? BudgetChange()
+        if line.amount >= line.postedBefore {
+            change.credit = try Money.add(change.credit, line.amount - line.postedBefore)
+        } else {
+            change.debit = try Money.add(change.debit, line.postedBefore - line.amount)
+        }
+        budgets[budget] = change
     }
 
     /// By policy and month.
@@ -92,6 +109,21 @@ package struct Tally: Sendable {
             }
         }
     }
+}
+
+/// The hash of what the books held for each line of a run: two runs with the same one post the same.
+package struct PostingHash {
+    private var hash = SHA256()
+
+    package init() { hash.update(data: Array("posting/1".utf8)) }
+
+    package mutating func add(_ line: EntitlementLine) {
+        for value in [line.postedBefore, line.amount, line.isToPost ? 1 : 0] {
+            withUnsafeBytes(of: value.littleEndian) { hash.update(bufferPointer: $0) }
+        }
+    }
+
+    package func finalize() -> String { Hex.text(hash.finalize()) }
 }
 
 /// The hash of a run's inputs: "same inputs, same run". Over the rules' version, the scope, each policy version's content

@@ -19,11 +19,13 @@ package struct Evidence: Sendable, Hashable {
         package static let territory = "TERRITORY"
         package static let placement = "PLACEMENT"
         package static let membership = "MEMBERSHIP"
+        package static let report = "REPORT"
     }
 
     /// What a line of this team under this policy stands on; of a person, with all stays.
     package init(
-        policy: Policy, jurisdiction: UnitFacts?, team: TeamFacts, coverage: Coverage, person: PersonCase? = nil
+        policy: Policy, jurisdiction: UnitFacts?, team: TeamFacts, coverage: Coverage, person: PersonCase? = nil,
+        reports: TeamReports = TeamReports()
     ) {
         facts = [Evidence.fact(Kind.team, team.id, .always, team.displayName)]
         for period in team.statuses {
@@ -51,6 +53,13 @@ package struct Evidence: Sendable, Hashable {
         }
         for stay in person?.stays ?? [] {
             facts.append(Evidence.fact(Kind.membership, stay.membership, stay.days, stay.team))
+        }
+        if policy.reportCondition != .none {
+            for report in reports.reports where person == nil || report.person == nil || report.person == person?.id {
+                facts.append(
+                    Evidence.fact(
+                        Kind.report, report.person ?? team.id, report.month.days, report.standing.label))
+            }
         }
     }
 

@@ -50,7 +50,7 @@ package struct Explainer: Sendable {
     // MARK: Facts
 
     /// The facts of the month; of a kind that has none in it, all, so that a reader sees what is missing.
-    private func factsUsed() -> [Cdt_Funding_V1_FactUsed] {
+    func factsUsed() -> [Cdt_Funding_V1_FactUsed] {
         var used: [Cdt_Funding_V1_FactUsed] = [
             .with {
                 $0.kind = Evidence.Kind.policy
@@ -62,7 +62,7 @@ package struct Explainer: Sendable {
         ]
         for kind in [
             Evidence.Kind.status, Evidence.Kind.decision, Evidence.Kind.enrolment, Evidence.Kind.territory,
-            Evidence.Kind.placement, Evidence.Kind.membership,
+            Evidence.Kind.placement, Evidence.Kind.membership, Evidence.Kind.report,
         ] {
             let all = evidence.facts.filter { $0.kind == kind }
             let now = all.filter { $0.days.overlaps(line.month.days) }
@@ -204,7 +204,7 @@ package struct Explainer: Sendable {
 
     // MARK: Words
 
-    private func heading() -> (en: String, vi: String) {
+    func heading() -> (en: String, vi: String) {
         let document =
             policy.document.map { " (\($0.number)\(component.clause.isEmpty ? "" : ", \(component.clause)"))" } ?? ""
         let who = line.person.map { "\($0), \(line.team)" } ?? line.team
@@ -278,6 +278,23 @@ package struct Explainer: Sendable {
             )
         case .cap:
             return ("a ceiling of the policy is reached.", "đã đạt mức trần của chính sách.")
+        case .reportNotApproved:
+            let wanted = policy.reportCondition
+            return (
+                "the month's report \(wanted.words.en), which the policy asks for.",
+                "báo cáo của tháng \(wanted.words.vi) theo yêu cầu của chính sách."
+            )
+        }
+    }
+}
+
+extension ReportCondition {
+    /// What is missing.
+    var words: (en: String, vi: String) {
+        switch self {
+        case .none, .received: ("was not received", "chưa nhận được")
+        case .approved: ("is not approved", "chưa được duyệt")
+        case .accepted: ("is not accepted by the province", "chưa được tỉnh chấp nhận")
         }
     }
 }

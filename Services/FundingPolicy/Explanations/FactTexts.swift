@@ -30,8 +30,24 @@ enum FactTexts {
             return ("Placed at \(fact.value) \(days).", "Đặt tại \(fact.value) \(daysVi).")
         case Evidence.Kind.membership:
             return ("Member of \(fact.value) \(days).", "Thành viên của \(fact.value) \(daysVi).")
+        case Evidence.Kind.report:
+            return (
+                "Report of \(fact.resource) for \(days): \(fact.value).",
+                "Báo cáo của \(fact.resource) kỳ \(daysVi): \(reportVi(fact.value))."
+            )
         default:
             return ("\(fact.kind) \(fact.value) \(days).", "\(fact.kind) \(fact.value) \(daysVi).")
+        }
+    }
+
+    private static func reportVi(_ label: String) -> String {
+        switch label {
+        case "OWED": "chưa nhận được"
+        case "RECEIVED": "đã nhận, chưa duyệt"
+        case "APPROVED": "đã được xã duyệt"
+        case "ACCEPTED": "đã được tỉnh chấp nhận"
+        case "SET_ASIDE": "được miễn"
+        default: label
         }
     }
 

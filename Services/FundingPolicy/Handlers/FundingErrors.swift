@@ -1,5 +1,6 @@
 import RPC
 import ServiceKit
+import Shared
 
 /// The one table of this service's refusals.
 package enum FundingErrors {
@@ -69,6 +70,30 @@ package enum FundingErrors {
             "\(teams.count) teams are not known here: \(shown). Check the names, or wait until the registry's feed has brought them",
             vi: "\(teams.count) tổ chưa có tại đây: \(shown). Hãy kiểm tra tên, hoặc chờ dữ liệu từ dịch vụ đăng ký",
             metadata: ["count": String(teams.count), "teams": shown])
+    }
+
+    static func runState(_ run: RunStore.Run, needs: String, vi: String) -> ServiceError {
+        let label = "\(run.state)".uppercased()
+        return .failedPrecondition(
+            reason: "RUN_STATE", subject: run.name, "\(run.name) is \(label); only \(needs)",
+            vi: "\(run.name) đang ở trạng thái \(label); chỉ \(vi)",
+            metadata: ["resourceName": run.name, "state": label])
+    }
+
+    static func runStale(_ name: String) -> ServiceError {
+        .failedPrecondition(
+            reason: "RUN_STALE", subject: name,
+            "something was posted for its teams since \(name) was computed; start a new run of the same scope",
+            vi: "đã có bút toán mới cho các tổ của \(name) sau khi tính; hãy chạy lại cùng phạm vi",
+            metadata: ["resourceName": name])
+    }
+
+    static func runOverlaps(_ name: String, _ other: String) -> ServiceError {
+        .failedPrecondition(
+            reason: "RUN_OVERLAPS", subject: name,
+            "\(other) is approved and books to the same teams; post or reject it first, then start a new run",
+            vi: "\(other) đã được duyệt và ghi cho cùng các tổ; hãy ghi sổ hoặc huỷ nó trước, rồi chạy lại",
+            metadata: ["resourceName": name, "other": other])
     }
 
     static func tooLarge() -> ServiceError {

@@ -1,3 +1,4 @@
+import ChangeFeed
 import RPC
 import ServiceKit
 import Shared
@@ -11,9 +12,11 @@ package struct RunBook: Sendable {
     let database: Database
     let pageTokens: PageTokens
     let clock: Clock
+    let outbox: Outbox
 
-    package init(database: Database, pageTokens: PageTokens, clock: Clock) {
+    package init(database: Database, outbox: Outbox, pageTokens: PageTokens, clock: Clock) {
         self.database = database
+        self.outbox = outbox
         self.pageTokens = pageTokens
         self.clock = clock
     }
@@ -69,7 +72,7 @@ package struct RunBook: Sendable {
         return .with { $0.run = run }
     }
 
-    private func find(_ name: String, _ field: String) throws -> RunStore.Numbered {
+    func find(_ name: String, _ field: String) throws -> RunStore.Numbered {
         var check = Violations()
         _ = check.name(name, of: "runs", field)
         try check.refuse()
@@ -87,14 +90,14 @@ package struct RunBook: Sendable {
         let wakes = database.commits(on: RunStore.progressChannel, every: .seconds(10))
         var sent = try find(request.name, "name").run
         try await send(.with { $0.run = sent })
-        if sent.state != .running { return }
+        if !sent.state.isUnderWay { return }
         for await _ in wakes {
             let run = try find(request.name, "name").run
             if run != sent {
                 try await send(.with { $0.run = run })
                 sent = run
             }
-            if run.state != .running { return }
+            if !run.state.isUnderWay { return }
         }
         try Task.checkCancellation()
     }
@@ -127,10 +130,11 @@ package struct RunBook: Sendable {
         let numbered = try find(request.run, "run")
         // Lines count only once the run is computed; those of an unchanged run are the earlier run's.
         let run = numbered.run.state == .unchanged ? try find(numbered.run.sameAs, "run") : numbered
-        guard run.run.state == .computed else { return .init() }
+        guard run.run.state.hasLines else { return .init() }
         var filter = RunStore.LineFilter()
         filter.team = request.team
         filter.reason = RefusalReason(rawValue: request.reason.rawValue)
+        filter.onlyToPost = request.onlyDeltas
         let position = page.position.flatMap { RunStore.Position($0) }
         let (found, messages) = try await database.readPooled { [filter] transaction in
             let found = try RunStore.lines(
@@ -151,9 +155,13 @@ package struct RunBook: Sendable {
                     policies[key] = policy
                 }
                 let evidence = try Evidence(content: line.evidence)
-                return request.explain
+                var message =
+                    request.explain
                     ? try EntitlementQueries.explained(record, policy: policy, evidence: evidence)
                     : record.message(policy, teamName: evidence.teamName)
+                message.postedBeforeDong = record.postedBefore
+                message.deltaDong = record.amount - record.postedBefore
+                return message
             }
             return (found, messages)
         }

@@ -27,17 +27,9 @@ package struct EntitlementRules: Sendable {
         // Ceilings over a year or a life are used up from their beginning, not from the first month asked for.
         var month = min(months.lowerBound, ceilingHorizon(before: months.lowerBound))
         while month <= months.upperBound {
-            var lines = try teamLines(of: team, month: month, includingClaims: includingClaims)
-            for person in persons {
-                lines += try memberLines(of: person, teams: teams, month: month).filter {
-                    $0.team == team.facts.id || includingBookedElsewhere
-                }
-            }
-            lines.sort {
-                ($0.person ?? "", policies[$0.policy].name, $0.componentID(in: policies)) < (
-                    $1.person ?? "", policies[$1.policy].name, $1.componentID(in: policies)
-                )
-            }
+            var lines = try uncutLines(
+                of: team, persons: persons, teams: teams, month: month, includingClaims: includingClaims
+            ).filter { $0.team == team.facts.id || includingBookedElsewhere }
             for index in lines.indices {
                 if lines[index].team == team.facts.id {
                     try ceilings.apply(to: &lines[index], policy: policies[lines[index].policy])
@@ -49,6 +41,21 @@ package struct EntitlementRules: Sendable {
             month = month.next
         }
         return result
+    }
+
+    /// The lines of a team and its persons in one month before ceilings, by person, policy and component.
+    func uncutLines(
+        of team: TeamCase, persons: [PersonCase], teams: [String: TeamCase], month: Month,
+        includingClaims: Bool = false
+    ) throws(Money.Overflow) -> [EntitlementLine] {
+        var lines = try teamLines(of: team, month: month, includingClaims: includingClaims)
+        for person in persons { lines += try memberLines(of: person, teams: teams, month: month) }
+        lines.sort {
+            ($0.person ?? "", policies[$0.policy].name, $0.componentID(in: policies)) < (
+                $1.person ?? "", policies[$1.policy].name, $1.componentID(in: policies)
+            )
+        }
+        return lines
     }
 
     /// Lines of the team itself: "floor(rate × weight) per team and month".
@@ -146,10 +153,16 @@ package struct EntitlementRules: Sendable {
             ? try rule.amount(rate: policy.components[component].rate, days: days, step: policy.roundingStep) : 0
         // A day is enough to claim an expense of that day; a month is paid by its weight.
         let nothing = monthly ? rule.weight(days).isZero : days.isEmpty
+        var reasons: RefusalReasons = nothing ? conditions.reasonsForNothing(under: monthly ? rule : .anyDay) : []
+        var amount = gross
+        if gross > 0, !team.reports.satisfy(policy.reportCondition, month: month, person: person) {
+            amount = 0
+            reasons.insert(.reportNotApproved)
+        }
         return EntitlementLine(
             month: month, team: team.facts.id, level: team.facts.level, person: person, policy: index,
-            component: component, rule: rule, conditions: conditions, days: days, gross: gross, amount: gross,
-            reasons: nothing ? conditions.reasonsForNothing(under: monthly ? rule : .anyDay) : [], yieldsTo: nil,
+            component: component, rule: rule, conditions: conditions, days: days, gross: gross, amount: amount,
+            reasons: reasons, yieldsTo: nil,
             contributions: contributions,
             needsConsolidation: !MonthDays(month, in: team.sharedUnit).intersection(days).isEmpty)
     }
@@ -158,14 +171,14 @@ package struct EntitlementRules: Sendable {
     /// the one valid from the later date pays (then the lower id); the others give 0, NOT_STACKABLE." The lines are of
     /// one beneficiary and month. What a policy gives is counted before ceilings: those only cut afterwards.
     private func stack(_ lines: inout [EntitlementLine]) {
-        let giving = Set(lines.filter { $0.gross > 0 }.map(\.policy))
+        let giving = Set(lines.filter { $0.amount > 0 }.map(\.policy))
         guard giving.count > 1, giving.contains(where: { !policies[$0].stackable }) else { return }
         let winner = giving.max { a, b in
             let (first, second) = (policies[a], policies[b])
             let (firstDay, secondDay) = (first.validity.from ?? .distantPast, second.validity.from ?? .distantPast)
             return firstDay != secondDay ? firstDay < secondDay : first.name > second.name
         }
-        for index in lines.indices where lines[index].gross > 0 && lines[index].policy != winner {
+        for index in lines.indices where lines[index].amount > 0 && lines[index].policy != winner {
             lines[index].amount = 0
             lines[index].yieldsTo = winner
             lines[index].reasons.insert(.notStackable)
@@ -179,7 +192,7 @@ package struct EntitlementRules: Sendable {
                 switch cap.kind {
                 case .teamYear: horizon = min(horizon, Month(index: Int32(month.year * 12)))
                 case .teamLife: horizon = min(horizon, policy.validity.from?.calendarMonth ?? month)
-                case .memberMonth, .memberDay: break
+                case .memberMonth, .memberDay, .budgetYear: break
                 }
             }
         }

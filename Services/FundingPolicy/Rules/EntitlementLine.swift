@@ -26,6 +26,13 @@ package struct EntitlementLine: Sendable, Hashable {
     /// A person's active days in each covered team, where there are several; the line is booked to the longest.
     package var contributions: [TeamDays]
     package var needsConsolidation: Bool
+    /// What the books hold for it, of a line that is to be recorded.
+    package var postedBefore: Int64 = 0
+    /// The books say that a ceiling has cut it.
+    package var wasCut = false
+
+    /// Whether the books are to learn of it: another amount, or a cut that they do not know yet.
+    package var isToPost: Bool { amount != postedBefore || reasons.contains(.cap) && !wasCut }
 }
 
 /// How many active days a person has in one team.

@@ -86,11 +86,16 @@ package struct TeamCase: Sendable {
     package var coverage: [Coverage?]
     /// Days on which another active team of the same level sat on the same unit.
     package var sharedUnit: [DateRange]
+    /// What became of its reports; read only where a policy asks for it.
+    package var reports: TeamReports
 
-    package init(facts: TeamFacts, coverage: [Coverage?], sharedUnit: [DateRange] = []) {
+    package init(
+        facts: TeamFacts, coverage: [Coverage?], sharedUnit: [DateRange] = [], reports: TeamReports = TeamReports()
+    ) {
         self.facts = facts
         self.coverage = coverage
         self.sharedUnit = sharedUnit
+        self.reports = reports
     }
 }
 

@@ -90,6 +90,18 @@ package enum CapKind: Int, Sendable, Hashable, CaseIterable {
     case teamLife = 2
     case memberMonth = 3
     case memberDay = 4
+    /// Over all that the policy pays in a calendar year: it cuts a run as a whole, not a team.
+    case budgetYear = 5
+}
+
+/// What must have become of a month's report before the month is paid.
+package enum ReportCondition: Int, Sendable, Hashable, Comparable {
+    case none = 0
+    case received = 1
+    case approved = 2
+    case accepted = 3
+
+    package static func < (a: ReportCondition, b: ReportCondition) -> Bool { a.rawValue < b.rawValue }
 }
 
 package enum CapProration: Int, Sendable, Hashable, CaseIterable {
@@ -145,6 +157,7 @@ package struct Policy: Sendable, Hashable {
     package var budgetSource: BudgetSource
     package var stackable: Bool
     package var sourceNote: String
+    package var reportCondition: ReportCondition
 
     package init(
         name: String, version: Int = 1, state: PolicyState = .active, title: String = "", titleVi: String = "",
@@ -152,7 +165,7 @@ package struct Policy: Sendable, Hashable {
         validity: DateRange, beneficiary: Beneficiary, levels: Set<TeamLevel>, components: [Component],
         caps: [Cap] = [], partMonthRule: PartMonthRule = .standard, roundingStep: Int64 = 1,
         requiresEnrolment: Bool = false, budgetSource: BudgetSource = .state, stackable: Bool = false,
-        sourceNote: String = ""
+        sourceNote: String = "", reportCondition: ReportCondition = .none
     ) {
         self.name = name
         self.version = version
@@ -173,6 +186,7 @@ package struct Policy: Sendable, Hashable {
         self.budgetSource = budgetSource
         self.stackable = stackable
         self.sourceNote = sourceNote
+        self.reportCondition = reportCondition
     }
 
     /// "The territory is the jurisdiction's on the date of the legal document; without one, on the first day of validity."

@@ -9,6 +9,7 @@ package enum RefusalReason: Int, Sendable, Hashable, CaseIterable, Comparable {
     case lateClaim = 7
     case notStackable = 8
     case cap = 9
+    case reportNotApproved = 10
 
     package static func < (a: RefusalReason, b: RefusalReason) -> Bool { a.rawValue < b.rawValue }
 
@@ -23,6 +24,7 @@ package enum RefusalReason: Int, Sendable, Hashable, CaseIterable, Comparable {
         case .lateClaim: "LATE_CLAIM"
         case .notStackable: "NOT_STACKABLE"
         case .cap: "CAP"
+        case .reportNotApproved: "REPORT_NOT_APPROVED"
         }
     }
 }

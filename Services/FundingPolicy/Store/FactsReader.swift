@@ -14,7 +14,7 @@ package struct FactsReader {
     private static let places = Array(repeating: "?", count: listSize).joined(separator: ",")
 
     /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once.
-    private func forEach(_ sql: String, _ ids: [String], _ body: (Row) throws -> Void) throws {
+    func forEach(_ sql: String, _ ids: [String], _ body: (Row) throws -> Void) throws {
         let statement = sql.replacing("@ids", with: FactsReader.places)
         for start in stride(from: 0, to: ids.count, by: FactsReader.listSize) {
             let part = ids[start..<min(start + FactsReader.listSize, ids.count)]

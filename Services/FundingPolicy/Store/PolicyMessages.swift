@@ -16,6 +16,9 @@ package enum PolicyMessages {
             Beneficiary(rawValue: message.beneficiary.rawValue) != nil, "policy.beneficiary", reason: "REQUIRED",
             "say who is paid: BENEFICIARY_TEAM or BENEFICIARY_MEMBER",
             vi: "cần đối tượng hưởng: BENEFICIARY_TEAM hoặc BENEFICIARY_MEMBER")
+        check.require(
+            ReportCondition(rawValue: message.reportCondition.rawValue) != nil, "policy.report_condition",
+            "is not a condition on reports", vi: "không phải điều kiện về báo cáo")
         if !message.jurisdictionUnit.isEmpty {
             _ = check.name(message.jurisdictionUnit, of: "units", "policy.jurisdiction_unit")
         }
@@ -44,7 +47,13 @@ package enum PolicyMessages {
             requiresEnrolment: message.requiresEnrolment,
             budgetSource: BudgetSource(rawValue: message.budgetSource.rawValue) ?? .state,
             stackable: message.stackable,
-            sourceNote: check.text(message.sourceNote, "policy.source_note", max: 2000, required: false))
+            sourceNote: check.text(message.sourceNote, "policy.source_note", max: 2000, required: false),
+            reportCondition: ReportCondition(rawValue: message.reportCondition.rawValue) ?? .none)
+    }
+
+    /// The date on which the jurisdiction of a policy sent by a caller is read, as far as it can be.
+    package static func territoryDate(_ message: Cdt_Funding_V1_Policy) -> LocalDate? {
+        LocalDate(message.document.issuedOn) ?? LocalDate(message.validFrom)
     }
 
     package static func legalDocument(
@@ -138,6 +147,7 @@ package enum PolicyMessages {
             $0.budgetSource = .init(rawValue: policy.budgetSource.rawValue) ?? .unspecified
             $0.stackable = policy.stackable
             $0.sourceNote = policy.sourceNote
+            $0.reportCondition = .init(rawValue: policy.reportCondition.rawValue) ?? .unspecified
         }
     }
 

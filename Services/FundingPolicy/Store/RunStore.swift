@@ -18,8 +18,11 @@ package enum RunStore {
         package var run: Run
     }
 
-    private static func numbered(_ row: Row) throws -> Numbered {
-        Numbered(number: try row.int64(0), run: try Run(serializedBytes: try row.blob(1)))
+    static func numbered(_ row: Row) throws -> Numbered {
+        var run = try Run(serializedBytes: try row.blob(1))
+        // A run's life goes one way only, so that its state tells its versions apart.
+        run.etag = Etag.of(version: Int64(run.state.rawValue))
+        return Numbered(number: try row.int64(0), run: run)
     }
 
     package static func get(_ name: String, _ transaction: ReadTransaction) throws -> Numbered? {
@@ -41,17 +44,7 @@ package enum RunStore {
             """, scope(run), numbered)?.run
     }
 
-    /// The computed run of the same scope with the same inputs.
-    package static func computed(_ run: Run, hash: String, _ transaction: ReadTransaction) throws -> Run? {
-        try transaction.queryOne(
-            """
-            SELECT number, content FROM runs
-            WHERE unit = ? AND policy = ? AND from_month = ? AND to_month = ? AND snapshot_hash = ? AND state = 2
-            ORDER BY number LIMIT 1
-            """, scope(run) + [.text(hash)], numbered)?.run
-    }
-
-    private static func scope(_ run: Run) -> [SQLValue] {
+    static func scope(_ run: Run) -> [SQLValue] {
         [.text(run.unit), .text(run.policy), .text(run.fromMonth), .text(run.toMonth)]
     }
 
@@ -78,6 +71,8 @@ package enum RunStore {
     }
 
     package static func update(_ run: Run, _ transaction: WriteTransaction) throws {
+        var run = run
+        run.etag = ""
         let content: [UInt8] = try run.serializedBytes()
         try transaction.execute(
             "UPDATE runs SET state = ?, snapshot_hash = ?, content = ? WHERE name = ?",
@@ -101,15 +96,15 @@ package enum RunStore {
     package static func insert(_ lines: [StoredLine], run: Int64, _ transaction: WriteTransaction) throws {
         for line in lines {
             let key = Evidence.key(of: line.evidence)
-            try transaction.execute(
+            try transaction.executeLater(
                 "INSERT INTO evidence (hash, content) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
                 [.blob(key), .blob(line.evidence)])
             let record = line.record
-            try transaction.execute(
+            try transaction.executeLater(
                 """
                 INSERT INTO run_lines (run, month, team_id, person_id, policy, component, policy_version, team_level,
-                    rule, amount, days, reasons, needs_consolidation, yields_to, evidence)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    rule, amount, days, reasons, needs_consolidation, yields_to, evidence, posted_before, to_post)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
                     .integer(run), .text(record.month.description), .text(record.team), .text(record.person ?? ""),
@@ -117,6 +112,7 @@ package enum RunStore {
                     SQLValue(record.level.rawValue), SQLValue(record.rule.rawValue), .integer(record.amount),
                     .integer(Int64(record.days.bits)), .integer(Int64(record.reasons.rawValue)),
                     SQLValue(record.needsConsolidation), .text(record.yieldsTo ?? ""), .blob(key),
+                    .integer(record.postedBefore), SQLValue(record.isToPost),
                 ])
         }
     }
@@ -133,6 +129,8 @@ package enum RunStore {
     package struct LineFilter: Sendable {
         package var team = ""
         package var reason: RefusalReason?
+        /// Only lines that posting books.
+        package var onlyToPost = false
         package init() {}
     }
 
@@ -168,29 +166,31 @@ package enum RunStore {
         return try transaction.query(
             """
             SELECT l.month, l.team_id, l.person_id, l.policy, l.component, l.policy_version, l.team_level, l.rule,
-                l.amount, l.days, l.reasons, l.needs_consolidation, l.yields_to, e.content
+                l.amount, l.days, l.reasons, l.needs_consolidation, l.yields_to, e.content, l.posted_before, l.to_post
             FROM run_lines l JOIN evidence e ON e.hash = l.evidence
             WHERE l.run = ? AND (l.month, l.team_id, l.person_id, l.policy, l.component) > (?, ?, ?, ?, ?)
                 AND (? = '' OR l.team_id = ?) AND (CAST(? AS BIGINT) IS NULL OR (l.reasons & ?) <> 0)
+                AND (? = 0 OR l.to_post = 1)
             ORDER BY l.month, l.team_id, l.person_id, l.policy, l.component LIMIT ?
             """,
             [.integer(run)] + (after?.values ?? ["", "", "", "", ""]).map { .text($0) }
-                + [.text(filter.team), .text(filter.team), SQLValue(reason), SQLValue(reason), SQLValue(limit)]
+                + [.text(filter.team), .text(filter.team), SQLValue(reason), SQLValue(reason)]
+                + [SQLValue(filter.onlyToPost), SQLValue(limit)]
         ) { row in
             guard let month = Month(try row.text(0)), let level = TeamLevel(rawValue: try row.int(6)),
                 let rule = PartMonthRule(rawValue: try row.int(7))
             else { throw StorageError.misuse("a line of run \(run) cannot be read") }
             let person = try row.text(2)
             let yieldsTo = try row.text(12)
-            return StoredLine(
-                record: LineRecord(
-                    month: month, team: try row.text(1), level: level, person: person.isEmpty ? nil : person,
-                    policy: try row.text(3), policyVersion: try row.int(5), component: try row.text(4), rule: rule,
-                    amount: try row.int64(8),
-                    days: MonthDays(month, bits: UInt32(truncatingIfNeeded: try row.int64(9))),
-                    reasons: RefusalReasons(rawValue: UInt16(truncatingIfNeeded: try row.int64(10))),
-                    needsConsolidation: try row.bool(11), yieldsTo: yieldsTo.isEmpty ? nil : yieldsTo),
-                evidence: try row.blob(13))
+            var record = LineRecord(
+                month: month, team: try row.text(1), level: level, person: person.isEmpty ? nil : person,
+                policy: try row.text(3), policyVersion: try row.int(5), component: try row.text(4), rule: rule,
+                amount: try row.int64(8), days: MonthDays(month, bits: UInt32(truncatingIfNeeded: try row.int64(9))),
+                reasons: RefusalReasons(rawValue: UInt16(truncatingIfNeeded: try row.int64(10))),
+                needsConsolidation: try row.bool(11), yieldsTo: yieldsTo.isEmpty ? nil : yieldsTo)
+            record.postedBefore = try row.int64(14)
+            record.isToPost = try row.bool(15)
+            return StoredLine(record: record, evidence: try row.blob(13))
         }
     }
 }

@@ -151,6 +151,95 @@ package enum FundingSchema {
                         content BLOB NOT NULL
                     );
                     """),
+            LedgerSchema.migration,
+            Migration(
+                version: 5, name: "posting of runs",
+                sql: """
+                    -- Over what the books held for each line when the run was computed.
+                    ALTER TABLE runs ADD COLUMN posting_hash TEXT NOT NULL DEFAULT '';
+                    -- The last line in the books while a run is posted.
+                    ALTER TABLE runs ADD COLUMN posted_after TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE run_lines ADD COLUMN posted_before BIGINT NOT NULL DEFAULT 0;
+                    ALTER TABLE run_lines ADD COLUMN to_post BIGINT NOT NULL DEFAULT 0;
+                    CREATE INDEX run_lines_team ON run_lines (run, team_id, policy);
+                    -- What a run takes from each budget and gives back to it.
+                    CREATE TABLE run_budgets (
+                        run BIGINT NOT NULL,
+                        policy TEXT NOT NULL,
+                        source BIGINT NOT NULL,
+                        year BIGINT NOT NULL,
+                        credit BIGINT NOT NULL,
+                        debit BIGINT NOT NULL,
+                        PRIMARY KEY (run, policy, source, year)
+                    );
+                    """),
+            Migration(
+                version: 6, name: "claims",
+                sql: """
+                    CREATE TABLE claims (
+                        number BIGINT NOT NULL PRIMARY KEY,
+                        name TEXT NOT NULL UNIQUE,
+                        team_id TEXT NOT NULL,
+                        policy TEXT NOT NULL,
+                        state BIGINT NOT NULL,
+                        version BIGINT NOT NULL,
+                        content BLOB NOT NULL
+                    );
+                    CREATE INDEX claims_team ON claims (team_id);
+                    -- Person-days of approved claims: what each has taken from the ceiling per person and worked day and,
+                    -- where days are paid, that it was.
+                    CREATE TABLE claim_days (
+                        claim BIGINT NOT NULL,
+                        policy TEXT NOT NULL,
+                        component TEXT NOT NULL,
+                        team_id TEXT NOT NULL,
+                        person_id TEXT NOT NULL,
+                        day TEXT NOT NULL,
+                        amount BIGINT NOT NULL,
+                        PRIMARY KEY (policy, component, person_id, day, claim)
+                    );
+                    CREATE INDEX claim_days_team ON claim_days (team_id, policy, component);
+                    """),
+            Migration(
+                version: 7, name: "payments",
+                sql: """
+                    CREATE TABLE payment_batches (
+                        number BIGINT NOT NULL PRIMARY KEY,
+                        name TEXT NOT NULL UNIQUE,
+                        policy TEXT NOT NULL,
+                        source BIGINT NOT NULL,
+                        year BIGINT NOT NULL,
+                        state BIGINT NOT NULL,
+                        version BIGINT NOT NULL,
+                        content BLOB NOT NULL
+                    );
+                    CREATE INDEX payment_batches_budget ON payment_batches (policy, source, year);
+                    CREATE TABLE payment_instructions (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        batch BIGINT NOT NULL,
+                        team_id TEXT NOT NULL,
+                        person_id TEXT NOT NULL,
+                        amount BIGINT NOT NULL,
+                        state BIGINT NOT NULL,
+                        bank_reference TEXT NOT NULL,
+                        paid_on TEXT NOT NULL,
+                        note TEXT NOT NULL,
+                        recorded_by TEXT NOT NULL
+                    );
+                    CREATE INDEX payment_instructions_batch ON payment_instructions (batch, team_id, person_id);
+                    """),
+            Migration(
+                version: 8, name: "copies of what became of reports",
+                sql: """
+                    CREATE TABLE reports (
+                        obligation TEXT NOT NULL PRIMARY KEY,
+                        team_id TEXT NOT NULL,
+                        person_id TEXT NOT NULL,
+                        month TEXT NOT NULL,
+                        standing BIGINT NOT NULL
+                    );
+                    CREATE INDEX reports_team ON reports (team_id);
+                    """),
         ])
 }
 

@@ -53,6 +53,9 @@ public nonisolated enum Cdt_Funding_V1_RefusalReason: SwiftProtobuf.Enum, Swift.
 
   /// A ceiling is reached.
   case cap // = 9
+
+  /// The policy pays a month only when its report stands where the policy says, and it does not.
+  case reportNotApproved // = 10
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -71,6 +74,7 @@ public nonisolated enum Cdt_Funding_V1_RefusalReason: SwiftProtobuf.Enum, Swift.
     case 7: self = .lateClaim
     case 8: self = .notStackable
     case 9: self = .cap
+    case 10: self = .reportNotApproved
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -87,6 +91,7 @@ public nonisolated enum Cdt_Funding_V1_RefusalReason: SwiftProtobuf.Enum, Swift.
     case .lateClaim: return 7
     case .notStackable: return 8
     case .cap: return 9
+    case .reportNotApproved: return 10
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -103,6 +108,7 @@ public nonisolated enum Cdt_Funding_V1_RefusalReason: SwiftProtobuf.Enum, Swift.
     .lateClaim,
     .notStackable,
     .cap,
+    .reportNotApproved,
   ]
 
 }
@@ -374,6 +380,18 @@ public nonisolated struct Cdt_Funding_V1_EntitlementLine: @unchecked Sendable {
   /// Clears the value of `explanation`. Subsequent reads from it will return its default value.
   public mutating func clearExplanation() {_uniqueStorage()._explanation = nil}
 
+  /// Posted before the run for the same beneficiary, month, policy and component, in đồng; only lines of runs.
+  public var postedBeforeDong: Int64 {
+    get {_storage._postedBeforeDong}
+    set {_uniqueStorage()._postedBeforeDong = newValue}
+  }
+
+  /// What posting the run adds to it: `amount_dong` less `posted_before_dong`. Only lines of runs.
+  public var deltaDong: Int64 {
+    get {_storage._deltaDong}
+    set {_uniqueStorage()._deltaDong = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -408,6 +426,15 @@ public nonisolated struct Cdt_Funding_V1_CeilingLine: Sendable {
   public var hasStep: Bool {self._step != nil}
   /// Clears the value of `step`. Subsequent reads from it will return its default value.
   public mutating func clearStep() {self._step = nil}
+
+  /// Used up by what is posted and approved, in đồng.
+  public var usedDong: Int64 = 0
+
+  /// Left, in đồng; 0 once lapsed.
+  public var leftDong: Int64 = 0
+
+  /// True when nothing can be claimed for the year any more: what was unused has lapsed.
+  public var lapsed: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -491,7 +518,7 @@ public nonisolated struct Cdt_Funding_V1_ReasonCount: Sendable {
 fileprivate nonisolated let _protobuf_package = "cdt.funding.v1"
 
 nonisolated extension Cdt_Funding_V1_RefusalReason: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REFUSAL_REASON_UNSPECIFIED\0\u{1}REFUSAL_REASON_OUT_OF_PERIOD\0\u{1}REFUSAL_REASON_LEVEL_NOT_COVERED\0\u{1}REFUSAL_REASON_NOT_ESTABLISHED\0\u{1}REFUSAL_REASON_NOT_ENROLLED\0\u{1}REFUSAL_REASON_OUT_OF_TERRITORY\0\u{1}REFUSAL_REASON_NOT_ACTIVE\0\u{1}REFUSAL_REASON_LATE_CLAIM\0\u{1}REFUSAL_REASON_NOT_STACKABLE\0\u{1}REFUSAL_REASON_CAP\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REFUSAL_REASON_UNSPECIFIED\0\u{1}REFUSAL_REASON_OUT_OF_PERIOD\0\u{1}REFUSAL_REASON_LEVEL_NOT_COVERED\0\u{1}REFUSAL_REASON_NOT_ESTABLISHED\0\u{1}REFUSAL_REASON_NOT_ENROLLED\0\u{1}REFUSAL_REASON_OUT_OF_TERRITORY\0\u{1}REFUSAL_REASON_NOT_ACTIVE\0\u{1}REFUSAL_REASON_LATE_CLAIM\0\u{1}REFUSAL_REASON_NOT_STACKABLE\0\u{1}REFUSAL_REASON_CAP\0\u{1}REFUSAL_REASON_REPORT_NOT_APPROVED\0")
 }
 
 nonisolated extension Cdt_Funding_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -745,7 +772,7 @@ nonisolated extension Cdt_Funding_V1_Explanation: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EntitlementLine"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}month\0\u{1}team\0\u{1}person\0\u{1}policy\0\u{3}policy_version\0\u{1}component\0\u{1}kind\0\u{3}amount_dong\0\u{3}rate_dong\0\u{3}active_days\0\u{3}month_days\0\u{1}rule\0\u{3}weight_numerator\0\u{3}weight_denominator\0\u{1}reasons\0\u{3}team_level\0\u{3}team_display_name\0\u{3}needs_consolidation\0\u{1}refusals\0\u{1}explanation\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}month\0\u{1}team\0\u{1}person\0\u{1}policy\0\u{3}policy_version\0\u{1}component\0\u{1}kind\0\u{3}amount_dong\0\u{3}rate_dong\0\u{3}active_days\0\u{3}month_days\0\u{1}rule\0\u{3}weight_numerator\0\u{3}weight_denominator\0\u{1}reasons\0\u{3}team_level\0\u{3}team_display_name\0\u{3}needs_consolidation\0\u{1}refusals\0\u{1}explanation\0\u{3}posted_before_dong\0\u{3}delta_dong\0")
 
   fileprivate class _StorageClass {
     var _month: String = String()
@@ -768,6 +795,8 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
     var _needsConsolidation: Bool = false
     var _refusals: [Cdt_Funding_V1_Refusal] = []
     var _explanation: Cdt_Funding_V1_Explanation? = nil
+    var _postedBeforeDong: Int64 = 0
+    var _deltaDong: Int64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -798,6 +827,8 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
       _needsConsolidation = source._needsConsolidation
       _refusals = source._refusals
       _explanation = source._explanation
+      _postedBeforeDong = source._postedBeforeDong
+      _deltaDong = source._deltaDong
     }
   }
 
@@ -836,6 +867,8 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
         case 18: try { try decoder.decodeSingularBoolField(value: &_storage._needsConsolidation) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._refusals) }()
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._explanation) }()
+        case 21: try { try decoder.decodeSingularInt64Field(value: &_storage._postedBeforeDong) }()
+        case 22: try { try decoder.decodeSingularInt64Field(value: &_storage._deltaDong) }()
         default: break
         }
       }
@@ -908,6 +941,12 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
       try { if let v = _storage._explanation {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
       } }()
+      if _storage._postedBeforeDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._postedBeforeDong, fieldNumber: 21)
+      }
+      if _storage._deltaDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._deltaDong, fieldNumber: 22)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -937,6 +976,8 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
         if _storage._needsConsolidation != rhs_storage._needsConsolidation {return false}
         if _storage._refusals != rhs_storage._refusals {return false}
         if _storage._explanation != rhs_storage._explanation {return false}
+        if _storage._postedBeforeDong != rhs_storage._postedBeforeDong {return false}
+        if _storage._deltaDong != rhs_storage._deltaDong {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -948,7 +989,7 @@ nonisolated extension Cdt_Funding_V1_EntitlementLine: SwiftProtobuf.Message, Swi
 
 nonisolated extension Cdt_Funding_V1_CeilingLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CeilingLine"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}policy\0\u{1}kind\0\u{1}year\0\u{3}amount_dong\0\u{1}step\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}policy\0\u{1}kind\0\u{1}year\0\u{3}amount_dong\0\u{1}step\0\u{3}used_dong\0\u{3}left_dong\0\u{1}lapsed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -961,6 +1002,9 @@ nonisolated extension Cdt_Funding_V1_CeilingLine: SwiftProtobuf.Message, SwiftPr
       case 3: try { try decoder.decodeSingularInt32Field(value: &self.year) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.amountDong) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._step) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.usedDong) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.leftDong) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.lapsed) }()
       default: break
       }
     }
@@ -986,6 +1030,15 @@ nonisolated extension Cdt_Funding_V1_CeilingLine: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._step {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if self.usedDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.usedDong, fieldNumber: 6)
+    }
+    if self.leftDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.leftDong, fieldNumber: 7)
+    }
+    if self.lapsed != false {
+      try visitor.visitSingularBoolField(value: self.lapsed, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -995,6 +1048,9 @@ nonisolated extension Cdt_Funding_V1_CeilingLine: SwiftProtobuf.Message, SwiftPr
     if lhs.year != rhs.year {return false}
     if lhs.amountDong != rhs.amountDong {return false}
     if lhs._step != rhs._step {return false}
+    if lhs.usedDong != rhs.usedDong {return false}
+    if lhs.leftDong != rhs.leftDong {return false}
+    if lhs.lapsed != rhs.lapsed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -20,7 +20,7 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// A run that has ended as COMPUTED, with its totals. Aggregate `runs/{id}`.
+/// A run with its totals, whenever it becomes COMPUTED, APPROVED, POSTED or REJECTED. Aggregate `runs/{id}`.
 public nonisolated struct Cdt_Funding_V1_RunFact: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

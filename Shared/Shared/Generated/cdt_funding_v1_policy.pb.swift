@@ -197,6 +197,10 @@ public nonisolated enum Cdt_Funding_V1_CapKind: SwiftProtobuf.Enum, Swift.CaseIt
 
   /// Per person and worked day.
   case memberDay // = 4
+
+  /// Per calendar year over all that the policy pays from its budget source. It cuts what is posted, in the order of
+  /// posting; the last line that fits is paid in part.
+  case budgetYear // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -210,6 +214,7 @@ public nonisolated enum Cdt_Funding_V1_CapKind: SwiftProtobuf.Enum, Swift.CaseIt
     case 2: self = .teamLife
     case 3: self = .memberMonth
     case 4: self = .memberDay
+    case 5: self = .budgetYear
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -221,6 +226,7 @@ public nonisolated enum Cdt_Funding_V1_CapKind: SwiftProtobuf.Enum, Swift.CaseIt
     case .teamLife: return 2
     case .memberMonth: return 3
     case .memberDay: return 4
+    case .budgetYear: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -232,6 +238,7 @@ public nonisolated enum Cdt_Funding_V1_CapKind: SwiftProtobuf.Enum, Swift.CaseIt
     .teamLife,
     .memberMonth,
     .memberDay,
+    .budgetYear,
   ]
 
 }
@@ -334,6 +341,57 @@ public nonisolated enum Cdt_Funding_V1_BudgetSource: SwiftProtobuf.Enum, Swift.C
     .unspecified,
     .state,
     .socialised,
+  ]
+
+}
+
+/// What must have become of a month's report before the month is paid.
+public nonisolated enum Cdt_Funding_V1_ReportCondition: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Nothing is asked.
+  case unspecified // = 0
+
+  /// It was received.
+  case received // = 1
+
+  /// It was approved by the commune, or accepted by the province.
+  case approved // = 2
+
+  /// It was accepted by the province.
+  case accepted // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .received
+    case 2: self = .approved
+    case 3: self = .accepted
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .received: return 1
+    case .approved: return 2
+    case .accepted: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Funding_V1_ReportCondition] = [
+    .unspecified,
+    .received,
+    .approved,
+    .accepted,
   ]
 
 }
@@ -614,6 +672,13 @@ public nonisolated struct Cdt_Funding_V1_Policy: @unchecked Sendable {
     set {_uniqueStorage()._etag = newValue}
   }
 
+  /// What must have become of the month's report, the team's or the person's, before a monthly component is paid. A month
+  /// that owes no report, and one that is excused or waived, is paid without.
+  public var reportCondition: Cdt_Funding_V1_ReportCondition {
+    get {_storage._reportCondition}
+    set {_uniqueStorage()._reportCondition = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -704,7 +769,7 @@ nonisolated extension Cdt_Funding_V1_PartMonthRule: SwiftProtobuf._ProtoNameProv
 }
 
 nonisolated extension Cdt_Funding_V1_CapKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAP_KIND_UNSPECIFIED\0\u{1}CAP_KIND_TEAM_YEAR\0\u{1}CAP_KIND_TEAM_LIFE\0\u{1}CAP_KIND_MEMBER_MONTH\0\u{1}CAP_KIND_MEMBER_DAY\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAP_KIND_UNSPECIFIED\0\u{1}CAP_KIND_TEAM_YEAR\0\u{1}CAP_KIND_TEAM_LIFE\0\u{1}CAP_KIND_MEMBER_MONTH\0\u{1}CAP_KIND_MEMBER_DAY\0\u{1}CAP_KIND_BUDGET_YEAR\0")
 }
 
 nonisolated extension Cdt_Funding_V1_CapProration: SwiftProtobuf._ProtoNameProviding {
@@ -713,6 +778,10 @@ nonisolated extension Cdt_Funding_V1_CapProration: SwiftProtobuf._ProtoNameProvi
 
 nonisolated extension Cdt_Funding_V1_BudgetSource: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0BUDGET_SOURCE_UNSPECIFIED\0\u{1}BUDGET_SOURCE_STATE\0\u{1}BUDGET_SOURCE_SOCIALISED\0")
+}
+
+nonisolated extension Cdt_Funding_V1_ReportCondition: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONDITION_UNSPECIFIED\0\u{1}REPORT_CONDITION_RECEIVED\0\u{1}REPORT_CONDITION_APPROVED\0\u{1}REPORT_CONDITION_ACCEPTED\0")
 }
 
 nonisolated extension Cdt_Funding_V1_PolicyState: SwiftProtobuf._ProtoNameProviding {
@@ -826,7 +895,7 @@ nonisolated extension Cdt_Funding_V1_Cap: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Policy"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}state\0\u{1}title\0\u{3}title_vi\0\u{3}jurisdiction_code\0\u{3}jurisdiction_unit\0\u{3}jurisdiction_display_name\0\u{3}territory_date\0\u{1}document\0\u{3}valid_from\0\u{3}valid_to\0\u{1}beneficiary\0\u{1}levels\0\u{1}components\0\u{1}caps\0\u{3}part_month_rule\0\u{3}rounding_step_dong\0\u{3}requires_enrolment\0\u{3}budget_source\0\u{1}stackable\0\u{3}source_note\0\u{3}create_time\0\u{3}activate_time\0\u{3}content_hash\0\u{1}etag\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}state\0\u{1}title\0\u{3}title_vi\0\u{3}jurisdiction_code\0\u{3}jurisdiction_unit\0\u{3}jurisdiction_display_name\0\u{3}territory_date\0\u{1}document\0\u{3}valid_from\0\u{3}valid_to\0\u{1}beneficiary\0\u{1}levels\0\u{1}components\0\u{1}caps\0\u{3}part_month_rule\0\u{3}rounding_step_dong\0\u{3}requires_enrolment\0\u{3}budget_source\0\u{1}stackable\0\u{3}source_note\0\u{3}create_time\0\u{3}activate_time\0\u{3}content_hash\0\u{1}etag\0\u{3}report_condition\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -855,6 +924,7 @@ nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobu
     var _activateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _contentHash: String = String()
     var _etag: String = String()
+    var _reportCondition: Cdt_Funding_V1_ReportCondition = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -891,6 +961,7 @@ nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobu
       _activateTime = source._activateTime
       _contentHash = source._contentHash
       _etag = source._etag
+      _reportCondition = source._reportCondition
     }
   }
 
@@ -935,6 +1006,7 @@ nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobu
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._activateTime) }()
         case 25: try { try decoder.decodeSingularStringField(value: &_storage._contentHash) }()
         case 26: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 27: try { try decoder.decodeSingularEnumField(value: &_storage._reportCondition) }()
         default: break
         }
       }
@@ -1025,6 +1097,9 @@ nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobu
       if !_storage._etag.isEmpty {
         try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 26)
       }
+      if _storage._reportCondition != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._reportCondition, fieldNumber: 27)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1060,6 +1135,7 @@ nonisolated extension Cdt_Funding_V1_Policy: SwiftProtobuf.Message, SwiftProtobu
         if _storage._activateTime != rhs_storage._activateTime {return false}
         if _storage._contentHash != rhs_storage._contentHash {return false}
         if _storage._etag != rhs_storage._etag {return false}
+        if _storage._reportCondition != rhs_storage._reportCondition {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -38,6 +38,18 @@ public nonisolated enum Cdt_Funding_V1_RunState: SwiftProtobuf.Enum, Swift.CaseI
 
   /// It could not be computed; see `failure`.
   case failed // = 4
+
+  /// Approved by another person than who started it: its money is set aside.
+  case approved // = 5
+
+  /// Being written into the books; after a restart of the service it goes on where it was.
+  case posting // = 6
+
+  /// In the books. It never changes again.
+  case posted // = 7
+
+  /// Given up before it was posted.
+  case rejected // = 8
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -51,6 +63,10 @@ public nonisolated enum Cdt_Funding_V1_RunState: SwiftProtobuf.Enum, Swift.CaseI
     case 2: self = .computed
     case 3: self = .unchanged
     case 4: self = .failed
+    case 5: self = .approved
+    case 6: self = .posting
+    case 7: self = .posted
+    case 8: self = .rejected
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -62,6 +78,10 @@ public nonisolated enum Cdt_Funding_V1_RunState: SwiftProtobuf.Enum, Swift.CaseI
     case .computed: return 2
     case .unchanged: return 3
     case .failed: return 4
+    case .approved: return 5
+    case .posting: return 6
+    case .posted: return 7
+    case .rejected: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -73,6 +93,10 @@ public nonisolated enum Cdt_Funding_V1_RunState: SwiftProtobuf.Enum, Swift.CaseI
     .computed,
     .unchanged,
     .failed,
+    .approved,
+    .posting,
+    .posted,
+    .rejected,
   ]
 
 }
@@ -203,6 +227,87 @@ public nonisolated struct Cdt_Funding_V1_Run: @unchecked Sendable {
     set {_uniqueStorage()._failure = newValue}
   }
 
+  /// What posting adds to what was posted before for the same beneficiaries, months and components: the whole amount the
+  /// first time, and after corrections the difference. In đồng.
+  public var deltaDong: Int64 {
+    get {_storage._deltaDong}
+    set {_uniqueStorage()._deltaDong = newValue}
+  }
+
+  /// Of it, more than before.
+  public var creditDong: Int64 {
+    get {_storage._creditDong}
+    set {_uniqueStorage()._creditDong = newValue}
+  }
+
+  /// Of it, less than before, as a number of 0 or more.
+  public var debitDong: Int64 {
+    get {_storage._debitDong}
+    set {_uniqueStorage()._debitDong = newValue}
+  }
+
+  /// Lines that posting books.
+  public var linesToPost: Int64 {
+    get {_storage._linesToPost}
+    set {_uniqueStorage()._linesToPost = newValue}
+  }
+
+  /// Lines booked so far.
+  public var linesPosted: Int64 {
+    get {_storage._linesPosted}
+    set {_uniqueStorage()._linesPosted = newValue}
+  }
+
+  /// Who approved or rejected it.
+  public var decidedBy: String {
+    get {_storage._decidedBy}
+    set {_uniqueStorage()._decidedBy = newValue}
+  }
+
+  /// When.
+  public var decideTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._decideTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._decideTime = newValue}
+  }
+  /// Returns true if `decideTime` has been explicitly set.
+  public var hasDecideTime: Bool {_storage._decideTime != nil}
+  /// Clears the value of `decideTime`. Subsequent reads from it will return its default value.
+  public mutating func clearDecideTime() {_uniqueStorage()._decideTime = nil}
+
+  /// Note of who decided.
+  public var decisionNote: String {
+    get {_storage._decisionNote}
+    set {_uniqueStorage()._decisionNote = newValue}
+  }
+
+  /// Who had it posted.
+  public var postedBy: String {
+    get {_storage._postedBy}
+    set {_uniqueStorage()._postedBy = newValue}
+  }
+
+  /// When its last line was booked.
+  public var postTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._postTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._postTime = newValue}
+  }
+  /// Returns true if `postTime` has been explicitly set.
+  public var hasPostTime: Bool {_storage._postTime != nil}
+  /// Clears the value of `postTime`. Subsequent reads from it will return its default value.
+  public mutating func clearPostTime() {_uniqueStorage()._postTime = nil}
+
+  /// The last journal that the run has seen: what was posted by then is not posted again.
+  public var journal: Int64 {
+    get {_storage._journal}
+    set {_uniqueStorage()._journal = newValue}
+  }
+
+  /// Version tag; send it back to be refused (ABORTED) when somebody else was faster.
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -215,12 +320,12 @@ public nonisolated struct Cdt_Funding_V1_Run: @unchecked Sendable {
 fileprivate nonisolated let _protobuf_package = "cdt.funding.v1"
 
 nonisolated extension Cdt_Funding_V1_RunState: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RUN_STATE_UNSPECIFIED\0\u{1}RUN_STATE_RUNNING\0\u{1}RUN_STATE_COMPUTED\0\u{1}RUN_STATE_UNCHANGED\0\u{1}RUN_STATE_FAILED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RUN_STATE_UNSPECIFIED\0\u{1}RUN_STATE_RUNNING\0\u{1}RUN_STATE_COMPUTED\0\u{1}RUN_STATE_UNCHANGED\0\u{1}RUN_STATE_FAILED\0\u{1}RUN_STATE_APPROVED\0\u{1}RUN_STATE_POSTING\0\u{1}RUN_STATE_POSTED\0\u{1}RUN_STATE_REJECTED\0")
 }
 
 nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Run"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}unit\0\u{1}policy\0\u{3}from_month\0\u{3}to_month\0\u{3}snapshot_hash\0\u{3}same_as\0\u{1}totals\0\u{3}amount_dong\0\u{3}line_count\0\u{3}teams_done\0\u{3}teams_total\0\u{3}started_by\0\u{3}start_time\0\u{3}end_time\0\u{1}freshness\0\u{1}failure\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}unit\0\u{1}policy\0\u{3}from_month\0\u{3}to_month\0\u{3}snapshot_hash\0\u{3}same_as\0\u{1}totals\0\u{3}amount_dong\0\u{3}line_count\0\u{3}teams_done\0\u{3}teams_total\0\u{3}started_by\0\u{3}start_time\0\u{3}end_time\0\u{1}freshness\0\u{1}failure\0\u{3}delta_dong\0\u{3}credit_dong\0\u{3}debit_dong\0\u{3}lines_to_post\0\u{3}lines_posted\0\u{3}decided_by\0\u{3}decide_time\0\u{3}decision_note\0\u{3}posted_by\0\u{3}post_time\0\u{1}journal\0\u{1}etag\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -241,6 +346,18 @@ nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._
     var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _freshness: Cdt_Common_V1_Freshness? = nil
     var _failure: String = String()
+    var _deltaDong: Int64 = 0
+    var _creditDong: Int64 = 0
+    var _debitDong: Int64 = 0
+    var _linesToPost: Int64 = 0
+    var _linesPosted: Int64 = 0
+    var _decidedBy: String = String()
+    var _decideTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _decisionNote: String = String()
+    var _postedBy: String = String()
+    var _postTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _journal: Int64 = 0
+    var _etag: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -269,6 +386,18 @@ nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._
       _endTime = source._endTime
       _freshness = source._freshness
       _failure = source._failure
+      _deltaDong = source._deltaDong
+      _creditDong = source._creditDong
+      _debitDong = source._debitDong
+      _linesToPost = source._linesToPost
+      _linesPosted = source._linesPosted
+      _decidedBy = source._decidedBy
+      _decideTime = source._decideTime
+      _decisionNote = source._decisionNote
+      _postedBy = source._postedBy
+      _postTime = source._postTime
+      _journal = source._journal
+      _etag = source._etag
     }
   }
 
@@ -305,6 +434,18 @@ nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._endTime) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._freshness) }()
         case 18: try { try decoder.decodeSingularStringField(value: &_storage._failure) }()
+        case 19: try { try decoder.decodeSingularInt64Field(value: &_storage._deltaDong) }()
+        case 20: try { try decoder.decodeSingularInt64Field(value: &_storage._creditDong) }()
+        case 21: try { try decoder.decodeSingularInt64Field(value: &_storage._debitDong) }()
+        case 22: try { try decoder.decodeSingularInt64Field(value: &_storage._linesToPost) }()
+        case 23: try { try decoder.decodeSingularInt64Field(value: &_storage._linesPosted) }()
+        case 24: try { try decoder.decodeSingularStringField(value: &_storage._decidedBy) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._decideTime) }()
+        case 26: try { try decoder.decodeSingularStringField(value: &_storage._decisionNote) }()
+        case 27: try { try decoder.decodeSingularStringField(value: &_storage._postedBy) }()
+        case 28: try { try decoder.decodeSingularMessageField(value: &_storage._postTime) }()
+        case 29: try { try decoder.decodeSingularInt64Field(value: &_storage._journal) }()
+        case 30: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
         default: break
         }
       }
@@ -371,6 +512,42 @@ nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._
       if !_storage._failure.isEmpty {
         try visitor.visitSingularStringField(value: _storage._failure, fieldNumber: 18)
       }
+      if _storage._deltaDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._deltaDong, fieldNumber: 19)
+      }
+      if _storage._creditDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._creditDong, fieldNumber: 20)
+      }
+      if _storage._debitDong != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._debitDong, fieldNumber: 21)
+      }
+      if _storage._linesToPost != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._linesToPost, fieldNumber: 22)
+      }
+      if _storage._linesPosted != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._linesPosted, fieldNumber: 23)
+      }
+      if !_storage._decidedBy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._decidedBy, fieldNumber: 24)
+      }
+      try { if let v = _storage._decideTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
+      if !_storage._decisionNote.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._decisionNote, fieldNumber: 26)
+      }
+      if !_storage._postedBy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._postedBy, fieldNumber: 27)
+      }
+      try { if let v = _storage._postTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 28)
+      } }()
+      if _storage._journal != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._journal, fieldNumber: 29)
+      }
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 30)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -398,6 +575,18 @@ nonisolated extension Cdt_Funding_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._
         if _storage._endTime != rhs_storage._endTime {return false}
         if _storage._freshness != rhs_storage._freshness {return false}
         if _storage._failure != rhs_storage._failure {return false}
+        if _storage._deltaDong != rhs_storage._deltaDong {return false}
+        if _storage._creditDong != rhs_storage._creditDong {return false}
+        if _storage._debitDong != rhs_storage._debitDong {return false}
+        if _storage._linesToPost != rhs_storage._linesToPost {return false}
+        if _storage._linesPosted != rhs_storage._linesPosted {return false}
+        if _storage._decidedBy != rhs_storage._decidedBy {return false}
+        if _storage._decideTime != rhs_storage._decideTime {return false}
+        if _storage._decisionNote != rhs_storage._decisionNote {return false}
+        if _storage._postedBy != rhs_storage._postedBy {return false}
+        if _storage._postTime != rhs_storage._postTime {return false}
+        if _storage._journal != rhs_storage._journal {return false}
+        if _storage._etag != rhs_storage._etag {return false}
         return true
       }
       if !storagesAreEqual {return false}

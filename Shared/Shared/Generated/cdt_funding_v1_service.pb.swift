@@ -618,6 +618,9 @@ public nonisolated struct Cdt_Funding_V1_ListRunLinesRequest: Sendable {
   /// Only lines with this reason.
   public var reason: Cdt_Funding_V1_RefusalReason = .unspecified
 
+  /// Only lines that posting books: those with another amount than was posted before.
+  public var onlyDeltas: Bool = false
+
   /// Explain every line, from the facts kept with it.
   public var explain: Bool = false
 
@@ -647,6 +650,261 @@ public nonisolated struct Cdt_Funding_V1_ListRunLinesResponse: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// Approves a run.
+public nonisolated struct Cdt_Funding_V1_ApproveRunRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `runs/{id}`.
+  public var name: String = String()
+
+  /// Note.
+  public var note: String = String()
+
+  /// The run's etag; empty: whatever is stored.
+  public var etag: String = String()
+
+  /// Same id and payload: same answer, for 24 hours.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The run approved.
+public nonisolated struct Cdt_Funding_V1_ApproveRunResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var run: Cdt_Funding_V1_Run {
+    get {_run ?? Cdt_Funding_V1_Run()}
+    set {_run = newValue}
+  }
+  /// Returns true if `run` has been explicitly set.
+  public var hasRun: Bool {self._run != nil}
+  /// Clears the value of `run`. Subsequent reads from it will return its default value.
+  public mutating func clearRun() {self._run = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _run: Cdt_Funding_V1_Run? = nil
+}
+
+/// Gives up a run.
+public nonisolated struct Cdt_Funding_V1_RejectRunRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `runs/{id}`.
+  public var name: String = String()
+
+  /// Why.
+  public var note: String = String()
+
+  /// The run's etag; empty: whatever is stored.
+  public var etag: String = String()
+
+  /// Same id and payload: same answer, for 24 hours.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The run given up.
+public nonisolated struct Cdt_Funding_V1_RejectRunResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var run: Cdt_Funding_V1_Run {
+    get {_run ?? Cdt_Funding_V1_Run()}
+    set {_run = newValue}
+  }
+  /// Returns true if `run` has been explicitly set.
+  public var hasRun: Bool {self._run != nil}
+  /// Clears the value of `run`. Subsequent reads from it will return its default value.
+  public mutating func clearRun() {self._run = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _run: Cdt_Funding_V1_Run? = nil
+}
+
+/// Posts a run.
+public nonisolated struct Cdt_Funding_V1_PostRunRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `runs/{id}`.
+  public var name: String = String()
+
+  /// The run's etag; empty: whatever is stored.
+  public var etag: String = String()
+
+  /// Same id and payload: same answer, for 24 hours.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The run being posted.
+public nonisolated struct Cdt_Funding_V1_PostRunResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var run: Cdt_Funding_V1_Run {
+    get {_run ?? Cdt_Funding_V1_Run()}
+    set {_run = newValue}
+  }
+  /// Returns true if `run` has been explicitly set.
+  public var hasRun: Bool {self._run != nil}
+  /// Clears the value of `run`. Subsequent reads from it will return its default value.
+  public mutating func clearRun() {self._run = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _run: Cdt_Funding_V1_Run? = nil
+}
+
+/// Asks what policies would cost.
+public nonisolated struct Cdt_Funding_V1_SimulatePoliciesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `units/{id}`, of today or abolished: teams in its territory; empty: the whole country.
+  public var unit: String = String()
+
+  /// First month, `YYYY-MM`.
+  public var fromMonth: String = String()
+
+  /// Last month; empty: `from_month`. At most 120 months.
+  public var toMonth: String = String()
+
+  /// The policies; empty: every active one.
+  public var policies: [Cdt_Funding_V1_PolicyReference] = []
+
+  /// Policies to compare with; empty: none.
+  public var alternatives: [Cdt_Funding_V1_PolicyReference] = []
+
+  /// Provinces of the tree of this date; empty: of the last day of the period.
+  public var treeDate: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What policies would cost in one province, month and level of teams.
+public nonisolated struct Cdt_Funding_V1_SimulationCell: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Month, `YYYY-MM`.
+  public var month: String = String()
+
+  /// Province, `units/{id}`; empty: the place of the teams is not known.
+  public var province: String = String()
+
+  /// Its name.
+  public var provinceDisplayName: String = String()
+
+  /// Level of the teams.
+  public var teamLevel: Cdt_Common_V1_TeamLevel = .unspecified
+
+  /// Due under the policies, in đồng.
+  public var amountDong: Int64 = 0
+
+  /// Teams that something is booked to.
+  public var teamsPaid: Int64 = 0
+
+  /// Persons paid.
+  public var personsPaid: Int64 = 0
+
+  /// Due under the alternatives, in đồng.
+  public var alternativeAmountDong: Int64 = 0
+
+  /// Teams that something is booked to under them.
+  public var alternativeTeamsPaid: Int64 = 0
+
+  /// Persons paid under them.
+  public var alternativePersonsPaid: Int64 = 0
+
+  /// Alternative less policies, in đồng; 0 without alternatives.
+  public var differenceDong: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A part of the answer.
+public nonisolated struct Cdt_Funding_V1_SimulatePoliciesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By month, province and level; only in the last response.
+  public var cells: [Cdt_Funding_V1_SimulationCell] = []
+
+  /// Due under the policies so far, in đồng.
+  public var amountDong: Int64 = 0
+
+  /// Due under the alternatives so far, in đồng.
+  public var alternativeAmountDong: Int64 = 0
+
+  /// Teams done so far, of both computations.
+  public var teamsDone: Int64 = 0
+
+  /// Teams to do.
+  public var teamsTotal: Int64 = 0
+
+  /// True in the last response.
+  public var complete: Bool = false
+
+  /// Sums per policy and month; only in the last response.
+  public var totals: [Cdt_Funding_V1_PolicyMonthTotal] = []
+
+  /// The same under the alternatives.
+  public var alternativeTotals: [Cdt_Funding_V1_PolicyMonthTotal] = []
+
+  /// How fresh the registry's facts are.
+  public var freshness: Cdt_Common_V1_Freshness {
+    get {_freshness ?? Cdt_Common_V1_Freshness()}
+    set {_freshness = newValue}
+  }
+  /// Returns true if `freshness` has been explicitly set.
+  public var hasFreshness: Bool {self._freshness != nil}
+  /// Clears the value of `freshness`. Subsequent reads from it will return its default value.
+  public mutating func clearFreshness() {self._freshness = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _freshness: Cdt_Common_V1_Freshness? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -1669,7 +1927,7 @@ nonisolated extension Cdt_Funding_V1_ListRunsResponse: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Funding_V1_ListRunLinesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListRunLinesRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}team\0\u{1}reason\0\u{1}explain\0\u{3}page_size\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}team\0\u{1}reason\0\u{1}explain\0\u{3}page_size\0\u{3}page_token\0\u{3}only_deltas\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1683,6 +1941,7 @@ nonisolated extension Cdt_Funding_V1_ListRunLinesRequest: SwiftProtobuf.Message,
       case 4: try { try decoder.decodeSingularBoolField(value: &self.explain) }()
       case 5: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.onlyDeltas) }()
       default: break
       }
     }
@@ -1707,6 +1966,9 @@ nonisolated extension Cdt_Funding_V1_ListRunLinesRequest: SwiftProtobuf.Message,
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 6)
     }
+    if self.onlyDeltas != false {
+      try visitor.visitSingularBoolField(value: self.onlyDeltas, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1714,6 +1976,7 @@ nonisolated extension Cdt_Funding_V1_ListRunLinesRequest: SwiftProtobuf.Message,
     if lhs.run != rhs.run {return false}
     if lhs.team != rhs.team {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.onlyDeltas != rhs.onlyDeltas {return false}
     if lhs.explain != rhs.explain {return false}
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
@@ -1752,6 +2015,447 @@ nonisolated extension Cdt_Funding_V1_ListRunLinesResponse: SwiftProtobuf.Message
   public static func ==(lhs: Cdt_Funding_V1_ListRunLinesResponse, rhs: Cdt_Funding_V1_ListRunLinesResponse) -> Bool {
     if lhs.lines != rhs.lines {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_ApproveRunRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ApproveRunRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}note\0\u{1}etag\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_ApproveRunRequest, rhs: Cdt_Funding_V1_ApproveRunRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_ApproveRunResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ApproveRunResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._run) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._run {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_ApproveRunResponse, rhs: Cdt_Funding_V1_ApproveRunResponse) -> Bool {
+    if lhs._run != rhs._run {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_RejectRunRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RejectRunRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}note\0\u{1}etag\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_RejectRunRequest, rhs: Cdt_Funding_V1_RejectRunRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_RejectRunResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RejectRunResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._run) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._run {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_RejectRunResponse, rhs: Cdt_Funding_V1_RejectRunResponse) -> Bool {
+    if lhs._run != rhs._run {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_PostRunRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PostRunRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}etag\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_PostRunRequest, rhs: Cdt_Funding_V1_PostRunRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_PostRunResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PostRunResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._run) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._run {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_PostRunResponse, rhs: Cdt_Funding_V1_PostRunResponse) -> Bool {
+    if lhs._run != rhs._run {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_SimulatePoliciesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SimulatePoliciesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}from_month\0\u{3}to_month\0\u{1}policies\0\u{1}alternatives\0\u{3}tree_date\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.fromMonth) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.toMonth) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.policies) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.alternatives) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 1)
+    }
+    if !self.fromMonth.isEmpty {
+      try visitor.visitSingularStringField(value: self.fromMonth, fieldNumber: 2)
+    }
+    if !self.toMonth.isEmpty {
+      try visitor.visitSingularStringField(value: self.toMonth, fieldNumber: 3)
+    }
+    if !self.policies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.policies, fieldNumber: 4)
+    }
+    if !self.alternatives.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.alternatives, fieldNumber: 5)
+    }
+    if !self.treeDate.isEmpty {
+      try visitor.visitSingularStringField(value: self.treeDate, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_SimulatePoliciesRequest, rhs: Cdt_Funding_V1_SimulatePoliciesRequest) -> Bool {
+    if lhs.unit != rhs.unit {return false}
+    if lhs.fromMonth != rhs.fromMonth {return false}
+    if lhs.toMonth != rhs.toMonth {return false}
+    if lhs.policies != rhs.policies {return false}
+    if lhs.alternatives != rhs.alternatives {return false}
+    if lhs.treeDate != rhs.treeDate {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_SimulationCell: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SimulationCell"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}month\0\u{1}province\0\u{3}province_display_name\0\u{3}team_level\0\u{3}amount_dong\0\u{3}teams_paid\0\u{3}persons_paid\0\u{3}alternative_amount_dong\0\u{3}alternative_teams_paid\0\u{3}alternative_persons_paid\0\u{3}difference_dong\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.month) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.province) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.provinceDisplayName) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.teamLevel) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.amountDong) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.teamsPaid) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.personsPaid) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.alternativeAmountDong) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.alternativeTeamsPaid) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self.alternativePersonsPaid) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.differenceDong) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.month.isEmpty {
+      try visitor.visitSingularStringField(value: self.month, fieldNumber: 1)
+    }
+    if !self.province.isEmpty {
+      try visitor.visitSingularStringField(value: self.province, fieldNumber: 2)
+    }
+    if !self.provinceDisplayName.isEmpty {
+      try visitor.visitSingularStringField(value: self.provinceDisplayName, fieldNumber: 3)
+    }
+    if self.teamLevel != .unspecified {
+      try visitor.visitSingularEnumField(value: self.teamLevel, fieldNumber: 4)
+    }
+    if self.amountDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.amountDong, fieldNumber: 5)
+    }
+    if self.teamsPaid != 0 {
+      try visitor.visitSingularInt64Field(value: self.teamsPaid, fieldNumber: 6)
+    }
+    if self.personsPaid != 0 {
+      try visitor.visitSingularInt64Field(value: self.personsPaid, fieldNumber: 7)
+    }
+    if self.alternativeAmountDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.alternativeAmountDong, fieldNumber: 8)
+    }
+    if self.alternativeTeamsPaid != 0 {
+      try visitor.visitSingularInt64Field(value: self.alternativeTeamsPaid, fieldNumber: 9)
+    }
+    if self.alternativePersonsPaid != 0 {
+      try visitor.visitSingularInt64Field(value: self.alternativePersonsPaid, fieldNumber: 10)
+    }
+    if self.differenceDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.differenceDong, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_SimulationCell, rhs: Cdt_Funding_V1_SimulationCell) -> Bool {
+    if lhs.month != rhs.month {return false}
+    if lhs.province != rhs.province {return false}
+    if lhs.provinceDisplayName != rhs.provinceDisplayName {return false}
+    if lhs.teamLevel != rhs.teamLevel {return false}
+    if lhs.amountDong != rhs.amountDong {return false}
+    if lhs.teamsPaid != rhs.teamsPaid {return false}
+    if lhs.personsPaid != rhs.personsPaid {return false}
+    if lhs.alternativeAmountDong != rhs.alternativeAmountDong {return false}
+    if lhs.alternativeTeamsPaid != rhs.alternativeTeamsPaid {return false}
+    if lhs.alternativePersonsPaid != rhs.alternativePersonsPaid {return false}
+    if lhs.differenceDong != rhs.differenceDong {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_SimulatePoliciesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SimulatePoliciesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cells\0\u{3}amount_dong\0\u{3}alternative_amount_dong\0\u{3}teams_done\0\u{3}teams_total\0\u{1}complete\0\u{1}totals\0\u{3}alternative_totals\0\u{1}freshness\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.cells) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.amountDong) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.alternativeAmountDong) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.teamsDone) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.teamsTotal) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.complete) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.totals) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.alternativeTotals) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._freshness) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.cells.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.cells, fieldNumber: 1)
+    }
+    if self.amountDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.amountDong, fieldNumber: 2)
+    }
+    if self.alternativeAmountDong != 0 {
+      try visitor.visitSingularInt64Field(value: self.alternativeAmountDong, fieldNumber: 3)
+    }
+    if self.teamsDone != 0 {
+      try visitor.visitSingularInt64Field(value: self.teamsDone, fieldNumber: 4)
+    }
+    if self.teamsTotal != 0 {
+      try visitor.visitSingularInt64Field(value: self.teamsTotal, fieldNumber: 5)
+    }
+    if self.complete != false {
+      try visitor.visitSingularBoolField(value: self.complete, fieldNumber: 6)
+    }
+    if !self.totals.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.totals, fieldNumber: 7)
+    }
+    if !self.alternativeTotals.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.alternativeTotals, fieldNumber: 8)
+    }
+    try { if let v = self._freshness {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_SimulatePoliciesResponse, rhs: Cdt_Funding_V1_SimulatePoliciesResponse) -> Bool {
+    if lhs.cells != rhs.cells {return false}
+    if lhs.amountDong != rhs.amountDong {return false}
+    if lhs.alternativeAmountDong != rhs.alternativeAmountDong {return false}
+    if lhs.teamsDone != rhs.teamsDone {return false}
+    if lhs.teamsTotal != rhs.teamsTotal {return false}
+    if lhs.complete != rhs.complete {return false}
+    if lhs.totals != rhs.totals {return false}
+    if lhs.alternativeTotals != rhs.alternativeTotals {return false}
+    if lhs._freshness != rhs._freshness {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

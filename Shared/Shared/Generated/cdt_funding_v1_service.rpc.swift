@@ -27,6 +27,10 @@ public enum Cdt_Funding_V1_FundingPolicyService {
         Method.watchRun,
         Method.listRuns,
         Method.listRunLines,
+        Method.approveRun,
+        Method.rejectRun,
+        Method.postRun,
+        Method.simulatePolicies,
     ]
 
     /// The methods by name.
@@ -70,6 +74,18 @@ public enum Cdt_Funding_V1_FundingPolicyService {
         /// `/cdt.funding.v1.FundingPolicyService/ListRunLines`.
         public static let listRunLines = MethodDescriptor(
             service: "cdt.funding.v1.FundingPolicyService", method: "ListRunLines", kind: .unary)
+        /// `/cdt.funding.v1.FundingPolicyService/ApproveRun`.
+        public static let approveRun = MethodDescriptor(
+            service: "cdt.funding.v1.FundingPolicyService", method: "ApproveRun", kind: .unary)
+        /// `/cdt.funding.v1.FundingPolicyService/RejectRun`.
+        public static let rejectRun = MethodDescriptor(
+            service: "cdt.funding.v1.FundingPolicyService", method: "RejectRun", kind: .unary)
+        /// `/cdt.funding.v1.FundingPolicyService/PostRun`.
+        public static let postRun = MethodDescriptor(
+            service: "cdt.funding.v1.FundingPolicyService", method: "PostRun", kind: .unary)
+        /// `/cdt.funding.v1.FundingPolicyService/SimulatePolicies`.
+        public static let simulatePolicies = MethodDescriptor(
+            service: "cdt.funding.v1.FundingPolicyService", method: "SimulatePolicies", kind: .serverStreaming)
     }
 
     /// What a server of `cdt.funding.v1.FundingPolicyService` implements. Give it to `RPCServer`.
@@ -126,6 +142,26 @@ public enum Cdt_Funding_V1_FundingPolicyService {
         /// Lists a computed run's lines by month, team, person and component.
         /// Errors: NOT_FOUND (RUN_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         func listRunLines(_ request: Cdt_Funding_V1_ListRunLinesRequest, context: ServerContext) async throws -> Cdt_Funding_V1_ListRunLinesResponse
+
+        /// Approves a computed run and sets its money aside. The caller must not be who started it.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION (RUN_STATE, RUN_STALE when
+        /// something was posted since it was computed, RUN_OVERLAPS, INSUFFICIENT_FUNDS); ABORTED (ETAG_MISMATCH).
+        func approveRun(_ request: Cdt_Funding_V1_ApproveRunRequest, context: ServerContext) async throws -> Cdt_Funding_V1_ApproveRunResponse
+
+        /// Gives up a run that is computed or approved, and frees its money.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (RUN_STATE); ABORTED (ETAG_MISMATCH).
+        func rejectRun(_ request: Cdt_Funding_V1_RejectRunRequest, context: ServerContext) async throws -> Cdt_Funding_V1_RejectRunResponse
+
+        /// Starts to write an approved run into the books, and returns at once; WatchRun tells how far it is. What was posted
+        /// before for a line is not posted again: only the difference is.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_STATE); ABORTED (ETAG_MISMATCH).
+        func postRun(_ request: Cdt_Funding_V1_PostRunRequest, context: ServerContext) async throws -> Cdt_Funding_V1_PostRunResponse
+
+        /// What policies, drafts among them, would cost by month, province and level; and a second set of policies beside them.
+        /// Nothing is written. The cells come last.
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
+        func simulatePolicies(_ request: Cdt_Funding_V1_SimulatePoliciesRequest, response: ResponseWriter<Cdt_Funding_V1_SimulatePoliciesResponse>, context: ServerContext) async throws
     }
 
     /// Calls `cdt.funding.v1.FundingPolicyService`.
@@ -253,6 +289,46 @@ public enum Cdt_Funding_V1_FundingPolicyService {
                 encode: { (message: Cdt_Funding_V1_ListRunLinesRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Funding_V1_ListRunLinesResponse(serializedBytes: $0) })
         }
+
+        /// Approves a computed run and sets its money aside. The caller must not be who started it.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION (RUN_STATE, RUN_STALE when
+        /// something was posted since it was computed, RUN_OVERLAPS, INSUFFICIENT_FUNDS); ABORTED (ETAG_MISMATCH).
+        public func approveRun(_ request: Cdt_Funding_V1_ApproveRunRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_ApproveRunResponse {
+            try await rpc.unary(
+                Method.approveRun, request, options: options,
+                encode: { (message: Cdt_Funding_V1_ApproveRunRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Funding_V1_ApproveRunResponse(serializedBytes: $0) })
+        }
+
+        /// Gives up a run that is computed or approved, and frees its money.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (RUN_STATE); ABORTED (ETAG_MISMATCH).
+        public func rejectRun(_ request: Cdt_Funding_V1_RejectRunRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_RejectRunResponse {
+            try await rpc.unary(
+                Method.rejectRun, request, options: options,
+                encode: { (message: Cdt_Funding_V1_RejectRunRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Funding_V1_RejectRunResponse(serializedBytes: $0) })
+        }
+
+        /// Starts to write an approved run into the books, and returns at once; WatchRun tells how far it is. What was posted
+        /// before for a line is not posted again: only the difference is.
+        /// Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_STATE); ABORTED (ETAG_MISMATCH).
+        public func postRun(_ request: Cdt_Funding_V1_PostRunRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_PostRunResponse {
+            try await rpc.unary(
+                Method.postRun, request, options: options,
+                encode: { (message: Cdt_Funding_V1_PostRunRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Funding_V1_PostRunResponse(serializedBytes: $0) })
+        }
+
+        /// What policies, drafts among them, would cost by month, province and level; and a second set of policies beside them.
+        /// Nothing is written. The cells come last.
+        /// Errors: NOT_FOUND (UNIT_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT; FAILED_PRECONDITION (POLICY_NOT_ACTIVE, or
+        /// INVALID_POLICY for a draft that could not be activated).
+        public func simulatePolicies(_ request: Cdt_Funding_V1_SimulatePoliciesRequest, options: CallOptions = .defaults) async throws -> ServerStreamingCall<Cdt_Funding_V1_SimulatePoliciesResponse> {
+            try await rpc.serverStreaming(
+                Method.simulatePolicies, request, options: options,
+                encode: { (message: Cdt_Funding_V1_SimulatePoliciesRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Funding_V1_SimulatePoliciesResponse(serializedBytes: $0) })
+        }
     }
 }
 
@@ -324,5 +400,25 @@ extension Cdt_Funding_V1_FundingPolicyService.ServiceProtocol {
             decode: { try Cdt_Funding_V1_ListRunLinesRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Funding_V1_ListRunLinesResponse) in try message.serializedBytes() },
             handler: { try await self.listRunLines($0, context: $1) })
+        router.unary(
+            Cdt_Funding_V1_FundingPolicyService.Method.approveRun,
+            decode: { try Cdt_Funding_V1_ApproveRunRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Funding_V1_ApproveRunResponse) in try message.serializedBytes() },
+            handler: { try await self.approveRun($0, context: $1) })
+        router.unary(
+            Cdt_Funding_V1_FundingPolicyService.Method.rejectRun,
+            decode: { try Cdt_Funding_V1_RejectRunRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Funding_V1_RejectRunResponse) in try message.serializedBytes() },
+            handler: { try await self.rejectRun($0, context: $1) })
+        router.unary(
+            Cdt_Funding_V1_FundingPolicyService.Method.postRun,
+            decode: { try Cdt_Funding_V1_PostRunRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Funding_V1_PostRunResponse) in try message.serializedBytes() },
+            handler: { try await self.postRun($0, context: $1) })
+        router.serverStreaming(
+            Cdt_Funding_V1_FundingPolicyService.Method.simulatePolicies,
+            decode: { try Cdt_Funding_V1_SimulatePoliciesRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Funding_V1_SimulatePoliciesResponse) in try message.serializedBytes() },
+            handler: { try await self.simulatePolicies($0, response: $1, context: $2) })
     }
 }

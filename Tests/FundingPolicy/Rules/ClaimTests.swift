@@ -67,12 +67,36 @@ import Testing
     }
 
     @Test func aWorkedDayIsPaidOncePerPersonAndOnlyWhenActive() throws {
-        let component = Sample.binhDuong().components[1]
+        let policy = Sample.binhDuong()
+        var rules = ExpenseRules(policy: policy, component: policy.components[1])
         let sheet = [
             WorkDay(person: "people/1", date: day("2024-05-01")), WorkDay(person: "people/1", date: day("2024-05-01")),
             WorkDay(person: "people/1", date: day("2024-05-02")), WorkDay(person: "people/2", date: day("2024-04-30")),
+            WorkDay(person: "people/2", date: day("2024-06-01")),
         ]
-        let amount = try WorkedDayRules.amount(component, step: 1, workDays: sheet) { $0.date >= day("2024-05-01") }
-        #expect(amount == 300_000)
+        let item = item("2024-06-01", 0, workDays: sheet)
+        let paid: Set = [WorkDay(person: "people/1", date: day("2024-05-02"))]
+        let decided = try rules.decideDays(item, team: Sample.team(), coverage: Coverage(), paid: paid) {
+            $0.date >= day("2024-05-01")
+        }
+        #expect(decided.due == 300_000)
+        #expect(decided.paid.map(\.date) == [day("2024-05-01"), day("2024-06-01")])
+        #expect(decided.parts.map(\.payee.person) == ["people/1", "people/2"])
+        #expect(decided.parts.map(\.due) == [150_000, 150_000])
+        #expect(decided.reasons.ordered == [.notActive, .cap])
+    }
+
+    @Test func expensesOfPersonsWhoAreNoMembersCountForNothing() throws {
+        var rules = rules()
+        let days = ["people/1", "people/2"].map { WorkDay(person: $0, date: day("2024-09-02")) }
+        let decided = try rules.decide(
+            item("2024-09-02", 90_000, workDays: days), team: Sample.team(), coverage: Coverage()
+        ) { $0.person == "people/1" }
+        #expect(decided.due == 50_000)
+        #expect(decided.reasons.ordered == [.notActive, .cap])
+        let none = try rules.decide(
+            item("2024-09-02", 90_000, workDays: days), team: Sample.team(), coverage: Coverage()
+        ) { _ in false }
+        #expect(none.due == 0 && none.reasons.ordered == [.notActive])
     }
 }

@@ -15,6 +15,10 @@ final class Fixture: Sendable {
     let queries: EntitlementQueries
     let runs: RunBook
     let worker: RunWorker
+    let ledger: LedgerBook
+    let claims: ClaimBook
+    let payments: PaymentBook
+    let simulations: Simulations
     let clock = SettableClock(day("2025-12-01"))
 
     static let freshness = Cdt_Common_V1_Freshness.with {
@@ -23,17 +27,27 @@ final class Fixture: Sendable {
         $0.asOf = Instant(day("2025-12-01")).timestamp
     }
 
-    init() async throws {
-        database = try await TestDatabase.open(
-            [FundingSchema.migrations, RequestIDs.migrations, PageTokens.migrations, Outbox.migrations])
+    convenience init() async throws {
+        try await self.init(
+            TestDatabase.open(
+                [FundingSchema.migrations, RequestIDs.migrations, PageTokens.migrations, Outbox.migrations]))
+    }
+
+    /// Over a database that may have been used before.
+    init(_ database: Database) async throws {
+        self.database = database
         let tokens = try await PageTokens.load(from: database)
         let freshness: @Sendable () -> Cdt_Common_V1_Freshness = { Fixture.freshness }
         catalogue = PolicyCatalogue(database: database, pageTokens: tokens, clock: clock.clock)
         queries = EntitlementQueries(database: database, freshness: freshness)
-        runs = RunBook(database: database, pageTokens: tokens, clock: clock.clock)
+        let outbox = try await Outbox.open([RunWorker.topic], in: database)
+        runs = RunBook(database: database, outbox: outbox, pageTokens: tokens, clock: clock.clock)
         worker = RunWorker(
-            database: database, outbox: try await Outbox.open([RunWorker.topic], in: database), clock: clock.clock,
-            freshness: freshness, logger: Logger(label: "test"))
+            database: database, outbox: outbox, clock: clock.clock, freshness: freshness, logger: Logger(label: "test"))
+        ledger = LedgerBook(database: database, pageTokens: tokens, clock: clock.clock)
+        claims = ClaimBook(database: database, pageTokens: tokens, clock: clock.clock)
+        payments = PaymentBook(database: database, pageTokens: tokens, clock: clock.clock)
+        simulations = Simulations(queries: queries)
         try await ShippedPolicies.load(into: database, now: clock.now)
         try await apply(Fixture.country)
     }

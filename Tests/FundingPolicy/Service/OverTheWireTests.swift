@@ -20,7 +20,11 @@ import Testing
         defer { try? FileManager.default.removeItem(at: directory) }
         let service = try await ServiceHost.start(
             FundingPolicyDefinition.self,
-            arguments: ["--data", directory.path, "--peer", "registry=\(registry)", "--log-level", "critical"]
+            arguments: [
+                "--data", directory.path, "--peer", "registry=\(registry)", "--peer", "activity=127.0.0.1:1",
+                "--log-level",
+                "critical",
+            ]
                 + TestDatabase.serviceArguments())
         let connection = try RPCClient(host: "127.0.0.1", port: service.endpoint.port)
         do {

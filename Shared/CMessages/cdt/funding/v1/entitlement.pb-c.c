@@ -849,7 +849,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__explanation__descriptor =
   (ProtobufCMessageInit) cdt__funding__v1__explanation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__entitlement_line__field_descriptors[20] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__entitlement_line__field_descriptors[22] =
 {
   {
     "month",
@@ -1091,11 +1091,36 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__entitlement_line__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "posted_before_dong",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__EntitlementLine, posted_before_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delta_dong",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__EntitlementLine, delta_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__entitlement_line__field_indices_by_name[] = {
   9,   /* field[9] = active_days */
   7,   /* field[7] = amount_dong */
   5,   /* field[5] = component */
+  21,   /* field[21] = delta_dong */
   19,   /* field[19] = explanation */
   6,   /* field[6] = kind */
   0,   /* field[0] = month */
@@ -1104,6 +1129,7 @@ static const unsigned cdt__funding__v1__entitlement_line__field_indices_by_name[
   2,   /* field[2] = person */
   3,   /* field[3] = policy */
   4,   /* field[4] = policy_version */
+  20,   /* field[20] = posted_before_dong */
   8,   /* field[8] = rate_dong */
   14,   /* field[14] = reasons */
   18,   /* field[18] = refusals */
@@ -1117,7 +1143,7 @@ static const unsigned cdt__funding__v1__entitlement_line__field_indices_by_name[
 static const ProtobufCIntRange cdt__funding__v1__entitlement_line__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 20 }
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__entitlement_line__descriptor =
 {
@@ -1127,14 +1153,14 @@ const ProtobufCMessageDescriptor cdt__funding__v1__entitlement_line__descriptor 
   "Cdt__Funding__V1__EntitlementLine",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__EntitlementLine),
-  20,
+  22,
   cdt__funding__v1__entitlement_line__field_descriptors,
   cdt__funding__v1__entitlement_line__field_indices_by_name,
   1,  cdt__funding__v1__entitlement_line__number_ranges,
   (ProtobufCMessageInit) cdt__funding__v1__entitlement_line__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__ceiling_line__field_descriptors[5] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__ceiling_line__field_descriptors[8] =
 {
   {
     "policy",
@@ -1196,18 +1222,57 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__ceiling_line__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "used_dong",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__CeilingLine, used_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "left_dong",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__CeilingLine, left_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lapsed",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__CeilingLine, lapsed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__ceiling_line__field_indices_by_name[] = {
   3,   /* field[3] = amount_dong */
   1,   /* field[1] = kind */
+  7,   /* field[7] = lapsed */
+  6,   /* field[6] = left_dong */
   0,   /* field[0] = policy */
   4,   /* field[4] = step */
+  5,   /* field[5] = used_dong */
   2,   /* field[2] = year */
 };
 static const ProtobufCIntRange cdt__funding__v1__ceiling_line__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__ceiling_line__descriptor =
 {
@@ -1217,7 +1282,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__ceiling_line__descriptor =
   "Cdt__Funding__V1__CeilingLine",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__CeilingLine),
-  5,
+  8,
   cdt__funding__v1__ceiling_line__field_descriptors,
   cdt__funding__v1__ceiling_line__field_indices_by_name,
   1,  cdt__funding__v1__ceiling_line__number_ranges,
@@ -1482,7 +1547,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__reason_count__descriptor =
   (ProtobufCMessageInit) cdt__funding__v1__reason_count__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cdt__funding__v1__refusal_reason__enum_values_by_number[10] =
+static const ProtobufCEnumValue cdt__funding__v1__refusal_reason__enum_values_by_number[11] =
 {
   { "REFUSAL_REASON_UNSPECIFIED", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_UNSPECIFIED", 0 },
   { "REFUSAL_REASON_OUT_OF_PERIOD", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_OUT_OF_PERIOD", 1 },
@@ -1494,11 +1559,12 @@ static const ProtobufCEnumValue cdt__funding__v1__refusal_reason__enum_values_by
   { "REFUSAL_REASON_LATE_CLAIM", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_LATE_CLAIM", 7 },
   { "REFUSAL_REASON_NOT_STACKABLE", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_NOT_STACKABLE", 8 },
   { "REFUSAL_REASON_CAP", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_CAP", 9 },
+  { "REFUSAL_REASON_REPORT_NOT_APPROVED", "CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_REPORT_NOT_APPROVED", 10 },
 };
 static const ProtobufCIntRange cdt__funding__v1__refusal_reason__value_ranges[] = {
-{0, 0},{0, 10}
+{0, 0},{0, 11}
 };
-static const ProtobufCEnumValueIndex cdt__funding__v1__refusal_reason__enum_values_by_name[10] =
+static const ProtobufCEnumValueIndex cdt__funding__v1__refusal_reason__enum_values_by_name[11] =
 {
   { "REFUSAL_REASON_CAP", 9 },
   { "REFUSAL_REASON_LATE_CLAIM", 7 },
@@ -1509,6 +1575,7 @@ static const ProtobufCEnumValueIndex cdt__funding__v1__refusal_reason__enum_valu
   { "REFUSAL_REASON_NOT_STACKABLE", 8 },
   { "REFUSAL_REASON_OUT_OF_PERIOD", 1 },
   { "REFUSAL_REASON_OUT_OF_TERRITORY", 5 },
+  { "REFUSAL_REASON_REPORT_NOT_APPROVED", 10 },
   { "REFUSAL_REASON_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor cdt__funding__v1__refusal_reason__descriptor =
@@ -1518,9 +1585,9 @@ const ProtobufCEnumDescriptor cdt__funding__v1__refusal_reason__descriptor =
   "RefusalReason",
   "Cdt__Funding__V1__RefusalReason",
   "cdt.funding.v1",
-  10,
+  11,
   cdt__funding__v1__refusal_reason__enum_values_by_number,
-  10,
+  11,
   cdt__funding__v1__refusal_reason__enum_values_by_name,
   1,
   cdt__funding__v1__refusal_reason__value_ranges,

@@ -73,7 +73,11 @@ typedef enum _Cdt__Funding__V1__RefusalReason {
   /*
    * A ceiling is reached.
    */
-  CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_CAP = 9
+  CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_CAP = 9,
+  /*
+   * The policy pays a month only when its report stands where the policy says, and it does not.
+   */
+  CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_REPORT_NOT_APPROVED = 10
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__REFUSAL_REASON)
 } Cdt__Funding__V1__RefusalReason;
 
@@ -327,10 +331,18 @@ struct  Cdt__Funding__V1__EntitlementLine
    * Why; only where explanations were asked for.
    */
   Cdt__Funding__V1__Explanation *explanation;
+  /*
+   * Posted before the run for the same beneficiary, month, policy and component, in đồng; only lines of runs.
+   */
+  int64_t posted_before_dong;
+  /*
+   * What posting the run adds to it: `amount_dong` less `posted_before_dong`. Only lines of runs.
+   */
+  int64_t delta_dong;
 };
 #define CDT__FUNDING__V1__ENTITLEMENT_LINE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__entitlement_line__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__COMPONENT_KIND__COMPONENT_KIND_UNSPECIFIED, 0, 0, 0, 0, CDT__FUNDING__V1__PART_MONTH_RULE__PART_MONTH_RULE_UNSPECIFIED, 0, 0, 0,NULL, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0,NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__COMPONENT_KIND__COMPONENT_KIND_UNSPECIFIED, 0, 0, 0, 0, CDT__FUNDING__V1__PART_MONTH_RULE__PART_MONTH_RULE_UNSPECIFIED, 0, 0, 0,NULL, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0,NULL, NULL, 0, 0 }
 
 
 /*
@@ -359,10 +371,22 @@ struct  Cdt__Funding__V1__CeilingLine
    * How it came about.
    */
   Cdt__Funding__V1__Step *step;
+  /*
+   * Used up by what is posted and approved, in đồng.
+   */
+  int64_t used_dong;
+  /*
+   * Left, in đồng; 0 once lapsed.
+   */
+  int64_t left_dong;
+  /*
+   * True when nothing can be claimed for the year any more: what was unused has lapsed.
+   */
+  protobuf_c_boolean lapsed;
 };
 #define CDT__FUNDING__V1__CEILING_LINE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__ceiling_line__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__CAP_KIND__CAP_KIND_UNSPECIFIED, 0, 0, NULL }
+    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__CAP_KIND__CAP_KIND_UNSPECIFIED, 0, 0, NULL, 0, 0, 0 }
 
 
 /*

@@ -25,7 +25,7 @@ typedef struct Cdt__Funding__V1__RunFact Cdt__Funding__V1__RunFact;
 /* --- messages --- */
 
 /*
- * A run that has ended as COMPUTED, with its totals. Aggregate `runs/{id}`.
+ * A run with its totals, whenever it becomes COMPUTED, APPROVED, POSTED or REJECTED. Aggregate `runs/{id}`.
  */
 struct  Cdt__Funding__V1__RunFact
 {

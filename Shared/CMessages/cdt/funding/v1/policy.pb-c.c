@@ -425,7 +425,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__cap__descriptor =
   (ProtobufCMessageInit) cdt__funding__v1__cap__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__policy__field_descriptors[26] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__policy__field_descriptors[27] =
 {
   {
     "name",
@@ -739,6 +739,18 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__policy__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "report_condition",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Policy, report_condition),
+    &cdt__funding__v1__report_condition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__policy__field_indices_by_name[] = {
   23,   /* field[23] = activate_time */
@@ -756,6 +768,7 @@ static const unsigned cdt__funding__v1__policy__field_indices_by_name[] = {
   13,   /* field[13] = levels */
   0,   /* field[0] = name */
   16,   /* field[16] = part_month_rule */
+  26,   /* field[26] = report_condition */
   18,   /* field[18] = requires_enrolment */
   17,   /* field[17] = rounding_step_dong */
   21,   /* field[21] = source_note */
@@ -771,7 +784,7 @@ static const unsigned cdt__funding__v1__policy__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__funding__v1__policy__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 26 }
+  { 0, 27 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__policy__descriptor =
 {
@@ -781,7 +794,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__policy__descriptor =
   "Cdt__Funding__V1__Policy",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__Policy),
-  26,
+  27,
   cdt__funding__v1__policy__field_descriptors,
   cdt__funding__v1__policy__field_indices_by_name,
   1,  cdt__funding__v1__policy__number_ranges,
@@ -1053,19 +1066,21 @@ const ProtobufCEnumDescriptor cdt__funding__v1__part_month_rule__descriptor =
   cdt__funding__v1__part_month_rule__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__funding__v1__cap_kind__enum_values_by_number[5] =
+static const ProtobufCEnumValue cdt__funding__v1__cap_kind__enum_values_by_number[6] =
 {
   { "CAP_KIND_UNSPECIFIED", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_UNSPECIFIED", 0 },
   { "CAP_KIND_TEAM_YEAR", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_TEAM_YEAR", 1 },
   { "CAP_KIND_TEAM_LIFE", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_TEAM_LIFE", 2 },
   { "CAP_KIND_MEMBER_MONTH", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_MEMBER_MONTH", 3 },
   { "CAP_KIND_MEMBER_DAY", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_MEMBER_DAY", 4 },
+  { "CAP_KIND_BUDGET_YEAR", "CDT__FUNDING__V1__CAP_KIND__CAP_KIND_BUDGET_YEAR", 5 },
 };
 static const ProtobufCIntRange cdt__funding__v1__cap_kind__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex cdt__funding__v1__cap_kind__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex cdt__funding__v1__cap_kind__enum_values_by_name[6] =
 {
+  { "CAP_KIND_BUDGET_YEAR", 5 },
   { "CAP_KIND_MEMBER_DAY", 4 },
   { "CAP_KIND_MEMBER_MONTH", 3 },
   { "CAP_KIND_TEAM_LIFE", 2 },
@@ -1079,9 +1094,9 @@ const ProtobufCEnumDescriptor cdt__funding__v1__cap_kind__descriptor =
   "CapKind",
   "Cdt__Funding__V1__CapKind",
   "cdt.funding.v1",
-  5,
+  6,
   cdt__funding__v1__cap_kind__enum_values_by_number,
-  5,
+  6,
   cdt__funding__v1__cap_kind__enum_values_by_name,
   1,
   cdt__funding__v1__cap_kind__value_ranges,
@@ -1149,6 +1164,38 @@ const ProtobufCEnumDescriptor cdt__funding__v1__budget_source__descriptor =
   cdt__funding__v1__budget_source__enum_values_by_name,
   1,
   cdt__funding__v1__budget_source__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__funding__v1__report_condition__enum_values_by_number[4] =
+{
+  { "REPORT_CONDITION_UNSPECIFIED", "CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED", 0 },
+  { "REPORT_CONDITION_RECEIVED", "CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_RECEIVED", 1 },
+  { "REPORT_CONDITION_APPROVED", "CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_APPROVED", 2 },
+  { "REPORT_CONDITION_ACCEPTED", "CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_ACCEPTED", 3 },
+};
+static const ProtobufCIntRange cdt__funding__v1__report_condition__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__funding__v1__report_condition__enum_values_by_name[4] =
+{
+  { "REPORT_CONDITION_ACCEPTED", 3 },
+  { "REPORT_CONDITION_APPROVED", 2 },
+  { "REPORT_CONDITION_RECEIVED", 1 },
+  { "REPORT_CONDITION_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__funding__v1__report_condition__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.ReportCondition",
+  "ReportCondition",
+  "Cdt__Funding__V1__ReportCondition",
+  "cdt.funding.v1",
+  4,
+  cdt__funding__v1__report_condition__enum_values_by_number,
+  4,
+  cdt__funding__v1__report_condition__enum_values_by_name,
+  1,
+  cdt__funding__v1__report_condition__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__funding__v1__policy_state__enum_values_by_number[3] =

@@ -119,7 +119,12 @@ typedef enum _Cdt__Funding__V1__CapKind {
   /*
    * Per person and worked day.
    */
-  CDT__FUNDING__V1__CAP_KIND__CAP_KIND_MEMBER_DAY = 4
+  CDT__FUNDING__V1__CAP_KIND__CAP_KIND_MEMBER_DAY = 4,
+  /*
+   * Per calendar year over all that the policy pays from its budget source. It cuts what is posted, in the order of
+   * posting; the last line that fits is paid in part.
+   */
+  CDT__FUNDING__V1__CAP_KIND__CAP_KIND_BUDGET_YEAR = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__CAP_KIND)
 } Cdt__Funding__V1__CapKind;
 /*
@@ -166,6 +171,28 @@ typedef enum _Cdt__Funding__V1__BudgetSource {
   CDT__FUNDING__V1__BUDGET_SOURCE__BUDGET_SOURCE_SOCIALISED = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__BUDGET_SOURCE)
 } Cdt__Funding__V1__BudgetSource;
+/*
+ * What must have become of a month's report before the month is paid.
+ */
+typedef enum _Cdt__Funding__V1__ReportCondition {
+  /*
+   * Nothing is asked.
+   */
+  CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED = 0,
+  /*
+   * It was received.
+   */
+  CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_RECEIVED = 1,
+  /*
+   * It was approved by the commune, or accepted by the province.
+   */
+  CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_APPROVED = 2,
+  /*
+   * It was accepted by the province.
+   */
+  CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_ACCEPTED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__REPORT_CONDITION)
+} Cdt__Funding__V1__ReportCondition;
 /*
  * Where a version of a policy stands.
  */
@@ -371,10 +398,15 @@ struct  Cdt__Funding__V1__Policy
    * Version tag; send it back to be refused (ABORTED) when somebody else was faster.
    */
   char *etag;
+  /*
+   * What must have become of the month's report, the team's or the person's, before a monthly component is paid. A month
+   * that owes no report, and one that is excused or waived, is paid without.
+   */
+  Cdt__Funding__V1__ReportCondition report_condition;
 };
 #define CDT__FUNDING__V1__POLICY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__policy__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, CDT__FUNDING__V1__POLICY_STATE__POLICY_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__BENEFICIARY__BENEFICIARY_UNSPECIFIED, 0,NULL, 0,NULL, 0,NULL, CDT__FUNDING__V1__PART_MONTH_RULE__PART_MONTH_RULE_UNSPECIFIED, 0, 0, CDT__FUNDING__V1__BUDGET_SOURCE__BUDGET_SOURCE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, CDT__FUNDING__V1__POLICY_STATE__POLICY_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__BENEFICIARY__BENEFICIARY_UNSPECIFIED, 0,NULL, 0,NULL, 0,NULL, CDT__FUNDING__V1__PART_MONTH_RULE__PART_MONTH_RULE_UNSPECIFIED, 0, 0, CDT__FUNDING__V1__BUDGET_SOURCE__BUDGET_SOURCE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED }
 
 
 /*
@@ -563,6 +595,7 @@ extern const ProtobufCEnumDescriptor    cdt__funding__v1__part_month_rule__descr
 extern const ProtobufCEnumDescriptor    cdt__funding__v1__cap_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__funding__v1__cap_proration__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__funding__v1__budget_source__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__funding__v1__report_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__funding__v1__policy_state__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__component__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__cap__descriptor;

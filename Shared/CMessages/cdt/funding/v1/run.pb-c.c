@@ -52,7 +52,7 @@ void   cdt__funding__v1__run__free_unpacked
   assert(message->base.descriptor == &cdt__funding__v1__run__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor cdt__funding__v1__run__field_descriptors[18] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__run__field_descriptors[30] =
 {
   {
     "name",
@@ -270,16 +270,172 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__run__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "delta_dong",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, delta_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credit_dong",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, credit_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "debit_dong",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, debit_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lines_to_post",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, lines_to_post),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lines_posted",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, lines_posted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decided_by",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, decided_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decide_time",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, decide_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision_note",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, decision_note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "posted_by",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, posted_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "post_time",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, post_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "journal",
+    29,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, journal),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    30,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Run, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__run__field_indices_by_name[] = {
   9,   /* field[9] = amount_dong */
+  19,   /* field[19] = credit_dong */
+  20,   /* field[20] = debit_dong */
+  24,   /* field[24] = decide_time */
+  23,   /* field[23] = decided_by */
+  25,   /* field[25] = decision_note */
+  18,   /* field[18] = delta_dong */
   15,   /* field[15] = end_time */
+  29,   /* field[29] = etag */
   17,   /* field[17] = failure */
   16,   /* field[16] = freshness */
   4,   /* field[4] = from_month */
+  28,   /* field[28] = journal */
   10,   /* field[10] = line_count */
+  22,   /* field[22] = lines_posted */
+  21,   /* field[21] = lines_to_post */
   0,   /* field[0] = name */
   3,   /* field[3] = policy */
+  27,   /* field[27] = post_time */
+  26,   /* field[26] = posted_by */
   7,   /* field[7] = same_as */
   6,   /* field[6] = snapshot_hash */
   14,   /* field[14] = start_time */
@@ -294,7 +450,7 @@ static const unsigned cdt__funding__v1__run__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__funding__v1__run__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 30 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__run__descriptor =
 {
@@ -304,28 +460,36 @@ const ProtobufCMessageDescriptor cdt__funding__v1__run__descriptor =
   "Cdt__Funding__V1__Run",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__Run),
-  18,
+  30,
   cdt__funding__v1__run__field_descriptors,
   cdt__funding__v1__run__field_indices_by_name,
   1,  cdt__funding__v1__run__number_ranges,
   (ProtobufCMessageInit) cdt__funding__v1__run__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cdt__funding__v1__run_state__enum_values_by_number[5] =
+static const ProtobufCEnumValue cdt__funding__v1__run_state__enum_values_by_number[9] =
 {
   { "RUN_STATE_UNSPECIFIED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_UNSPECIFIED", 0 },
   { "RUN_STATE_RUNNING", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_RUNNING", 1 },
   { "RUN_STATE_COMPUTED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_COMPUTED", 2 },
   { "RUN_STATE_UNCHANGED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_UNCHANGED", 3 },
   { "RUN_STATE_FAILED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_FAILED", 4 },
+  { "RUN_STATE_APPROVED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_APPROVED", 5 },
+  { "RUN_STATE_POSTING", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_POSTING", 6 },
+  { "RUN_STATE_POSTED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_POSTED", 7 },
+  { "RUN_STATE_REJECTED", "CDT__FUNDING__V1__RUN_STATE__RUN_STATE_REJECTED", 8 },
 };
 static const ProtobufCIntRange cdt__funding__v1__run_state__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 9}
 };
-static const ProtobufCEnumValueIndex cdt__funding__v1__run_state__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex cdt__funding__v1__run_state__enum_values_by_name[9] =
 {
+  { "RUN_STATE_APPROVED", 5 },
   { "RUN_STATE_COMPUTED", 2 },
   { "RUN_STATE_FAILED", 4 },
+  { "RUN_STATE_POSTED", 7 },
+  { "RUN_STATE_POSTING", 6 },
+  { "RUN_STATE_REJECTED", 8 },
   { "RUN_STATE_RUNNING", 1 },
   { "RUN_STATE_UNCHANGED", 3 },
   { "RUN_STATE_UNSPECIFIED", 0 },
@@ -337,9 +501,9 @@ const ProtobufCEnumDescriptor cdt__funding__v1__run_state__descriptor =
   "RunState",
   "Cdt__Funding__V1__RunState",
   "cdt.funding.v1",
-  5,
+  9,
   cdt__funding__v1__run_state__enum_values_by_number,
-  5,
+  9,
   cdt__funding__v1__run_state__enum_values_by_name,
   1,
   cdt__funding__v1__run_state__value_ranges,

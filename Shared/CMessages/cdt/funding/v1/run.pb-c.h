@@ -46,7 +46,23 @@ typedef enum _Cdt__Funding__V1__RunState {
   /*
    * It could not be computed; see `failure`.
    */
-  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_FAILED = 4
+  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_FAILED = 4,
+  /*
+   * Approved by another person than who started it: its money is set aside.
+   */
+  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_APPROVED = 5,
+  /*
+   * Being written into the books; after a restart of the service it goes on where it was.
+   */
+  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_POSTING = 6,
+  /*
+   * In the books. It never changes again.
+   */
+  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_POSTED = 7,
+  /*
+   * Given up before it was posted.
+   */
+  CDT__FUNDING__V1__RUN_STATE__RUN_STATE_REJECTED = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__RUN_STATE)
 } Cdt__Funding__V1__RunState;
 
@@ -131,10 +147,59 @@ struct  Cdt__Funding__V1__Run
    * Why it failed, in English; only FAILED.
    */
   char *failure;
+  /*
+   * What posting adds to what was posted before for the same beneficiaries, months and components: the whole amount the
+   * first time, and after corrections the difference. In đồng.
+   */
+  int64_t delta_dong;
+  /*
+   * Of it, more than before.
+   */
+  int64_t credit_dong;
+  /*
+   * Of it, less than before, as a number of 0 or more.
+   */
+  int64_t debit_dong;
+  /*
+   * Lines that posting books.
+   */
+  int64_t lines_to_post;
+  /*
+   * Lines booked so far.
+   */
+  int64_t lines_posted;
+  /*
+   * Who approved or rejected it.
+   */
+  char *decided_by;
+  /*
+   * When.
+   */
+  Google__Protobuf__Timestamp *decide_time;
+  /*
+   * Note of who decided.
+   */
+  char *decision_note;
+  /*
+   * Who had it posted.
+   */
+  char *posted_by;
+  /*
+   * When its last line was booked.
+   */
+  Google__Protobuf__Timestamp *post_time;
+  /*
+   * The last journal that the run has seen: what was posted by then is not posted again.
+   */
+  int64_t journal;
+  /*
+   * Version tag; send it back to be refused (ABORTED) when somebody else was faster.
+   */
+  char *etag;
 };
 #define CDT__FUNDING__V1__RUN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__run__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__RUN_STATE__RUN_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, NULL, NULL, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__RUN_STATE__RUN_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string }
 
 
 /* Cdt__Funding__V1__Run methods */

@@ -1222,6 +1222,411 @@ void   cdt__funding__v1__list_run_lines_response__free_unpacked
   assert(message->base.descriptor == &cdt__funding__v1__list_run_lines_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__funding__v1__approve_run_request__init
+                     (Cdt__Funding__V1__ApproveRunRequest         *message)
+{
+  static const Cdt__Funding__V1__ApproveRunRequest init_value = CDT__FUNDING__V1__APPROVE_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__approve_run_request__get_packed_size
+                     (const Cdt__Funding__V1__ApproveRunRequest *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__approve_run_request__pack
+                     (const Cdt__Funding__V1__ApproveRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__approve_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__ApproveRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__ApproveRunRequest *
+       cdt__funding__v1__approve_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__ApproveRunRequest *)
+     protobuf_c_message_unpack (&cdt__funding__v1__approve_run_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__approve_run_request__free_unpacked
+                     (Cdt__Funding__V1__ApproveRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__approve_run_response__init
+                     (Cdt__Funding__V1__ApproveRunResponse         *message)
+{
+  static const Cdt__Funding__V1__ApproveRunResponse init_value = CDT__FUNDING__V1__APPROVE_RUN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__approve_run_response__get_packed_size
+                     (const Cdt__Funding__V1__ApproveRunResponse *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__approve_run_response__pack
+                     (const Cdt__Funding__V1__ApproveRunResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__approve_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__ApproveRunResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__ApproveRunResponse *
+       cdt__funding__v1__approve_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__ApproveRunResponse *)
+     protobuf_c_message_unpack (&cdt__funding__v1__approve_run_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__approve_run_response__free_unpacked
+                     (Cdt__Funding__V1__ApproveRunResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__approve_run_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__reject_run_request__init
+                     (Cdt__Funding__V1__RejectRunRequest         *message)
+{
+  static const Cdt__Funding__V1__RejectRunRequest init_value = CDT__FUNDING__V1__REJECT_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__reject_run_request__get_packed_size
+                     (const Cdt__Funding__V1__RejectRunRequest *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__reject_run_request__pack
+                     (const Cdt__Funding__V1__RejectRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__reject_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__RejectRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__RejectRunRequest *
+       cdt__funding__v1__reject_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__RejectRunRequest *)
+     protobuf_c_message_unpack (&cdt__funding__v1__reject_run_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__reject_run_request__free_unpacked
+                     (Cdt__Funding__V1__RejectRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__reject_run_response__init
+                     (Cdt__Funding__V1__RejectRunResponse         *message)
+{
+  static const Cdt__Funding__V1__RejectRunResponse init_value = CDT__FUNDING__V1__REJECT_RUN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__reject_run_response__get_packed_size
+                     (const Cdt__Funding__V1__RejectRunResponse *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__reject_run_response__pack
+                     (const Cdt__Funding__V1__RejectRunResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__reject_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__RejectRunResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__RejectRunResponse *
+       cdt__funding__v1__reject_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__RejectRunResponse *)
+     protobuf_c_message_unpack (&cdt__funding__v1__reject_run_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__reject_run_response__free_unpacked
+                     (Cdt__Funding__V1__RejectRunResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__reject_run_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__post_run_request__init
+                     (Cdt__Funding__V1__PostRunRequest         *message)
+{
+  static const Cdt__Funding__V1__PostRunRequest init_value = CDT__FUNDING__V1__POST_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__post_run_request__get_packed_size
+                     (const Cdt__Funding__V1__PostRunRequest *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__post_run_request__pack
+                     (const Cdt__Funding__V1__PostRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__post_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__PostRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__PostRunRequest *
+       cdt__funding__v1__post_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__PostRunRequest *)
+     protobuf_c_message_unpack (&cdt__funding__v1__post_run_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__post_run_request__free_unpacked
+                     (Cdt__Funding__V1__PostRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__post_run_response__init
+                     (Cdt__Funding__V1__PostRunResponse         *message)
+{
+  static const Cdt__Funding__V1__PostRunResponse init_value = CDT__FUNDING__V1__POST_RUN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__post_run_response__get_packed_size
+                     (const Cdt__Funding__V1__PostRunResponse *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__post_run_response__pack
+                     (const Cdt__Funding__V1__PostRunResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__post_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__PostRunResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__PostRunResponse *
+       cdt__funding__v1__post_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__PostRunResponse *)
+     protobuf_c_message_unpack (&cdt__funding__v1__post_run_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__post_run_response__free_unpacked
+                     (Cdt__Funding__V1__PostRunResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__post_run_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__simulate_policies_request__init
+                     (Cdt__Funding__V1__SimulatePoliciesRequest         *message)
+{
+  static const Cdt__Funding__V1__SimulatePoliciesRequest init_value = CDT__FUNDING__V1__SIMULATE_POLICIES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__simulate_policies_request__get_packed_size
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__simulate_policies_request__pack
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__simulate_policies_request__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__SimulatePoliciesRequest *
+       cdt__funding__v1__simulate_policies_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__SimulatePoliciesRequest *)
+     protobuf_c_message_unpack (&cdt__funding__v1__simulate_policies_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__simulate_policies_request__free_unpacked
+                     (Cdt__Funding__V1__SimulatePoliciesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__simulation_cell__init
+                     (Cdt__Funding__V1__SimulationCell         *message)
+{
+  static const Cdt__Funding__V1__SimulationCell init_value = CDT__FUNDING__V1__SIMULATION_CELL__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__simulation_cell__get_packed_size
+                     (const Cdt__Funding__V1__SimulationCell *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulation_cell__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__simulation_cell__pack
+                     (const Cdt__Funding__V1__SimulationCell *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulation_cell__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__simulation_cell__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulationCell *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulation_cell__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__SimulationCell *
+       cdt__funding__v1__simulation_cell__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__SimulationCell *)
+     protobuf_c_message_unpack (&cdt__funding__v1__simulation_cell__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__simulation_cell__free_unpacked
+                     (Cdt__Funding__V1__SimulationCell *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__simulation_cell__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__simulate_policies_response__init
+                     (Cdt__Funding__V1__SimulatePoliciesResponse         *message)
+{
+  static const Cdt__Funding__V1__SimulatePoliciesResponse init_value = CDT__FUNDING__V1__SIMULATE_POLICIES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__simulate_policies_response__get_packed_size
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__simulate_policies_response__pack
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__simulate_policies_response__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__SimulatePoliciesResponse *
+       cdt__funding__v1__simulate_policies_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__SimulatePoliciesResponse *)
+     protobuf_c_message_unpack (&cdt__funding__v1__simulate_policies_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__simulate_policies_response__free_unpacked
+                     (Cdt__Funding__V1__SimulatePoliciesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__simulate_policies_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor cdt__funding__v1__list_policies_request__field_descriptors[5] =
 {
   {
@@ -2744,7 +3149,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__list_runs_response__descripto
   (ProtobufCMessageInit) cdt__funding__v1__list_runs_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__list_run_lines_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__list_run_lines_request__field_descriptors[7] =
 {
   {
     "run",
@@ -2818,9 +3223,22 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__list_run_lines_request__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "only_deltas",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ListRunLinesRequest, only_deltas),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__list_run_lines_request__field_indices_by_name[] = {
   3,   /* field[3] = explain */
+  6,   /* field[6] = only_deltas */
   4,   /* field[4] = page_size */
   5,   /* field[5] = page_token */
   2,   /* field[2] = reason */
@@ -2830,7 +3248,7 @@ static const unsigned cdt__funding__v1__list_run_lines_request__field_indices_by
 static const ProtobufCIntRange cdt__funding__v1__list_run_lines_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__list_run_lines_request__descriptor =
 {
@@ -2840,7 +3258,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__list_run_lines_request__descr
   "Cdt__Funding__V1__ListRunLinesRequest",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__ListRunLinesRequest),
-  6,
+  7,
   cdt__funding__v1__list_run_lines_request__field_descriptors,
   cdt__funding__v1__list_run_lines_request__field_indices_by_name,
   1,  cdt__funding__v1__list_run_lines_request__number_ranges,
@@ -2898,7 +3316,752 @@ const ProtobufCMessageDescriptor cdt__funding__v1__list_run_lines_response__desc
   (ProtobufCMessageInit) cdt__funding__v1__list_run_lines_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor cdt__funding__v1__funding_policy_service__method_descriptors[13] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__approve_run_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ApproveRunRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ApproveRunRequest, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ApproveRunRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ApproveRunRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__approve_run_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = name */
+  1,   /* field[1] = note */
+  3,   /* field[3] = request_id */
+};
+static const ProtobufCIntRange cdt__funding__v1__approve_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__approve_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.ApproveRunRequest",
+  "ApproveRunRequest",
+  "Cdt__Funding__V1__ApproveRunRequest",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__ApproveRunRequest),
+  4,
+  cdt__funding__v1__approve_run_request__field_descriptors,
+  cdt__funding__v1__approve_run_request__field_indices_by_name,
+  1,  cdt__funding__v1__approve_run_request__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__approve_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__approve_run_response__field_descriptors[1] =
+{
+  {
+    "run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ApproveRunResponse, run),
+    &cdt__funding__v1__run__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__approve_run_response__field_indices_by_name[] = {
+  0,   /* field[0] = run */
+};
+static const ProtobufCIntRange cdt__funding__v1__approve_run_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__approve_run_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.ApproveRunResponse",
+  "ApproveRunResponse",
+  "Cdt__Funding__V1__ApproveRunResponse",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__ApproveRunResponse),
+  1,
+  cdt__funding__v1__approve_run_response__field_descriptors,
+  cdt__funding__v1__approve_run_response__field_indices_by_name,
+  1,  cdt__funding__v1__approve_run_response__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__approve_run_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__reject_run_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__RejectRunRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__RejectRunRequest, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__RejectRunRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__RejectRunRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__reject_run_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = name */
+  1,   /* field[1] = note */
+  3,   /* field[3] = request_id */
+};
+static const ProtobufCIntRange cdt__funding__v1__reject_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__reject_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.RejectRunRequest",
+  "RejectRunRequest",
+  "Cdt__Funding__V1__RejectRunRequest",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__RejectRunRequest),
+  4,
+  cdt__funding__v1__reject_run_request__field_descriptors,
+  cdt__funding__v1__reject_run_request__field_indices_by_name,
+  1,  cdt__funding__v1__reject_run_request__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__reject_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__reject_run_response__field_descriptors[1] =
+{
+  {
+    "run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__RejectRunResponse, run),
+    &cdt__funding__v1__run__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__reject_run_response__field_indices_by_name[] = {
+  0,   /* field[0] = run */
+};
+static const ProtobufCIntRange cdt__funding__v1__reject_run_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__reject_run_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.RejectRunResponse",
+  "RejectRunResponse",
+  "Cdt__Funding__V1__RejectRunResponse",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__RejectRunResponse),
+  1,
+  cdt__funding__v1__reject_run_response__field_descriptors,
+  cdt__funding__v1__reject_run_response__field_indices_by_name,
+  1,  cdt__funding__v1__reject_run_response__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__reject_run_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__post_run_request__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PostRunRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PostRunRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PostRunRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__post_run_request__field_indices_by_name[] = {
+  1,   /* field[1] = etag */
+  0,   /* field[0] = name */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange cdt__funding__v1__post_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__post_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.PostRunRequest",
+  "PostRunRequest",
+  "Cdt__Funding__V1__PostRunRequest",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__PostRunRequest),
+  3,
+  cdt__funding__v1__post_run_request__field_descriptors,
+  cdt__funding__v1__post_run_request__field_indices_by_name,
+  1,  cdt__funding__v1__post_run_request__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__post_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__post_run_response__field_descriptors[1] =
+{
+  {
+    "run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PostRunResponse, run),
+    &cdt__funding__v1__run__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__post_run_response__field_indices_by_name[] = {
+  0,   /* field[0] = run */
+};
+static const ProtobufCIntRange cdt__funding__v1__post_run_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__post_run_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.PostRunResponse",
+  "PostRunResponse",
+  "Cdt__Funding__V1__PostRunResponse",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__PostRunResponse),
+  1,
+  cdt__funding__v1__post_run_response__field_descriptors,
+  cdt__funding__v1__post_run_response__field_indices_by_name,
+  1,  cdt__funding__v1__post_run_response__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__post_run_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__simulate_policies_request__field_descriptors[6] =
+{
+  {
+    "unit",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_month",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, from_month),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_month",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, to_month),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policies",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, n_policies),
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, policies),
+    &cdt__funding__v1__policy_reference__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternatives",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, n_alternatives),
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, alternatives),
+    &cdt__funding__v1__policy_reference__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tree_date",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesRequest, tree_date),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__simulate_policies_request__field_indices_by_name[] = {
+  4,   /* field[4] = alternatives */
+  1,   /* field[1] = from_month */
+  3,   /* field[3] = policies */
+  2,   /* field[2] = to_month */
+  5,   /* field[5] = tree_date */
+  0,   /* field[0] = unit */
+};
+static const ProtobufCIntRange cdt__funding__v1__simulate_policies_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__simulate_policies_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.SimulatePoliciesRequest",
+  "SimulatePoliciesRequest",
+  "Cdt__Funding__V1__SimulatePoliciesRequest",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__SimulatePoliciesRequest),
+  6,
+  cdt__funding__v1__simulate_policies_request__field_descriptors,
+  cdt__funding__v1__simulate_policies_request__field_indices_by_name,
+  1,  cdt__funding__v1__simulate_policies_request__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__simulate_policies_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__simulation_cell__field_descriptors[11] =
+{
+  {
+    "month",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, month),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "province",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, province),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "province_display_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, province_display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "team_level",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, team_level),
+    &cdt__common__v1__team_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amount_dong",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, amount_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "teams_paid",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, teams_paid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "persons_paid",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, persons_paid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_amount_dong",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, alternative_amount_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_teams_paid",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, alternative_teams_paid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_persons_paid",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, alternative_persons_paid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "difference_dong",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulationCell, difference_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__simulation_cell__field_indices_by_name[] = {
+  7,   /* field[7] = alternative_amount_dong */
+  9,   /* field[9] = alternative_persons_paid */
+  8,   /* field[8] = alternative_teams_paid */
+  4,   /* field[4] = amount_dong */
+  10,   /* field[10] = difference_dong */
+  0,   /* field[0] = month */
+  6,   /* field[6] = persons_paid */
+  1,   /* field[1] = province */
+  2,   /* field[2] = province_display_name */
+  3,   /* field[3] = team_level */
+  5,   /* field[5] = teams_paid */
+};
+static const ProtobufCIntRange cdt__funding__v1__simulation_cell__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__simulation_cell__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.SimulationCell",
+  "SimulationCell",
+  "Cdt__Funding__V1__SimulationCell",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__SimulationCell),
+  11,
+  cdt__funding__v1__simulation_cell__field_descriptors,
+  cdt__funding__v1__simulation_cell__field_indices_by_name,
+  1,  cdt__funding__v1__simulation_cell__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__simulation_cell__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__simulate_policies_response__field_descriptors[9] =
+{
+  {
+    "cells",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, n_cells),
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, cells),
+    &cdt__funding__v1__simulation_cell__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amount_dong",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, amount_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_amount_dong",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, alternative_amount_dong),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "teams_done",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, teams_done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "teams_total",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, teams_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "totals",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, n_totals),
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, totals),
+    &cdt__funding__v1__policy_month_total__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_totals",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, n_alternative_totals),
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, alternative_totals),
+    &cdt__funding__v1__policy_month_total__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__SimulatePoliciesResponse, freshness),
+    &cdt__common__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__simulate_policies_response__field_indices_by_name[] = {
+  2,   /* field[2] = alternative_amount_dong */
+  7,   /* field[7] = alternative_totals */
+  1,   /* field[1] = amount_dong */
+  0,   /* field[0] = cells */
+  5,   /* field[5] = complete */
+  8,   /* field[8] = freshness */
+  3,   /* field[3] = teams_done */
+  4,   /* field[4] = teams_total */
+  6,   /* field[6] = totals */
+};
+static const ProtobufCIntRange cdt__funding__v1__simulate_policies_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__simulate_policies_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.SimulatePoliciesResponse",
+  "SimulatePoliciesResponse",
+  "Cdt__Funding__V1__SimulatePoliciesResponse",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__SimulatePoliciesResponse),
+  9,
+  cdt__funding__v1__simulate_policies_response__field_descriptors,
+  cdt__funding__v1__simulate_policies_response__field_indices_by_name,
+  1,  cdt__funding__v1__simulate_policies_response__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__simulate_policies_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor cdt__funding__v1__funding_policy_service__method_descriptors[17] =
 {
   { "ListPolicies", &cdt__funding__v1__list_policies_request__descriptor, &cdt__funding__v1__list_policies_response__descriptor },
   { "GetPolicy", &cdt__funding__v1__get_policy_request__descriptor, &cdt__funding__v1__get_policy_response__descriptor },
@@ -2913,9 +4076,14 @@ static const ProtobufCMethodDescriptor cdt__funding__v1__funding_policy_service_
   { "WatchRun", &cdt__funding__v1__watch_run_request__descriptor, &cdt__funding__v1__watch_run_response__descriptor },
   { "ListRuns", &cdt__funding__v1__list_runs_request__descriptor, &cdt__funding__v1__list_runs_response__descriptor },
   { "ListRunLines", &cdt__funding__v1__list_run_lines_request__descriptor, &cdt__funding__v1__list_run_lines_response__descriptor },
+  { "ApproveRun", &cdt__funding__v1__approve_run_request__descriptor, &cdt__funding__v1__approve_run_response__descriptor },
+  { "RejectRun", &cdt__funding__v1__reject_run_request__descriptor, &cdt__funding__v1__reject_run_response__descriptor },
+  { "PostRun", &cdt__funding__v1__post_run_request__descriptor, &cdt__funding__v1__post_run_response__descriptor },
+  { "SimulatePolicies", &cdt__funding__v1__simulate_policies_request__descriptor, &cdt__funding__v1__simulate_policies_response__descriptor },
 };
 const unsigned cdt__funding__v1__funding_policy_service__method_indices_by_name[] = {
   3,        /* ActivatePolicy */
+  13,        /* ApproveRun */
   7,        /* ComputeEntitlements */
   2,        /* CreatePolicy */
   1,        /* GetPolicy */
@@ -2925,7 +4093,10 @@ const unsigned cdt__funding__v1__funding_policy_service__method_indices_by_name[
   0,        /* ListPolicies */
   12,        /* ListRunLines */
   11,        /* ListRuns */
+  15,        /* PostRun */
   4,        /* RecordEnrolmentList */
+  14,        /* RejectRun */
+  16,        /* SimulatePolicies */
   8,        /* StartRun */
   10         /* WatchRun */
 };
@@ -2936,7 +4107,7 @@ const ProtobufCServiceDescriptor cdt__funding__v1__funding_policy_service__descr
   "FundingPolicyService",
   "Cdt__Funding__V1__FundingPolicyService",
   "cdt.funding.v1",
-  13,
+  17,
   cdt__funding__v1__funding_policy_service__method_descriptors,
   cdt__funding__v1__funding_policy_service__method_indices_by_name
 };
@@ -3043,6 +4214,38 @@ void cdt__funding__v1__funding_policy_service__list_run_lines(ProtobufCService *
 {
   assert(service->descriptor == &cdt__funding__v1__funding_policy_service__descriptor);
   service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__funding__v1__funding_policy_service__approve_run(ProtobufCService *service,
+                                                           const Cdt__Funding__V1__ApproveRunRequest *input,
+                                                           Cdt__Funding__V1__ApproveRunResponse_Closure closure,
+                                                           void *closure_data)
+{
+  assert(service->descriptor == &cdt__funding__v1__funding_policy_service__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__funding__v1__funding_policy_service__reject_run(ProtobufCService *service,
+                                                          const Cdt__Funding__V1__RejectRunRequest *input,
+                                                          Cdt__Funding__V1__RejectRunResponse_Closure closure,
+                                                          void *closure_data)
+{
+  assert(service->descriptor == &cdt__funding__v1__funding_policy_service__descriptor);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__funding__v1__funding_policy_service__post_run(ProtobufCService *service,
+                                                        const Cdt__Funding__V1__PostRunRequest *input,
+                                                        Cdt__Funding__V1__PostRunResponse_Closure closure,
+                                                        void *closure_data)
+{
+  assert(service->descriptor == &cdt__funding__v1__funding_policy_service__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__funding__v1__funding_policy_service__simulate_policies(ProtobufCService *service,
+                                                                 const Cdt__Funding__V1__SimulatePoliciesRequest *input,
+                                                                 Cdt__Funding__V1__SimulatePoliciesResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__funding__v1__funding_policy_service__descriptor);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__funding__v1__funding_policy_service__init (Cdt__Funding__V1__FundingPolicyService_Service *service,
                                                      Cdt__Funding__V1__FundingPolicyService_ServiceDestroy destroy)

@@ -46,6 +46,15 @@ typedef struct Cdt__Funding__V1__ListRunsRequest Cdt__Funding__V1__ListRunsReque
 typedef struct Cdt__Funding__V1__ListRunsResponse Cdt__Funding__V1__ListRunsResponse;
 typedef struct Cdt__Funding__V1__ListRunLinesRequest Cdt__Funding__V1__ListRunLinesRequest;
 typedef struct Cdt__Funding__V1__ListRunLinesResponse Cdt__Funding__V1__ListRunLinesResponse;
+typedef struct Cdt__Funding__V1__ApproveRunRequest Cdt__Funding__V1__ApproveRunRequest;
+typedef struct Cdt__Funding__V1__ApproveRunResponse Cdt__Funding__V1__ApproveRunResponse;
+typedef struct Cdt__Funding__V1__RejectRunRequest Cdt__Funding__V1__RejectRunRequest;
+typedef struct Cdt__Funding__V1__RejectRunResponse Cdt__Funding__V1__RejectRunResponse;
+typedef struct Cdt__Funding__V1__PostRunRequest Cdt__Funding__V1__PostRunRequest;
+typedef struct Cdt__Funding__V1__PostRunResponse Cdt__Funding__V1__PostRunResponse;
+typedef struct Cdt__Funding__V1__SimulatePoliciesRequest Cdt__Funding__V1__SimulatePoliciesRequest;
+typedef struct Cdt__Funding__V1__SimulationCell Cdt__Funding__V1__SimulationCell;
+typedef struct Cdt__Funding__V1__SimulatePoliciesResponse Cdt__Funding__V1__SimulatePoliciesResponse;
 
 
 /* --- enums --- */
@@ -661,6 +670,10 @@ struct  Cdt__Funding__V1__ListRunLinesRequest
    */
   Cdt__Funding__V1__RefusalReason reason;
   /*
+   * Only lines that posting books: those with another amount than was posted before.
+   */
+  protobuf_c_boolean only_deltas;
+  /*
    * Explain every line, from the facts kept with it.
    */
   protobuf_c_boolean explain;
@@ -675,7 +688,7 @@ struct  Cdt__Funding__V1__ListRunLinesRequest
 };
 #define CDT__FUNDING__V1__LIST_RUN_LINES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__list_run_lines_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__FUNDING__V1__REFUSAL_REASON__REFUSAL_REASON_UNSPECIFIED, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -697,6 +710,279 @@ struct  Cdt__Funding__V1__ListRunLinesResponse
 #define CDT__FUNDING__V1__LIST_RUN_LINES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__list_run_lines_response__descriptor) \
     , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Approves a run.
+ */
+struct  Cdt__Funding__V1__ApproveRunRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `runs/{id}`.
+   */
+  char *name;
+  /*
+   * Note.
+   */
+  char *note;
+  /*
+   * The run's etag; empty: whatever is stored.
+   */
+  char *etag;
+  /*
+   * Same id and payload: same answer, for 24 hours.
+   */
+  char *request_id;
+};
+#define CDT__FUNDING__V1__APPROVE_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__approve_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The run approved.
+ */
+struct  Cdt__Funding__V1__ApproveRunResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The run.
+   */
+  Cdt__Funding__V1__Run *run;
+};
+#define CDT__FUNDING__V1__APPROVE_RUN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__approve_run_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Gives up a run.
+ */
+struct  Cdt__Funding__V1__RejectRunRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `runs/{id}`.
+   */
+  char *name;
+  /*
+   * Why.
+   */
+  char *note;
+  /*
+   * The run's etag; empty: whatever is stored.
+   */
+  char *etag;
+  /*
+   * Same id and payload: same answer, for 24 hours.
+   */
+  char *request_id;
+};
+#define CDT__FUNDING__V1__REJECT_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__reject_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The run given up.
+ */
+struct  Cdt__Funding__V1__RejectRunResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The run.
+   */
+  Cdt__Funding__V1__Run *run;
+};
+#define CDT__FUNDING__V1__REJECT_RUN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__reject_run_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Posts a run.
+ */
+struct  Cdt__Funding__V1__PostRunRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `runs/{id}`.
+   */
+  char *name;
+  /*
+   * The run's etag; empty: whatever is stored.
+   */
+  char *etag;
+  /*
+   * Same id and payload: same answer, for 24 hours.
+   */
+  char *request_id;
+};
+#define CDT__FUNDING__V1__POST_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__post_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The run being posted.
+ */
+struct  Cdt__Funding__V1__PostRunResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The run.
+   */
+  Cdt__Funding__V1__Run *run;
+};
+#define CDT__FUNDING__V1__POST_RUN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__post_run_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks what policies would cost.
+ */
+struct  Cdt__Funding__V1__SimulatePoliciesRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `units/{id}`, of today or abolished: teams in its territory; empty: the whole country.
+   */
+  char *unit;
+  /*
+   * First month, `YYYY-MM`.
+   */
+  char *from_month;
+  /*
+   * Last month; empty: `from_month`. At most 120 months.
+   */
+  char *to_month;
+  /*
+   * The policies; empty: every active one.
+   */
+  size_t n_policies;
+  Cdt__Funding__V1__PolicyReference **policies;
+  /*
+   * Policies to compare with; empty: none.
+   */
+  size_t n_alternatives;
+  Cdt__Funding__V1__PolicyReference **alternatives;
+  /*
+   * Provinces of the tree of this date; empty: of the last day of the period.
+   */
+  char *tree_date;
+};
+#define CDT__FUNDING__V1__SIMULATE_POLICIES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__simulate_policies_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * What policies would cost in one province, month and level of teams.
+ */
+struct  Cdt__Funding__V1__SimulationCell
+{
+  ProtobufCMessage base;
+  /*
+   * Month, `YYYY-MM`.
+   */
+  char *month;
+  /*
+   * Province, `units/{id}`; empty: the place of the teams is not known.
+   */
+  char *province;
+  /*
+   * Its name.
+   */
+  char *province_display_name;
+  /*
+   * Level of the teams.
+   */
+  Cdt__Common__V1__TeamLevel team_level;
+  /*
+   * Due under the policies, in đồng.
+   */
+  int64_t amount_dong;
+  /*
+   * Teams that something is booked to.
+   */
+  int64_t teams_paid;
+  /*
+   * Persons paid.
+   */
+  int64_t persons_paid;
+  /*
+   * Due under the alternatives, in đồng.
+   */
+  int64_t alternative_amount_dong;
+  /*
+   * Teams that something is booked to under them.
+   */
+  int64_t alternative_teams_paid;
+  /*
+   * Persons paid under them.
+   */
+  int64_t alternative_persons_paid;
+  /*
+   * Alternative less policies, in đồng; 0 without alternatives.
+   */
+  int64_t difference_dong;
+};
+#define CDT__FUNDING__V1__SIMULATION_CELL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__simulation_cell__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__COMMON__V1__TEAM_LEVEL__TEAM_LEVEL_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * A part of the answer.
+ */
+struct  Cdt__Funding__V1__SimulatePoliciesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By month, province and level; only in the last response.
+   */
+  size_t n_cells;
+  Cdt__Funding__V1__SimulationCell **cells;
+  /*
+   * Due under the policies so far, in đồng.
+   */
+  int64_t amount_dong;
+  /*
+   * Due under the alternatives so far, in đồng.
+   */
+  int64_t alternative_amount_dong;
+  /*
+   * Teams done so far, of both computations.
+   */
+  int64_t teams_done;
+  /*
+   * Teams to do.
+   */
+  int64_t teams_total;
+  /*
+   * True in the last response.
+   */
+  protobuf_c_boolean complete;
+  /*
+   * Sums per policy and month; only in the last response.
+   */
+  size_t n_totals;
+  Cdt__Funding__V1__PolicyMonthTotal **totals;
+  /*
+   * The same under the alternatives.
+   */
+  size_t n_alternative_totals;
+  Cdt__Funding__V1__PolicyMonthTotal **alternative_totals;
+  /*
+   * How fresh the registry's facts are.
+   */
+  Cdt__Common__V1__Freshness *freshness;
+};
+#define CDT__FUNDING__V1__SIMULATE_POLICIES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__simulate_policies_response__descriptor) \
+    , 0,NULL, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL }
 
 
 /* Cdt__Funding__V1__ListPoliciesRequest methods */
@@ -1212,6 +1498,177 @@ Cdt__Funding__V1__ListRunLinesResponse *
 void   cdt__funding__v1__list_run_lines_response__free_unpacked
                      (Cdt__Funding__V1__ListRunLinesResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__ApproveRunRequest methods */
+void   cdt__funding__v1__approve_run_request__init
+                     (Cdt__Funding__V1__ApproveRunRequest         *message);
+size_t cdt__funding__v1__approve_run_request__get_packed_size
+                     (const Cdt__Funding__V1__ApproveRunRequest   *message);
+size_t cdt__funding__v1__approve_run_request__pack
+                     (const Cdt__Funding__V1__ApproveRunRequest   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__approve_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__ApproveRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__ApproveRunRequest *
+       cdt__funding__v1__approve_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__approve_run_request__free_unpacked
+                     (Cdt__Funding__V1__ApproveRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__ApproveRunResponse methods */
+void   cdt__funding__v1__approve_run_response__init
+                     (Cdt__Funding__V1__ApproveRunResponse         *message);
+size_t cdt__funding__v1__approve_run_response__get_packed_size
+                     (const Cdt__Funding__V1__ApproveRunResponse   *message);
+size_t cdt__funding__v1__approve_run_response__pack
+                     (const Cdt__Funding__V1__ApproveRunResponse   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__approve_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__ApproveRunResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__ApproveRunResponse *
+       cdt__funding__v1__approve_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__approve_run_response__free_unpacked
+                     (Cdt__Funding__V1__ApproveRunResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__RejectRunRequest methods */
+void   cdt__funding__v1__reject_run_request__init
+                     (Cdt__Funding__V1__RejectRunRequest         *message);
+size_t cdt__funding__v1__reject_run_request__get_packed_size
+                     (const Cdt__Funding__V1__RejectRunRequest   *message);
+size_t cdt__funding__v1__reject_run_request__pack
+                     (const Cdt__Funding__V1__RejectRunRequest   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__reject_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__RejectRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__RejectRunRequest *
+       cdt__funding__v1__reject_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__reject_run_request__free_unpacked
+                     (Cdt__Funding__V1__RejectRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__RejectRunResponse methods */
+void   cdt__funding__v1__reject_run_response__init
+                     (Cdt__Funding__V1__RejectRunResponse         *message);
+size_t cdt__funding__v1__reject_run_response__get_packed_size
+                     (const Cdt__Funding__V1__RejectRunResponse   *message);
+size_t cdt__funding__v1__reject_run_response__pack
+                     (const Cdt__Funding__V1__RejectRunResponse   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__reject_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__RejectRunResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__RejectRunResponse *
+       cdt__funding__v1__reject_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__reject_run_response__free_unpacked
+                     (Cdt__Funding__V1__RejectRunResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__PostRunRequest methods */
+void   cdt__funding__v1__post_run_request__init
+                     (Cdt__Funding__V1__PostRunRequest         *message);
+size_t cdt__funding__v1__post_run_request__get_packed_size
+                     (const Cdt__Funding__V1__PostRunRequest   *message);
+size_t cdt__funding__v1__post_run_request__pack
+                     (const Cdt__Funding__V1__PostRunRequest   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__post_run_request__pack_to_buffer
+                     (const Cdt__Funding__V1__PostRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__PostRunRequest *
+       cdt__funding__v1__post_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__post_run_request__free_unpacked
+                     (Cdt__Funding__V1__PostRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__PostRunResponse methods */
+void   cdt__funding__v1__post_run_response__init
+                     (Cdt__Funding__V1__PostRunResponse         *message);
+size_t cdt__funding__v1__post_run_response__get_packed_size
+                     (const Cdt__Funding__V1__PostRunResponse   *message);
+size_t cdt__funding__v1__post_run_response__pack
+                     (const Cdt__Funding__V1__PostRunResponse   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__post_run_response__pack_to_buffer
+                     (const Cdt__Funding__V1__PostRunResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__PostRunResponse *
+       cdt__funding__v1__post_run_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__post_run_response__free_unpacked
+                     (Cdt__Funding__V1__PostRunResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__SimulatePoliciesRequest methods */
+void   cdt__funding__v1__simulate_policies_request__init
+                     (Cdt__Funding__V1__SimulatePoliciesRequest         *message);
+size_t cdt__funding__v1__simulate_policies_request__get_packed_size
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest   *message);
+size_t cdt__funding__v1__simulate_policies_request__pack
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__simulate_policies_request__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulatePoliciesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__SimulatePoliciesRequest *
+       cdt__funding__v1__simulate_policies_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__simulate_policies_request__free_unpacked
+                     (Cdt__Funding__V1__SimulatePoliciesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__SimulationCell methods */
+void   cdt__funding__v1__simulation_cell__init
+                     (Cdt__Funding__V1__SimulationCell         *message);
+size_t cdt__funding__v1__simulation_cell__get_packed_size
+                     (const Cdt__Funding__V1__SimulationCell   *message);
+size_t cdt__funding__v1__simulation_cell__pack
+                     (const Cdt__Funding__V1__SimulationCell   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__simulation_cell__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulationCell   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__SimulationCell *
+       cdt__funding__v1__simulation_cell__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__simulation_cell__free_unpacked
+                     (Cdt__Funding__V1__SimulationCell *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__SimulatePoliciesResponse methods */
+void   cdt__funding__v1__simulate_policies_response__init
+                     (Cdt__Funding__V1__SimulatePoliciesResponse         *message);
+size_t cdt__funding__v1__simulate_policies_response__get_packed_size
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse   *message);
+size_t cdt__funding__v1__simulate_policies_response__pack
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__simulate_policies_response__pack_to_buffer
+                     (const Cdt__Funding__V1__SimulatePoliciesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__SimulatePoliciesResponse *
+       cdt__funding__v1__simulate_policies_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__simulate_policies_response__free_unpacked
+                     (Cdt__Funding__V1__SimulatePoliciesResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cdt__Funding__V1__ListPoliciesRequest_Closure)
@@ -1295,6 +1752,33 @@ typedef void (*Cdt__Funding__V1__ListRunLinesRequest_Closure)
 typedef void (*Cdt__Funding__V1__ListRunLinesResponse_Closure)
                  (const Cdt__Funding__V1__ListRunLinesResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Funding__V1__ApproveRunRequest_Closure)
+                 (const Cdt__Funding__V1__ApproveRunRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__ApproveRunResponse_Closure)
+                 (const Cdt__Funding__V1__ApproveRunResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__RejectRunRequest_Closure)
+                 (const Cdt__Funding__V1__RejectRunRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__RejectRunResponse_Closure)
+                 (const Cdt__Funding__V1__RejectRunResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__PostRunRequest_Closure)
+                 (const Cdt__Funding__V1__PostRunRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__PostRunResponse_Closure)
+                 (const Cdt__Funding__V1__PostRunResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__SimulatePoliciesRequest_Closure)
+                 (const Cdt__Funding__V1__SimulatePoliciesRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__SimulationCell_Closure)
+                 (const Cdt__Funding__V1__SimulationCell *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__SimulatePoliciesResponse_Closure)
+                 (const Cdt__Funding__V1__SimulatePoliciesResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1354,6 +1838,22 @@ struct Cdt__Funding__V1__FundingPolicyService_Service
                          const Cdt__Funding__V1__ListRunLinesRequest *input,
                          Cdt__Funding__V1__ListRunLinesResponse_Closure closure,
                          void *closure_data);
+  void (*approve_run)(Cdt__Funding__V1__FundingPolicyService_Service *service,
+                      const Cdt__Funding__V1__ApproveRunRequest *input,
+                      Cdt__Funding__V1__ApproveRunResponse_Closure closure,
+                      void *closure_data);
+  void (*reject_run)(Cdt__Funding__V1__FundingPolicyService_Service *service,
+                     const Cdt__Funding__V1__RejectRunRequest *input,
+                     Cdt__Funding__V1__RejectRunResponse_Closure closure,
+                     void *closure_data);
+  void (*post_run)(Cdt__Funding__V1__FundingPolicyService_Service *service,
+                   const Cdt__Funding__V1__PostRunRequest *input,
+                   Cdt__Funding__V1__PostRunResponse_Closure closure,
+                   void *closure_data);
+  void (*simulate_policies)(Cdt__Funding__V1__FundingPolicyService_Service *service,
+                            const Cdt__Funding__V1__SimulatePoliciesRequest *input,
+                            Cdt__Funding__V1__SimulatePoliciesResponse_Closure closure,
+                            void *closure_data);
 };
 typedef void (*Cdt__Funding__V1__FundingPolicyService_ServiceDestroy)(Cdt__Funding__V1__FundingPolicyService_Service *);
 void cdt__funding__v1__funding_policy_service__init (Cdt__Funding__V1__FundingPolicyService_Service *service,
@@ -1374,7 +1874,11 @@ void cdt__funding__v1__funding_policy_service__init (Cdt__Funding__V1__FundingPo
       function_prefix__ ## get_run,\
       function_prefix__ ## watch_run,\
       function_prefix__ ## list_runs,\
-      function_prefix__ ## list_run_lines  }
+      function_prefix__ ## list_run_lines,\
+      function_prefix__ ## approve_run,\
+      function_prefix__ ## reject_run,\
+      function_prefix__ ## post_run,\
+      function_prefix__ ## simulate_policies  }
 void cdt__funding__v1__funding_policy_service__list_policies(ProtobufCService *service,
                                                              const Cdt__Funding__V1__ListPoliciesRequest *input,
                                                              Cdt__Funding__V1__ListPoliciesResponse_Closure closure,
@@ -1427,6 +1931,22 @@ void cdt__funding__v1__funding_policy_service__list_run_lines(ProtobufCService *
                                                               const Cdt__Funding__V1__ListRunLinesRequest *input,
                                                               Cdt__Funding__V1__ListRunLinesResponse_Closure closure,
                                                               void *closure_data);
+void cdt__funding__v1__funding_policy_service__approve_run(ProtobufCService *service,
+                                                           const Cdt__Funding__V1__ApproveRunRequest *input,
+                                                           Cdt__Funding__V1__ApproveRunResponse_Closure closure,
+                                                           void *closure_data);
+void cdt__funding__v1__funding_policy_service__reject_run(ProtobufCService *service,
+                                                          const Cdt__Funding__V1__RejectRunRequest *input,
+                                                          Cdt__Funding__V1__RejectRunResponse_Closure closure,
+                                                          void *closure_data);
+void cdt__funding__v1__funding_policy_service__post_run(ProtobufCService *service,
+                                                        const Cdt__Funding__V1__PostRunRequest *input,
+                                                        Cdt__Funding__V1__PostRunResponse_Closure closure,
+                                                        void *closure_data);
+void cdt__funding__v1__funding_policy_service__simulate_policies(ProtobufCService *service,
+                                                                 const Cdt__Funding__V1__SimulatePoliciesRequest *input,
+                                                                 Cdt__Funding__V1__SimulatePoliciesResponse_Closure closure,
+                                                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -1457,6 +1977,15 @@ extern const ProtobufCMessageDescriptor cdt__funding__v1__list_runs_request__des
 extern const ProtobufCMessageDescriptor cdt__funding__v1__list_runs_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__list_run_lines_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__list_run_lines_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__approve_run_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__approve_run_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__reject_run_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__reject_run_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__post_run_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__post_run_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__simulate_policies_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__simulation_cell__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__simulate_policies_response__descriptor;
 extern const ProtobufCServiceDescriptor cdt__funding__v1__funding_policy_service__descriptor;
 
 PROTOBUF_C__END_DECLS

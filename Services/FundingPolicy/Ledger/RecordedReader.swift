@@ -1,0 +1,40 @@
+import ServiceKit
+import Storage
+
+/// What the books hold for teams, as the rules need it.
+extension FactsReader {
+    /// Each team's lines in the order in which they were recorded; teams without any are left out.
+    package func recordedLines(of teams: [String]) throws -> [String: RecordedLines] {
+        var found: [String: RecordedLines] = [:]
+        try forEach(
+            """
+            SELECT e.team_id, a.policy, e.component, e.month, e.person_id, e.item, e.due, e.cut
+            FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.debit
+            WHERE e.team_id IN (@ids) AND e.due IS NOT NULL ORDER BY e.team_id, e.journal, e.position
+            """, teams
+        ) { row in
+            let person = try row.text(4)
+            let due = try row.int64(6)
+            found[try row.text(0), default: RecordedLines()].add(
+                RecordedLine(
+                    policy: try row.text(1), component: try row.text(2), month: try row.month(3),
+                    person: person.isEmpty ? nil : person, item: try row.text(5), due: due,
+                    limit: try row.bool(7) ? due : nil))
+        }
+        return found
+    }
+
+    /// Teams that something was recorded for under any of the policies, ascending.
+    package func recordedTeams(under policies: [String]) throws -> [String] {
+        var teams: Set<String> = []
+        for policy in Set(policies).sorted() {
+            try transaction.forEach(
+                """
+                SELECT DISTINCT e.team_id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.debit
+                WHERE a.policy = ? AND e.due IS NOT NULL
+                """, [.text(policy)]
+            ) { teams.insert(try $0.text(0)) }
+        }
+        return teams.sorted()
+    }
+}
