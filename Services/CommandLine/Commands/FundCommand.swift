@@ -5,10 +5,13 @@ import Shared
 
 struct FundCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "fund", abstract: "Allowances: policies, what is due and why, monthly runs.",
+        commandName: "fund",
+        abstract: "Allowances: policies, what is due and why, monthly runs, claims, the books, payments.",
         subcommands: [
             FundPoliciesCommand.self, FundEntitlementCommand.self, FundComputeCommand.self, FundRunCommand.self,
-            FundRunsCommand.self, FundLinesCommand.self,
+            FundRunsCommand.self, FundLinesCommand.self, FundApproveCommand.self, FundRejectCommand.self,
+            FundPostCommand.self, FundSimulateCommand.self, FundLedgerCommand.self, FundClaimsCommand.self,
+            FundPaymentsCommand.self,
         ])
 }
 

@@ -32,6 +32,9 @@ final class Connections {
     var difficulties: Cdt_Activity_V1_DifficultyService.Client { get throws { try .init(client(.activity)) } }
     var targets: Cdt_Activity_V1_TargetService.Client { get throws { try .init(client(.activity)) } }
     var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }
+    var ledger: Cdt_Funding_V1_LedgerService.Client { get throws { try .init(client(.funding)) } }
+    var claims: Cdt_Funding_V1_ClaimService.Client { get throws { try .init(client(.funding)) } }
+    var payments: Cdt_Funding_V1_PaymentService.Client { get throws { try .init(client(.funding)) } }
     var notification: Cdt_Notification_V1_NotificationService.Client { get throws { try .init(client(.notification)) } }
 
     /// Options of one unary call.
