@@ -59,6 +59,7 @@ package struct UnitTree: Sendable {
     package init(_ records: [UnitRecord]) {
         units = records.sorted { $0.id < $1.id }
         index = Dictionary(units.enumerated().map { ($1.id, $0) }) { first, _ in first }
+        nation = units.first { $0.level == .nation }
         var days: Set<LocalDate> = []
         for unit in units {
             for range in [unit.validity] + unit.parents.map(\.days) {
@@ -71,7 +72,7 @@ package struct UnitTree: Sendable {
 
     package subscript(_ id: String) -> UnitRecord? { index[id].map { units[$0] } }
 
-    package var nation: UnitRecord? { units.first { $0.level == .nation } }
+    package let nation: UnitRecord?
 
     /// The unit in whose hands the territory of `id` is on a date: itself while in force; after its end its default
     /// successor's, and so on; without a recorded successor its last parent's, for "its figures stay with the parent

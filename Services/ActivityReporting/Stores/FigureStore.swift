@@ -83,6 +83,8 @@ struct FigureStore: Sendable {
             sql += " AND holder = ?"
             bindings.append(SQLValue(holder))
         }
+        // Most rows share one.
+        var calendar = ReportingCalendar(period: period, rules: .standard)
         try tx.forEach(sql, bindings) { row in
             guard try part.wanted.contains(row.int(0)), try level.map({ try row.int(1) == $0.rawValue }) ?? true else {
                 return
@@ -90,7 +92,9 @@ struct FigureStore: Sendable {
             let tally = Tally(
                 expected: try row.int(3), received: try row.int(4), onTime: try row.int(5), late: try row.int(6),
                 excused: try row.int(7), waived: try row.int(8))
-            body(tally, ReportingCalendar(code: try row.int64(2)))
+            let code = try row.int64(2)
+            if calendar.code != code { calendar = ReportingCalendar(code: code) }
+            body(tally, calendar)
         }
     }
 
