@@ -257,6 +257,8 @@ def run(engine: str, case: Case, country) -> list[list[str]]:
 
     def row(what: str, everybody: bool, begun: float, day: str = tree) -> None:
         units, nation = compare(store, server, country, case, everybody, day)
+        say(f"{store.name}, {case.name}, {what}: {units:,} units are as the rows say, "
+            f"{nation[1]:,} of {nation[0]:,} reported")
         told.append([store.name, case.name, what, f"{nation[0]:,}", f"{nation[1]:,}", f"{nation[2]:,}", f"{nation[4]:,}",
                      f"{units:,}", f"{time.monotonic() - begun:.0f}"])
 
