@@ -68,20 +68,13 @@ package struct HeaderBlock: Sendable {
         name.withUTF8 { name in value.withUTF8 { append(name: name, value: $0) } }
     }
 
-    /// Calls `body` with name and value of every field, in order, until it returns false.
-    private func scan(
-        _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Bool
-    ) rethrows {
-        try bytes.withUnsafeBytes { buffer in
-            var offset = 0
-            while offset < buffer.count {
-                let lengths = buffer.loadUnaligned(fromByteOffset: offset, as: Lengths.self)
-                let name = offset + MemoryLayout<Lengths>.size
-                let value = name + Int(lengths.name)
-                offset = value + Int(lengths.value)
-                guard try body(Self.part(buffer, name..<value), Self.part(buffer, value..<offset)) else { return }
-            }
-        }
+    private static func field(_ buffer: UnsafeRawBufferPointer, at offset: Int) -> (
+        name: Range<Int>, value: Range<Int>
+    ) {
+        let lengths = buffer.loadUnaligned(fromByteOffset: offset, as: Lengths.self)
+        let name = offset + MemoryLayout<Lengths>.size
+        let value = name + Int(lengths.name)
+        return (name..<value, value..<value + Int(lengths.value))
     }
 
     private static func part(_ buffer: UnsafeRawBufferPointer, _ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
@@ -90,26 +83,38 @@ package struct HeaderBlock: Sendable {
 
     /// Calls `body` with name and value of every field, in order.
     package func visit(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
-        try scan { name, value in
-            try body(name, value)
-            return true
+        try bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            while offset < buffer.count {
+                let field = Self.field(buffer, at: offset)
+                offset = field.value.upperBound
+                try body(Self.part(buffer, field.name), Self.part(buffer, field.value))
+            }
+        }
+    }
+
+    /// Where the value of the first field of a name lies. Each call looks for some fields that few of them have.
+    private func place(of name: StaticString) -> Range<Int>? {
+        bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            while offset < buffer.count {
+                let field = Self.field(buffer, at: offset)
+                offset = field.value.upperBound
+                if Self.part(buffer, field.name).equals(name) { return field.value }
+            }
+            return nil
         }
     }
 
     /// Calls `body` with the value of the first field of a name; nil when there is none.
     package func withFirst<T>(_ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T? {
-        var result: T?
-        try scan { found, value in
-            guard found.equals(name) else { return true }
-            result = try body(value)
-            return false
-        }
-        return result
+        guard let place = place(of: name) else { return nil }
+        return try bytes.withUnsafeBytes { try body(Self.part($0, place)) }
     }
 
     /// The value of the first field of a name.
     package func first(_ name: StaticString) -> String? {
-        withFirst(name) { String(decoding: $0, as: UTF8.self) }
+        place(of: name).map { String(decoding: bytes[$0], as: UTF8.self) }
     }
 
     /// How many fields have a name.

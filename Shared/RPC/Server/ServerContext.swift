@@ -58,6 +58,11 @@ public struct ServerContext: Sendable {
     /// The first value of one request header, without building all metadata. `name` must be lower-case.
     public func header(_ name: StaticString) -> String? { call.requestHeaders.first(name) }
 
+    /// Reads the bytes of the first value of one request header where they lie; nil where there is none.
+    package func withHeader<Result>(
+        _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+    ) rethrows -> Result? { try call.requestHeaders.withFirst(name, body) }
+
     /// Whether the call has ended early: cancelled, past its deadline, or disconnected. The task is cancelled as well.
     public var isCancelled: Bool { Task.isCancelled }
 

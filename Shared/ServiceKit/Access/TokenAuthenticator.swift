@@ -47,7 +47,14 @@ package final class TokenAuthenticator: Authenticator {
 
     package func known(_ context: ServerContext) throws -> Authentication? {
         do {
-            return try known(Self.digest(authorization: context.header("authorization")).digest)
+            // Every call shows a token: it is looked at where it lies.
+            let found = try context.withHeader("authorization") { value in
+                var digest = SHA256()
+                digest.update(bufferPointer: UnsafeRawBufferPointer(try Self.bearer(value)))
+                return try known(digest.finalize())
+            }
+            guard let caller = found else { throw TokenProblem.missing }
+            return caller
         } catch let problem as TokenProblem {
             throw problem.error
         }
@@ -75,7 +82,9 @@ package final class TokenAuthenticator: Authenticator {
 
     /// The caller that the value of an `authorization` header names. Throws `TokenProblem`.
     package func authenticate(authorization: String?) async throws -> Authentication {
-        let (token, digest) = try Self.digest(authorization: authorization)
+        guard let value = authorization.map({ Array($0.utf8) }) else { throw TokenProblem.missing }
+        let token = try value.withUnsafeBufferPointer { Array(try Self.bearer($0)) }
+        let digest = SHA256.hash(data: token)
         if let known = try known(digest) { return known }
         let isStale = state.withLock { state in
             defer { state.isStale = false }
@@ -88,22 +97,20 @@ package final class TokenAuthenticator: Authenticator {
         return caller
     }
 
-    private static func digest(authorization: String?) throws -> (token: [UInt8], digest: SHA256Digest) {
-        guard let authorization else { throw TokenProblem.missing }
-        guard let token = bearer(authorization) else { throw TokenProblem.malformed }
-        return (token, SHA256.hash(data: token))
-    }
-
     /// The token of `Bearer TOKEN`; the scheme's case does not matter (RFC 9110).
-    private static func bearer(_ value: String) -> [UInt8]? {
-        let scheme = "bearer ".utf8
+    private static func bearer(_ value: UnsafeBufferPointer<UInt8>) throws -> UnsafeBufferPointer<UInt8> {
+        let scheme: StaticString = "bearer "
         // Letters differ from capitals in one bit; the space has it anyway.
-        guard value.utf8.count > scheme.count, zip(value.utf8, scheme).allSatisfy({ $0 | 0x20 == $1 }) else {
-            return nil
-        }
-        let token = value.utf8.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") }
-        guard !token.isEmpty, token.count <= largestToken, !token.contains(UInt8(ascii: " ")) else { return nil }
-        return Array(token)
+        guard value.count > scheme.utf8CodeUnitCount,
+            (0..<scheme.utf8CodeUnitCount).allSatisfy({ value[$0] | 0x20 == scheme.utf8Start[$0] })
+        else { throw TokenProblem.malformed }
+        let space = UInt8(ascii: " ")
+        let token = value[scheme.utf8CodeUnitCount...].drop { $0 == space }
+        let bytes = UnsafeBufferPointer(rebasing: token)
+        guard let start = bytes.baseAddress, (1...largestToken).contains(bytes.count),
+            memchr(start, Int32(space), bytes.count) == nil
+        else { throw TokenProblem.malformed }
+        return bytes
     }
 
     private func verify(_ token: [UInt8]) async throws -> Authentication {
