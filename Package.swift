@@ -136,7 +136,10 @@ let package = Package(
             "FundingPolicy", executable: "funding-policy", exclude: ["EXPLANATIONS.md"],
             resources: [.embedInCode("Data/policies.json")])
         + service(
-            "Notification", executable: "notification", dependencies: ["CCurl", product("NIOPosix", "swift-nio")],
+            "Notification", executable: "notification",
+            dependencies: [
+                "CCurl", product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
+            ] + nio,
             resources: [.embedInCode("Data/zalo-errors.json")])
         + [
             .target(
@@ -211,7 +214,7 @@ let package = Package(
                 "Notification",
                 [
                     "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", protobuf,
-                    logging,
+                    logging, crypto, "notification",
                 ], exclude: ["Peers"]),
             tests(
                 "CommandLine", ["CommandLine", "ServiceKit", "Shared", "RPC", "HTTP2", protobuf, logging, arguments]),

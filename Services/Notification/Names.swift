@@ -19,5 +19,9 @@ enum Names {
     static let deliveryType = "cdt.notification.v1.Delivery"
     static let template = "cdt.notification.v1.Template"
     static let endpoint = "cdt.notification.v1.WebhookEndpoint"
+    static let rule = "cdt.notification.v1.Rule"
+    static let focalPoint = "cdt.notification.v1.FocalPoint"
+    static let group = "cdt.notification.v1.Group"
+    static let ticket = "cdt.notification.v1.Ticket"
     static let unit = "cdt.registry.v1.Unit"
 }

@@ -9,6 +9,7 @@ package enum NotificationDefinition: ServiceDefinition {
     package static let identity = ServiceIdentity(
         name: "notification", title: "Who must be told what, over which channel, and whether it went out.", port: 50054)
     package static let peers = ["registry", "activity"]
+    package static let judgesGrants = true
     package static let options: [any AnyOption] = NotificationOptions.all
     package static let migrations = [FactsSchema.migrations, NotificationSchema.migrations]
 
@@ -33,7 +34,7 @@ package enum NotificationDefinition: ServiceDefinition {
             registry: RemoteFeed(try context.feed(of: "registry")),
             contacts: RemoteFeed(try context.feed(of: "registry"), metadata: { token?.metadata ?? [:] }),
             activity: RemoteFeed(try context.feed(of: "activity")),
-            database: context.database, logger: context.logger)
+            database: context.database, clock: context.clock, logger: context.logger)
         var pace = Dispatcher.Options()
         pace.sendersPerChannel = try context.settings[NotificationOptions.senders]
         let dispatcher = Dispatcher(
@@ -42,8 +43,30 @@ package enum NotificationDefinition: ServiceDefinition {
         let service = NotificationService(
             database: context.database, channels: channels, dispatcher: dispatcher, clock: context.clock,
             pageTokens: context.pageTokens, freshness: { feeds.freshness })
-        return ServiceParts(
-            services: [service], consumers: feeds.consumers,
-            tasks: [BackgroundTask("dispatcher") { await dispatcher.run() }])
+        let engine = RuleEngine(
+            database: context.database, clock: context.clock, logger: context.logger,
+            hasFacts: { feeds.areComplete })
+        var tasks = [
+            BackgroundTask("dispatcher") { await dispatcher.run() }, BackgroundTask("rules") { await engine.run() },
+        ]
+        if let (endpoint, tls) = try NotificationOptions.callbacks(context.settings) {
+            let inbox = Inbox(database: context.database, channels: channels, clock: context.clock)
+            let callbacks = CallbackServer(
+                Callbacks(zalo: accounts.map(\.account), sms: try NotificationOptions.sms(context.settings)),
+                inbox: inbox, tls: tls, logger: context.logger)
+            let port = try await callbacks.start(endpoint)
+            context.logger.info(
+                "providers may call back", metadata: ["listen": "\(Endpoint(host: endpoint.host, port: port))"])
+            tasks.append(
+                BackgroundTask("callbacks") {
+                    // Until the service stops; meanwhile what is old is forgotten.
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: .seconds(86_400))
+                        if !Task.isCancelled { try? await inbox.forgetOldEvents() }
+                    }
+                    await callbacks.stop()
+                })
+        }
+        return ServiceParts(services: [service], consumers: feeds.consumers, tasks: tasks)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOSSL
 import ServiceKit
 
 /// What an operator may set for the channels.
@@ -40,6 +41,17 @@ enum NotificationOptions {
     static let zaloAccounts = Option<String?>.text(
         "zalo-accounts", valueName: "FILE",
         help: "The Zalo Official Accounts to send from (JSON; README.md). Without it, Zalo is off.")
+    static let callbackListen = Option<String?>.text(
+        "callback-listen", valueName: "HOST:PORT",
+        help:
+            "Where providers call back with receipts and replies (/callbacks/zalo/ACCOUNT, /callbacks/sms). Without it, "
+            + "nothing of that is known.")
+    static let callbackCertificate = Option<String?>.text(
+        "callback-tls-cert", valueName: "FILE", help: "Certificate chain of the callback port (PEM).")
+    static let callbackKey = Option<String?>.text(
+        "callback-tls-key", valueName: "FILE", help: "Private key of the callback port (PEM).")
+    static let callbackPlaintext = Option<Bool>.flag(
+        "callback-plaintext", help: "The callback port may listen beyond this machine without TLS: behind a proxy.")
     static let senders = Option<Int>.integer(
         "senders", in: 1...256, default: 8, help: "Messages of one channel under way at once.")
     static let contactsToken = ContactsToken.option(
@@ -49,7 +61,7 @@ enum NotificationOptions {
     static let all: [any AnyOption] = [
         smtpURL, smtpFrom, smtpUser, smtpPasswordFile, smtpStartTLS, smtpAuthorities, smtpRate, smtpTimeout,
         webhookSecretFile, webhookAllowPrivate, webhookAuthorities, webhookRate, smsProfile, smsAuthorities,
-        zaloAccounts, senders, contactsToken,
+        zaloAccounts, callbackListen, callbackCertificate, callbackKey, callbackPlaintext, senders, contactsToken,
     ]
 
     /// - Parameter zalo: Makes what keeps an account's tokens.
@@ -64,6 +76,35 @@ enum NotificationOptions {
             }
         }
         return Channels(smtp: try smtp(settings), webhook: try webhook(settings), others: others)
+    }
+
+    /// Where the callback port listens, and with which certificate.
+    static func callbacks(_ settings: Settings) throws -> (endpoint: Endpoint, tls: NIOSSLContext?)? {
+        guard let text = try settings[callbackListen] else { return nil }
+        guard let endpoint = Endpoint(text) else {
+            throw ConfigurationError("--callback-listen: expected HOST:PORT, for example 127.0.0.1:8443")
+        }
+        let tls: NIOSSLContext?
+        switch (try settings[callbackCertificate], try settings[callbackKey]) {
+        case (nil, nil): tls = nil
+        case (let certificate?, let key?):
+            do {
+                tls = try NIOSSLContext(
+                    configuration: .makeServerConfiguration(
+                        certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+                        privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))))
+            } catch {
+                throw ConfigurationError("--callback-tls-cert, --callback-tls-key: cannot be used: \(error)")
+            }
+        default:
+            throw ConfigurationError("--callback-tls-cert and --callback-tls-key belong together; give both or neither")
+        }
+        guard try tls != nil || endpoint.isLoopback || settings[callbackPlaintext] else {
+            throw ConfigurationError(
+                "--callback-listen \(endpoint) needs --callback-tls-cert and --callback-tls-key, or --callback-plaintext "
+                    + "behind a proxy that has them")
+        }
+        return (endpoint, tls)
     }
 
     static func sms(_ settings: Settings) throws -> SMSSettings? {

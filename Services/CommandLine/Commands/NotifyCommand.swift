@@ -11,6 +11,9 @@ struct NotifyCommand: AsyncParsableCommand {
             NotifyChannelsCommand.self, NotifyTemplatesCommand.self, NotifyRemindCommand.self,
             NotifyStatusCommand.self, NotifyDeliveriesCommand.self, NotifyPauseCommand.self,
             NotifyResumeCommand.self, NotifyCancelCommand.self, NotifyDeadCommand.self, NotifyResolveCommand.self,
+            NotifyRulesCommand.self, NotifyRuleAddCommand.self, NotifyRuleDeleteCommand.self,
+            NotifyFocalPointCommand.self, NotifyOptOutCommand.self, NotifyGroupAddCommand.self,
+            NotifyTicketsCommand.self, NotifyAnswerCommand.self,
         ])
 }
 

@@ -12,12 +12,21 @@ struct AddressBook: Sendable {
         for person: String, path: [String], among channels: some Sequence<ChannelKind>, _ transaction: ReadTransaction
     ) throws -> Lane? {
         for channel in channels {
-            guard let lane = routes.lane(channel, path: path),
+            guard let lane = try lane(channel, person: person, path: path, transaction),
                 try address(channel, person: person, path: path, transaction) != nil
             else { continue }
             return lane
         }
         return nil
+    }
+
+    /// A group is told by the account that manages it, a person by that of the place.
+    private func lane(
+        _ channel: ChannelKind, person: String, path: [String], _ transaction: ReadTransaction
+    ) throws -> Lane? {
+        guard channel == .zaloGroup else { return routes.lane(channel, path: path) }
+        guard let id = GroupStore.id(of: person), let group = try GroupStore.get(id, transaction) else { return nil }
+        return Lane(channel: channel, account: group.account)
     }
 
     func address(_ channel: ChannelKind, person: String, path: [String], _ transaction: ReadTransaction) throws
@@ -41,7 +50,10 @@ struct AddressBook: Sendable {
                 .map(OutgoingMessage.Address.zaloUser)
         case .zaloGroup:
             // Groups are recipients of their own; no person is reached by one.
-            return nil
+            guard let id = GroupStore.id(of: person), let group = try GroupStore.get(id, transaction) else {
+                return nil
+            }
+            return .zaloGroup(group.zaloID)
         }
     }
 }

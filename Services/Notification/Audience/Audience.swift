@@ -6,6 +6,23 @@ enum ReportCondition: Int, Sendable, Hashable, CaseIterable {
     case overdue = 2
     case returned = 3
     case received = 4
+    case approved = 5
+}
+
+/// Who is told about the teams of an audience; raw values are those of the contract's `AudienceRecipients`.
+enum AudienceRecipients: Int, Sendable, Hashable, CaseIterable {
+    case members = 1
+    case communeFocalPoints = 2
+    case provinceFocalPoints = 3
+
+    /// The level of the unit whose focal points are told; raw value of the Registry's `UnitLevel`.
+    var unitLevel: Int? {
+        switch self {
+        case .members: nil
+        case .communeFocalPoints: 4
+        case .provinceFocalPoints: 2
+        }
+    }
 }
 
 /// Role in a team; raw values are those of the Registry's `MemberRole`.
@@ -20,6 +37,11 @@ struct Audience: Sendable, Hashable {
     struct ReportFilter: Sendable, Hashable {
         var period: Month
         var condition: ReportCondition
+        /// Only reports due on this day.
+        var dueOn: LocalDate?
+        /// Only reports whose state changed in this time, the end excluded.
+        var changedSince: Instant?
+        var changedUntil: Instant?
     }
 
     /// Id of the unit at the top.
@@ -30,6 +52,10 @@ struct Audience: Sendable, Hashable {
     var occupations: Set<Int> = []
     var report: ReportFilter?
     var treeDate: LocalDate?
+    var told = AudienceRecipients.members
+    var isWithoutLeader = false
+    /// Instead of people the Zalo groups of these purposes are told; empty: of any. Nil: people.
+    var groups: Set<String>?
 
     /// "Empty: with a report filter the period's last day, else the day of sending."
     func treeDate(sending: LocalDate) -> LocalDate { treeDate ?? report?.period.lastDay ?? sending }
@@ -46,6 +72,9 @@ struct KnownObligation: Sendable, Hashable {
     var isReturned: Bool
     /// Neither excused nor waived.
     var isExpected: Bool
+    var isApproved = false
+    /// When its state changed, as far as is known here.
+    var changedAt = Instant(seconds: 0)
 
     /// Whether the condition holds on a day.
     func fulfils(_ condition: ReportCondition, on date: LocalDate) -> Bool {
@@ -55,7 +84,15 @@ struct KnownObligation: Sendable, Hashable {
         case .overdue: isExpected && !isReceived && date.description > graceUntil
         case .returned: isReturned
         case .received: isReceived
+        case .approved: isApproved
         }
+    }
+
+    func fulfils(_ filter: Audience.ReportFilter, on date: LocalDate) -> Bool {
+        if let dueOn = filter.dueOn, self.dueOn != dueOn.description { return false }
+        if let since = filter.changedSince, changedAt < since { return false }
+        if let until = filter.changedUntil, changedAt >= until { return false }
+        return fulfils(filter.condition, on: date)
     }
 }
 
@@ -76,6 +113,10 @@ struct KnownTeam: Sendable, Hashable {
     var members: [Member]
     /// Of the filter's period; empty without a report filter.
     var obligations: [KnownObligation] = []
+    /// Persons whom the unit that the audience is for wants told; empty unless it asks for them.
+    var focalPoints: [String] = []
+
+    var hasLeader: Bool { members.contains { $0.role == Role.leader.rawValue } }
 }
 
 /// Who is told about one team, and why.
@@ -97,14 +138,20 @@ extension Audience {
     /// The recipients of one team, as a function of what is known of it.
     func recipients(of team: KnownTeam, on date: LocalDate) -> TeamRecipients {
         var result = TeamRecipients()
+        if isWithoutLeader, !team.isActive || team.hasLeader { return result }
         guard let report else {
             guard team.isActive else { return result }
-            result.entries = distinct(team.members.filter(admits), obligation: "")
+            result.entries =
+                told == .members
+                ? distinct(team.members.filter(admits), obligation: "")
+                : team.focalPoints.map { .init(person: $0, obligation: "") }
             return result
         }
-        for obligation in team.obligations where obligation.fulfils(report.condition, on: date) {
+        for obligation in team.obligations where obligation.fulfils(report, on: date) {
             result.reports += 1
-            let told = told(obligation, team)
+            let told =
+                told == .members
+                ? told(obligation, team) : team.focalPoints.map { .init(person: $0, obligation: obligation.id) }
             if told.isEmpty { result.reportsWithoutRecipient += 1 }
             result.entries += told
         }

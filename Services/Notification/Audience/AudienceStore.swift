@@ -23,6 +23,9 @@ enum AudienceStore {
 
     /// Ids of the teams placed in the audience's subtree on the tree date, ascending. 93,524 for the whole country.
     static func teams(_ audience: Audience, treeDate: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
+        if let purposes = audience.groups {
+            return try GroupStore.ids(under: audience.unit, on: treeDate, purposes: purposes, transaction)
+        }
         let date = SQLValue.text(treeDate.description)
         var sql = """
             WITH RECURSIVE subtree (id) AS (
@@ -59,6 +62,12 @@ enum AudienceStore {
         ) { KnownTeam.Member(person: try $0.text(0), role: try $0.int(1), occupation: try $0.int(2)) }
         let level = try transaction.queryOne("SELECT level FROM known_team WHERE id = ?", [.text(id)]) { try $0.int(0) }
         var team = KnownTeam(id: id, level: level ?? 0, isActive: isActive, members: members)
+        if let level = audience.told.unitLevel {
+            // Those of the unit it is in today: nobody works for an abolished one.
+            let path = try placement(ofTeam: id, on: date, transaction)
+            let unit = try path.first { try self.unit($0, transaction)?.level == level }
+            team.focalPoints = try unit.map { try FocalPointStore.people(of: $0, transaction) } ?? []
+        }
         if let report = audience.report {
             team.obligations = try transaction.query(
                 "\(selectObligation) WHERE team = ? AND period = ? ORDER BY id",
@@ -67,18 +76,25 @@ enum AudienceStore {
         return team
     }
 
+    /// Whether a team is at work and has no leader on a day.
+    static func isWithoutLeader(_ team: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> Bool {
+        let known = try self.team(team, Audience(unit: ""), on: date, transaction)
+        return known.isActive && !known.hasLeader
+    }
+
     static func obligation(_ id: String, _ transaction: ReadTransaction) throws -> KnownObligation? {
         try transaction.queryOne("\(selectObligation) WHERE id = ?", [.text(id)], obligation)
     }
 
     private static let selectObligation = """
-        SELECT id, person, due_on, grace_until, received_at, report_state, expected FROM known_obligation
+        SELECT id, person, due_on, grace_until, received_at, report_state, expected, changed_at FROM known_obligation
         """
 
     private static func obligation(_ row: Row) throws -> KnownObligation {
         KnownObligation(
             id: try row.text(0), person: try row.textOrNull(1), dueOn: try row.text(2), graceUntil: try row.text(3),
-            isReceived: try !row.isNull(4), isReturned: try row.int(5) == 5, isExpected: try row.bool(6))
+            isReceived: try !row.isNull(4), isReturned: try row.int(5) == 5, isExpected: try row.bool(6),
+            isApproved: [3, 4].contains(try row.int(5)), changedAt: try row.instant(7))
     }
 
     struct Contact: Sendable, Hashable {
@@ -119,6 +135,21 @@ enum AudienceStore {
                 "SELECT parent FROM known_unit_placement WHERE unit = ? AND first_day <= ? AND ? < end_day",
                 [.text(unit), day, day]
             ) { try $0.text(0) }
+        }
+        return path
+    }
+
+    /// A unit and those above it, nearest first.
+    static func path(ofUnit unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
+        let day = SQLValue.text(date.description)
+        var path = [unit]
+        while let last = path.last, path.count < 10 {
+            let parent = try transaction.queryOne(
+                "SELECT parent FROM known_unit_placement WHERE unit = ? AND first_day <= ? AND ? < end_day",
+                [.text(last), day, day]
+            ) { try $0.text(0) }
+            guard let parent else { break }
+            path.append(parent)
         }
         return path
     }

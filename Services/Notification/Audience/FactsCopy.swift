@@ -13,7 +13,8 @@ enum FactsCopy {
         case activityFacts = "activity.facts"
     }
 
-    static func apply(_ event: FeedEvent, _ transaction: WriteTransaction) throws {
+    /// - Parameter now: When it is applied: rules look at what has changed since they looked last.
+    static func apply(_ event: FeedEvent, now: Instant, _ transaction: WriteTransaction) throws {
         if event.isTombstone {
             try forget(event.aggregate, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
@@ -25,7 +26,7 @@ enum FactsCopy {
         } else if let fact = try event.payload(as: Cdt_Registry_V1_ContactFact.self) {
             try apply(fact, transaction)
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
-            try apply(fact, transaction)
+            try apply(fact, now: now, transaction)
         }
         // Facts of kinds that a newer release sends and this one does not know are not needed here.
     }
@@ -106,7 +107,9 @@ enum FactsCopy {
             ])
     }
 
-    private static func apply(_ fact: Cdt_Activity_V1_ObligationFact, _ transaction: WriteTransaction) throws {
+    private static func apply(_ fact: Cdt_Activity_V1_ObligationFact, now: Instant, _ transaction: WriteTransaction)
+        throws
+    {
         let obligation = ResourceName.lastID(fact.obligation)
         guard !fact.void else {
             try transaction.execute("DELETE FROM known_obligation WHERE id = ?", [.text(obligation)])
@@ -116,17 +119,20 @@ enum FactsCopy {
         try transaction.execute(
             """
             INSERT INTO known_obligation
-                (id, team, person, period, due_on, grace_until, received_at, report_state, expected)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, team, person, period, due_on, grace_until, received_at, report_state, expected, changed_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, period = excluded.period,
                 due_on = excluded.due_on, grace_until = excluded.grace_until, received_at = excluded.received_at,
-                report_state = excluded.report_state, expected = excluded.expected
+                expected = excluded.expected, changed_at = CASE
+                    WHEN known_obligation.report_state = excluded.report_state THEN known_obligation.changed_at
+                    ELSE excluded.changed_at END,
+                report_state = excluded.report_state
             """,
             [
                 .text(obligation), .text(ResourceName.lastID(fact.team)),
                 SQLValue(fact.person.isEmpty ? nil : ResourceName.lastID(fact.person)), .text(fact.period),
                 .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
-                SQLValue(fact.setAside == .unspecified),
+                SQLValue(fact.setAside == .unspecified), SQLValue(now),
             ])
     }
 
@@ -146,7 +152,12 @@ enum FactsCopy {
                 "DELETE FROM known_unit WHERE id = ?", "DELETE FROM known_unit_placement WHERE unit = ?",
             ]
         } else if aggregate.hasPrefix("people/") {
-            statements = ["DELETE FROM known_contact WHERE person = ?"]
+            // "Erasure reaches consumers": what the person wrote goes as well.
+            statements = [
+                "DELETE FROM known_contact WHERE person = ?", "DELETE FROM opt_out WHERE person = ?",
+                "DELETE FROM focal_point WHERE person = ?",
+                "UPDATE ticket SET person = '', body = '', answer = '' WHERE person = ?",
+            ]
         } else if aggregate.hasPrefix("obligations/") {
             statements = ["DELETE FROM known_obligation WHERE id = ?"]
         } else {

@@ -15,12 +15,12 @@ struct FactsFeeds: Sendable {
 
     init(
         registry: any FeedSource, contacts: any FeedSource, activity: any FeedSource, database: Database,
-        logger: Logger
+        clock: Clock, logger: Logger
     ) throws {
         func consumer(_ topic: FactsCopy.Topic, _ source: any FeedSource) throws -> FeedConsumer {
             try FeedConsumer(
                 name: topic.rawValue, source: source, topic: topic.rawValue, database: database, logger: logger,
-                apply: { try FactsCopy.apply($0, $1) })
+                apply: { try FactsCopy.apply($0, now: clock.now, $1) })
         }
         facts = try consumer(.registryFacts, registry)
         self.contacts = try consumer(.registryContacts, contacts)
@@ -32,10 +32,13 @@ struct FactsFeeds: Sendable {
     /// Whether each feed that the audience is made of has been read to its end: nobody is missing that it tells of.
     func suffice(for campaign: CampaignContent) -> Bool {
         var needed = [facts]
-        if campaign.channels.contains(.email) { needed.append(contacts) }
+        if campaign.channels.contains(where: { $0 != .webhook && $0 != .zaloGroup }) { needed.append(contacts) }
         if campaign.audience.report != nil { needed.append(activity) }
         return needed.allSatisfy(\.freshness.isComplete)
     }
+
+    /// Whether all of them have.
+    var areComplete: Bool { consumers.allSatisfy(\.freshness.isComplete) }
 
     var freshness: [Cdt_Common_V1_Freshness] {
         [Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity])]

@@ -38,6 +38,14 @@ enum FactsSchema {
                         due_on TEXT NOT NULL, grace_until TEXT NOT NULL, received_at BIGINT,
                         report_state INTEGER NOT NULL, expected INTEGER NOT NULL);
                     CREATE INDEX known_obligation_team ON known_obligation (team, period);
-                    """)
+                    """),
+            Migration(
+                version: 2, name: "when obligations changed, and who has a Zalo user id",
+                sql: """
+                    ALTER TABLE known_obligation ADD COLUMN changed_at BIGINT NOT NULL DEFAULT 0;
+                    CREATE INDEX known_obligation_due ON known_obligation (due_on, period);
+                    CREATE INDEX known_obligation_changed ON known_obligation (changed_at, report_state);
+                    CREATE INDEX known_contact_zalo ON known_contact (zalo_user_ids);
+                    """),
         ])
 }

@@ -14,6 +14,9 @@ struct RecipientFacts: Sendable, Hashable {
         person: String, subjects: [DeliverySubject], obligations: [String: KnownObligation], audience: Audience,
         treeDate: LocalDate, _ transaction: ReadTransaction
     ) throws -> RecipientFacts {
+        if let group = GroupStore.id(of: person) {
+            return try RecipientFacts.read(group: group, treeDate: treeDate, transaction)
+        }
         let name = try AudienceStore.contact(person, transaction)?.fullName ?? ""
         var teams: [String] = []
         var places: [String] = []
@@ -32,16 +35,35 @@ struct RecipientFacts: Sendable, Hashable {
             if !places.contains(place) { places.append(place) }
         }
         var values: [String: ParameterValue] = [
-            "recipient_name": .text(name), "team_name": .text(teams.joined(separator: "; ")),
+            "recipient_name": .text(name), "team_name": .text(listed(teams)),
             "team_count": .integer(Int64(Set(subjects.map(\.team)).count)),
-            "unit_name": .text(places.joined(separator: "; ")),
+            "unit_name": .text(listed(places)),
         ]
         if let report = audience.report {
             let known = subjects.compactMap { obligations[$0.obligation] }
+            values["report_count"] = .integer(Int64(Set(known.map(\.id)).count))
             values["period"] = .month(report.period)
             values["due_on"] = known.compactMap { LocalDate($0.dueOn) }.min().map(ParameterValue.date)
             values["grace_until"] = known.compactMap { LocalDate($0.graceUntil) }.min().map(ParameterValue.date)
         }
         return RecipientFacts(name: name, subjects: told, values: values, path: path)
+    }
+
+    private static func read(group id: String, treeDate: LocalDate, _ transaction: ReadTransaction) throws
+        -> RecipientFacts
+    {
+        let group = try GroupStore.get(id, transaction)
+        let path = try group.map { try AudienceStore.path(ofUnit: $0.unit, on: treeDate, transaction) } ?? []
+        let values: [String: ParameterValue] = [
+            "recipient_name": .text(group?.displayName ?? ""), "team_name": .text(""), "team_count": .integer(0),
+            "unit_name": .text(try AudienceStore.placeName(path, transaction)),
+        ]
+        return RecipientFacts(name: group?.displayName ?? "", subjects: [], values: values, path: path)
+    }
+
+    /// "Of more than ten the first ten are named, and how many more there are": a province's digest stays a message.
+    static func listed(_ names: [String]) -> String {
+        let shown = names.prefix(10).joined(separator: "; ")
+        return names.count > 10 ? "\(shown); … (+\(names.count - 10))" : shown
     }
 }

@@ -10,7 +10,8 @@ struct AudienceExpansion: Sendable {
     private struct Entry: Sendable {
         var person: String
         var lane: Lane?
-        var subject: DeliverySubject
+        /// Nil for a group.
+        var subject: DeliverySubject?
     }
 
     let database: Database
@@ -40,7 +41,8 @@ struct AudienceExpansion: Sendable {
             else { return nil }
             for entry in entries {
                 try DeliveryStore.insert(
-                    Self.delivery(entry, campaign: current.id, now: now), about: [entry.subject], transaction)
+                    Self.delivery(entry, campaign: current.id, now: now), about: entry.subject.map { [$0] } ?? [],
+                    transaction)
             }
             current.expandedThrough = slice.last ?? current.expandedThrough
             current.teamsTotal = teams.count
@@ -59,6 +61,14 @@ struct AudienceExpansion: Sendable {
         _ transaction: ReadTransaction
     ) throws -> [Entry] {
         let audience = content.audience
+        if audience.groups != nil {
+            let person = GroupStore.recipient(team)
+            return [
+                Entry(
+                    person: person,
+                    lane: try book.lane(for: person, path: [], among: content.channels, transaction))
+            ]
+        }
         let known = try AudienceStore.team(team, audience, on: sendingDay, transaction)
         let recipients = audience.recipients(of: known, on: sendingDay).entries
         guard !recipients.isEmpty else { return [] }

@@ -24,6 +24,12 @@ struct CampaignContent: Sendable, Hashable {
     var language: Language
     /// In order of preference.
     var channels: [ChannelKind]
+    /// What it is about, for opt-outs; empty: nothing that one can opt out of.
+    var topic = ""
+    /// Opt-outs do not hold.
+    var isStatutory = false
+    /// Id of the rule that made it; empty: a person.
+    var rule = ""
 
     /// The parameters that the audience fills in for this campaign.
     var filledIn: Set<String> {

@@ -13,6 +13,9 @@ extension CampaignContent {
             $0.parameters = parameters
             $0.language = .init(rawValue: language.rawValue) ?? .unspecified
             $0.channels = channels.compactMap { .init(rawValue: $0.rawValue) }
+            $0.topic = topic
+            $0.statutory = isStatutory
+            $0.rule = rule.isEmpty ? "" : "rules/\(rule)"
         }
     }
 
@@ -27,7 +30,8 @@ extension CampaignContent {
         self.init(
             displayName: message.displayName, audience: audience, template: template,
             templateVersion: Int(message.templateVersion), parameters: message.parameters, language: language,
-            channels: channels)
+            channels: channels, topic: message.topic, isStatutory: message.statutory,
+            rule: ResourceName.id(message.rule, in: "rules") ?? "")
     }
 
     /// Reads a request; every violation is named. Whether the template exists and takes the parameters is another
@@ -63,16 +67,27 @@ extension CampaignContent {
                     description: "name at least one channel, each known and at most once, in order of preference",
                     descriptionVi: "hãy nêu ít nhất một kênh, mỗi kênh có thật và chỉ một lần, theo thứ tự ưu tiên"))
         }
+        if !message.topic.isEmpty, !Template.isID(message.topic) { found.append(.invalidTopic("campaign.topic")) }
         switch Audience.reading(message.audience) {
         case .failure(let list):
             found += list.violations
         case .success(let audience):
+            if (audience.groups != nil) != channels.contains(.zaloGroup)
+                || audience.groups != nil && channels.count > 1
+            {
+                found.append(
+                    Violation(
+                        field: "campaign.channels", reason: "INVALID_CHANNELS",
+                        description: "ZALO_GROUP is for an audience of groups, and nothing else is",
+                        descriptionVi: "ZALO_GROUP chỉ dùng cho danh sách nhận là nhóm, và nhóm chỉ nhận qua kênh này"))
+            }
             if found.isEmpty, let language, let template = ResourceName.id(message.template, in: "templates") {
                 return .success(
                     CampaignContent(
                         displayName: message.displayName.nfc, audience: audience, template: template,
                         templateVersion: Int(message.templateVersion), parameters: message.parameters,
-                        language: language, channels: channels))
+                        language: language, channels: channels, topic: message.topic,
+                        isStatutory: message.statutory))
             }
         }
         return .failure(ViolationList(violations: found))
@@ -90,8 +105,14 @@ extension Audience {
                 $0.report = .with {
                     $0.period = report.period.description
                     $0.condition = .init(rawValue: report.condition.rawValue) ?? .unspecified
+                    $0.dueOn = report.dueOn?.description ?? ""
+                    if let since = report.changedSince { $0.changedSince = since.timestamp }
+                    if let until = report.changedUntil { $0.changedUntil = until.timestamp }
                 }
             }
+            $0.recipients = .init(rawValue: told.rawValue) ?? .members
+            $0.withoutLeader = isWithoutLeader
+            if let groups { $0.groups = .with { $0.purposes = groups.sorted() } }
             $0.treeDate = treeDate?.description ?? ""
         }
     }
@@ -126,7 +147,20 @@ extension Audience {
                         descriptionVi: "hãy viết tháng dạng YYYY-MM, ví dụ 2024-10"))
             }
             if condition == nil { found.append(.unknownValue("campaign.audience.report.condition")) }
-            if let period, let condition { report = ReportFilter(period: period, condition: condition) }
+            let dueOn = LocalDate(message.report.dueOn)
+            if !message.report.dueOn.isEmpty, dueOn == nil {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.report.due_on", reason: "INVALID_DATE",
+                        description: "write a date YYYY-MM-DD that exists, or leave it empty",
+                        descriptionVi: "hãy viết ngày có thật dạng YYYY-MM-DD, hoặc để trống"))
+            }
+            if let period, let condition {
+                report = ReportFilter(
+                    period: period, condition: condition, dueOn: dueOn,
+                    changedSince: message.report.hasChangedSince ? Instant(message.report.changedSince) : nil,
+                    changedUntil: message.report.hasChangedUntil ? Instant(message.report.changedUntil) : nil)
+            }
         }
         let treeDate = LocalDate(message.treeDate)
         if !message.treeDate.isEmpty, treeDate == nil {
@@ -136,11 +170,31 @@ extension Audience {
                     description: "write a date YYYY-MM-DD that exists, or leave it empty",
                     descriptionVi: "hãy viết ngày có thật dạng YYYY-MM-DD, hoặc để trống"))
         }
-        guard found.isEmpty, let unit else { return .failure(ViolationList(violations: found)) }
+        let told =
+            message.recipients == .unspecified ? .members : AudienceRecipients(rawValue: message.recipients.rawValue)
+        if told == nil { found.append(.unknownValue("campaign.audience.recipients")) }
+        if message.hasGroups {
+            if message.groups.purposes.contains(where: { !Template.isID($0) }) {
+                found.append(.invalidTopic("campaign.audience.groups.purposes"))
+            }
+            if report != nil || told != .members || message.withoutLeader || !message.teamLevels.isEmpty
+                || !message.roles.isEmpty || !message.occupations.isEmpty
+            {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.groups", reason: "CONFLICT",
+                        description:
+                            "groups have no members, teams or reports to choose by: give `unit` alone beside it",
+                        descriptionVi: "nhóm không lọc theo thành viên, tổ hay báo cáo: chỉ cho `unit` bên cạnh"))
+            }
+        }
+        guard found.isEmpty, let unit, let told else { return .failure(ViolationList(violations: found)) }
         return .success(
             Audience(
                 unit: unit, levels: Set(message.teamLevels.map(\.rawValue)), roles: Set(message.roles.map(\.rawValue)),
-                occupations: Set(message.occupations.map(\.rawValue)), report: report, treeDate: treeDate))
+                occupations: Set(message.occupations.map(\.rawValue)), report: report, treeDate: treeDate, told: told,
+                isWithoutLeader: message.withoutLeader,
+                groups: message.hasGroups ? Set(message.groups.purposes) : nil))
     }
 }
 
@@ -150,6 +204,13 @@ extension Violation {
             field: field, reason: "INVALID_NAME", description: "write it as `\(form)`",
             descriptionVi: "hãy viết dạng `\(form)`"
         )
+    }
+
+    static func invalidTopic(_ field: String) -> Violation {
+        Violation(
+            field: field, reason: "INVALID_NAME",
+            description: "write 1 to 60 lower-case letters, digits and hyphens",
+            descriptionVi: "hãy viết 1 đến 60 chữ thường không dấu, chữ số và gạch nối")
     }
 
     static func unknownValue(_ field: String) -> Violation {

@@ -79,6 +79,7 @@ struct CampaignPlanner {
     }
 
     private mutating func add(_ team: String) throws {
+        guard content.audience.groups == nil else { return try add(group: team) }
         let known = try AudienceStore.team(team, content.audience, on: today, transaction)
         let recipients = content.audience.recipients(of: known, on: today)
         plan.reports += recipients.reports
@@ -120,6 +121,23 @@ struct CampaignPlanner {
         if lane.channel == .sms, (counted[lane]?.messages ?? 0) < Self.countedMessages {
             try count(entry, team, known, lane)
         }
+    }
+
+    private mutating func add(group id: String) throws {
+        let person = GroupStore.recipient(id)
+        let lane = try book.lane(for: person, path: [], among: content.channels, transaction)
+        reached[person] = lane == nil ? 0 : 1
+        guard let lane else { return }
+        carried.insert(person)
+        var part = parts[lane] ?? CampaignPlan.Part(lane: lane)
+        part.reachable += 1
+        part.messages += 1
+        if part.sample == nil {
+            part.sample = try RecipientFacts.read(
+                person: person, subjects: [], obligations: [:], audience: content.audience, treeDate: treeDate,
+                transaction)
+        }
+        parts[lane] = part
     }
 
     /// Segments depend on the names in a message.

@@ -26,6 +26,10 @@ enum EndpointStore {
         try transaction.execute("DELETE FROM webhook_endpoint WHERE id = ?", [.text(id)]) > 0
     }
 
+    static func get(_ id: String, _ transaction: ReadTransaction) throws -> WebhookEndpoint? {
+        try transaction.queryOne("SELECT \(columns) FROM webhook_endpoint WHERE id = ?", [.text(id)], endpoint)
+    }
+
     static func ofUnit(_ unit: String, _ transaction: ReadTransaction) throws -> WebhookEndpoint? {
         try transaction.queryOne(
             "SELECT \(columns) FROM webhook_endpoint WHERE unit = ?", [.text(unit)], endpoint)

@@ -21,7 +21,8 @@ struct QuietHours: Sendable, Hashable {
         self.spread = spread
     }
 
-    private static func minute(_ text: Substring) -> Int? {
+    /// Minutes since midnight of `HH:MM`; nil when it is none.
+    static func minute(_ text: Substring) -> Int? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2,
             parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } }),

@@ -126,14 +126,26 @@ struct Claims: Sendable {
         _ delivery: Delivery, of campaign: Campaign, lane: Lane, now: Instant, _ transaction: ReadTransaction
     ) throws -> Preparation {
         let audience = campaign.content.audience
+        let content = campaign.content
+        if !content.topic.isEmpty, !content.isStatutory,
+            try OptOutStore.exists(person: delivery.person, topic: content.topic, transaction)
+        {
+            return .unneeded("the recipient does not want to be told about \(content.topic)")
+        }
         var subjects = try DeliveryStore.subjects(delivery.id, transaction)
+        if audience.isWithoutLeader {
+            subjects = try subjects.filter {
+                try AudienceStore.isWithoutLeader($0.team, on: now.localDate, transaction)
+            }
+            guard !subjects.isEmpty else { return .unneeded("the team has a leader") }
+        }
         var obligations: [String: KnownObligation] = [:]
         if let report = audience.report {
             for subject in subjects {
                 obligations[subject.obligation] = try AudienceStore.obligation(subject.obligation, transaction)
             }
             subjects = subjects.filter { subject in
-                obligations[subject.obligation]?.fulfils(report.condition, on: now.localDate) ?? false
+                obligations[subject.obligation]?.fulfils(report, on: now.localDate) ?? false
             }
             guard !subjects.isEmpty else { return .unneeded(Self.reason(report.condition, obligations.values)) }
         }
@@ -152,6 +164,7 @@ struct Claims: Sendable {
             obligations.contains(where: \.isReceived) ? "the report has come in" : "the report is no longer owed"
         case .returned: "the report has come in again"
         case .received: "the report is no longer there"
+        case .approved: "the report is no longer approved"
         }
     }
 
@@ -178,7 +191,16 @@ struct Claims: Sendable {
         guard let campaign = try CampaignStore.get(id, transaction),
             var current = try DeliveryStore.get(campaign: id, id: delivery, transaction),
             // A later try has begun: what came of this one is history.
-            current.attempts == attempt,
+            current.attempts == attempt
+        else { return }
+        if current.state == .delivered || current.state == .read {
+            // The receipt was faster than the answer: what is left to learn is id and price.
+            current.cost += outcome.cost
+            if !outcome.providerID.isEmpty { current.providerID = outcome.providerID }
+            return try DeliveryStore.update(
+                current, to: DeliveryMachine.Transition(state: current.state), now: now, transaction)
+        }
+        guard
             let next = machine.next(
                 from: current.state, .outcome(outcome), recognised: sender?.recognisesRepeats ?? false,
                 attempts: attempt, firstAttemptAt: current.firstAttemptAt, now: now, random: random)
@@ -192,7 +214,7 @@ struct Claims: Sendable {
 
     /// Stores a transition; after a definite failure the message goes on by the next of its campaign's channels that
     /// reaches the recipient. Never from AMBIGUOUS: "fall back only from definite failure".
-    private func store(
+    func store(
         _ next: DeliveryMachine.Transition, of delivery: Delivery, in campaign: Campaign, now: Instant,
         _ transaction: WriteTransaction
     ) throws {

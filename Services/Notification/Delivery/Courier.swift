@@ -70,7 +70,9 @@ final class Courier: Sendable {
                 message in
                 OutgoingMessage(
                     campaign: "campaigns/\(claimed.campaign.id)", deliveryID: id,
-                    recipient: "people/\(claimed.delivery.person)", recipientName: claimed.facts.name,
+                    recipient: GroupStore.id(of: claimed.delivery.person) == nil
+                        ? "people/\(claimed.delivery.person)" : claimed.delivery.person,
+                    recipientName: claimed.facts.name,
                     address: claimed.address, language: content.language, message: message,
                     subjects: claimed.facts.subjects, createdAt: claimed.delivery.createdAt, now: clock.now)
             }

@@ -70,5 +70,35 @@ enum NotificationSchema {
                         refresh_token BLOB NOT NULL, expires_at BIGINT, lease_owner TEXT, lease_until BIGINT,
                         alarm TEXT NOT NULL);
                     """),
+            Migration(
+                version: 3, name: "rules, focal points, opt-outs, groups, tickets",
+                sql: """
+                    CREATE TABLE rule (
+                        id TEXT PRIMARY KEY, payload BLOB NOT NULL, enabled INTEGER NOT NULL,
+                        revision INTEGER NOT NULL, last_run BIGINT NOT NULL, created_at BIGINT NOT NULL,
+                        has_run INTEGER NOT NULL);
+                    CREATE TABLE focal_point (
+                        id TEXT PRIMARY KEY, unit TEXT NOT NULL, person TEXT NOT NULL, created_at BIGINT NOT NULL,
+                        UNIQUE (unit, person));
+                    CREATE TABLE opt_out (
+                        person TEXT NOT NULL, topic TEXT NOT NULL, created_at BIGINT NOT NULL,
+                        PRIMARY KEY (person, topic)) WITHOUT ROWID;
+                    CREATE TABLE zalo_group (
+                        id TEXT PRIMARY KEY, unit TEXT NOT NULL, display_name TEXT NOT NULL, account TEXT NOT NULL,
+                        zalo_id TEXT NOT NULL, purpose TEXT NOT NULL, size INTEGER NOT NULL,
+                        revision INTEGER NOT NULL, created_at BIGINT NOT NULL, UNIQUE (account, zalo_id));
+                    CREATE INDEX zalo_group_unit ON zalo_group (unit, id);
+                    CREATE TABLE inbound_event (
+                        source TEXT NOT NULL, id TEXT NOT NULL, received_at BIGINT NOT NULL,
+                        PRIMARY KEY (source, id)) WITHOUT ROWID;
+                    CREATE INDEX inbound_event_age ON inbound_event (received_at);
+                    CREATE TABLE ticket (
+                        id TEXT PRIMARY KEY, state INTEGER NOT NULL, channel INTEGER NOT NULL, account TEXT NOT NULL,
+                        person TEXT NOT NULL, delivery TEXT NOT NULL, team TEXT NOT NULL, body TEXT NOT NULL,
+                        answer TEXT NOT NULL, difficulty TEXT NOT NULL, revision INTEGER NOT NULL,
+                        created_at BIGINT NOT NULL, answered_at BIGINT);
+                    CREATE INDEX ticket_person ON ticket (person);
+                    CREATE INDEX delivery_person ON delivery (person);
+                    """),
         ])
 }

@@ -43,6 +43,25 @@ enum DeliveryStore {
             "SELECT \(columns) FROM delivery WHERE campaign = ? AND id = ?", [.text(campaign), .text(id)], delivery)
     }
 
+    /// By its id alone, which a provider repeats.
+    static func byID(_ id: String, _ transaction: ReadTransaction) throws -> [Delivery] {
+        try transaction.query("SELECT \(columns) FROM delivery WHERE id = ?", [.text(id)], delivery)
+    }
+
+    static func byProvider(_ id: String, _ transaction: ReadTransaction) throws -> [Delivery] {
+        try transaction.query(
+            "SELECT \(columns) FROM delivery WHERE provider_id = ? AND provider_id <> '' ORDER BY campaign, id LIMIT 10",
+            [.text(id)], delivery)
+    }
+
+    /// The newest message that a person was sent.
+    static func newest(of person: String, _ transaction: ReadTransaction) throws -> Delivery? {
+        try transaction.queryOne(
+            """
+            SELECT \(columns) FROM delivery WHERE person = ? AND sent_at IS NOT NULL ORDER BY sent_at DESC, id LIMIT 1
+            """, [.text(person)], delivery)
+    }
+
     static func page(
         campaign: String, after: String, states: [DeliveryState], holds: [LaneStore.Hold] = [], limit: Int,
         _ transaction: ReadTransaction

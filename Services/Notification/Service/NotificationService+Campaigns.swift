@@ -8,6 +8,7 @@ extension NotificationService {
     func createCampaign(_ request: Cdt_Notification_V1_CreateCampaignRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_CreateCampaignResponse
     {
+        try admit(.send, atName: request.campaign.audience.unit, context)
         let content = try checked(request.campaign)
         let now = clock.now
         let campaign = Campaign(
@@ -26,8 +27,12 @@ extension NotificationService {
         let freshness = freshness()
         let content: CampaignContent
         switch request.target {
-        case .name(let name): content = try campaign(name).content
-        case .campaign(let message): content = try checked(message)
+        case .name(let name):
+            content = try campaign(name).content
+            try admit(.read, at: content.audience.unit, context)
+        case .campaign(let message):
+            try admit(.read, atName: message.audience.unit, context)
+            content = try checked(message)
         case nil:
             throw ServiceError.invalid(
                 "target", reason: "REQUIRED", "give `name` or `campaign`", vi: "hãy cho `name` hoặc `campaign`")
@@ -67,6 +72,7 @@ extension NotificationService {
         -> Cdt_Notification_V1_LaunchCampaignResponse
     {
         let known = try campaign(request.name)
+        try admit(.send, at: known.content.audience.unit, context)
         for kind in known.content.channels {
             if let off = channels.off(kind) { throw ServiceError.channelOff(kind, off) }
         }
@@ -116,7 +122,9 @@ extension NotificationService {
         _ rule: @escaping @Sendable (Campaign, Instant) -> Result<Campaign, CampaignRules.Refusal>,
         _ reply: @escaping @Sendable (Cdt_Notification_V1_Campaign) -> Reply
     ) async throws -> Reply {
-        let (id, now) = (try campaign(name).id, clock.now)
+        let known = try campaign(name)
+        try admit(.send, at: known.content.audience.unit, context)
+        let (id, now) = (known.id, clock.now)
         return try await once(requestID, of: request, context, now: now) { transaction in
             guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
             switch rule(current, now) {
@@ -133,7 +141,9 @@ extension NotificationService {
         -> Cdt_Notification_V1_GetCampaignResponse
     {
         let freshness = freshness()
-        let (campaign, progress) = try await progress(try campaign(request.name).id, name: request.name)
+        let known = try campaign(request.name)
+        try admit(.read, at: known.content.audience.unit, context)
+        let (campaign, progress) = try await progress(known.id, name: request.name)
         return .with {
             $0.campaign = campaign.message
             $0.progress = progress
@@ -144,6 +154,7 @@ extension NotificationService {
     func listCampaigns(_ request: Cdt_Notification_V1_ListCampaignsRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListCampaignsResponse
     {
+        try admitSomewhere(.read, context)
         let page = try pageTokens.page(of: request, Method.listCampaigns, size: 50, maximum: 500)
         let state = CampaignState(rawValue: request.state.rawValue)
         if request.state != .unspecified, state == nil {
@@ -158,7 +169,7 @@ extension NotificationService {
             response.nextPageToken = try pageTokens.token(
                 after: [found.last?.id ?? ""], of: request, Method.listCampaigns)
         }
-        response.campaigns = found.map(\.message)
+        response.campaigns = try await visible(found, context) { $0.content.audience.unit }.map(\.message)
         return response
     }
 
@@ -166,7 +177,9 @@ extension NotificationService {
         _ request: Cdt_Notification_V1_WatchCampaignRequest,
         response: ResponseWriter<Cdt_Notification_V1_WatchCampaignResponse>, context: ServerContext
     ) async throws {
-        let id = try campaign(request.name).id
+        let known = try campaign(request.name)
+        try admit(.read, at: known.content.audience.unit, context)
+        let id = known.id
         // Listening begins before the first look, so that no change falls between.
         var changes = database.commits(on: CampaignSignal.channel(id), every: .seconds(10)).makeAsyncIterator()
         var told: Cdt_Notification_V1_CampaignProgress?
@@ -211,7 +224,7 @@ extension NotificationService {
     }
 
     /// The content of a request, with the version of the template that it will keep.
-    private func checked(_ message: Cdt_Notification_V1_Campaign) throws -> CampaignContent {
+    func checked(_ message: Cdt_Notification_V1_Campaign) throws -> CampaignContent {
         var content = try refusing("INVALID_CAMPAIGN") { CampaignContent.reading(message) }
         let template = try template("templates/\(content.template)", version: content.templateVersion).template
         content.templateVersion = template.version

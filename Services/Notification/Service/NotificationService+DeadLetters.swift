@@ -11,7 +11,13 @@ extension NotificationService {
     func listDeadLetters(_ request: Cdt_Notification_V1_ListDeadLettersRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListDeadLettersResponse
     {
-        let only = request.campaign.isEmpty ? nil : try campaign(request.campaign, field: "campaign").id
+        let known = request.campaign.isEmpty ? nil : try campaign(request.campaign, field: "campaign")
+        if let known {
+            try admit(.read, at: known.content.audience.unit, context)
+        } else {
+            try admitInNation(.read, context)
+        }
+        let only = known?.id
         let page = try pageTokens.page(of: request, Method.listDeadLetters, size: 100, maximum: 1_000)
         let states = request.states.compactMap { DeliveryState(rawValue: $0.rawValue) }.filter(\.isStuck)
         guard states.count == request.states.count else { throw ServiceError.onlyStuckStates("states") }
@@ -44,6 +50,7 @@ extension NotificationService {
         async throws -> Cdt_Notification_V1_ResolveDeadLettersResponse
     {
         let known = try campaign(request.campaign, field: "campaign")
+        try admit(.decide, at: known.content.audience.unit, context)
         guard let decision = DeliveryMachine.Decision(rawValue: request.decision.rawValue) else {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("decision")]), reason: "UNKNOWN_VALUE")
         }

@@ -8,7 +8,8 @@ extension NotificationService {
     func listDeliveries(_ request: Cdt_Notification_V1_ListDeliveriesRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListDeliveriesResponse
     {
-        let campaign = try campaign(request.parent)
+        let campaign = try campaign(request.parent, field: "parent")
+        try admit(.read, at: campaign.content.audience.unit, context)
         let page = try pageTokens.page(of: request, Method.listDeliveries, size: 100, maximum: 1_000)
         let states = request.states.compactMap { DeliveryState(rawValue: $0.rawValue) }
         guard states.count == request.states.count else {
@@ -38,6 +39,7 @@ extension NotificationService {
         -> Cdt_Notification_V1_GetDeliveryResponse
     {
         let (campaign, id) = try deliveryName(request.name)
+        try admit(.read, at: campaign.content.audience.unit, context)
         let now = clock.now
         let found = try database.read { transaction in
             let holds = try LaneStore.holds(at: now, transaction)
@@ -59,6 +61,7 @@ extension NotificationService {
         -> Cdt_Notification_V1_ResolveDeliveryResponse
     {
         let (known, id) = try deliveryName(request.name)
+        try admit(.decide, at: known.content.audience.unit, context)
         guard let decision = DeliveryMachine.Decision(rawValue: request.decision.rawValue) else {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("decision")]), reason: "UNKNOWN_VALUE")
         }
@@ -103,7 +106,7 @@ extension NotificationService {
         let subjects = try DeliveryStore.subjects(delivery.id, transaction)
         var message = Cdt_Notification_V1_Delivery.with {
             $0.name = "campaigns/\(delivery.campaign)/deliveries/\(delivery.id)"
-            $0.recipient = "people/\(delivery.person)"
+            $0.recipient = GroupStore.id(of: delivery.person) == nil ? "people/\(delivery.person)" : delivery.person
             $0.channel = .init(delivery.channel)
             $0.account = delivery.account
             let shown = DeliveryStore.shown(delivery.state, delivery.failure, delivery.lane, holds)

@@ -8,6 +8,7 @@ extension NotificationService {
     func createWebhookEndpoint(
         _ request: Cdt_Notification_V1_CreateWebhookEndpointRequest, context: ServerContext
     ) async throws -> Cdt_Notification_V1_CreateWebhookEndpointResponse {
+        try admit(.administer, atName: request.endpoint.unit, context)
         guard let settings = channels.webhookSettings else {
             let off = channels.off(.webhook) ?? Channels.Off(reason: "", reasonVi: "")
             throw ServiceError.channelOff(.webhook, off)
@@ -60,6 +61,7 @@ extension NotificationService {
     func listWebhookEndpoints(
         _ request: Cdt_Notification_V1_ListWebhookEndpointsRequest, context: ServerContext
     ) async throws -> Cdt_Notification_V1_ListWebhookEndpointsResponse {
+        try admitSomewhere(.read, context)
         let page = try pageTokens.page(of: request, Method.listWebhookEndpoints, size: 50, maximum: 500)
         var found = try await database.readPooled { transaction in
             try EndpointStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
@@ -70,7 +72,7 @@ extension NotificationService {
             response.nextPageToken = try pageTokens.token(
                 after: [found.last?.id ?? ""], of: request, Method.listWebhookEndpoints)
         }
-        response.endpoints = found.map(\.message)
+        response.endpoints = try await visible(found, context) { $0.unit }.map(\.message)
         return response
     }
 
@@ -80,6 +82,11 @@ extension NotificationService {
         guard let id = Names.uuid(request.name, in: "webhookEndpoints") else {
             throw ServiceError.invalid(
                 "name", "write it as `webhookEndpoints/{id}`", vi: "hãy viết dạng `webhookEndpoints/{id}`")
+        }
+        if let known = try database.read({ try EndpointStore.get(id, $0) }) {
+            try admit(.administer, at: known.unit, context)
+        } else {
+            try admitSomewhere(.administer, context)
         }
         let name = request.name
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in

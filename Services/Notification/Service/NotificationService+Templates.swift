@@ -8,6 +8,7 @@ extension NotificationService {
     func createTemplate(_ request: Cdt_Notification_V1_CreateTemplateRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_CreateTemplateResponse
     {
+        try admitInNation(.administer, context)
         var template = try Self.checked(request.template)
         template.version = 1
         let (created, now) = (template, clock.now)
@@ -29,6 +30,7 @@ extension NotificationService {
     func updateTemplate(_ request: Cdt_Notification_V1_UpdateTemplateRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_UpdateTemplateResponse
     {
+        try admitInNation(.administer, context)
         let template = try Self.checked(request.template)
         let (etag, now) = (request.template.etag, clock.now)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
@@ -48,6 +50,7 @@ extension NotificationService {
     func getTemplate(_ request: Cdt_Notification_V1_GetTemplateRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_GetTemplateResponse
     {
+        try admitSomewhere(.read, context)
         let stored = try template(request.name, version: Int(request.version))
         return .with { $0.template = stored.message }
     }
@@ -55,6 +58,7 @@ extension NotificationService {
     func listTemplates(_ request: Cdt_Notification_V1_ListTemplatesRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListTemplatesResponse
     {
+        try admitSomewhere(.read, context)
         let page = try pageTokens.page(of: request, Method.listTemplates, size: 50, maximum: 500)
         var found = try await database.readPooled { transaction in
             try TemplateStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
@@ -72,6 +76,7 @@ extension NotificationService {
     func renderTemplate(_ request: Cdt_Notification_V1_RenderTemplateRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_RenderTemplateResponse
     {
+        try admitSomewhere(.read, context)
         let language =
             request.language == .unspecified ? Language.vietnamese : Language(rawValue: request.language.rawValue)
         guard let language else {

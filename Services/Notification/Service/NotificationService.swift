@@ -19,6 +19,7 @@ struct NotificationService: Cdt_Notification_V1_NotificationService.ServiceProto
     func listChannels(_ request: Cdt_Notification_V1_ListChannelsRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListChannelsResponse
     {
+        try admitSomewhere(.read, context)
         let freshness = freshness()
         let now = clock.now
         let (holds, used) = try await database.readPooled { [channels] transaction in
@@ -112,4 +113,9 @@ extension Cdt_Notification_V1_ListTemplatesRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListCampaignsRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListDeliveriesRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListDeadLettersRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListRulesRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListFocalPointsRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListOptOutsRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListGroupsRequest: PagedRequest {}
+extension Cdt_Notification_V1_ListTicketsRequest: PagedRequest {}
 extension Cdt_Notification_V1_ListWebhookEndpointsRequest: PagedRequest {}

@@ -4,7 +4,7 @@ import Storage
 /// Templates that come with the service, so that a reminder can be sent before anybody has written one. A team that
 /// wants other words makes a template of its own.
 enum BuiltInTemplates {
-    static let all = [reportReminder]
+    static let all = [reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader]
 
     /// "Reminders to those who owe a report".
     static let reportReminder = Template(
@@ -72,6 +72,83 @@ enum BuiltInTemplates {
             ),
         ],
         isBuiltIn: true)
+}
+
+extension BuiltInTemplates {
+    private static let period = Template.Parameter(name: "period", type: .month, description: "Kỳ báo cáo")
+    private static let recipient = Template.Parameter(
+        name: "recipient_name", type: .text, description: "Họ và tên người nhận")
+    private static let team = Template.Parameter(
+        name: "team_name", type: .text, description: "Các tổ công nghệ số cộng đồng được nói đến")
+
+    static let reportReturned = simple(
+        "report-returned", "Báo cáo bị trả lại", [recipient, team, period],
+        vi: (
+            "Báo cáo {{period}} bị trả lại",
+            "{{recipient_name}}: báo cáo {{period}} của {{team_name}} đã bị trả lại. Đề nghị xem lý do, sửa và nộp lại."
+        ),
+        en: (
+            "Report for {{period}} returned",
+            "{{recipient_name}}: the report for {{period}} of {{team_name}} was returned. Please read why, and send it again."
+        ))
+
+    static let reportApproved = simple(
+        "report-approved", "Báo cáo đã được duyệt", [recipient, team, period],
+        vi: (
+            "Báo cáo {{period}} đã được duyệt",
+            "{{recipient_name}}: báo cáo {{period}} của {{team_name}} đã được duyệt."
+        ),
+        en: (
+            "Report for {{period}} approved",
+            "{{recipient_name}}: the report for {{period}} of {{team_name}} has been approved."
+        ))
+
+    /// To the focal points of communes and provinces.
+    static let reportEscalation = simple(
+        "report-escalation", "Báo cáo quá hạn của các tổ",
+        [
+            recipient, team, period, .init(name: "report_count", type: .integer, description: "Số báo cáo quá hạn"),
+            .init(name: "due_on", type: .date, description: "Hạn nộp"),
+        ],
+        vi: (
+            "{{report_count}} báo cáo {{period}} quá hạn",
+            "{{recipient_name}}: còn {{report_count}} báo cáo {{period}} chưa nộp, hạn {{due_on}}, của: {{team_name}}."
+        ),
+        en: (
+            "{{report_count}} reports for {{period}} overdue",
+            "{{recipient_name}}: {{report_count}} reports for {{period}}, due {{due_on}}, have not arrived, of: {{team_name}}."
+        ))
+
+    static let teamWithoutLeader = simple(
+        "team-without-leader", "Tổ chưa có tổ trưởng",
+        [
+            recipient, team, .init(name: "team_count", type: .integer, description: "Số tổ"),
+        ],
+        vi: (
+            "{{team_count}} tổ chưa có tổ trưởng",
+            "{{recipient_name}}: {{team_count}} tổ công nghệ số cộng đồng chưa có tổ trưởng: {{team_name}}."
+        ),
+        en: (
+            "{{team_count}} teams without a leader",
+            "{{recipient_name}}: {{team_count}} teams have no leader: {{team_name}}."
+        ))
+
+    /// The same short text over every channel that carries free text.
+    private static func simple(
+        _ id: String, _ name: String, _ parameters: [Template.Parameter], vi: (subject: String, text: String),
+        en: (subject: String, text: String)
+    ) -> Template {
+        var bodies: [Template.Key: TemplateBody] = [:]
+        for (language, words) in [(Language.vietnamese, vi), (.english, en)] {
+            for kind in [BodyKind.email, .webhook] {
+                bodies[.init(language: language, kind: kind)] = TemplateBody(subject: words.subject, text: words.text)
+            }
+            for kind in [BodyKind.sms, .zaloText] {
+                bodies[.init(language: language, kind: kind)] = TemplateBody(subject: "", text: words.text)
+            }
+        }
+        return Template(id: id, displayName: name, parameters: parameters, bodies: bodies, isBuiltIn: true)
+    }
 }
 
 extension BuiltInTemplates {

@@ -29,9 +29,9 @@ struct Template: Sendable, Hashable {
     /// filter.
     static let audienceParameters: [String: ParameterType] = [
         "recipient_name": .text, "team_name": .text, "team_count": .integer, "unit_name": .text,
-        "period": .month, "due_on": .date, "grace_until": .date,
+        "period": .month, "due_on": .date, "grace_until": .date, "report_count": .integer,
     ]
-    static let reportParameters: Set<String> = ["period", "due_on", "grace_until"]
+    static let reportParameters: Set<String> = ["period", "due_on", "grace_until", "report_count"]
 }
 
 /// What a template says over one kind of channel.

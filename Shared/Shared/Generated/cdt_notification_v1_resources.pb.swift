@@ -266,6 +266,9 @@ public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum,
 
   /// Received.
   case received // = 4
+
+  /// Approved by the commune, or accepted by the province.
+  case approved // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -279,6 +282,7 @@ public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum,
     case 2: self = .overdue
     case 3: self = .returned
     case 4: self = .received
+    case 5: self = .approved
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -290,6 +294,7 @@ public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum,
     case .overdue: return 2
     case .returned: return 3
     case .received: return 4
+    case .approved: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -301,6 +306,58 @@ public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum,
     .overdue,
     .returned,
     .received,
+    .approved,
+  ]
+
+}
+
+/// Who is told about the teams that an audience chooses.
+public nonisolated enum Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// As MEMBERS.
+  case unspecified // = 0
+
+  /// Members of the teams.
+  case members // = 1
+
+  /// The focal points of the commune that a team is in: each is told once about all teams of the commune.
+  case communeFocalPoints // = 2
+
+  /// The focal points of the province, in the same way.
+  case provinceFocalPoints // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .members
+    case 2: self = .communeFocalPoints
+    case 3: self = .provinceFocalPoints
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .members: return 1
+    case .communeFocalPoints: return 2
+    case .provinceFocalPoints: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_AudienceRecipients] = [
+    .unspecified,
+    .members,
+    .communeFocalPoints,
+    .provinceFocalPoints,
   ]
 
 }
@@ -376,6 +433,132 @@ public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, S
     .completed,
     .cancelled,
     .paused,
+  ]
+
+}
+
+/// What a rule waits for.
+public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: refused.
+  case unspecified // = 0
+
+  /// A report is due in `days` days and has not come.
+  case reportDueSoon // = 1
+
+  /// A report is due today and has not come.
+  case reportDueToday // = 2
+
+  /// A report is overdue: `days` days after its days of grace, whoever owes it is told; for a team its leader.
+  case reportOverdue // = 3
+
+  /// The same, to the focal points of the commune.
+  case reportOverdueCommune // = 4
+
+  /// The same, to the focal points of the province.
+  case reportOverdueProvince // = 5
+
+  /// A report was returned since the rule was last looked at.
+  case reportReturned // = 6
+
+  /// A report was approved since then.
+  case reportApproved // = 7
+
+  /// A team at work has no leader: the focal points of its commune are told, once a week.
+  case teamWithoutLeader // = 8
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .reportDueSoon
+    case 2: self = .reportDueToday
+    case 3: self = .reportOverdue
+    case 4: self = .reportOverdueCommune
+    case 5: self = .reportOverdueProvince
+    case 6: self = .reportReturned
+    case 7: self = .reportApproved
+    case 8: self = .teamWithoutLeader
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .reportDueSoon: return 1
+    case .reportDueToday: return 2
+    case .reportOverdue: return 3
+    case .reportOverdueCommune: return 4
+    case .reportOverdueProvince: return 5
+    case .reportReturned: return 6
+    case .reportApproved: return 7
+    case .teamWithoutLeader: return 8
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_RuleKind] = [
+    .unspecified,
+    .reportDueSoon,
+    .reportDueToday,
+    .reportOverdue,
+    .reportOverdueCommune,
+    .reportOverdueProvince,
+    .reportReturned,
+    .reportApproved,
+    .teamWithoutLeader,
+  ]
+
+}
+
+/// State of a ticket.
+public nonisolated enum Cdt_Notification_V1_TicketState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given.
+  case unspecified // = 0
+
+  /// Waits for an answer.
+  case `open` // = 1
+
+  /// Answered.
+  case answered // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .open
+    case 2: self = .answered
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .open: return 1
+    case .answered: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_TicketState] = [
+    .unspecified,
+    .open,
+    .answered,
   ]
 
 }
@@ -861,8 +1044,8 @@ public nonisolated struct Cdt_Notification_V1_Channel: @unchecked Sendable {
 ///
 /// The audience fills in, where a template declares them: `recipient_name` TEXT, `team_name` TEXT (the recipient's
 /// teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
-/// with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones). A campaign gives
-/// the others.
+/// with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER.
+/// Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
 public nonisolated struct Cdt_Notification_V1_TemplateParameter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1176,6 +1359,46 @@ public nonisolated struct Cdt_Notification_V1_ReportFilter: Sendable {
   /// cancels the message.
   public var condition: Cdt_Notification_V1_ReportCondition = .unspecified
 
+  /// Only reports due on this day, `YYYY-MM-DD`; empty: on any.
+  public var dueOn: String = String()
+
+  /// Only reports whose state changed at this moment or later, as far as is known here.
+  public var changedSince: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedSince ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedSince = newValue}
+  }
+  /// Returns true if `changedSince` has been explicitly set.
+  public var hasChangedSince: Bool {self._changedSince != nil}
+  /// Clears the value of `changedSince`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedSince() {self._changedSince = nil}
+
+  /// Only reports whose state changed before this moment.
+  public var changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedUntil = newValue}
+  }
+  /// Returns true if `changedUntil` has been explicitly set.
+  public var hasChangedUntil: Bool {self._changedUntil != nil}
+  /// Clears the value of `changedUntil`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedUntil() {self._changedUntil = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _changedSince: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// Chooses Zalo groups instead of people.
+public nonisolated struct Cdt_Notification_V1_GroupFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Purposes of groups; empty: any.
+  public var purposes: [String] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1214,11 +1437,29 @@ public nonisolated struct Cdt_Notification_V1_Audience: Sendable {
   /// sending. Memberships and roles are always those of the day of sending.
   public var treeDate: String = String()
 
+  /// Who is told about the teams.
+  public var recipients: Cdt_Notification_V1_AudienceRecipients = .unspecified
+
+  /// Only teams at work that have no leader on the day of sending; checked once more for each message when it is sent.
+  public var withoutLeader: Bool = false
+
+  /// Instead of people the Zalo groups of the units in the subtree are told, by the channel ZALO_GROUP alone. Only `unit`
+  /// and `tree_date` may be given beside it.
+  public var groups: Cdt_Notification_V1_GroupFilter {
+    get {_groups ?? Cdt_Notification_V1_GroupFilter()}
+    set {_groups = newValue}
+  }
+  /// Returns true if `groups` has been explicitly set.
+  public var hasGroups: Bool {self._groups != nil}
+  /// Clears the value of `groups`. Subsequent reads from it will return its default value.
+  public mutating func clearGroups() {self._groups = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _report: Cdt_Notification_V1_ReportFilter? = nil
+  fileprivate var _groups: Cdt_Notification_V1_GroupFilter? = nil
 }
 
 /// A message to an audience.
@@ -1323,11 +1564,269 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
   /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
 
+  /// What it is about, for opt-outs: lower-case letters, digits and hyphens, at most 60; empty: nothing that one can opt
+  /// out of.
+  public var topic: String {
+    get {_storage._topic}
+    set {_uniqueStorage()._topic = newValue}
+  }
+
+  /// The law, or a decision, demands that the recipients are told: opt-outs do not hold.
+  public var statutory: Bool {
+    get {_storage._statutory}
+    set {_uniqueStorage()._statutory = newValue}
+  }
+
+  /// The rule that made it, `rules/{id}`; empty: a person. Output only.
+  public var rule: String {
+    get {_storage._rule}
+    set {_uniqueStorage()._rule = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
+/// concerns, so that everybody gets one message about all of their teams. Messages that are no longer needed when their turn
+/// comes cancel themselves.
+public nonisolated struct Cdt_Notification_V1_Rule: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `rules/{id}`; the id is chosen on creation: lower-case letters, digits and hyphens, at most 60.
+  public var name: String = String()
+
+  /// What it waits for.
+  public var kind: Cdt_Notification_V1_RuleKind = .unspecified
+
+  /// Where: `units/{id}` and what is under it.
+  public var unit: String = String()
+
+  /// Whether it is at work.
+  public var enabled: Bool = false
+
+  /// Days, for the kinds that count them: 0 to 60.
+  public var days: Int32 = 0
+
+  /// When its messages begin to go out, `HH:MM` local time.
+  public var sendAt: String = String()
+
+  /// `templates/{id}`; the newest version is used.
+  public var template: String = String()
+
+  /// Values of the parameters that the audience does not fill in.
+  public var parameters: Dictionary<String,String> = [:]
+
+  /// Language of the messages.
+  public var language: Cdt_Notification_V1_Language = .unspecified
+
+  /// Channels in order of preference.
+  public var channels: [Cdt_Notification_V1_ChannelKind] = []
+
+  /// As of `Campaign`.
+  public var topic: String = String()
+
+  /// As of `Campaign`.
+  public var statutory: Bool = false
+
+  /// Version tag; send it back on update to be refused (ABORTED) when somebody was faster.
+  public var etag: String = String()
+
+  /// When it was last looked at; unset: not yet. Output only.
+  public var lastRunTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_lastRunTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_lastRunTime = newValue}
+  }
+  /// Returns true if `lastRunTime` has been explicitly set.
+  public var hasLastRunTime: Bool {self._lastRunTime != nil}
+  /// Clears the value of `lastRunTime`. Subsequent reads from it will return its default value.
+  public mutating func clearLastRunTime() {self._lastRunTime = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _lastRunTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// A person whom a unit's authorities want told about the teams in it, besides their members.
+public nonisolated struct Cdt_Notification_V1_FocalPoint: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `focalPoints/{id}`. Output only.
+  public var name: String = String()
+
+  /// `units/{id}`: a commune or a province.
+  public var unit: String = String()
+
+  /// `people/{id}`: how they are reached is known from the Registry.
+  public var person: String = String()
+
+  /// When it was named.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// A person's wish not to be told about a topic.
+public nonisolated struct Cdt_Notification_V1_OptOut: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `people/{id}`.
+  public var person: String = String()
+
+  /// Topic.
+  public var topic: String = String()
+
+  /// Since when.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// A Zalo group of a unit: of its focal points, of a commune.
+public nonisolated struct Cdt_Notification_V1_Group: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `groups/{id}`. Output only.
+  public var name: String = String()
+
+  /// `units/{id}`.
+  public var unit: String = String()
+
+  /// Name for people.
+  public var displayName: String = String()
+
+  /// The Zalo account that manages it, as `--zalo-accounts` names it; empty: the only one.
+  public var account: String = String()
+
+  /// Its id at Zalo.
+  public var zaloGroupID: String = String()
+
+  /// What it is for: lower-case letters, digits and hyphens, at most 60, for example `focal-points` or `commune`.
+  public var purpose: String = String()
+
+  /// Members, as far as is known.
+  public var size: Int32 = 0
+
+  /// Version tag.
+  public var etag: String = String()
+
+  /// When it was recorded.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// What somebody wrote back.
+public nonisolated struct Cdt_Notification_V1_Ticket: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `tickets/{id}`.
+  public var name: String = String()
+
+  /// State.
+  public var state: Cdt_Notification_V1_TicketState = .unspecified
+
+  /// The channel it came by.
+  public var channel: Cdt_Notification_V1_ChannelKind = .unspecified
+
+  /// The account that it was sent to.
+  public var account: String = String()
+
+  /// `people/{id}` of the sender; empty: nobody that is known.
+  public var person: String = String()
+
+  /// The newest message to that person by the same channel, `campaigns/{id}/deliveries/{id}`; empty: none.
+  public var delivery: String = String()
+
+  /// The team that message was about first, `teams/{id}`; empty: none.
+  public var team: String = String()
+
+  /// What they wrote.
+  public var text: String = String()
+
+  /// The answer.
+  public var answer: String = String()
+
+  /// The difficulty it tells of, `difficulties/{id}` of Activity reporting; empty: none that is known.
+  public var difficulty: String = String()
+
+  /// Version tag.
+  public var etag: String = String()
+
+  /// When it came.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  /// When it was answered.
+  public var answerTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_answerTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_answerTime = newValue}
+  }
+  /// Returns true if `answerTime` has been explicitly set.
+  public var hasAnswerTime: Bool {self._answerTime != nil}
+  /// Clears the value of `answerTime`. Subsequent reads from it will return its default value.
+  public mutating func clearAnswerTime() {self._answerTime = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _answerTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// What a message is about: one team, and the report it owes.
@@ -1362,7 +1861,7 @@ public nonisolated struct Cdt_Notification_V1_Delivery: @unchecked Sendable {
     set {_uniqueStorage()._name = newValue}
   }
 
-  /// `people/{id}`.
+  /// `people/{id}`, or `groups/{id}`.
   public var recipient: String {
     get {_storage._recipient}
     set {_uniqueStorage()._recipient = newValue}
@@ -1826,11 +2325,23 @@ nonisolated extension Cdt_Notification_V1_SmsEncoding: SwiftProtobuf._ProtoNameP
 }
 
 nonisolated extension Cdt_Notification_V1_ReportCondition: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONDITION_UNSPECIFIED\0\u{1}REPORT_CONDITION_OWES\0\u{1}REPORT_CONDITION_OVERDUE\0\u{1}REPORT_CONDITION_RETURNED\0\u{1}REPORT_CONDITION_RECEIVED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONDITION_UNSPECIFIED\0\u{1}REPORT_CONDITION_OWES\0\u{1}REPORT_CONDITION_OVERDUE\0\u{1}REPORT_CONDITION_RETURNED\0\u{1}REPORT_CONDITION_RECEIVED\0\u{1}REPORT_CONDITION_APPROVED\0")
+}
+
+nonisolated extension Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0AUDIENCE_RECIPIENTS_UNSPECIFIED\0\u{1}AUDIENCE_RECIPIENTS_MEMBERS\0\u{1}AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS\0\u{1}AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS\0")
 }
 
 nonisolated extension Cdt_Notification_V1_CampaignState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAMPAIGN_STATE_UNSPECIFIED\0\u{1}CAMPAIGN_STATE_DRAFT\0\u{1}CAMPAIGN_STATE_SCHEDULED\0\u{1}CAMPAIGN_STATE_EXPANDING\0\u{1}CAMPAIGN_STATE_SENDING\0\u{1}CAMPAIGN_STATE_COMPLETED\0\u{1}CAMPAIGN_STATE_CANCELLED\0\u{1}CAMPAIGN_STATE_PAUSED\0")
+}
+
+nonisolated extension Cdt_Notification_V1_RuleKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RULE_KIND_UNSPECIFIED\0\u{1}RULE_KIND_REPORT_DUE_SOON\0\u{1}RULE_KIND_REPORT_DUE_TODAY\0\u{1}RULE_KIND_REPORT_OVERDUE\0\u{1}RULE_KIND_REPORT_OVERDUE_COMMUNE\0\u{1}RULE_KIND_REPORT_OVERDUE_PROVINCE\0\u{1}RULE_KIND_REPORT_RETURNED\0\u{1}RULE_KIND_REPORT_APPROVED\0\u{1}RULE_KIND_TEAM_WITHOUT_LEADER\0")
+}
+
+nonisolated extension Cdt_Notification_V1_TicketState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TICKET_STATE_UNSPECIFIED\0\u{1}TICKET_STATE_OPEN\0\u{1}TICKET_STATE_ANSWERED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_DeliveryState: SwiftProtobuf._ProtoNameProviding {
@@ -2523,7 +3034,7 @@ nonisolated extension Cdt_Notification_V1_RenderedMessage: SwiftProtobuf.Message
 
 nonisolated extension Cdt_Notification_V1_ReportFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReportFilter"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}period\0\u{1}condition\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}period\0\u{1}condition\0\u{3}due_on\0\u{3}changed_since\0\u{3}changed_until\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2533,24 +3044,73 @@ nonisolated extension Cdt_Notification_V1_ReportFilter: SwiftProtobuf.Message, S
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.period) }()
       case 2: try { try decoder.decodeSingularEnumField(value: &self.condition) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.dueOn) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._changedSince) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._changedUntil) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.period.isEmpty {
       try visitor.visitSingularStringField(value: self.period, fieldNumber: 1)
     }
     if self.condition != .unspecified {
       try visitor.visitSingularEnumField(value: self.condition, fieldNumber: 2)
     }
+    if !self.dueOn.isEmpty {
+      try visitor.visitSingularStringField(value: self.dueOn, fieldNumber: 3)
+    }
+    try { if let v = self._changedSince {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._changedUntil {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Notification_V1_ReportFilter, rhs: Cdt_Notification_V1_ReportFilter) -> Bool {
     if lhs.period != rhs.period {return false}
     if lhs.condition != rhs.condition {return false}
+    if lhs.dueOn != rhs.dueOn {return false}
+    if lhs._changedSince != rhs._changedSince {return false}
+    if lhs._changedUntil != rhs._changedUntil {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_GroupFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GroupFilter"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}purposes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.purposes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.purposes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.purposes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_GroupFilter, rhs: Cdt_Notification_V1_GroupFilter) -> Bool {
+    if lhs.purposes != rhs.purposes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2558,7 +3118,7 @@ nonisolated extension Cdt_Notification_V1_ReportFilter: SwiftProtobuf.Message, S
 
 nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Audience"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2572,6 +3132,9 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
       case 4: try { try decoder.decodeRepeatedEnumField(value: &self.occupations) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._report) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.recipients) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.withoutLeader) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._groups) }()
       default: break
       }
     }
@@ -2600,6 +3163,15 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
     if !self.treeDate.isEmpty {
       try visitor.visitSingularStringField(value: self.treeDate, fieldNumber: 6)
     }
+    if self.recipients != .unspecified {
+      try visitor.visitSingularEnumField(value: self.recipients, fieldNumber: 7)
+    }
+    if self.withoutLeader != false {
+      try visitor.visitSingularBoolField(value: self.withoutLeader, fieldNumber: 8)
+    }
+    try { if let v = self._groups {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2610,6 +3182,9 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
     if lhs.occupations != rhs.occupations {return false}
     if lhs._report != rhs._report {return false}
     if lhs.treeDate != rhs.treeDate {return false}
+    if lhs.recipients != rhs.recipients {return false}
+    if lhs.withoutLeader != rhs.withoutLeader {return false}
+    if lhs._groups != rhs._groups {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2617,7 +3192,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
 
 nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Campaign"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}display_name\0\u{1}audience\0\u{1}template\0\u{3}template_version\0\u{1}parameters\0\u{1}language\0\u{1}channels\0\u{1}state\0\u{3}send_time\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}display_name\0\u{1}audience\0\u{1}template\0\u{3}template_version\0\u{1}parameters\0\u{1}language\0\u{1}channels\0\u{1}state\0\u{3}send_time\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0\u{1}topic\0\u{1}statutory\0\u{1}rule\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -2633,6 +3208,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
     var _etag: String = String()
     var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _topic: String = String()
+    var _statutory: Bool = false
+    var _rule: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2656,6 +3234,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
       _etag = source._etag
       _createTime = source._createTime
       _updateTime = source._updateTime
+      _topic = source._topic
+      _statutory = source._statutory
+      _rule = source._rule
     }
   }
 
@@ -2687,6 +3268,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
         case 11: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
         case 12: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._topic) }()
+        case 15: try { try decoder.decodeSingularBoolField(value: &_storage._statutory) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._rule) }()
         default: break
         }
       }
@@ -2738,6 +3322,15 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
       try { if let v = _storage._updateTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
       } }()
+      if !_storage._topic.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._topic, fieldNumber: 14)
+      }
+      if _storage._statutory != false {
+        try visitor.visitSingularBoolField(value: _storage._statutory, fieldNumber: 15)
+      }
+      if !_storage._rule.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._rule, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2760,10 +3353,373 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
         if _storage._etag != rhs_storage._etag {return false}
         if _storage._createTime != rhs_storage._createTime {return false}
         if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._topic != rhs_storage._topic {return false}
+        if _storage._statutory != rhs_storage._statutory {return false}
+        if _storage._rule != rhs_storage._rule {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_Rule: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Rule"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}unit\0\u{1}enabled\0\u{1}days\0\u{3}send_at\0\u{1}template\0\u{1}parameters\0\u{1}language\0\u{1}channels\0\u{1}topic\0\u{1}statutory\0\u{1}etag\0\u{3}last_run_time\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.enabled) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self.days) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.sendAt) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.template) }()
+      case 8: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.parameters) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.language) }()
+      case 10: try { try decoder.decodeRepeatedEnumField(value: &self.channels) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.topic) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.statutory) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 14: try { try decoder.decodeSingularMessageField(value: &self._lastRunTime) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 3)
+    }
+    if self.enabled != false {
+      try visitor.visitSingularBoolField(value: self.enabled, fieldNumber: 4)
+    }
+    if self.days != 0 {
+      try visitor.visitSingularInt32Field(value: self.days, fieldNumber: 5)
+    }
+    if !self.sendAt.isEmpty {
+      try visitor.visitSingularStringField(value: self.sendAt, fieldNumber: 6)
+    }
+    if !self.template.isEmpty {
+      try visitor.visitSingularStringField(value: self.template, fieldNumber: 7)
+    }
+    if !self.parameters.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.parameters, fieldNumber: 8)
+    }
+    if self.language != .unspecified {
+      try visitor.visitSingularEnumField(value: self.language, fieldNumber: 9)
+    }
+    if !self.channels.isEmpty {
+      try visitor.visitPackedEnumField(value: self.channels, fieldNumber: 10)
+    }
+    if !self.topic.isEmpty {
+      try visitor.visitSingularStringField(value: self.topic, fieldNumber: 11)
+    }
+    if self.statutory != false {
+      try visitor.visitSingularBoolField(value: self.statutory, fieldNumber: 12)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 13)
+    }
+    try { if let v = self._lastRunTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_Rule, rhs: Cdt_Notification_V1_Rule) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.enabled != rhs.enabled {return false}
+    if lhs.days != rhs.days {return false}
+    if lhs.sendAt != rhs.sendAt {return false}
+    if lhs.template != rhs.template {return false}
+    if lhs.parameters != rhs.parameters {return false}
+    if lhs.language != rhs.language {return false}
+    if lhs.channels != rhs.channels {return false}
+    if lhs.topic != rhs.topic {return false}
+    if lhs.statutory != rhs.statutory {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs._lastRunTime != rhs._lastRunTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_FocalPoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FocalPoint"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}unit\0\u{1}person\0\u{3}create_time\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.person) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 2)
+    }
+    if !self.person.isEmpty {
+      try visitor.visitSingularStringField(value: self.person, fieldNumber: 3)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_FocalPoint, rhs: Cdt_Notification_V1_FocalPoint) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.person != rhs.person {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_OptOut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OptOut"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}person\0\u{1}topic\0\u{3}create_time\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.person) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.topic) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.person.isEmpty {
+      try visitor.visitSingularStringField(value: self.person, fieldNumber: 1)
+    }
+    if !self.topic.isEmpty {
+      try visitor.visitSingularStringField(value: self.topic, fieldNumber: 2)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_OptOut, rhs: Cdt_Notification_V1_OptOut) -> Bool {
+    if lhs.person != rhs.person {return false}
+    if lhs.topic != rhs.topic {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_Group: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Group"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}unit\0\u{3}display_name\0\u{1}account\0\u{3}zalo_group_id\0\u{1}purpose\0\u{1}size\0\u{1}etag\0\u{3}create_time\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.displayName) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.account) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.zaloGroupID) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.purpose) }()
+      case 7: try { try decoder.decodeSingularInt32Field(value: &self.size) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 2)
+    }
+    if !self.displayName.isEmpty {
+      try visitor.visitSingularStringField(value: self.displayName, fieldNumber: 3)
+    }
+    if !self.account.isEmpty {
+      try visitor.visitSingularStringField(value: self.account, fieldNumber: 4)
+    }
+    if !self.zaloGroupID.isEmpty {
+      try visitor.visitSingularStringField(value: self.zaloGroupID, fieldNumber: 5)
+    }
+    if !self.purpose.isEmpty {
+      try visitor.visitSingularStringField(value: self.purpose, fieldNumber: 6)
+    }
+    if self.size != 0 {
+      try visitor.visitSingularInt32Field(value: self.size, fieldNumber: 7)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 8)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_Group, rhs: Cdt_Notification_V1_Group) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.displayName != rhs.displayName {return false}
+    if lhs.account != rhs.account {return false}
+    if lhs.zaloGroupID != rhs.zaloGroupID {return false}
+    if lhs.purpose != rhs.purpose {return false}
+    if lhs.size != rhs.size {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_Ticket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Ticket"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}channel\0\u{1}account\0\u{1}person\0\u{1}delivery\0\u{1}team\0\u{1}text\0\u{1}answer\0\u{1}difficulty\0\u{1}etag\0\u{3}create_time\0\u{3}answer_time\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.channel) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.account) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.person) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.delivery) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.team) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.answer) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.difficulty) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 12: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      case 13: try { try decoder.decodeSingularMessageField(value: &self._answerTime) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    }
+    if self.channel != .unspecified {
+      try visitor.visitSingularEnumField(value: self.channel, fieldNumber: 3)
+    }
+    if !self.account.isEmpty {
+      try visitor.visitSingularStringField(value: self.account, fieldNumber: 4)
+    }
+    if !self.person.isEmpty {
+      try visitor.visitSingularStringField(value: self.person, fieldNumber: 5)
+    }
+    if !self.delivery.isEmpty {
+      try visitor.visitSingularStringField(value: self.delivery, fieldNumber: 6)
+    }
+    if !self.team.isEmpty {
+      try visitor.visitSingularStringField(value: self.team, fieldNumber: 7)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 8)
+    }
+    if !self.answer.isEmpty {
+      try visitor.visitSingularStringField(value: self.answer, fieldNumber: 9)
+    }
+    if !self.difficulty.isEmpty {
+      try visitor.visitSingularStringField(value: self.difficulty, fieldNumber: 10)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 11)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    } }()
+    try { if let v = self._answerTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_Ticket, rhs: Cdt_Notification_V1_Ticket) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.channel != rhs.channel {return false}
+    if lhs.account != rhs.account {return false}
+    if lhs.person != rhs.person {return false}
+    if lhs.delivery != rhs.delivery {return false}
+    if lhs.team != rhs.team {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.answer != rhs.answer {return false}
+    if lhs.difficulty != rhs.difficulty {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs._answerTime != rhs._answerTime {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

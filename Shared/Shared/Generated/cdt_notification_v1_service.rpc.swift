@@ -38,6 +38,21 @@ public enum Cdt_Notification_V1_NotificationService {
         Method.createWebhookEndpoint,
         Method.listWebhookEndpoints,
         Method.deleteWebhookEndpoint,
+        Method.createRule,
+        Method.updateRule,
+        Method.listRules,
+        Method.deleteRule,
+        Method.createFocalPoint,
+        Method.listFocalPoints,
+        Method.deleteFocalPoint,
+        Method.setOptOut,
+        Method.listOptOuts,
+        Method.createGroup,
+        Method.updateGroup,
+        Method.listGroups,
+        Method.deleteGroup,
+        Method.listTickets,
+        Method.answerTicket,
     ]
 
     /// The methods by name.
@@ -111,6 +126,51 @@ public enum Cdt_Notification_V1_NotificationService {
         /// `/cdt.notification.v1.NotificationService/DeleteWebhookEndpoint`.
         public static let deleteWebhookEndpoint = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "DeleteWebhookEndpoint", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/CreateRule`.
+        public static let createRule = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "CreateRule", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/UpdateRule`.
+        public static let updateRule = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "UpdateRule", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListRules`.
+        public static let listRules = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListRules", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/DeleteRule`.
+        public static let deleteRule = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "DeleteRule", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/CreateFocalPoint`.
+        public static let createFocalPoint = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "CreateFocalPoint", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListFocalPoints`.
+        public static let listFocalPoints = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListFocalPoints", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/DeleteFocalPoint`.
+        public static let deleteFocalPoint = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "DeleteFocalPoint", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/SetOptOut`.
+        public static let setOptOut = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "SetOptOut", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListOptOuts`.
+        public static let listOptOuts = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListOptOuts", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/CreateGroup`.
+        public static let createGroup = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "CreateGroup", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/UpdateGroup`.
+        public static let updateGroup = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "UpdateGroup", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListGroups`.
+        public static let listGroups = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListGroups", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/DeleteGroup`.
+        public static let deleteGroup = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "DeleteGroup", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListTickets`.
+        public static let listTickets = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListTickets", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/AnswerTicket`.
+        public static let answerTicket = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "AnswerTicket", kind: .unary)
     }
 
     /// What a server of `cdt.notification.v1.NotificationService` implements. Give it to `RPCServer`.
@@ -202,9 +262,67 @@ public enum Cdt_Notification_V1_NotificationService {
         /// Lists the systems that receive messages by webhook.
         func listWebhookEndpoints(_ request: Cdt_Notification_V1_ListWebhookEndpointsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListWebhookEndpointsResponse
 
-        /// Removes a system. Messages on their way to it are tried by no other channel; they end FAILED.
+        /// Removes a system. Messages on their way to it go on by the next channel of their campaign; without one they end
+        /// FAILED.
         /// Errors: NOT_FOUND (ENDPOINT_NOT_FOUND).
         func deleteWebhookEndpoint(_ request: Cdt_Notification_V1_DeleteWebhookEndpointRequest, context: ServerContext) async throws -> Cdt_Notification_V1_DeleteWebhookEndpointResponse
+
+        /// Creates a rule.
+        /// Errors: ALREADY_EXISTS (RULE_EXISTS); INVALID_ARGUMENT (INVALID_RULE, INVALID_PARAMETERS); NOT_FOUND
+        /// (TEMPLATE_NOT_FOUND, UNIT_NOT_FOUND).
+        func createRule(_ request: Cdt_Notification_V1_CreateRuleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_CreateRuleResponse
+
+        /// Changes a rule; what it has sent stays as it is. Kind and unit stay the same.
+        /// Errors: as of CreateRule, and NOT_FOUND (RULE_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        func updateRule(_ request: Cdt_Notification_V1_UpdateRuleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_UpdateRuleResponse
+
+        /// Lists the rules, by name.
+        func listRules(_ request: Cdt_Notification_V1_ListRulesRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListRulesResponse
+
+        /// Removes a rule; what it has sent stays as it is.
+        /// Errors: NOT_FOUND (RULE_NOT_FOUND).
+        func deleteRule(_ request: Cdt_Notification_V1_DeleteRuleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_DeleteRuleResponse
+
+        /// Names a focal point of a unit.
+        /// Errors: INVALID_ARGUMENT (INVALID_FOCAL_POINT); NOT_FOUND (UNIT_NOT_FOUND); ALREADY_EXISTS (FOCAL_POINT_EXISTS).
+        func createFocalPoint(_ request: Cdt_Notification_V1_CreateFocalPointRequest, context: ServerContext) async throws -> Cdt_Notification_V1_CreateFocalPointResponse
+
+        /// Lists the focal points of a unit, or all.
+        func listFocalPoints(_ request: Cdt_Notification_V1_ListFocalPointsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListFocalPointsResponse
+
+        /// Removes a focal point.
+        /// Errors: NOT_FOUND (FOCAL_POINT_NOT_FOUND).
+        func deleteFocalPoint(_ request: Cdt_Notification_V1_DeleteFocalPointRequest, context: ServerContext) async throws -> Cdt_Notification_V1_DeleteFocalPointResponse
+
+        /// Records a person's wish not to be told about a topic, or takes it back. It holds for every message that is not
+        /// statutory, from this moment on.
+        /// Errors: INVALID_ARGUMENT (INVALID_OPT_OUT).
+        func setOptOut(_ request: Cdt_Notification_V1_SetOptOutRequest, context: ServerContext) async throws -> Cdt_Notification_V1_SetOptOutResponse
+
+        /// Lists the topics that a person does not want to be told about.
+        func listOptOuts(_ request: Cdt_Notification_V1_ListOptOutsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListOptOutsResponse
+
+        /// Records a Zalo group.
+        /// Errors: INVALID_ARGUMENT (INVALID_GROUP); NOT_FOUND (UNIT_NOT_FOUND); ALREADY_EXISTS (GROUP_EXISTS).
+        func createGroup(_ request: Cdt_Notification_V1_CreateGroupRequest, context: ServerContext) async throws -> Cdt_Notification_V1_CreateGroupResponse
+
+        /// Changes name, purpose and size of a group.
+        /// Errors: INVALID_ARGUMENT (INVALID_GROUP); NOT_FOUND (GROUP_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        func updateGroup(_ request: Cdt_Notification_V1_UpdateGroupRequest, context: ServerContext) async throws -> Cdt_Notification_V1_UpdateGroupResponse
+
+        /// Lists the groups, by id.
+        func listGroups(_ request: Cdt_Notification_V1_ListGroupsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListGroupsResponse
+
+        /// Removes a group. Messages on their way to it end FAILED.
+        /// Errors: NOT_FOUND (GROUP_NOT_FOUND).
+        func deleteGroup(_ request: Cdt_Notification_V1_DeleteGroupRequest, context: ServerContext) async throws -> Cdt_Notification_V1_DeleteGroupResponse
+
+        /// Lists what people wrote back, the oldest first.
+        func listTickets(_ request: Cdt_Notification_V1_ListTicketsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListTicketsResponse
+
+        /// Records the answer to a ticket, once. What is recorded is for the record: telling the person is the caller's part.
+        /// Errors: NOT_FOUND (TICKET_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT (INVALID_ANSWER).
+        func answerTicket(_ request: Cdt_Notification_V1_AnswerTicketRequest, context: ServerContext) async throws -> Cdt_Notification_V1_AnswerTicketResponse
     }
 
     /// Calls `cdt.notification.v1.NotificationService`.
@@ -412,13 +530,146 @@ public enum Cdt_Notification_V1_NotificationService {
                 decode: { try Cdt_Notification_V1_ListWebhookEndpointsResponse(serializedBytes: $0) })
         }
 
-        /// Removes a system. Messages on their way to it are tried by no other channel; they end FAILED.
+        /// Removes a system. Messages on their way to it go on by the next channel of their campaign; without one they end
+        /// FAILED.
         /// Errors: NOT_FOUND (ENDPOINT_NOT_FOUND).
         public func deleteWebhookEndpoint(_ request: Cdt_Notification_V1_DeleteWebhookEndpointRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_DeleteWebhookEndpointResponse {
             try await rpc.unary(
                 Method.deleteWebhookEndpoint, request, options: options,
                 encode: { (message: Cdt_Notification_V1_DeleteWebhookEndpointRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Notification_V1_DeleteWebhookEndpointResponse(serializedBytes: $0) })
+        }
+
+        /// Creates a rule.
+        /// Errors: ALREADY_EXISTS (RULE_EXISTS); INVALID_ARGUMENT (INVALID_RULE, INVALID_PARAMETERS); NOT_FOUND
+        /// (TEMPLATE_NOT_FOUND, UNIT_NOT_FOUND).
+        public func createRule(_ request: Cdt_Notification_V1_CreateRuleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_CreateRuleResponse {
+            try await rpc.unary(
+                Method.createRule, request, options: options,
+                encode: { (message: Cdt_Notification_V1_CreateRuleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_CreateRuleResponse(serializedBytes: $0) })
+        }
+
+        /// Changes a rule; what it has sent stays as it is. Kind and unit stay the same.
+        /// Errors: as of CreateRule, and NOT_FOUND (RULE_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        public func updateRule(_ request: Cdt_Notification_V1_UpdateRuleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_UpdateRuleResponse {
+            try await rpc.unary(
+                Method.updateRule, request, options: options,
+                encode: { (message: Cdt_Notification_V1_UpdateRuleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_UpdateRuleResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the rules, by name.
+        public func listRules(_ request: Cdt_Notification_V1_ListRulesRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListRulesResponse {
+            try await rpc.unary(
+                Method.listRules, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListRulesRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListRulesResponse(serializedBytes: $0) })
+        }
+
+        /// Removes a rule; what it has sent stays as it is.
+        /// Errors: NOT_FOUND (RULE_NOT_FOUND).
+        public func deleteRule(_ request: Cdt_Notification_V1_DeleteRuleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_DeleteRuleResponse {
+            try await rpc.unary(
+                Method.deleteRule, request, options: options,
+                encode: { (message: Cdt_Notification_V1_DeleteRuleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_DeleteRuleResponse(serializedBytes: $0) })
+        }
+
+        /// Names a focal point of a unit.
+        /// Errors: INVALID_ARGUMENT (INVALID_FOCAL_POINT); NOT_FOUND (UNIT_NOT_FOUND); ALREADY_EXISTS (FOCAL_POINT_EXISTS).
+        public func createFocalPoint(_ request: Cdt_Notification_V1_CreateFocalPointRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_CreateFocalPointResponse {
+            try await rpc.unary(
+                Method.createFocalPoint, request, options: options,
+                encode: { (message: Cdt_Notification_V1_CreateFocalPointRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_CreateFocalPointResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the focal points of a unit, or all.
+        public func listFocalPoints(_ request: Cdt_Notification_V1_ListFocalPointsRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListFocalPointsResponse {
+            try await rpc.unary(
+                Method.listFocalPoints, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListFocalPointsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListFocalPointsResponse(serializedBytes: $0) })
+        }
+
+        /// Removes a focal point.
+        /// Errors: NOT_FOUND (FOCAL_POINT_NOT_FOUND).
+        public func deleteFocalPoint(_ request: Cdt_Notification_V1_DeleteFocalPointRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_DeleteFocalPointResponse {
+            try await rpc.unary(
+                Method.deleteFocalPoint, request, options: options,
+                encode: { (message: Cdt_Notification_V1_DeleteFocalPointRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_DeleteFocalPointResponse(serializedBytes: $0) })
+        }
+
+        /// Records a person's wish not to be told about a topic, or takes it back. It holds for every message that is not
+        /// statutory, from this moment on.
+        /// Errors: INVALID_ARGUMENT (INVALID_OPT_OUT).
+        public func setOptOut(_ request: Cdt_Notification_V1_SetOptOutRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_SetOptOutResponse {
+            try await rpc.unary(
+                Method.setOptOut, request, options: options,
+                encode: { (message: Cdt_Notification_V1_SetOptOutRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_SetOptOutResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the topics that a person does not want to be told about.
+        public func listOptOuts(_ request: Cdt_Notification_V1_ListOptOutsRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListOptOutsResponse {
+            try await rpc.unary(
+                Method.listOptOuts, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListOptOutsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListOptOutsResponse(serializedBytes: $0) })
+        }
+
+        /// Records a Zalo group.
+        /// Errors: INVALID_ARGUMENT (INVALID_GROUP); NOT_FOUND (UNIT_NOT_FOUND); ALREADY_EXISTS (GROUP_EXISTS).
+        public func createGroup(_ request: Cdt_Notification_V1_CreateGroupRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_CreateGroupResponse {
+            try await rpc.unary(
+                Method.createGroup, request, options: options,
+                encode: { (message: Cdt_Notification_V1_CreateGroupRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_CreateGroupResponse(serializedBytes: $0) })
+        }
+
+        /// Changes name, purpose and size of a group.
+        /// Errors: INVALID_ARGUMENT (INVALID_GROUP); NOT_FOUND (GROUP_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        public func updateGroup(_ request: Cdt_Notification_V1_UpdateGroupRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_UpdateGroupResponse {
+            try await rpc.unary(
+                Method.updateGroup, request, options: options,
+                encode: { (message: Cdt_Notification_V1_UpdateGroupRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_UpdateGroupResponse(serializedBytes: $0) })
+        }
+
+        /// Lists the groups, by id.
+        public func listGroups(_ request: Cdt_Notification_V1_ListGroupsRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListGroupsResponse {
+            try await rpc.unary(
+                Method.listGroups, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListGroupsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListGroupsResponse(serializedBytes: $0) })
+        }
+
+        /// Removes a group. Messages on their way to it end FAILED.
+        /// Errors: NOT_FOUND (GROUP_NOT_FOUND).
+        public func deleteGroup(_ request: Cdt_Notification_V1_DeleteGroupRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_DeleteGroupResponse {
+            try await rpc.unary(
+                Method.deleteGroup, request, options: options,
+                encode: { (message: Cdt_Notification_V1_DeleteGroupRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_DeleteGroupResponse(serializedBytes: $0) })
+        }
+
+        /// Lists what people wrote back, the oldest first.
+        public func listTickets(_ request: Cdt_Notification_V1_ListTicketsRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListTicketsResponse {
+            try await rpc.unary(
+                Method.listTickets, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListTicketsRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListTicketsResponse(serializedBytes: $0) })
+        }
+
+        /// Records the answer to a ticket, once. What is recorded is for the record: telling the person is the caller's part.
+        /// Errors: NOT_FOUND (TICKET_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT (INVALID_ANSWER).
+        public func answerTicket(_ request: Cdt_Notification_V1_AnswerTicketRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_AnswerTicketResponse {
+            try await rpc.unary(
+                Method.answerTicket, request, options: options,
+                encode: { (message: Cdt_Notification_V1_AnswerTicketRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_AnswerTicketResponse(serializedBytes: $0) })
         }
     }
 }
@@ -541,5 +792,80 @@ extension Cdt_Notification_V1_NotificationService.ServiceProtocol {
             decode: { try Cdt_Notification_V1_DeleteWebhookEndpointRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Notification_V1_DeleteWebhookEndpointResponse) in try message.serializedBytes() },
             handler: { try await self.deleteWebhookEndpoint($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.createRule,
+            decode: { try Cdt_Notification_V1_CreateRuleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_CreateRuleResponse) in try message.serializedBytes() },
+            handler: { try await self.createRule($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.updateRule,
+            decode: { try Cdt_Notification_V1_UpdateRuleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_UpdateRuleResponse) in try message.serializedBytes() },
+            handler: { try await self.updateRule($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listRules,
+            decode: { try Cdt_Notification_V1_ListRulesRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListRulesResponse) in try message.serializedBytes() },
+            handler: { try await self.listRules($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.deleteRule,
+            decode: { try Cdt_Notification_V1_DeleteRuleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_DeleteRuleResponse) in try message.serializedBytes() },
+            handler: { try await self.deleteRule($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.createFocalPoint,
+            decode: { try Cdt_Notification_V1_CreateFocalPointRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_CreateFocalPointResponse) in try message.serializedBytes() },
+            handler: { try await self.createFocalPoint($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listFocalPoints,
+            decode: { try Cdt_Notification_V1_ListFocalPointsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListFocalPointsResponse) in try message.serializedBytes() },
+            handler: { try await self.listFocalPoints($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.deleteFocalPoint,
+            decode: { try Cdt_Notification_V1_DeleteFocalPointRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_DeleteFocalPointResponse) in try message.serializedBytes() },
+            handler: { try await self.deleteFocalPoint($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.setOptOut,
+            decode: { try Cdt_Notification_V1_SetOptOutRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_SetOptOutResponse) in try message.serializedBytes() },
+            handler: { try await self.setOptOut($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listOptOuts,
+            decode: { try Cdt_Notification_V1_ListOptOutsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListOptOutsResponse) in try message.serializedBytes() },
+            handler: { try await self.listOptOuts($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.createGroup,
+            decode: { try Cdt_Notification_V1_CreateGroupRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_CreateGroupResponse) in try message.serializedBytes() },
+            handler: { try await self.createGroup($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.updateGroup,
+            decode: { try Cdt_Notification_V1_UpdateGroupRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_UpdateGroupResponse) in try message.serializedBytes() },
+            handler: { try await self.updateGroup($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listGroups,
+            decode: { try Cdt_Notification_V1_ListGroupsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListGroupsResponse) in try message.serializedBytes() },
+            handler: { try await self.listGroups($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.deleteGroup,
+            decode: { try Cdt_Notification_V1_DeleteGroupRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_DeleteGroupResponse) in try message.serializedBytes() },
+            handler: { try await self.deleteGroup($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listTickets,
+            decode: { try Cdt_Notification_V1_ListTicketsRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListTicketsResponse) in try message.serializedBytes() },
+            handler: { try await self.listTickets($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.answerTicket,
+            decode: { try Cdt_Notification_V1_AnswerTicketRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_AnswerTicketResponse) in try message.serializedBytes() },
+            handler: { try await self.answerTicket($0, context: $1) })
     }
 }

@@ -160,9 +160,9 @@ enum World {
         try await Database.open(try configuration ?? TestDatabase.fresh(), migrations: migrations)
     }
 
-    static func tell(_ events: [FeedEvent], _ database: Database) async throws {
+    static func tell(_ events: [FeedEvent], _ database: Database, at now: Instant = World.now) async throws {
         try await database.write { transaction in
-            for event in events { try FactsCopy.apply(event, transaction) }
+            for event in events { try FactsCopy.apply(event, now: now, transaction) }
         }
     }
 
@@ -212,5 +212,12 @@ enum World {
             try CampaignStore.update(launched, active: true, transaction)
         }
         return id
+    }
+}
+
+extension World {
+    /// A UUID that stands for a number.
+    static func numbered(_ number: Int) -> String {
+        "00000000-0000-7000-8000-" + String(String(1_000_000_000_000 + number).suffix(12))
     }
 }

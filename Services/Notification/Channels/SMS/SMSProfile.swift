@@ -53,6 +53,42 @@ struct SMSProfile: Sendable, Hashable, Codable {
         }
     }
 
+    /// How the gateway tells what became of a message, and what people answer.
+    struct Callback: Sendable, Hashable, Codable {
+        enum Meaning: String, Sendable, Hashable, Codable, CaseIterable { case delivered, read, failed }
+
+        /// The name, in `secrets`, of the key with which it signs: HMAC-SHA256 over the raw body, in hex.
+        var secret: String
+        /// The header with the signature.
+        var header: String
+        /// Where our id stands.
+        var id: String
+        /// Where the gateway's id stands.
+        var messageID: String
+        var status: String
+        var statuses: [String: Meaning]
+        /// Where the text of a reply and its sender stand; empty: it tells of none.
+        var text = ""
+        var phone = ""
+
+        enum CodingKeys: String, CodingKey {
+            case secret, header, id, status, statuses, text, phone
+            case messageID = "message_id"
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            secret = try values.decode(String.self, forKey: .secret)
+            header = try values.decode(String.self, forKey: .header)
+            id = try values.decode(String.self, forKey: .id)
+            messageID = try values.decode(String.self, forKey: .messageID)
+            status = try values.decode(String.self, forKey: .status)
+            statuses = try values.decode([String: Meaning].self, forKey: .statuses)
+            text = try values.decodeIfPresent(String.self, forKey: .text) ?? ""
+            phone = try values.decodeIfPresent(String.self, forKey: .phone) ?? ""
+        }
+    }
+
     struct Cost: Sendable, Hashable, Codable {
         /// Đồng for each segment.
         var gsm7: Int64
@@ -73,17 +109,18 @@ struct SMSProfile: Sendable, Hashable, Codable {
     var secrets: [String: String]?
     var phone: PhoneForm?
     var reply: Reply
+    var callback: Callback?
     var cost: Cost?
     /// The gateway refuses or forgets a message whose id it has had before.
     var deduplicates: Bool?
     var ratePerSecond: Double?
     var dailyQuota: Int?
-    /// `22:00-06:00`.
+    /// `22:00-06:00`, or `none`.
     var quietHours: String?
     var timeoutSeconds: Int?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, url, method, headers, json, form, values, secrets, phone, reply, cost, deduplicates
+        case name, url, method, headers, json, form, values, secrets, phone, reply, callback, cost, deduplicates
         case ratePerSecond = "rate_per_second"
         case dailyQuota = "daily_quota"
         case quietHours = "quiet_hours"
@@ -101,8 +138,8 @@ struct SMSProfile: Sendable, Hashable, Codable {
         }
         if (json == nil) == (form == nil) { found.append("json, form: give one of the two") }
         if let method, !["POST", "PUT"].contains(method) { found.append("method: POST or PUT") }
-        if let quietHours, QuietHours(quietHours) == nil {
-            found.append("quiet_hours: write HH:MM-HH:MM, for example 22:00-06:00")
+        if let quietHours, quietHours != "none", QuietHours(quietHours) == nil {
+            found.append("quiet_hours: write HH:MM-HH:MM, for example 22:00-06:00, or none")
         }
         if let ratePerSecond, !(0.01...10_000).contains(ratePerSecond) {
             found.append("rate_per_second: 0.01 to 10000")
@@ -115,6 +152,9 @@ struct SMSProfile: Sendable, Hashable, Codable {
         }
         if !reply.code.isEmpty, !reply.codes.values.contains(.accepted) {
             found.append("reply.codes: name at least one code that means \"accepted\"")
+        }
+        if let callback, secrets?[callback.secret] == nil {
+            found.append("callback.secret: name one of the secrets")
         }
         let known = SMSProfile.own.union((values ?? [:]).keys).union((secrets ?? [:]).keys)
         for (field, text) in texts {

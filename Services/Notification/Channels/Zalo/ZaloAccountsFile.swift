@@ -94,10 +94,10 @@ struct ZaloAccountsFile: Decodable {
                 account.ratePerSecond = rate
             }
             if let text = entry.quietHours {
-                guard let quiet = QuietHours(text, spread: 10) else {
-                    throw wrong("quiet_hours", "write HH:MM-HH:MM, for example 22:00-06:05")
+                account.quietHours = QuietHours(text, spread: 10)
+                guard account.quietHours != nil || text == "none" else {
+                    throw wrong("quiet_hours", "write HH:MM-HH:MM, for example 22:00-06:05, or none")
                 }
-                account.quietHours = quiet
             }
             account.prices = entry.prices ?? [:]
             account.deduplicates = entry.deduplicates ?? false

@@ -598,6 +598,51 @@ void   cdt__notification__v1__report_filter__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__report_filter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__group_filter__init
+                     (Cdt__Notification__V1__GroupFilter         *message)
+{
+  static const Cdt__Notification__V1__GroupFilter init_value = CDT__NOTIFICATION__V1__GROUP_FILTER__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__group_filter__get_packed_size
+                     (const Cdt__Notification__V1__GroupFilter *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group_filter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__group_filter__pack
+                     (const Cdt__Notification__V1__GroupFilter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group_filter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__group_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__GroupFilter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group_filter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__GroupFilter *
+       cdt__notification__v1__group_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__GroupFilter *)
+     protobuf_c_message_unpack (&cdt__notification__v1__group_filter__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__group_filter__free_unpacked
+                     (Cdt__Notification__V1__GroupFilter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__group_filter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__audience__init
                      (Cdt__Notification__V1__Audience         *message)
 {
@@ -692,6 +737,237 @@ void   cdt__notification__v1__campaign__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &cdt__notification__v1__campaign__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__rule__parameters_entry__init
+                     (Cdt__Notification__V1__Rule__ParametersEntry         *message)
+{
+  static const Cdt__Notification__V1__Rule__ParametersEntry init_value = CDT__NOTIFICATION__V1__RULE__PARAMETERS_ENTRY__INIT;
+  *message = init_value;
+}
+void   cdt__notification__v1__rule__init
+                     (Cdt__Notification__V1__Rule         *message)
+{
+  static const Cdt__Notification__V1__Rule init_value = CDT__NOTIFICATION__V1__RULE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__rule__get_packed_size
+                     (const Cdt__Notification__V1__Rule *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__rule__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__rule__pack
+                     (const Cdt__Notification__V1__Rule *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__rule__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__rule__pack_to_buffer
+                     (const Cdt__Notification__V1__Rule *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__rule__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__Rule *
+       cdt__notification__v1__rule__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__Rule *)
+     protobuf_c_message_unpack (&cdt__notification__v1__rule__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__rule__free_unpacked
+                     (Cdt__Notification__V1__Rule *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__rule__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__focal_point__init
+                     (Cdt__Notification__V1__FocalPoint         *message)
+{
+  static const Cdt__Notification__V1__FocalPoint init_value = CDT__NOTIFICATION__V1__FOCAL_POINT__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__focal_point__get_packed_size
+                     (const Cdt__Notification__V1__FocalPoint *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__focal_point__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__focal_point__pack
+                     (const Cdt__Notification__V1__FocalPoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__focal_point__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__focal_point__pack_to_buffer
+                     (const Cdt__Notification__V1__FocalPoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__focal_point__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__FocalPoint *
+       cdt__notification__v1__focal_point__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__FocalPoint *)
+     protobuf_c_message_unpack (&cdt__notification__v1__focal_point__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__focal_point__free_unpacked
+                     (Cdt__Notification__V1__FocalPoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__focal_point__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__opt_out__init
+                     (Cdt__Notification__V1__OptOut         *message)
+{
+  static const Cdt__Notification__V1__OptOut init_value = CDT__NOTIFICATION__V1__OPT_OUT__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__opt_out__get_packed_size
+                     (const Cdt__Notification__V1__OptOut *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__opt_out__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__opt_out__pack
+                     (const Cdt__Notification__V1__OptOut *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__opt_out__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__opt_out__pack_to_buffer
+                     (const Cdt__Notification__V1__OptOut *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__opt_out__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__OptOut *
+       cdt__notification__v1__opt_out__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__OptOut *)
+     protobuf_c_message_unpack (&cdt__notification__v1__opt_out__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__opt_out__free_unpacked
+                     (Cdt__Notification__V1__OptOut *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__opt_out__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__group__init
+                     (Cdt__Notification__V1__Group         *message)
+{
+  static const Cdt__Notification__V1__Group init_value = CDT__NOTIFICATION__V1__GROUP__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__group__get_packed_size
+                     (const Cdt__Notification__V1__Group *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__group__pack
+                     (const Cdt__Notification__V1__Group *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__group__pack_to_buffer
+                     (const Cdt__Notification__V1__Group *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__group__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__Group *
+       cdt__notification__v1__group__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__Group *)
+     protobuf_c_message_unpack (&cdt__notification__v1__group__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__group__free_unpacked
+                     (Cdt__Notification__V1__Group *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__group__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__ticket__init
+                     (Cdt__Notification__V1__Ticket         *message)
+{
+  static const Cdt__Notification__V1__Ticket init_value = CDT__NOTIFICATION__V1__TICKET__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__ticket__get_packed_size
+                     (const Cdt__Notification__V1__Ticket *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__ticket__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__ticket__pack
+                     (const Cdt__Notification__V1__Ticket *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__ticket__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__ticket__pack_to_buffer
+                     (const Cdt__Notification__V1__Ticket *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__ticket__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__Ticket *
+       cdt__notification__v1__ticket__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__Ticket *)
+     protobuf_c_message_unpack (&cdt__notification__v1__ticket__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__ticket__free_unpacked
+                     (Cdt__Notification__V1__Ticket *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__ticket__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__notification__v1__delivery_subject__init
@@ -2249,7 +2525,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descri
   (ProtobufCMessageInit) cdt__notification__v1__rendered_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__report_filter__field_descriptors[2] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__report_filter__field_descriptors[5] =
 {
   {
     "period",
@@ -2275,15 +2551,54 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__report_filter__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "due_on",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ReportFilter, due_on),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_since",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ReportFilter, changed_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_until",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ReportFilter, changed_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__report_filter__field_indices_by_name[] = {
+  3,   /* field[3] = changed_since */
+  4,   /* field[4] = changed_until */
   1,   /* field[1] = condition */
+  2,   /* field[2] = due_on */
   0,   /* field[0] = period */
 };
 static const ProtobufCIntRange cdt__notification__v1__report_filter__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descriptor =
 {
@@ -2293,14 +2608,52 @@ const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descripto
   "Cdt__Notification__V1__ReportFilter",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__ReportFilter),
-  2,
+  5,
   cdt__notification__v1__report_filter__field_descriptors,
   cdt__notification__v1__report_filter__field_indices_by_name,
   1,  cdt__notification__v1__report_filter__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__report_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[6] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__group_filter__field_descriptors[1] =
+{
+  {
+    "purposes",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Cdt__Notification__V1__GroupFilter, n_purposes),
+    offsetof(Cdt__Notification__V1__GroupFilter, purposes),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__group_filter__field_indices_by_name[] = {
+  0,   /* field[0] = purposes */
+};
+static const ProtobufCIntRange cdt__notification__v1__group_filter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.GroupFilter",
+  "GroupFilter",
+  "Cdt__Notification__V1__GroupFilter",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__GroupFilter),
+  1,
+  cdt__notification__v1__group_filter__field_descriptors,
+  cdt__notification__v1__group_filter__field_indices_by_name,
+  1,  cdt__notification__v1__group_filter__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__group_filter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[9] =
 {
   {
     "unit",
@@ -2374,19 +2727,58 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "recipients",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, recipients),
+    &cdt__notification__v1__audience_recipients__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "without_leader",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, without_leader),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "groups",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, groups),
+    &cdt__notification__v1__group_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__audience__field_indices_by_name[] = {
+  8,   /* field[8] = groups */
   3,   /* field[3] = occupations */
+  6,   /* field[6] = recipients */
   4,   /* field[4] = report */
   2,   /* field[2] = roles */
   1,   /* field[1] = team_levels */
   5,   /* field[5] = tree_date */
   0,   /* field[0] = unit */
+  7,   /* field[7] = without_leader */
 };
 static const ProtobufCIntRange cdt__notification__v1__audience__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
 {
@@ -2396,7 +2788,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
   "Cdt__Notification__V1__Audience",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Audience),
-  6,
+  9,
   cdt__notification__v1__audience__field_descriptors,
   cdt__notification__v1__audience__field_indices_by_name,
   1,  cdt__notification__v1__audience__number_ranges,
@@ -2454,7 +2846,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign__parameters_ent
   (ProtobufCMessageInit) cdt__notification__v1__campaign__parameters_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_descriptors[13] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_descriptors[16] =
 {
   {
     "name",
@@ -2612,6 +3004,42 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "topic",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, topic),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "statutory",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, statutory),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rule",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, rule),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__campaign__field_indices_by_name[] = {
   2,   /* field[2] = audience */
@@ -2622,16 +3050,19 @@ static const unsigned cdt__notification__v1__campaign__field_indices_by_name[] =
   6,   /* field[6] = language */
   0,   /* field[0] = name */
   5,   /* field[5] = parameters */
+  15,   /* field[15] = rule */
   9,   /* field[9] = send_time */
   8,   /* field[8] = state */
+  14,   /* field[14] = statutory */
   3,   /* field[3] = template */
   4,   /* field[4] = template_version */
+  13,   /* field[13] = topic */
   12,   /* field[12] = update_time */
 };
 static const ProtobufCIntRange cdt__notification__v1__campaign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor =
 {
@@ -2641,11 +3072,746 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor =
   "Cdt__Notification__V1__Campaign",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Campaign),
-  13,
+  16,
   cdt__notification__v1__campaign__field_descriptors,
   cdt__notification__v1__campaign__field_indices_by_name,
   1,  cdt__notification__v1__campaign__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__campaign__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__rule__parameters_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule__ParametersEntry, key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule__ParametersEntry, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__rule__parameters_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange cdt__notification__v1__rule__parameters_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__rule__parameters_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Rule.ParametersEntry",
+  "ParametersEntry",
+  "Cdt__Notification__V1__Rule__ParametersEntry",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Rule__ParametersEntry),
+  2,
+  cdt__notification__v1__rule__parameters_entry__field_descriptors,
+  cdt__notification__v1__rule__parameters_entry__field_indices_by_name,
+  1,  cdt__notification__v1__rule__parameters_entry__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__rule__parameters_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__rule__field_descriptors[14] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, kind),
+    &cdt__notification__v1__rule_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enabled",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, enabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "days",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "send_at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, send_at),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "template",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, template_),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parameters",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__Rule, n_parameters),
+    offsetof(Cdt__Notification__V1__Rule, parameters),
+    &cdt__notification__v1__rule__parameters_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "language",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, language),
+    &cdt__notification__v1__language__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "channels",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Notification__V1__Rule, n_channels),
+    offsetof(Cdt__Notification__V1__Rule, channels),
+    &cdt__notification__v1__channel_kind__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topic",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, topic),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "statutory",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, statutory),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_run_time",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Rule, last_run_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__rule__field_indices_by_name[] = {
+  9,   /* field[9] = channels */
+  4,   /* field[4] = days */
+  3,   /* field[3] = enabled */
+  12,   /* field[12] = etag */
+  1,   /* field[1] = kind */
+  8,   /* field[8] = language */
+  13,   /* field[13] = last_run_time */
+  0,   /* field[0] = name */
+  7,   /* field[7] = parameters */
+  5,   /* field[5] = send_at */
+  11,   /* field[11] = statutory */
+  6,   /* field[6] = template */
+  10,   /* field[10] = topic */
+  2,   /* field[2] = unit */
+};
+static const ProtobufCIntRange cdt__notification__v1__rule__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 14 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__rule__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Rule",
+  "Rule",
+  "Cdt__Notification__V1__Rule",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Rule),
+  14,
+  cdt__notification__v1__rule__field_descriptors,
+  cdt__notification__v1__rule__field_indices_by_name,
+  1,  cdt__notification__v1__rule__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__rule__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__focal_point__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__FocalPoint, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__FocalPoint, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "person",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__FocalPoint, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__FocalPoint, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__focal_point__field_indices_by_name[] = {
+  3,   /* field[3] = create_time */
+  0,   /* field[0] = name */
+  2,   /* field[2] = person */
+  1,   /* field[1] = unit */
+};
+static const ProtobufCIntRange cdt__notification__v1__focal_point__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__focal_point__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.FocalPoint",
+  "FocalPoint",
+  "Cdt__Notification__V1__FocalPoint",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__FocalPoint),
+  4,
+  cdt__notification__v1__focal_point__field_descriptors,
+  cdt__notification__v1__focal_point__field_indices_by_name,
+  1,  cdt__notification__v1__focal_point__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__focal_point__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__opt_out__field_descriptors[3] =
+{
+  {
+    "person",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__OptOut, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topic",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__OptOut, topic),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__OptOut, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__opt_out__field_indices_by_name[] = {
+  2,   /* field[2] = create_time */
+  0,   /* field[0] = person */
+  1,   /* field[1] = topic */
+};
+static const ProtobufCIntRange cdt__notification__v1__opt_out__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__opt_out__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.OptOut",
+  "OptOut",
+  "Cdt__Notification__V1__OptOut",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__OptOut),
+  3,
+  cdt__notification__v1__opt_out__field_descriptors,
+  cdt__notification__v1__opt_out__field_indices_by_name,
+  1,  cdt__notification__v1__opt_out__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__opt_out__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__group__field_descriptors[9] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zalo_group_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, zalo_group_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "purpose",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, purpose),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Group, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__group__field_indices_by_name[] = {
+  3,   /* field[3] = account */
+  8,   /* field[8] = create_time */
+  2,   /* field[2] = display_name */
+  7,   /* field[7] = etag */
+  0,   /* field[0] = name */
+  5,   /* field[5] = purpose */
+  6,   /* field[6] = size */
+  1,   /* field[1] = unit */
+  4,   /* field[4] = zalo_group_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__group__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__group__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Group",
+  "Group",
+  "Cdt__Notification__V1__Group",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Group),
+  9,
+  cdt__notification__v1__group__field_descriptors,
+  cdt__notification__v1__group__field_indices_by_name,
+  1,  cdt__notification__v1__group__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__group__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__ticket__field_descriptors[13] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, state),
+    &cdt__notification__v1__ticket_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "channel",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, channel),
+    &cdt__notification__v1__channel_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "person",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delivery",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, delivery),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "team",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, team),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answer",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, answer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "difficulty",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, difficulty),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answer_time",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, answer_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__ticket__field_indices_by_name[] = {
+  3,   /* field[3] = account */
+  8,   /* field[8] = answer */
+  12,   /* field[12] = answer_time */
+  2,   /* field[2] = channel */
+  11,   /* field[11] = create_time */
+  5,   /* field[5] = delivery */
+  9,   /* field[9] = difficulty */
+  10,   /* field[10] = etag */
+  0,   /* field[0] = name */
+  4,   /* field[4] = person */
+  1,   /* field[1] = state */
+  6,   /* field[6] = team */
+  7,   /* field[7] = text */
+};
+static const ProtobufCIntRange cdt__notification__v1__ticket__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 13 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__ticket__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Ticket",
+  "Ticket",
+  "Cdt__Notification__V1__Ticket",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Ticket),
+  13,
+  cdt__notification__v1__ticket__field_descriptors,
+  cdt__notification__v1__ticket__field_indices_by_name,
+  1,  cdt__notification__v1__ticket__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__ticket__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[3] =
@@ -4074,19 +5240,21 @@ const ProtobufCEnumDescriptor cdt__notification__v1__sms_encoding__descriptor =
   cdt__notification__v1__sms_encoding__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__report_condition__enum_values_by_number[5] =
+static const ProtobufCEnumValue cdt__notification__v1__report_condition__enum_values_by_number[6] =
 {
   { "REPORT_CONDITION_UNSPECIFIED", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED", 0 },
   { "REPORT_CONDITION_OWES", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_OWES", 1 },
   { "REPORT_CONDITION_OVERDUE", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_OVERDUE", 2 },
   { "REPORT_CONDITION_RETURNED", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_RETURNED", 3 },
   { "REPORT_CONDITION_RECEIVED", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_RECEIVED", 4 },
+  { "REPORT_CONDITION_APPROVED", "CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_APPROVED", 5 },
 };
 static const ProtobufCIntRange cdt__notification__v1__report_condition__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__report_condition__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__report_condition__enum_values_by_name[6] =
 {
+  { "REPORT_CONDITION_APPROVED", 5 },
   { "REPORT_CONDITION_OVERDUE", 2 },
   { "REPORT_CONDITION_OWES", 1 },
   { "REPORT_CONDITION_RECEIVED", 4 },
@@ -4100,12 +5268,44 @@ const ProtobufCEnumDescriptor cdt__notification__v1__report_condition__descripto
   "ReportCondition",
   "Cdt__Notification__V1__ReportCondition",
   "cdt.notification.v1",
-  5,
+  6,
   cdt__notification__v1__report_condition__enum_values_by_number,
-  5,
+  6,
   cdt__notification__v1__report_condition__enum_values_by_name,
   1,
   cdt__notification__v1__report_condition__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__notification__v1__audience_recipients__enum_values_by_number[4] =
+{
+  { "AUDIENCE_RECIPIENTS_UNSPECIFIED", "CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED", 0 },
+  { "AUDIENCE_RECIPIENTS_MEMBERS", "CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_MEMBERS", 1 },
+  { "AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS", "CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS", 2 },
+  { "AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS", "CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS", 3 },
+};
+static const ProtobufCIntRange cdt__notification__v1__audience_recipients__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__audience_recipients__enum_values_by_name[4] =
+{
+  { "AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS", 2 },
+  { "AUDIENCE_RECIPIENTS_MEMBERS", 1 },
+  { "AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS", 3 },
+  { "AUDIENCE_RECIPIENTS_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__audience_recipients__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.AudienceRecipients",
+  "AudienceRecipients",
+  "Cdt__Notification__V1__AudienceRecipients",
+  "cdt.notification.v1",
+  4,
+  cdt__notification__v1__audience_recipients__enum_values_by_number,
+  4,
+  cdt__notification__v1__audience_recipients__enum_values_by_name,
+  1,
+  cdt__notification__v1__audience_recipients__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_values_by_number[8] =
@@ -4146,6 +5346,78 @@ const ProtobufCEnumDescriptor cdt__notification__v1__campaign_state__descriptor 
   cdt__notification__v1__campaign_state__enum_values_by_name,
   1,
   cdt__notification__v1__campaign_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by_number[9] =
+{
+  { "RULE_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_UNSPECIFIED", 0 },
+  { "RULE_KIND_REPORT_DUE_SOON", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_SOON", 1 },
+  { "RULE_KIND_REPORT_DUE_TODAY", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_TODAY", 2 },
+  { "RULE_KIND_REPORT_OVERDUE", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE", 3 },
+  { "RULE_KIND_REPORT_OVERDUE_COMMUNE", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE_COMMUNE", 4 },
+  { "RULE_KIND_REPORT_OVERDUE_PROVINCE", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE_PROVINCE", 5 },
+  { "RULE_KIND_REPORT_RETURNED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_RETURNED", 6 },
+  { "RULE_KIND_REPORT_APPROVED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_APPROVED", 7 },
+  { "RULE_KIND_TEAM_WITHOUT_LEADER", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TEAM_WITHOUT_LEADER", 8 },
+};
+static const ProtobufCIntRange cdt__notification__v1__rule_kind__value_ranges[] = {
+{0, 0},{0, 9}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_values_by_name[9] =
+{
+  { "RULE_KIND_REPORT_APPROVED", 7 },
+  { "RULE_KIND_REPORT_DUE_SOON", 1 },
+  { "RULE_KIND_REPORT_DUE_TODAY", 2 },
+  { "RULE_KIND_REPORT_OVERDUE", 3 },
+  { "RULE_KIND_REPORT_OVERDUE_COMMUNE", 4 },
+  { "RULE_KIND_REPORT_OVERDUE_PROVINCE", 5 },
+  { "RULE_KIND_REPORT_RETURNED", 6 },
+  { "RULE_KIND_TEAM_WITHOUT_LEADER", 8 },
+  { "RULE_KIND_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__rule_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.RuleKind",
+  "RuleKind",
+  "Cdt__Notification__V1__RuleKind",
+  "cdt.notification.v1",
+  9,
+  cdt__notification__v1__rule_kind__enum_values_by_number,
+  9,
+  cdt__notification__v1__rule_kind__enum_values_by_name,
+  1,
+  cdt__notification__v1__rule_kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__notification__v1__ticket_state__enum_values_by_number[3] =
+{
+  { "TICKET_STATE_UNSPECIFIED", "CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED", 0 },
+  { "TICKET_STATE_OPEN", "CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_OPEN", 1 },
+  { "TICKET_STATE_ANSWERED", "CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_ANSWERED", 2 },
+};
+static const ProtobufCIntRange cdt__notification__v1__ticket_state__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__ticket_state__enum_values_by_name[3] =
+{
+  { "TICKET_STATE_ANSWERED", 2 },
+  { "TICKET_STATE_OPEN", 1 },
+  { "TICKET_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__ticket_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.TicketState",
+  "TicketState",
+  "Cdt__Notification__V1__TicketState",
+  "cdt.notification.v1",
+  3,
+  cdt__notification__v1__ticket_state__enum_values_by_number,
+  3,
+  cdt__notification__v1__ticket_state__enum_values_by_name,
+  1,
+  cdt__notification__v1__ticket_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__notification__v1__delivery_state__enum_values_by_number[14] =

@@ -32,9 +32,16 @@ typedef struct Cdt__Notification__V1__Template Cdt__Notification__V1__Template;
 typedef struct Cdt__Notification__V1__RenderedMessage Cdt__Notification__V1__RenderedMessage;
 typedef struct Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry;
 typedef struct Cdt__Notification__V1__ReportFilter Cdt__Notification__V1__ReportFilter;
+typedef struct Cdt__Notification__V1__GroupFilter Cdt__Notification__V1__GroupFilter;
 typedef struct Cdt__Notification__V1__Audience Cdt__Notification__V1__Audience;
 typedef struct Cdt__Notification__V1__Campaign Cdt__Notification__V1__Campaign;
 typedef struct Cdt__Notification__V1__Campaign__ParametersEntry Cdt__Notification__V1__Campaign__ParametersEntry;
+typedef struct Cdt__Notification__V1__Rule Cdt__Notification__V1__Rule;
+typedef struct Cdt__Notification__V1__Rule__ParametersEntry Cdt__Notification__V1__Rule__ParametersEntry;
+typedef struct Cdt__Notification__V1__FocalPoint Cdt__Notification__V1__FocalPoint;
+typedef struct Cdt__Notification__V1__OptOut Cdt__Notification__V1__OptOut;
+typedef struct Cdt__Notification__V1__Group Cdt__Notification__V1__Group;
+typedef struct Cdt__Notification__V1__Ticket Cdt__Notification__V1__Ticket;
 typedef struct Cdt__Notification__V1__DeliverySubject Cdt__Notification__V1__DeliverySubject;
 typedef struct Cdt__Notification__V1__Delivery Cdt__Notification__V1__Delivery;
 typedef struct Cdt__Notification__V1__DeliveryAttempt Cdt__Notification__V1__DeliveryAttempt;
@@ -176,9 +183,35 @@ typedef enum _Cdt__Notification__V1__ReportCondition {
   /*
    * Received.
    */
-  CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_RECEIVED = 4
+  CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_RECEIVED = 4,
+  /*
+   * Approved by the commune, or accepted by the province.
+   */
+  CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_APPROVED = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__REPORT_CONDITION)
 } Cdt__Notification__V1__ReportCondition;
+/*
+ * Who is told about the teams that an audience chooses.
+ */
+typedef enum _Cdt__Notification__V1__AudienceRecipients {
+  /*
+   * As MEMBERS.
+   */
+  CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED = 0,
+  /*
+   * Members of the teams.
+   */
+  CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_MEMBERS = 1,
+  /*
+   * The focal points of the commune that a team is in: each is told once about all teams of the commune.
+   */
+  CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS = 2,
+  /*
+   * The focal points of the province, in the same way.
+   */
+  CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS)
+} Cdt__Notification__V1__AudienceRecipients;
 /*
  * State of a campaign.
  */
@@ -217,6 +250,66 @@ typedef enum _Cdt__Notification__V1__CampaignState {
   CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_PAUSED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__CAMPAIGN_STATE)
 } Cdt__Notification__V1__CampaignState;
+/*
+ * What a rule waits for.
+ */
+typedef enum _Cdt__Notification__V1__RuleKind {
+  /*
+   * Not given: refused.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_UNSPECIFIED = 0,
+  /*
+   * A report is due in `days` days and has not come.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_SOON = 1,
+  /*
+   * A report is due today and has not come.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_TODAY = 2,
+  /*
+   * A report is overdue: `days` days after its days of grace, whoever owes it is told; for a team its leader.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE = 3,
+  /*
+   * The same, to the focal points of the commune.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE_COMMUNE = 4,
+  /*
+   * The same, to the focal points of the province.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_OVERDUE_PROVINCE = 5,
+  /*
+   * A report was returned since the rule was last looked at.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_RETURNED = 6,
+  /*
+   * A report was approved since then.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_APPROVED = 7,
+  /*
+   * A team at work has no leader: the focal points of its commune are told, once a week.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TEAM_WITHOUT_LEADER = 8
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__RULE_KIND)
+} Cdt__Notification__V1__RuleKind;
+/*
+ * State of a ticket.
+ */
+typedef enum _Cdt__Notification__V1__TicketState {
+  /*
+   * Not given.
+   */
+  CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED = 0,
+  /*
+   * Waits for an answer.
+   */
+  CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_OPEN = 1,
+  /*
+   * Answered.
+   */
+  CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_ANSWERED = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__TICKET_STATE)
+} Cdt__Notification__V1__TicketState;
 /*
  * State of one message to one recipient.
  */
@@ -492,8 +585,8 @@ struct  Cdt__Notification__V1__Channel
  * A parameter that a template declares. Bodies name it as `{{name}}`.
  * The audience fills in, where a template declares them: `recipient_name` TEXT, `team_name` TEXT (the recipient's
  * teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
- * with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones). A campaign gives
- * the others.
+ * with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER.
+ * Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
  */
 struct  Cdt__Notification__V1__TemplateParameter
 {
@@ -816,10 +909,39 @@ struct  Cdt__Notification__V1__ReportFilter
    * cancels the message.
    */
   Cdt__Notification__V1__ReportCondition condition;
+  /*
+   * Only reports due on this day, `YYYY-MM-DD`; empty: on any.
+   */
+  char *due_on;
+  /*
+   * Only reports whose state changed at this moment or later, as far as is known here.
+   */
+  Google__Protobuf__Timestamp *changed_since;
+  /*
+   * Only reports whose state changed before this moment.
+   */
+  Google__Protobuf__Timestamp *changed_until;
 };
 #define CDT__NOTIFICATION__V1__REPORT_FILTER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__report_filter__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED }
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__REPORT_CONDITION__REPORT_CONDITION_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, NULL }
+
+
+/*
+ * Chooses Zalo groups instead of people.
+ */
+struct  Cdt__Notification__V1__GroupFilter
+{
+  ProtobufCMessage base;
+  /*
+   * Purposes of groups; empty: any.
+   */
+  size_t n_purposes;
+  char **purposes;
+};
+#define CDT__NOTIFICATION__V1__GROUP_FILTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__group_filter__descriptor) \
+    , 0,NULL }
 
 
 /*
@@ -857,10 +979,23 @@ struct  Cdt__Notification__V1__Audience
    * sending. Memberships and roles are always those of the day of sending.
    */
   char *tree_date;
+  /*
+   * Who is told about the teams.
+   */
+  Cdt__Notification__V1__AudienceRecipients recipients;
+  /*
+   * Only teams at work that have no leader on the day of sending; checked once more for each message when it is sent.
+   */
+  protobuf_c_boolean without_leader;
+  /*
+   * Instead of people the Zalo groups of the units in the subtree are told, by the channel ZALO_GROUP alone. Only `unit`
+   * and `tree_date` may be given beside it.
+   */
+  Cdt__Notification__V1__GroupFilter *groups;
 };
 #define CDT__NOTIFICATION__V1__AUDIENCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__audience__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL }
 
 
 struct  Cdt__Notification__V1__Campaign__ParametersEntry
@@ -936,10 +1071,270 @@ struct  Cdt__Notification__V1__Campaign
    * When it was last changed.
    */
   Google__Protobuf__Timestamp *update_time;
+  /*
+   * What it is about, for opt-outs: lower-case letters, digits and hyphens, at most 60; empty: nothing that one can opt
+   * out of.
+   */
+  char *topic;
+  /*
+   * The law, or a decision, demands that the recipients are told: opt-outs do not hold.
+   */
+  protobuf_c_boolean statutory;
+  /*
+   * The rule that made it, `rules/{id}`; empty: a person. Output only.
+   */
+  char *rule;
 };
 #define CDT__NOTIFICATION__V1__CAMPAIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__campaign__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, 0, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, 0,NULL, CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, 0, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, 0,NULL, CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Cdt__Notification__V1__Rule__ParametersEntry
+{
+  ProtobufCMessage base;
+  char *key;
+  char *value;
+};
+#define CDT__NOTIFICATION__V1__RULE__PARAMETERS_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__rule__parameters_entry__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
+ * concerns, so that everybody gets one message about all of their teams. Messages that are no longer needed when their turn
+ * comes cancel themselves.
+ */
+struct  Cdt__Notification__V1__Rule
+{
+  ProtobufCMessage base;
+  /*
+   * `rules/{id}`; the id is chosen on creation: lower-case letters, digits and hyphens, at most 60.
+   */
+  char *name;
+  /*
+   * What it waits for.
+   */
+  Cdt__Notification__V1__RuleKind kind;
+  /*
+   * Where: `units/{id}` and what is under it.
+   */
+  char *unit;
+  /*
+   * Whether it is at work.
+   */
+  protobuf_c_boolean enabled;
+  /*
+   * Days, for the kinds that count them: 0 to 60.
+   */
+  int32_t days;
+  /*
+   * When its messages begin to go out, `HH:MM` local time.
+   */
+  char *send_at;
+  /*
+   * `templates/{id}`; the newest version is used.
+   */
+  char *template_;
+  /*
+   * Values of the parameters that the audience does not fill in.
+   */
+  size_t n_parameters;
+  Cdt__Notification__V1__Rule__ParametersEntry **parameters;
+  /*
+   * Language of the messages.
+   */
+  Cdt__Notification__V1__Language language;
+  /*
+   * Channels in order of preference.
+   */
+  size_t n_channels;
+  Cdt__Notification__V1__ChannelKind *channels;
+  /*
+   * As of `Campaign`.
+   */
+  char *topic;
+  /*
+   * As of `Campaign`.
+   */
+  protobuf_c_boolean statutory;
+  /*
+   * Version tag; send it back on update to be refused (ABORTED) when somebody was faster.
+   */
+  char *etag;
+  /*
+   * When it was last looked at; unset: not yet. Output only.
+   */
+  Google__Protobuf__Timestamp *last_run_time;
+};
+#define CDT__NOTIFICATION__V1__RULE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__rule__descriptor) \
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * A person whom a unit's authorities want told about the teams in it, besides their members.
+ */
+struct  Cdt__Notification__V1__FocalPoint
+{
+  ProtobufCMessage base;
+  /*
+   * `focalPoints/{id}`. Output only.
+   */
+  char *name;
+  /*
+   * `units/{id}`: a commune or a province.
+   */
+  char *unit;
+  /*
+   * `people/{id}`: how they are reached is known from the Registry.
+   */
+  char *person;
+  /*
+   * When it was named.
+   */
+  Google__Protobuf__Timestamp *create_time;
+};
+#define CDT__NOTIFICATION__V1__FOCAL_POINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__focal_point__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * A person's wish not to be told about a topic.
+ */
+struct  Cdt__Notification__V1__OptOut
+{
+  ProtobufCMessage base;
+  /*
+   * `people/{id}`.
+   */
+  char *person;
+  /*
+   * Topic.
+   */
+  char *topic;
+  /*
+   * Since when.
+   */
+  Google__Protobuf__Timestamp *create_time;
+};
+#define CDT__NOTIFICATION__V1__OPT_OUT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__opt_out__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * A Zalo group of a unit: of its focal points, of a commune.
+ */
+struct  Cdt__Notification__V1__Group
+{
+  ProtobufCMessage base;
+  /*
+   * `groups/{id}`. Output only.
+   */
+  char *name;
+  /*
+   * `units/{id}`.
+   */
+  char *unit;
+  /*
+   * Name for people.
+   */
+  char *display_name;
+  /*
+   * The Zalo account that manages it, as `--zalo-accounts` names it; empty: the only one.
+   */
+  char *account;
+  /*
+   * Its id at Zalo.
+   */
+  char *zalo_group_id;
+  /*
+   * What it is for: lower-case letters, digits and hyphens, at most 60, for example `focal-points` or `commune`.
+   */
+  char *purpose;
+  /*
+   * Members, as far as is known.
+   */
+  int32_t size;
+  /*
+   * Version tag.
+   */
+  char *etag;
+  /*
+   * When it was recorded.
+   */
+  Google__Protobuf__Timestamp *create_time;
+};
+#define CDT__NOTIFICATION__V1__GROUP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__group__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * What somebody wrote back.
+ */
+struct  Cdt__Notification__V1__Ticket
+{
+  ProtobufCMessage base;
+  /*
+   * `tickets/{id}`.
+   */
+  char *name;
+  /*
+   * State.
+   */
+  Cdt__Notification__V1__TicketState state;
+  /*
+   * The channel it came by.
+   */
+  Cdt__Notification__V1__ChannelKind channel;
+  /*
+   * The account that it was sent to.
+   */
+  char *account;
+  /*
+   * `people/{id}` of the sender; empty: nobody that is known.
+   */
+  char *person;
+  /*
+   * The newest message to that person by the same channel, `campaigns/{id}/deliveries/{id}`; empty: none.
+   */
+  char *delivery;
+  /*
+   * The team that message was about first, `teams/{id}`; empty: none.
+   */
+  char *team;
+  /*
+   * What they wrote.
+   */
+  char *text;
+  /*
+   * The answer.
+   */
+  char *answer;
+  /*
+   * The difficulty it tells of, `difficulties/{id}` of Activity reporting; empty: none that is known.
+   */
+  char *difficulty;
+  /*
+   * Version tag.
+   */
+  char *etag;
+  /*
+   * When it came.
+   */
+  Google__Protobuf__Timestamp *create_time;
+  /*
+   * When it was answered.
+   */
+  Google__Protobuf__Timestamp *answer_time;
+};
+#define CDT__NOTIFICATION__V1__TICKET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__ticket__descriptor) \
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL }
 
 
 /*
@@ -977,7 +1372,7 @@ struct  Cdt__Notification__V1__Delivery
    */
   char *name;
   /*
-   * `people/{id}`.
+   * `people/{id}`, or `groups/{id}`.
    */
   char *recipient;
   /*
@@ -1642,6 +2037,25 @@ Cdt__Notification__V1__ReportFilter *
 void   cdt__notification__v1__report_filter__free_unpacked
                      (Cdt__Notification__V1__ReportFilter *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__GroupFilter methods */
+void   cdt__notification__v1__group_filter__init
+                     (Cdt__Notification__V1__GroupFilter         *message);
+size_t cdt__notification__v1__group_filter__get_packed_size
+                     (const Cdt__Notification__V1__GroupFilter   *message);
+size_t cdt__notification__v1__group_filter__pack
+                     (const Cdt__Notification__V1__GroupFilter   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__group_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__GroupFilter   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__GroupFilter *
+       cdt__notification__v1__group_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__group_filter__free_unpacked
+                     (Cdt__Notification__V1__GroupFilter *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__Audience methods */
 void   cdt__notification__v1__audience__init
                      (Cdt__Notification__V1__Audience         *message);
@@ -1682,6 +2096,104 @@ Cdt__Notification__V1__Campaign *
                       const uint8_t       *data);
 void   cdt__notification__v1__campaign__free_unpacked
                      (Cdt__Notification__V1__Campaign *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__Rule__ParametersEntry methods */
+void   cdt__notification__v1__rule__parameters_entry__init
+                     (Cdt__Notification__V1__Rule__ParametersEntry         *message);
+/* Cdt__Notification__V1__Rule methods */
+void   cdt__notification__v1__rule__init
+                     (Cdt__Notification__V1__Rule         *message);
+size_t cdt__notification__v1__rule__get_packed_size
+                     (const Cdt__Notification__V1__Rule   *message);
+size_t cdt__notification__v1__rule__pack
+                     (const Cdt__Notification__V1__Rule   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__rule__pack_to_buffer
+                     (const Cdt__Notification__V1__Rule   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__Rule *
+       cdt__notification__v1__rule__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__rule__free_unpacked
+                     (Cdt__Notification__V1__Rule *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__FocalPoint methods */
+void   cdt__notification__v1__focal_point__init
+                     (Cdt__Notification__V1__FocalPoint         *message);
+size_t cdt__notification__v1__focal_point__get_packed_size
+                     (const Cdt__Notification__V1__FocalPoint   *message);
+size_t cdt__notification__v1__focal_point__pack
+                     (const Cdt__Notification__V1__FocalPoint   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__focal_point__pack_to_buffer
+                     (const Cdt__Notification__V1__FocalPoint   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__FocalPoint *
+       cdt__notification__v1__focal_point__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__focal_point__free_unpacked
+                     (Cdt__Notification__V1__FocalPoint *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__OptOut methods */
+void   cdt__notification__v1__opt_out__init
+                     (Cdt__Notification__V1__OptOut         *message);
+size_t cdt__notification__v1__opt_out__get_packed_size
+                     (const Cdt__Notification__V1__OptOut   *message);
+size_t cdt__notification__v1__opt_out__pack
+                     (const Cdt__Notification__V1__OptOut   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__opt_out__pack_to_buffer
+                     (const Cdt__Notification__V1__OptOut   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__OptOut *
+       cdt__notification__v1__opt_out__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__opt_out__free_unpacked
+                     (Cdt__Notification__V1__OptOut *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__Group methods */
+void   cdt__notification__v1__group__init
+                     (Cdt__Notification__V1__Group         *message);
+size_t cdt__notification__v1__group__get_packed_size
+                     (const Cdt__Notification__V1__Group   *message);
+size_t cdt__notification__v1__group__pack
+                     (const Cdt__Notification__V1__Group   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__group__pack_to_buffer
+                     (const Cdt__Notification__V1__Group   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__Group *
+       cdt__notification__v1__group__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__group__free_unpacked
+                     (Cdt__Notification__V1__Group *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__Ticket methods */
+void   cdt__notification__v1__ticket__init
+                     (Cdt__Notification__V1__Ticket         *message);
+size_t cdt__notification__v1__ticket__get_packed_size
+                     (const Cdt__Notification__V1__Ticket   *message);
+size_t cdt__notification__v1__ticket__pack
+                     (const Cdt__Notification__V1__Ticket   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__ticket__pack_to_buffer
+                     (const Cdt__Notification__V1__Ticket   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__Ticket *
+       cdt__notification__v1__ticket__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__ticket__free_unpacked
+                     (Cdt__Notification__V1__Ticket *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__DeliverySubject methods */
 void   cdt__notification__v1__delivery_subject__init
@@ -1917,6 +2429,9 @@ typedef void (*Cdt__Notification__V1__RenderedMessage_Closure)
 typedef void (*Cdt__Notification__V1__ReportFilter_Closure)
                  (const Cdt__Notification__V1__ReportFilter *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__GroupFilter_Closure)
+                 (const Cdt__Notification__V1__GroupFilter *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__Audience_Closure)
                  (const Cdt__Notification__V1__Audience *message,
                   void *closure_data);
@@ -1925,6 +2440,24 @@ typedef void (*Cdt__Notification__V1__Campaign__ParametersEntry_Closure)
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__Campaign_Closure)
                  (const Cdt__Notification__V1__Campaign *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__Rule__ParametersEntry_Closure)
+                 (const Cdt__Notification__V1__Rule__ParametersEntry *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__Rule_Closure)
+                 (const Cdt__Notification__V1__Rule *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__FocalPoint_Closure)
+                 (const Cdt__Notification__V1__FocalPoint *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__OptOut_Closure)
+                 (const Cdt__Notification__V1__OptOut *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__Group_Closure)
+                 (const Cdt__Notification__V1__Group *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__Ticket_Closure)
+                 (const Cdt__Notification__V1__Ticket *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__DeliverySubject_Closure)
                  (const Cdt__Notification__V1__DeliverySubject *message,
@@ -1967,7 +2500,10 @@ extern const ProtobufCEnumDescriptor    cdt__notification__v1__language__descrip
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__parameter_type__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__sms_encoding__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__report_condition__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__audience_recipients__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__campaign_state__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__rule_kind__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__ticket_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__delivery_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__failure_class__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__attempt_outcome__descriptor;
@@ -1986,9 +2522,16 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__template__descrip
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__parameters_entry__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__rule__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__rule__parameters_entry__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__focal_point__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__opt_out__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__group__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__ticket__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_attempt__descriptor;

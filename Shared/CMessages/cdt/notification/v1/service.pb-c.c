@@ -2083,6 +2083,1356 @@ void   cdt__notification__v1__delete_webhook_endpoint_response__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__delete_webhook_endpoint_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__create_rule_request__init
+                     (Cdt__Notification__V1__CreateRuleRequest         *message)
+{
+  static const Cdt__Notification__V1__CreateRuleRequest init_value = CDT__NOTIFICATION__V1__CREATE_RULE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateRuleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_rule_request__pack
+                     (const Cdt__Notification__V1__CreateRuleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateRuleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateRuleRequest *
+       cdt__notification__v1__create_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateRuleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_rule_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_rule_request__free_unpacked
+                     (Cdt__Notification__V1__CreateRuleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_rule_response__init
+                     (Cdt__Notification__V1__CreateRuleResponse         *message)
+{
+  static const Cdt__Notification__V1__CreateRuleResponse init_value = CDT__NOTIFICATION__V1__CREATE_RULE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateRuleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_rule_response__pack
+                     (const Cdt__Notification__V1__CreateRuleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateRuleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateRuleResponse *
+       cdt__notification__v1__create_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateRuleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_rule_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_rule_response__free_unpacked
+                     (Cdt__Notification__V1__CreateRuleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_rule_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_rule_request__init
+                     (Cdt__Notification__V1__UpdateRuleRequest         *message)
+{
+  static const Cdt__Notification__V1__UpdateRuleRequest init_value = CDT__NOTIFICATION__V1__UPDATE_RULE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateRuleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_rule_request__pack
+                     (const Cdt__Notification__V1__UpdateRuleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateRuleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateRuleRequest *
+       cdt__notification__v1__update_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateRuleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_rule_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_rule_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateRuleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_rule_response__init
+                     (Cdt__Notification__V1__UpdateRuleResponse         *message)
+{
+  static const Cdt__Notification__V1__UpdateRuleResponse init_value = CDT__NOTIFICATION__V1__UPDATE_RULE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateRuleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_rule_response__pack
+                     (const Cdt__Notification__V1__UpdateRuleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateRuleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateRuleResponse *
+       cdt__notification__v1__update_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateRuleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_rule_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_rule_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateRuleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_rule_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_rules_request__init
+                     (Cdt__Notification__V1__ListRulesRequest         *message)
+{
+  static const Cdt__Notification__V1__ListRulesRequest init_value = CDT__NOTIFICATION__V1__LIST_RULES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_rules_request__get_packed_size
+                     (const Cdt__Notification__V1__ListRulesRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_rules_request__pack
+                     (const Cdt__Notification__V1__ListRulesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_rules_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListRulesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListRulesRequest *
+       cdt__notification__v1__list_rules_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListRulesRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_rules_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_rules_request__free_unpacked
+                     (Cdt__Notification__V1__ListRulesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_rules_response__init
+                     (Cdt__Notification__V1__ListRulesResponse         *message)
+{
+  static const Cdt__Notification__V1__ListRulesResponse init_value = CDT__NOTIFICATION__V1__LIST_RULES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_rules_response__get_packed_size
+                     (const Cdt__Notification__V1__ListRulesResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_rules_response__pack
+                     (const Cdt__Notification__V1__ListRulesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_rules_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListRulesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListRulesResponse *
+       cdt__notification__v1__list_rules_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListRulesResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_rules_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_rules_response__free_unpacked
+                     (Cdt__Notification__V1__ListRulesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_rules_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_rule_request__init
+                     (Cdt__Notification__V1__DeleteRuleRequest         *message)
+{
+  static const Cdt__Notification__V1__DeleteRuleRequest init_value = CDT__NOTIFICATION__V1__DELETE_RULE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteRuleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_rule_request__pack
+                     (const Cdt__Notification__V1__DeleteRuleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteRuleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteRuleRequest *
+       cdt__notification__v1__delete_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteRuleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_rule_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_rule_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteRuleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_rule_response__init
+                     (Cdt__Notification__V1__DeleteRuleResponse         *message)
+{
+  static const Cdt__Notification__V1__DeleteRuleResponse init_value = CDT__NOTIFICATION__V1__DELETE_RULE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteRuleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_rule_response__pack
+                     (const Cdt__Notification__V1__DeleteRuleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteRuleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteRuleResponse *
+       cdt__notification__v1__delete_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteRuleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_rule_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_rule_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteRuleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_rule_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_focal_point_request__init
+                     (Cdt__Notification__V1__CreateFocalPointRequest         *message)
+{
+  static const Cdt__Notification__V1__CreateFocalPointRequest init_value = CDT__NOTIFICATION__V1__CREATE_FOCAL_POINT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_focal_point_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateFocalPointRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_focal_point_request__pack
+                     (const Cdt__Notification__V1__CreateFocalPointRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_focal_point_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateFocalPointRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateFocalPointRequest *
+       cdt__notification__v1__create_focal_point_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateFocalPointRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_focal_point_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_focal_point_request__free_unpacked
+                     (Cdt__Notification__V1__CreateFocalPointRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_focal_point_response__init
+                     (Cdt__Notification__V1__CreateFocalPointResponse         *message)
+{
+  static const Cdt__Notification__V1__CreateFocalPointResponse init_value = CDT__NOTIFICATION__V1__CREATE_FOCAL_POINT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_focal_point_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateFocalPointResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_focal_point_response__pack
+                     (const Cdt__Notification__V1__CreateFocalPointResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_focal_point_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateFocalPointResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateFocalPointResponse *
+       cdt__notification__v1__create_focal_point_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateFocalPointResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_focal_point_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_focal_point_response__free_unpacked
+                     (Cdt__Notification__V1__CreateFocalPointResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_focal_point_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_focal_points_request__init
+                     (Cdt__Notification__V1__ListFocalPointsRequest         *message)
+{
+  static const Cdt__Notification__V1__ListFocalPointsRequest init_value = CDT__NOTIFICATION__V1__LIST_FOCAL_POINTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_focal_points_request__get_packed_size
+                     (const Cdt__Notification__V1__ListFocalPointsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_focal_points_request__pack
+                     (const Cdt__Notification__V1__ListFocalPointsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_focal_points_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListFocalPointsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListFocalPointsRequest *
+       cdt__notification__v1__list_focal_points_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListFocalPointsRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_focal_points_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_focal_points_request__free_unpacked
+                     (Cdt__Notification__V1__ListFocalPointsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_focal_points_response__init
+                     (Cdt__Notification__V1__ListFocalPointsResponse         *message)
+{
+  static const Cdt__Notification__V1__ListFocalPointsResponse init_value = CDT__NOTIFICATION__V1__LIST_FOCAL_POINTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_focal_points_response__get_packed_size
+                     (const Cdt__Notification__V1__ListFocalPointsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_focal_points_response__pack
+                     (const Cdt__Notification__V1__ListFocalPointsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_focal_points_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListFocalPointsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListFocalPointsResponse *
+       cdt__notification__v1__list_focal_points_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListFocalPointsResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_focal_points_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_focal_points_response__free_unpacked
+                     (Cdt__Notification__V1__ListFocalPointsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_focal_points_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_focal_point_request__init
+                     (Cdt__Notification__V1__DeleteFocalPointRequest         *message)
+{
+  static const Cdt__Notification__V1__DeleteFocalPointRequest init_value = CDT__NOTIFICATION__V1__DELETE_FOCAL_POINT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_focal_point_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_focal_point_request__pack
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_focal_point_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteFocalPointRequest *
+       cdt__notification__v1__delete_focal_point_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteFocalPointRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_focal_point_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_focal_point_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteFocalPointRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_focal_point_response__init
+                     (Cdt__Notification__V1__DeleteFocalPointResponse         *message)
+{
+  static const Cdt__Notification__V1__DeleteFocalPointResponse init_value = CDT__NOTIFICATION__V1__DELETE_FOCAL_POINT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_focal_point_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_focal_point_response__pack
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_focal_point_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteFocalPointResponse *
+       cdt__notification__v1__delete_focal_point_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteFocalPointResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_focal_point_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_focal_point_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteFocalPointResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_focal_point_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__set_opt_out_request__init
+                     (Cdt__Notification__V1__SetOptOutRequest         *message)
+{
+  static const Cdt__Notification__V1__SetOptOutRequest init_value = CDT__NOTIFICATION__V1__SET_OPT_OUT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__set_opt_out_request__get_packed_size
+                     (const Cdt__Notification__V1__SetOptOutRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__set_opt_out_request__pack
+                     (const Cdt__Notification__V1__SetOptOutRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__set_opt_out_request__pack_to_buffer
+                     (const Cdt__Notification__V1__SetOptOutRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__SetOptOutRequest *
+       cdt__notification__v1__set_opt_out_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__SetOptOutRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__set_opt_out_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__set_opt_out_request__free_unpacked
+                     (Cdt__Notification__V1__SetOptOutRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__set_opt_out_response__init
+                     (Cdt__Notification__V1__SetOptOutResponse         *message)
+{
+  static const Cdt__Notification__V1__SetOptOutResponse init_value = CDT__NOTIFICATION__V1__SET_OPT_OUT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__set_opt_out_response__get_packed_size
+                     (const Cdt__Notification__V1__SetOptOutResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__set_opt_out_response__pack
+                     (const Cdt__Notification__V1__SetOptOutResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__set_opt_out_response__pack_to_buffer
+                     (const Cdt__Notification__V1__SetOptOutResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__SetOptOutResponse *
+       cdt__notification__v1__set_opt_out_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__SetOptOutResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__set_opt_out_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__set_opt_out_response__free_unpacked
+                     (Cdt__Notification__V1__SetOptOutResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__set_opt_out_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_opt_outs_request__init
+                     (Cdt__Notification__V1__ListOptOutsRequest         *message)
+{
+  static const Cdt__Notification__V1__ListOptOutsRequest init_value = CDT__NOTIFICATION__V1__LIST_OPT_OUTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_opt_outs_request__get_packed_size
+                     (const Cdt__Notification__V1__ListOptOutsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_opt_outs_request__pack
+                     (const Cdt__Notification__V1__ListOptOutsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_opt_outs_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListOptOutsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListOptOutsRequest *
+       cdt__notification__v1__list_opt_outs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListOptOutsRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_opt_outs_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_opt_outs_request__free_unpacked
+                     (Cdt__Notification__V1__ListOptOutsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_opt_outs_response__init
+                     (Cdt__Notification__V1__ListOptOutsResponse         *message)
+{
+  static const Cdt__Notification__V1__ListOptOutsResponse init_value = CDT__NOTIFICATION__V1__LIST_OPT_OUTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_opt_outs_response__get_packed_size
+                     (const Cdt__Notification__V1__ListOptOutsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_opt_outs_response__pack
+                     (const Cdt__Notification__V1__ListOptOutsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_opt_outs_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListOptOutsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListOptOutsResponse *
+       cdt__notification__v1__list_opt_outs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListOptOutsResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_opt_outs_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_opt_outs_response__free_unpacked
+                     (Cdt__Notification__V1__ListOptOutsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_opt_outs_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_group_request__init
+                     (Cdt__Notification__V1__CreateGroupRequest         *message)
+{
+  static const Cdt__Notification__V1__CreateGroupRequest init_value = CDT__NOTIFICATION__V1__CREATE_GROUP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_group_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateGroupRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_group_request__pack
+                     (const Cdt__Notification__V1__CreateGroupRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateGroupRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateGroupRequest *
+       cdt__notification__v1__create_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateGroupRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_group_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_group_request__free_unpacked
+                     (Cdt__Notification__V1__CreateGroupRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_group_response__init
+                     (Cdt__Notification__V1__CreateGroupResponse         *message)
+{
+  static const Cdt__Notification__V1__CreateGroupResponse init_value = CDT__NOTIFICATION__V1__CREATE_GROUP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_group_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateGroupResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_group_response__pack
+                     (const Cdt__Notification__V1__CreateGroupResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateGroupResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateGroupResponse *
+       cdt__notification__v1__create_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateGroupResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_group_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_group_response__free_unpacked
+                     (Cdt__Notification__V1__CreateGroupResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_group_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_group_request__init
+                     (Cdt__Notification__V1__UpdateGroupRequest         *message)
+{
+  static const Cdt__Notification__V1__UpdateGroupRequest init_value = CDT__NOTIFICATION__V1__UPDATE_GROUP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_group_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateGroupRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_group_request__pack
+                     (const Cdt__Notification__V1__UpdateGroupRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateGroupRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateGroupRequest *
+       cdt__notification__v1__update_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateGroupRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_group_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_group_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateGroupRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_group_response__init
+                     (Cdt__Notification__V1__UpdateGroupResponse         *message)
+{
+  static const Cdt__Notification__V1__UpdateGroupResponse init_value = CDT__NOTIFICATION__V1__UPDATE_GROUP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_group_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateGroupResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_group_response__pack
+                     (const Cdt__Notification__V1__UpdateGroupResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateGroupResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateGroupResponse *
+       cdt__notification__v1__update_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateGroupResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_group_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_group_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateGroupResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_group_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_groups_request__init
+                     (Cdt__Notification__V1__ListGroupsRequest         *message)
+{
+  static const Cdt__Notification__V1__ListGroupsRequest init_value = CDT__NOTIFICATION__V1__LIST_GROUPS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_groups_request__get_packed_size
+                     (const Cdt__Notification__V1__ListGroupsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_groups_request__pack
+                     (const Cdt__Notification__V1__ListGroupsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_groups_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListGroupsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListGroupsRequest *
+       cdt__notification__v1__list_groups_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListGroupsRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_groups_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_groups_request__free_unpacked
+                     (Cdt__Notification__V1__ListGroupsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_groups_response__init
+                     (Cdt__Notification__V1__ListGroupsResponse         *message)
+{
+  static const Cdt__Notification__V1__ListGroupsResponse init_value = CDT__NOTIFICATION__V1__LIST_GROUPS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_groups_response__get_packed_size
+                     (const Cdt__Notification__V1__ListGroupsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_groups_response__pack
+                     (const Cdt__Notification__V1__ListGroupsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_groups_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListGroupsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListGroupsResponse *
+       cdt__notification__v1__list_groups_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListGroupsResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_groups_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_groups_response__free_unpacked
+                     (Cdt__Notification__V1__ListGroupsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_groups_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_group_request__init
+                     (Cdt__Notification__V1__DeleteGroupRequest         *message)
+{
+  static const Cdt__Notification__V1__DeleteGroupRequest init_value = CDT__NOTIFICATION__V1__DELETE_GROUP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_group_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteGroupRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_group_request__pack
+                     (const Cdt__Notification__V1__DeleteGroupRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteGroupRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteGroupRequest *
+       cdt__notification__v1__delete_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteGroupRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_group_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_group_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteGroupRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__delete_group_response__init
+                     (Cdt__Notification__V1__DeleteGroupResponse         *message)
+{
+  static const Cdt__Notification__V1__DeleteGroupResponse init_value = CDT__NOTIFICATION__V1__DELETE_GROUP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__delete_group_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteGroupResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__delete_group_response__pack
+                     (const Cdt__Notification__V1__DeleteGroupResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__delete_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteGroupResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__DeleteGroupResponse *
+       cdt__notification__v1__delete_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__DeleteGroupResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__delete_group_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__delete_group_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteGroupResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__delete_group_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_tickets_request__init
+                     (Cdt__Notification__V1__ListTicketsRequest         *message)
+{
+  static const Cdt__Notification__V1__ListTicketsRequest init_value = CDT__NOTIFICATION__V1__LIST_TICKETS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_tickets_request__get_packed_size
+                     (const Cdt__Notification__V1__ListTicketsRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_tickets_request__pack
+                     (const Cdt__Notification__V1__ListTicketsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_tickets_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListTicketsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListTicketsRequest *
+       cdt__notification__v1__list_tickets_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListTicketsRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_tickets_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_tickets_request__free_unpacked
+                     (Cdt__Notification__V1__ListTicketsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_tickets_response__init
+                     (Cdt__Notification__V1__ListTicketsResponse         *message)
+{
+  static const Cdt__Notification__V1__ListTicketsResponse init_value = CDT__NOTIFICATION__V1__LIST_TICKETS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_tickets_response__get_packed_size
+                     (const Cdt__Notification__V1__ListTicketsResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_tickets_response__pack
+                     (const Cdt__Notification__V1__ListTicketsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_tickets_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListTicketsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListTicketsResponse *
+       cdt__notification__v1__list_tickets_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListTicketsResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_tickets_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_tickets_response__free_unpacked
+                     (Cdt__Notification__V1__ListTicketsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_tickets_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__answer_ticket_request__init
+                     (Cdt__Notification__V1__AnswerTicketRequest         *message)
+{
+  static const Cdt__Notification__V1__AnswerTicketRequest init_value = CDT__NOTIFICATION__V1__ANSWER_TICKET_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__answer_ticket_request__get_packed_size
+                     (const Cdt__Notification__V1__AnswerTicketRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__answer_ticket_request__pack
+                     (const Cdt__Notification__V1__AnswerTicketRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__answer_ticket_request__pack_to_buffer
+                     (const Cdt__Notification__V1__AnswerTicketRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__AnswerTicketRequest *
+       cdt__notification__v1__answer_ticket_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__AnswerTicketRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__answer_ticket_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__answer_ticket_request__free_unpacked
+                     (Cdt__Notification__V1__AnswerTicketRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__answer_ticket_response__init
+                     (Cdt__Notification__V1__AnswerTicketResponse         *message)
+{
+  static const Cdt__Notification__V1__AnswerTicketResponse init_value = CDT__NOTIFICATION__V1__ANSWER_TICKET_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__answer_ticket_response__get_packed_size
+                     (const Cdt__Notification__V1__AnswerTicketResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__answer_ticket_response__pack
+                     (const Cdt__Notification__V1__AnswerTicketResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__answer_ticket_response__pack_to_buffer
+                     (const Cdt__Notification__V1__AnswerTicketResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__AnswerTicketResponse *
+       cdt__notification__v1__answer_ticket_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__AnswerTicketResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__answer_ticket_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__answer_ticket_response__free_unpacked
+                     (Cdt__Notification__V1__AnswerTicketResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define cdt__notification__v1__list_channels_request__field_descriptors NULL
 #define cdt__notification__v1__list_channels_request__field_indices_by_name NULL
 #define cdt__notification__v1__list_channels_request__number_ranges NULL
@@ -4427,6 +5777,1450 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delete_webhook_endpoint_
   (ProtobufCMessageInit) cdt__notification__v1__delete_webhook_endpoint_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_rule_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateRuleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rule",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateRuleRequest, rule),
+    &cdt__notification__v1__rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_rule_request__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = rule */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_rule_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_rule_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateRuleRequest",
+  "CreateRuleRequest",
+  "Cdt__Notification__V1__CreateRuleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateRuleRequest),
+  2,
+  cdt__notification__v1__create_rule_request__field_descriptors,
+  cdt__notification__v1__create_rule_request__field_indices_by_name,
+  1,  cdt__notification__v1__create_rule_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_rule_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_rule_response__field_descriptors[1] =
+{
+  {
+    "rule",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateRuleResponse, rule),
+    &cdt__notification__v1__rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_rule_response__field_indices_by_name[] = {
+  0,   /* field[0] = rule */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_rule_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_rule_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateRuleResponse",
+  "CreateRuleResponse",
+  "Cdt__Notification__V1__CreateRuleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateRuleResponse),
+  1,
+  cdt__notification__v1__create_rule_response__field_descriptors,
+  cdt__notification__v1__create_rule_response__field_indices_by_name,
+  1,  cdt__notification__v1__create_rule_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_rule_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_rule_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateRuleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rule",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateRuleRequest, rule),
+    &cdt__notification__v1__rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_rule_request__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = rule */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_rule_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_rule_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateRuleRequest",
+  "UpdateRuleRequest",
+  "Cdt__Notification__V1__UpdateRuleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateRuleRequest),
+  2,
+  cdt__notification__v1__update_rule_request__field_descriptors,
+  cdt__notification__v1__update_rule_request__field_indices_by_name,
+  1,  cdt__notification__v1__update_rule_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_rule_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_rule_response__field_descriptors[1] =
+{
+  {
+    "rule",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateRuleResponse, rule),
+    &cdt__notification__v1__rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_rule_response__field_indices_by_name[] = {
+  0,   /* field[0] = rule */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_rule_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_rule_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateRuleResponse",
+  "UpdateRuleResponse",
+  "Cdt__Notification__V1__UpdateRuleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateRuleResponse),
+  1,
+  cdt__notification__v1__update_rule_response__field_descriptors,
+  cdt__notification__v1__update_rule_response__field_indices_by_name,
+  1,  cdt__notification__v1__update_rule_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_rule_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_rules_request__field_descriptors[2] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListRulesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListRulesRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_rules_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_rules_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_rules_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListRulesRequest",
+  "ListRulesRequest",
+  "Cdt__Notification__V1__ListRulesRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListRulesRequest),
+  2,
+  cdt__notification__v1__list_rules_request__field_descriptors,
+  cdt__notification__v1__list_rules_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_rules_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_rules_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_rules_response__field_descriptors[2] =
+{
+  {
+    "rules",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListRulesResponse, n_rules),
+    offsetof(Cdt__Notification__V1__ListRulesResponse, rules),
+    &cdt__notification__v1__rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListRulesResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_rules_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = rules */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_rules_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_rules_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListRulesResponse",
+  "ListRulesResponse",
+  "Cdt__Notification__V1__ListRulesResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListRulesResponse),
+  2,
+  cdt__notification__v1__list_rules_response__field_descriptors,
+  cdt__notification__v1__list_rules_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_rules_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_rules_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__delete_rule_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteRuleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteRuleRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__delete_rule_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__delete_rule_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_rule_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteRuleRequest",
+  "DeleteRuleRequest",
+  "Cdt__Notification__V1__DeleteRuleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteRuleRequest),
+  2,
+  cdt__notification__v1__delete_rule_request__field_descriptors,
+  cdt__notification__v1__delete_rule_request__field_indices_by_name,
+  1,  cdt__notification__v1__delete_rule_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_rule_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define cdt__notification__v1__delete_rule_response__field_descriptors NULL
+#define cdt__notification__v1__delete_rule_response__field_indices_by_name NULL
+#define cdt__notification__v1__delete_rule_response__number_ranges NULL
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_rule_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteRuleResponse",
+  "DeleteRuleResponse",
+  "Cdt__Notification__V1__DeleteRuleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteRuleResponse),
+  0,
+  cdt__notification__v1__delete_rule_response__field_descriptors,
+  cdt__notification__v1__delete_rule_response__field_indices_by_name,
+  0,  cdt__notification__v1__delete_rule_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_rule_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_focal_point_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateFocalPointRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "focal_point",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateFocalPointRequest, focal_point),
+    &cdt__notification__v1__focal_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_focal_point_request__field_indices_by_name[] = {
+  1,   /* field[1] = focal_point */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_focal_point_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_focal_point_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateFocalPointRequest",
+  "CreateFocalPointRequest",
+  "Cdt__Notification__V1__CreateFocalPointRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateFocalPointRequest),
+  2,
+  cdt__notification__v1__create_focal_point_request__field_descriptors,
+  cdt__notification__v1__create_focal_point_request__field_indices_by_name,
+  1,  cdt__notification__v1__create_focal_point_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_focal_point_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_focal_point_response__field_descriptors[1] =
+{
+  {
+    "focal_point",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateFocalPointResponse, focal_point),
+    &cdt__notification__v1__focal_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_focal_point_response__field_indices_by_name[] = {
+  0,   /* field[0] = focal_point */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_focal_point_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_focal_point_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateFocalPointResponse",
+  "CreateFocalPointResponse",
+  "Cdt__Notification__V1__CreateFocalPointResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateFocalPointResponse),
+  1,
+  cdt__notification__v1__create_focal_point_response__field_descriptors,
+  cdt__notification__v1__create_focal_point_response__field_indices_by_name,
+  1,  cdt__notification__v1__create_focal_point_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_focal_point_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_focal_points_request__field_descriptors[3] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListFocalPointsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListFocalPointsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListFocalPointsRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_focal_points_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+  2,   /* field[2] = unit */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_focal_points_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_focal_points_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListFocalPointsRequest",
+  "ListFocalPointsRequest",
+  "Cdt__Notification__V1__ListFocalPointsRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListFocalPointsRequest),
+  3,
+  cdt__notification__v1__list_focal_points_request__field_descriptors,
+  cdt__notification__v1__list_focal_points_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_focal_points_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_focal_points_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_focal_points_response__field_descriptors[2] =
+{
+  {
+    "focal_points",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListFocalPointsResponse, n_focal_points),
+    offsetof(Cdt__Notification__V1__ListFocalPointsResponse, focal_points),
+    &cdt__notification__v1__focal_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListFocalPointsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_focal_points_response__field_indices_by_name[] = {
+  0,   /* field[0] = focal_points */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_focal_points_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_focal_points_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListFocalPointsResponse",
+  "ListFocalPointsResponse",
+  "Cdt__Notification__V1__ListFocalPointsResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListFocalPointsResponse),
+  2,
+  cdt__notification__v1__list_focal_points_response__field_descriptors,
+  cdt__notification__v1__list_focal_points_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_focal_points_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_focal_points_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__delete_focal_point_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteFocalPointRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteFocalPointRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__delete_focal_point_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__delete_focal_point_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_focal_point_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteFocalPointRequest",
+  "DeleteFocalPointRequest",
+  "Cdt__Notification__V1__DeleteFocalPointRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteFocalPointRequest),
+  2,
+  cdt__notification__v1__delete_focal_point_request__field_descriptors,
+  cdt__notification__v1__delete_focal_point_request__field_indices_by_name,
+  1,  cdt__notification__v1__delete_focal_point_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_focal_point_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define cdt__notification__v1__delete_focal_point_response__field_descriptors NULL
+#define cdt__notification__v1__delete_focal_point_response__field_indices_by_name NULL
+#define cdt__notification__v1__delete_focal_point_response__number_ranges NULL
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_focal_point_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteFocalPointResponse",
+  "DeleteFocalPointResponse",
+  "Cdt__Notification__V1__DeleteFocalPointResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteFocalPointResponse),
+  0,
+  cdt__notification__v1__delete_focal_point_response__field_descriptors,
+  cdt__notification__v1__delete_focal_point_response__field_indices_by_name,
+  0,  cdt__notification__v1__delete_focal_point_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_focal_point_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__set_opt_out_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SetOptOutRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "person",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SetOptOutRequest, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topic",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SetOptOutRequest, topic),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "opted_out",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SetOptOutRequest, opted_out),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__set_opt_out_request__field_indices_by_name[] = {
+  3,   /* field[3] = opted_out */
+  1,   /* field[1] = person */
+  0,   /* field[0] = request_id */
+  2,   /* field[2] = topic */
+};
+static const ProtobufCIntRange cdt__notification__v1__set_opt_out_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__set_opt_out_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.SetOptOutRequest",
+  "SetOptOutRequest",
+  "Cdt__Notification__V1__SetOptOutRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__SetOptOutRequest),
+  4,
+  cdt__notification__v1__set_opt_out_request__field_descriptors,
+  cdt__notification__v1__set_opt_out_request__field_indices_by_name,
+  1,  cdt__notification__v1__set_opt_out_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__set_opt_out_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__set_opt_out_response__field_descriptors[1] =
+{
+  {
+    "opt_out",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__SetOptOutResponse, opt_out),
+    &cdt__notification__v1__opt_out__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__set_opt_out_response__field_indices_by_name[] = {
+  0,   /* field[0] = opt_out */
+};
+static const ProtobufCIntRange cdt__notification__v1__set_opt_out_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__set_opt_out_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.SetOptOutResponse",
+  "SetOptOutResponse",
+  "Cdt__Notification__V1__SetOptOutResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__SetOptOutResponse),
+  1,
+  cdt__notification__v1__set_opt_out_response__field_descriptors,
+  cdt__notification__v1__set_opt_out_response__field_indices_by_name,
+  1,  cdt__notification__v1__set_opt_out_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__set_opt_out_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_opt_outs_request__field_descriptors[3] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListOptOutsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListOptOutsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "person",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListOptOutsRequest, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_opt_outs_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+  2,   /* field[2] = person */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_opt_outs_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_opt_outs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListOptOutsRequest",
+  "ListOptOutsRequest",
+  "Cdt__Notification__V1__ListOptOutsRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListOptOutsRequest),
+  3,
+  cdt__notification__v1__list_opt_outs_request__field_descriptors,
+  cdt__notification__v1__list_opt_outs_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_opt_outs_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_opt_outs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_opt_outs_response__field_descriptors[2] =
+{
+  {
+    "opt_outs",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListOptOutsResponse, n_opt_outs),
+    offsetof(Cdt__Notification__V1__ListOptOutsResponse, opt_outs),
+    &cdt__notification__v1__opt_out__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListOptOutsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_opt_outs_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = opt_outs */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_opt_outs_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_opt_outs_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListOptOutsResponse",
+  "ListOptOutsResponse",
+  "Cdt__Notification__V1__ListOptOutsResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListOptOutsResponse),
+  2,
+  cdt__notification__v1__list_opt_outs_response__field_descriptors,
+  cdt__notification__v1__list_opt_outs_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_opt_outs_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_opt_outs_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_group_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateGroupRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateGroupRequest, group),
+    &cdt__notification__v1__group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_group_request__field_indices_by_name[] = {
+  1,   /* field[1] = group */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_group_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_group_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateGroupRequest",
+  "CreateGroupRequest",
+  "Cdt__Notification__V1__CreateGroupRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateGroupRequest),
+  2,
+  cdt__notification__v1__create_group_request__field_descriptors,
+  cdt__notification__v1__create_group_request__field_indices_by_name,
+  1,  cdt__notification__v1__create_group_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_group_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_group_response__field_descriptors[1] =
+{
+  {
+    "group",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateGroupResponse, group),
+    &cdt__notification__v1__group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_group_response__field_indices_by_name[] = {
+  0,   /* field[0] = group */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_group_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_group_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateGroupResponse",
+  "CreateGroupResponse",
+  "Cdt__Notification__V1__CreateGroupResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateGroupResponse),
+  1,
+  cdt__notification__v1__create_group_response__field_descriptors,
+  cdt__notification__v1__create_group_response__field_indices_by_name,
+  1,  cdt__notification__v1__create_group_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_group_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_group_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateGroupRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateGroupRequest, group),
+    &cdt__notification__v1__group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_group_request__field_indices_by_name[] = {
+  1,   /* field[1] = group */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_group_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_group_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateGroupRequest",
+  "UpdateGroupRequest",
+  "Cdt__Notification__V1__UpdateGroupRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateGroupRequest),
+  2,
+  cdt__notification__v1__update_group_request__field_descriptors,
+  cdt__notification__v1__update_group_request__field_indices_by_name,
+  1,  cdt__notification__v1__update_group_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_group_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_group_response__field_descriptors[1] =
+{
+  {
+    "group",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateGroupResponse, group),
+    &cdt__notification__v1__group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_group_response__field_indices_by_name[] = {
+  0,   /* field[0] = group */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_group_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_group_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateGroupResponse",
+  "UpdateGroupResponse",
+  "Cdt__Notification__V1__UpdateGroupResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateGroupResponse),
+  1,
+  cdt__notification__v1__update_group_response__field_descriptors,
+  cdt__notification__v1__update_group_response__field_indices_by_name,
+  1,  cdt__notification__v1__update_group_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_group_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_groups_request__field_descriptors[3] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListGroupsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListGroupsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListGroupsRequest, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_groups_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+  2,   /* field[2] = unit */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_groups_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_groups_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListGroupsRequest",
+  "ListGroupsRequest",
+  "Cdt__Notification__V1__ListGroupsRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListGroupsRequest),
+  3,
+  cdt__notification__v1__list_groups_request__field_descriptors,
+  cdt__notification__v1__list_groups_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_groups_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_groups_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_groups_response__field_descriptors[2] =
+{
+  {
+    "groups",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListGroupsResponse, n_groups),
+    offsetof(Cdt__Notification__V1__ListGroupsResponse, groups),
+    &cdt__notification__v1__group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListGroupsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_groups_response__field_indices_by_name[] = {
+  0,   /* field[0] = groups */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_groups_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_groups_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListGroupsResponse",
+  "ListGroupsResponse",
+  "Cdt__Notification__V1__ListGroupsResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListGroupsResponse),
+  2,
+  cdt__notification__v1__list_groups_response__field_descriptors,
+  cdt__notification__v1__list_groups_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_groups_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_groups_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__delete_group_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteGroupRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeleteGroupRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__delete_group_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__delete_group_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_group_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteGroupRequest",
+  "DeleteGroupRequest",
+  "Cdt__Notification__V1__DeleteGroupRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteGroupRequest),
+  2,
+  cdt__notification__v1__delete_group_request__field_descriptors,
+  cdt__notification__v1__delete_group_request__field_indices_by_name,
+  1,  cdt__notification__v1__delete_group_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_group_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define cdt__notification__v1__delete_group_response__field_descriptors NULL
+#define cdt__notification__v1__delete_group_response__field_indices_by_name NULL
+#define cdt__notification__v1__delete_group_response__number_ranges NULL
+const ProtobufCMessageDescriptor cdt__notification__v1__delete_group_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.DeleteGroupResponse",
+  "DeleteGroupResponse",
+  "Cdt__Notification__V1__DeleteGroupResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__DeleteGroupResponse),
+  0,
+  cdt__notification__v1__delete_group_response__field_descriptors,
+  cdt__notification__v1__delete_group_response__field_indices_by_name,
+  0,  cdt__notification__v1__delete_group_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__delete_group_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_tickets_request__field_descriptors[3] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListTicketsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListTicketsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListTicketsRequest, state),
+    &cdt__notification__v1__ticket_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_tickets_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+  2,   /* field[2] = state */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_tickets_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListTicketsRequest",
+  "ListTicketsRequest",
+  "Cdt__Notification__V1__ListTicketsRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListTicketsRequest),
+  3,
+  cdt__notification__v1__list_tickets_request__field_descriptors,
+  cdt__notification__v1__list_tickets_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_tickets_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_tickets_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_tickets_response__field_descriptors[2] =
+{
+  {
+    "tickets",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListTicketsResponse, n_tickets),
+    offsetof(Cdt__Notification__V1__ListTicketsResponse, tickets),
+    &cdt__notification__v1__ticket__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListTicketsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_tickets_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = tickets */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_tickets_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListTicketsResponse",
+  "ListTicketsResponse",
+  "Cdt__Notification__V1__ListTicketsResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListTicketsResponse),
+  2,
+  cdt__notification__v1__list_tickets_response__field_descriptors,
+  cdt__notification__v1__list_tickets_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_tickets_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_tickets_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__answer_ticket_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answer",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, answer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "difficulty",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, difficulty),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__answer_ticket_request__field_indices_by_name[] = {
+  2,   /* field[2] = answer */
+  3,   /* field[3] = difficulty */
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__answer_ticket_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.AnswerTicketRequest",
+  "AnswerTicketRequest",
+  "Cdt__Notification__V1__AnswerTicketRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__AnswerTicketRequest),
+  4,
+  cdt__notification__v1__answer_ticket_request__field_descriptors,
+  cdt__notification__v1__answer_ticket_request__field_indices_by_name,
+  1,  cdt__notification__v1__answer_ticket_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__answer_ticket_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__answer_ticket_response__field_descriptors[1] =
+{
+  {
+    "ticket",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketResponse, ticket),
+    &cdt__notification__v1__ticket__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__answer_ticket_response__field_indices_by_name[] = {
+  0,   /* field[0] = ticket */
+};
+static const ProtobufCIntRange cdt__notification__v1__answer_ticket_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.AnswerTicketResponse",
+  "AnswerTicketResponse",
+  "Cdt__Notification__V1__AnswerTicketResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__AnswerTicketResponse),
+  1,
+  cdt__notification__v1__answer_ticket_response__field_descriptors,
+  cdt__notification__v1__answer_ticket_response__field_indices_by_name,
+  1,  cdt__notification__v1__answer_ticket_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__answer_ticket_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__delivery_decision__enum_values_by_number[4] =
 {
   { "DELIVERY_DECISION_UNSPECIFIED", "CDT__NOTIFICATION__V1__DELIVERY_DECISION__DELIVERY_DECISION_UNSPECIFIED", 0 },
@@ -4459,7 +7253,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__delivery_decision__descript
   cdt__notification__v1__delivery_decision__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[23] =
+static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[38] =
 {
   { "ListChannels", &cdt__notification__v1__list_channels_request__descriptor, &cdt__notification__v1__list_channels_response__descriptor },
   { "CreateTemplate", &cdt__notification__v1__create_template_request__descriptor, &cdt__notification__v1__create_template_response__descriptor },
@@ -4484,12 +7278,34 @@ static const ProtobufCMethodDescriptor cdt__notification__v1__notification_servi
   { "CreateWebhookEndpoint", &cdt__notification__v1__create_webhook_endpoint_request__descriptor, &cdt__notification__v1__create_webhook_endpoint_response__descriptor },
   { "ListWebhookEndpoints", &cdt__notification__v1__list_webhook_endpoints_request__descriptor, &cdt__notification__v1__list_webhook_endpoints_response__descriptor },
   { "DeleteWebhookEndpoint", &cdt__notification__v1__delete_webhook_endpoint_request__descriptor, &cdt__notification__v1__delete_webhook_endpoint_response__descriptor },
+  { "CreateRule", &cdt__notification__v1__create_rule_request__descriptor, &cdt__notification__v1__create_rule_response__descriptor },
+  { "UpdateRule", &cdt__notification__v1__update_rule_request__descriptor, &cdt__notification__v1__update_rule_response__descriptor },
+  { "ListRules", &cdt__notification__v1__list_rules_request__descriptor, &cdt__notification__v1__list_rules_response__descriptor },
+  { "DeleteRule", &cdt__notification__v1__delete_rule_request__descriptor, &cdt__notification__v1__delete_rule_response__descriptor },
+  { "CreateFocalPoint", &cdt__notification__v1__create_focal_point_request__descriptor, &cdt__notification__v1__create_focal_point_response__descriptor },
+  { "ListFocalPoints", &cdt__notification__v1__list_focal_points_request__descriptor, &cdt__notification__v1__list_focal_points_response__descriptor },
+  { "DeleteFocalPoint", &cdt__notification__v1__delete_focal_point_request__descriptor, &cdt__notification__v1__delete_focal_point_response__descriptor },
+  { "SetOptOut", &cdt__notification__v1__set_opt_out_request__descriptor, &cdt__notification__v1__set_opt_out_response__descriptor },
+  { "ListOptOuts", &cdt__notification__v1__list_opt_outs_request__descriptor, &cdt__notification__v1__list_opt_outs_response__descriptor },
+  { "CreateGroup", &cdt__notification__v1__create_group_request__descriptor, &cdt__notification__v1__create_group_response__descriptor },
+  { "UpdateGroup", &cdt__notification__v1__update_group_request__descriptor, &cdt__notification__v1__update_group_response__descriptor },
+  { "ListGroups", &cdt__notification__v1__list_groups_request__descriptor, &cdt__notification__v1__list_groups_response__descriptor },
+  { "DeleteGroup", &cdt__notification__v1__delete_group_request__descriptor, &cdt__notification__v1__delete_group_response__descriptor },
+  { "ListTickets", &cdt__notification__v1__list_tickets_request__descriptor, &cdt__notification__v1__list_tickets_response__descriptor },
+  { "AnswerTicket", &cdt__notification__v1__answer_ticket_request__descriptor, &cdt__notification__v1__answer_ticket_response__descriptor },
 };
 const unsigned cdt__notification__v1__notification_service__method_indices_by_name[] = {
+  37,        /* AnswerTicket */
   9,        /* CancelCampaign */
   6,        /* CreateCampaign */
+  27,        /* CreateFocalPoint */
+  32,        /* CreateGroup */
+  23,        /* CreateRule */
   1,        /* CreateTemplate */
   20,        /* CreateWebhookEndpoint */
+  29,        /* DeleteFocalPoint */
+  35,        /* DeleteGroup */
+  26,        /* DeleteRule */
   22,        /* DeleteWebhookEndpoint */
   12,        /* GetCampaign */
   16,        /* GetDelivery */
@@ -4499,7 +7315,12 @@ const unsigned cdt__notification__v1__notification_service__method_indices_by_na
   0,        /* ListChannels */
   18,        /* ListDeadLetters */
   15,        /* ListDeliveries */
+  28,        /* ListFocalPoints */
+  34,        /* ListGroups */
+  31,        /* ListOptOuts */
+  25,        /* ListRules */
   4,        /* ListTemplates */
+  36,        /* ListTickets */
   21,        /* ListWebhookEndpoints */
   10,        /* PauseCampaign */
   7,        /* PlanCampaign */
@@ -4507,6 +7328,9 @@ const unsigned cdt__notification__v1__notification_service__method_indices_by_na
   19,        /* ResolveDeadLetters */
   17,        /* ResolveDelivery */
   11,        /* ResumeCampaign */
+  30,        /* SetOptOut */
+  33,        /* UpdateGroup */
+  24,        /* UpdateRule */
   2,        /* UpdateTemplate */
   14         /* WatchCampaign */
 };
@@ -4517,7 +7341,7 @@ const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__de
   "NotificationService",
   "Cdt__Notification__V1__NotificationService",
   "cdt.notification.v1",
-  23,
+  38,
   cdt__notification__v1__notification_service__method_descriptors,
   cdt__notification__v1__notification_service__method_indices_by_name
 };
@@ -4704,6 +7528,126 @@ void cdt__notification__v1__notification_service__delete_webhook_endpoint(Protob
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
   service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__create_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__CreateRuleRequest *input,
+                                                              Cdt__Notification__V1__CreateRuleResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__update_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__UpdateRuleRequest *input,
+                                                              Cdt__Notification__V1__UpdateRuleResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_rules(ProtobufCService *service,
+                                                             const Cdt__Notification__V1__ListRulesRequest *input,
+                                                             Cdt__Notification__V1__ListRulesResponse_Closure closure,
+                                                             void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__delete_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__DeleteRuleRequest *input,
+                                                              Cdt__Notification__V1__DeleteRuleResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__create_focal_point(ProtobufCService *service,
+                                                                     const Cdt__Notification__V1__CreateFocalPointRequest *input,
+                                                                     Cdt__Notification__V1__CreateFocalPointResponse_Closure closure,
+                                                                     void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_focal_points(ProtobufCService *service,
+                                                                    const Cdt__Notification__V1__ListFocalPointsRequest *input,
+                                                                    Cdt__Notification__V1__ListFocalPointsResponse_Closure closure,
+                                                                    void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__delete_focal_point(ProtobufCService *service,
+                                                                     const Cdt__Notification__V1__DeleteFocalPointRequest *input,
+                                                                     Cdt__Notification__V1__DeleteFocalPointResponse_Closure closure,
+                                                                     void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__set_opt_out(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__SetOptOutRequest *input,
+                                                              Cdt__Notification__V1__SetOptOutResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_opt_outs(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__ListOptOutsRequest *input,
+                                                                Cdt__Notification__V1__ListOptOutsResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__create_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__CreateGroupRequest *input,
+                                                               Cdt__Notification__V1__CreateGroupResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__update_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__UpdateGroupRequest *input,
+                                                               Cdt__Notification__V1__UpdateGroupResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_groups(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__ListGroupsRequest *input,
+                                                              Cdt__Notification__V1__ListGroupsResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__delete_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__DeleteGroupRequest *input,
+                                                               Cdt__Notification__V1__DeleteGroupResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_tickets(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__ListTicketsRequest *input,
+                                                               Cdt__Notification__V1__ListTicketsResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__answer_ticket(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__AnswerTicketRequest *input,
+                                                                Cdt__Notification__V1__AnswerTicketResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__NotificationService_Service *service,
                                                         Cdt__Notification__V1__NotificationService_ServiceDestroy destroy)

@@ -65,6 +65,36 @@ typedef struct Cdt__Notification__V1__ListWebhookEndpointsRequest Cdt__Notificat
 typedef struct Cdt__Notification__V1__ListWebhookEndpointsResponse Cdt__Notification__V1__ListWebhookEndpointsResponse;
 typedef struct Cdt__Notification__V1__DeleteWebhookEndpointRequest Cdt__Notification__V1__DeleteWebhookEndpointRequest;
 typedef struct Cdt__Notification__V1__DeleteWebhookEndpointResponse Cdt__Notification__V1__DeleteWebhookEndpointResponse;
+typedef struct Cdt__Notification__V1__CreateRuleRequest Cdt__Notification__V1__CreateRuleRequest;
+typedef struct Cdt__Notification__V1__CreateRuleResponse Cdt__Notification__V1__CreateRuleResponse;
+typedef struct Cdt__Notification__V1__UpdateRuleRequest Cdt__Notification__V1__UpdateRuleRequest;
+typedef struct Cdt__Notification__V1__UpdateRuleResponse Cdt__Notification__V1__UpdateRuleResponse;
+typedef struct Cdt__Notification__V1__ListRulesRequest Cdt__Notification__V1__ListRulesRequest;
+typedef struct Cdt__Notification__V1__ListRulesResponse Cdt__Notification__V1__ListRulesResponse;
+typedef struct Cdt__Notification__V1__DeleteRuleRequest Cdt__Notification__V1__DeleteRuleRequest;
+typedef struct Cdt__Notification__V1__DeleteRuleResponse Cdt__Notification__V1__DeleteRuleResponse;
+typedef struct Cdt__Notification__V1__CreateFocalPointRequest Cdt__Notification__V1__CreateFocalPointRequest;
+typedef struct Cdt__Notification__V1__CreateFocalPointResponse Cdt__Notification__V1__CreateFocalPointResponse;
+typedef struct Cdt__Notification__V1__ListFocalPointsRequest Cdt__Notification__V1__ListFocalPointsRequest;
+typedef struct Cdt__Notification__V1__ListFocalPointsResponse Cdt__Notification__V1__ListFocalPointsResponse;
+typedef struct Cdt__Notification__V1__DeleteFocalPointRequest Cdt__Notification__V1__DeleteFocalPointRequest;
+typedef struct Cdt__Notification__V1__DeleteFocalPointResponse Cdt__Notification__V1__DeleteFocalPointResponse;
+typedef struct Cdt__Notification__V1__SetOptOutRequest Cdt__Notification__V1__SetOptOutRequest;
+typedef struct Cdt__Notification__V1__SetOptOutResponse Cdt__Notification__V1__SetOptOutResponse;
+typedef struct Cdt__Notification__V1__ListOptOutsRequest Cdt__Notification__V1__ListOptOutsRequest;
+typedef struct Cdt__Notification__V1__ListOptOutsResponse Cdt__Notification__V1__ListOptOutsResponse;
+typedef struct Cdt__Notification__V1__CreateGroupRequest Cdt__Notification__V1__CreateGroupRequest;
+typedef struct Cdt__Notification__V1__CreateGroupResponse Cdt__Notification__V1__CreateGroupResponse;
+typedef struct Cdt__Notification__V1__UpdateGroupRequest Cdt__Notification__V1__UpdateGroupRequest;
+typedef struct Cdt__Notification__V1__UpdateGroupResponse Cdt__Notification__V1__UpdateGroupResponse;
+typedef struct Cdt__Notification__V1__ListGroupsRequest Cdt__Notification__V1__ListGroupsRequest;
+typedef struct Cdt__Notification__V1__ListGroupsResponse Cdt__Notification__V1__ListGroupsResponse;
+typedef struct Cdt__Notification__V1__DeleteGroupRequest Cdt__Notification__V1__DeleteGroupRequest;
+typedef struct Cdt__Notification__V1__DeleteGroupResponse Cdt__Notification__V1__DeleteGroupResponse;
+typedef struct Cdt__Notification__V1__ListTicketsRequest Cdt__Notification__V1__ListTicketsRequest;
+typedef struct Cdt__Notification__V1__ListTicketsResponse Cdt__Notification__V1__ListTicketsResponse;
+typedef struct Cdt__Notification__V1__AnswerTicketRequest Cdt__Notification__V1__AnswerTicketRequest;
+typedef struct Cdt__Notification__V1__AnswerTicketResponse Cdt__Notification__V1__AnswerTicketResponse;
 
 
 /* --- enums --- */
@@ -1037,6 +1067,591 @@ struct  Cdt__Notification__V1__DeleteWebhookEndpointResponse
      }
 
 
+/*
+ * Creates a rule.
+ */
+struct  Cdt__Notification__V1__CreateRuleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The rule, with its `name`.
+   */
+  Cdt__Notification__V1__Rule *rule;
+};
+#define CDT__NOTIFICATION__V1__CREATE_RULE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_rule_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The rule created.
+ */
+struct  Cdt__Notification__V1__CreateRuleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The rule.
+   */
+  Cdt__Notification__V1__Rule *rule;
+};
+#define CDT__NOTIFICATION__V1__CREATE_RULE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_rule_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Changes a rule.
+ */
+struct  Cdt__Notification__V1__UpdateRuleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The whole rule as it shall be. With an `etag`, only if that is the newest.
+   */
+  Cdt__Notification__V1__Rule *rule;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_RULE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_rule_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The rule changed.
+ */
+struct  Cdt__Notification__V1__UpdateRuleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The rule.
+   */
+  Cdt__Notification__V1__Rule *rule;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_RULE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_rule_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for rules.
+ */
+struct  Cdt__Notification__V1__ListRulesRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_RULES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_rules_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A page of rules.
+ */
+struct  Cdt__Notification__V1__ListRulesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The rules.
+   */
+  size_t n_rules;
+  Cdt__Notification__V1__Rule **rules;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_RULES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_rules_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Removes a rule.
+ */
+struct  Cdt__Notification__V1__DeleteRuleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `rules/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__DELETE_RULE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_rule_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The rule is gone.
+ */
+struct  Cdt__Notification__V1__DeleteRuleResponse
+{
+  ProtobufCMessage base;
+};
+#define CDT__NOTIFICATION__V1__DELETE_RULE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_rule_response__descriptor) \
+     }
+
+
+/*
+ * Creates a focal point.
+ */
+struct  Cdt__Notification__V1__CreateFocalPointRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The focal point.
+   */
+  Cdt__Notification__V1__FocalPoint *focal_point;
+};
+#define CDT__NOTIFICATION__V1__CREATE_FOCAL_POINT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_focal_point_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The focal point created.
+ */
+struct  Cdt__Notification__V1__CreateFocalPointResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The focal point.
+   */
+  Cdt__Notification__V1__FocalPoint *focal_point;
+};
+#define CDT__NOTIFICATION__V1__CREATE_FOCAL_POINT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_focal_point_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for focal points.
+ */
+struct  Cdt__Notification__V1__ListFocalPointsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * `units/{id}`: only of this unit; empty: all.
+   */
+  char *unit;
+};
+#define CDT__NOTIFICATION__V1__LIST_FOCAL_POINTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_focal_points_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A page of focal points.
+ */
+struct  Cdt__Notification__V1__ListFocalPointsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The focal points.
+   */
+  size_t n_focal_points;
+  Cdt__Notification__V1__FocalPoint **focal_points;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_FOCAL_POINTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_focal_points_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Removes a focal point.
+ */
+struct  Cdt__Notification__V1__DeleteFocalPointRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `focalPoints/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__DELETE_FOCAL_POINT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_focal_point_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The focal point is gone.
+ */
+struct  Cdt__Notification__V1__DeleteFocalPointResponse
+{
+  ProtobufCMessage base;
+};
+#define CDT__NOTIFICATION__V1__DELETE_FOCAL_POINT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_focal_point_response__descriptor) \
+     }
+
+
+/*
+ * A person's wish.
+ */
+struct  Cdt__Notification__V1__SetOptOutRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `people/{id}`.
+   */
+  char *person;
+  /*
+   * Topic.
+   */
+  char *topic;
+  /*
+   * True: do not tell them; false: tell them again.
+   */
+  protobuf_c_boolean opted_out;
+};
+#define CDT__NOTIFICATION__V1__SET_OPT_OUT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__set_opt_out_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * The wish as it stands.
+ */
+struct  Cdt__Notification__V1__SetOptOutResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Unset when the person is told again.
+   */
+  Cdt__Notification__V1__OptOut *opt_out;
+};
+#define CDT__NOTIFICATION__V1__SET_OPT_OUT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__set_opt_out_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for a person's opt-outs.
+ */
+struct  Cdt__Notification__V1__ListOptOutsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * `people/{id}`.
+   */
+  char *person;
+};
+#define CDT__NOTIFICATION__V1__LIST_OPT_OUTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_opt_outs_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A page of opt-outs.
+ */
+struct  Cdt__Notification__V1__ListOptOutsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By topic.
+   */
+  size_t n_opt_outs;
+  Cdt__Notification__V1__OptOut **opt_outs;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_OPT_OUTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_opt_outs_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Creates a group.
+ */
+struct  Cdt__Notification__V1__CreateGroupRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The group.
+   */
+  Cdt__Notification__V1__Group *group;
+};
+#define CDT__NOTIFICATION__V1__CREATE_GROUP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_group_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The group created.
+ */
+struct  Cdt__Notification__V1__CreateGroupResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The group.
+   */
+  Cdt__Notification__V1__Group *group;
+};
+#define CDT__NOTIFICATION__V1__CREATE_GROUP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_group_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Changes a group.
+ */
+struct  Cdt__Notification__V1__UpdateGroupRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The whole group as it shall be. With an `etag`, only if that is the newest.
+   */
+  Cdt__Notification__V1__Group *group;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_GROUP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_group_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The group changed.
+ */
+struct  Cdt__Notification__V1__UpdateGroupResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The group.
+   */
+  Cdt__Notification__V1__Group *group;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_GROUP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_group_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for groups.
+ */
+struct  Cdt__Notification__V1__ListGroupsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * `units/{id}`: only of this unit; empty: all.
+   */
+  char *unit;
+};
+#define CDT__NOTIFICATION__V1__LIST_GROUPS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_groups_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A page of groups.
+ */
+struct  Cdt__Notification__V1__ListGroupsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The groups.
+   */
+  size_t n_groups;
+  Cdt__Notification__V1__Group **groups;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_GROUPS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_groups_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Removes a group.
+ */
+struct  Cdt__Notification__V1__DeleteGroupRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `groups/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__DELETE_GROUP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_group_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The group is gone.
+ */
+struct  Cdt__Notification__V1__DeleteGroupResponse
+{
+  ProtobufCMessage base;
+};
+#define CDT__NOTIFICATION__V1__DELETE_GROUP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delete_group_response__descriptor) \
+     }
+
+
+/*
+ * Asks for tickets.
+ */
+struct  Cdt__Notification__V1__ListTicketsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * Only in this state; UNSPECIFIED: any.
+   */
+  Cdt__Notification__V1__TicketState state;
+};
+#define CDT__NOTIFICATION__V1__LIST_TICKETS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_tickets_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED }
+
+
+/*
+ * A page of tickets.
+ */
+struct  Cdt__Notification__V1__ListTicketsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Tickets.
+   */
+  size_t n_tickets;
+  Cdt__Notification__V1__Ticket **tickets;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_TICKETS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_tickets_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Answers a ticket.
+ */
+struct  Cdt__Notification__V1__AnswerTicketRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `tickets/{id}`.
+   */
+  char *name;
+  /*
+   * The answer, at most 4,000 characters.
+   */
+  char *answer;
+  /*
+   * `difficulties/{id}` of Activity reporting that it tells of; empty: none.
+   */
+  char *difficulty;
+};
+#define CDT__NOTIFICATION__V1__ANSWER_TICKET_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__answer_ticket_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The answered ticket.
+ */
+struct  Cdt__Notification__V1__AnswerTicketResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The ticket.
+   */
+  Cdt__Notification__V1__Ticket *ticket;
+};
+#define CDT__NOTIFICATION__V1__ANSWER_TICKET_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__answer_ticket_response__descriptor) \
+    , NULL }
+
+
 /* Cdt__Notification__V1__ListChannelsRequest methods */
 void   cdt__notification__v1__list_channels_request__init
                      (Cdt__Notification__V1__ListChannelsRequest         *message);
@@ -1914,6 +2529,576 @@ Cdt__Notification__V1__DeleteWebhookEndpointResponse *
 void   cdt__notification__v1__delete_webhook_endpoint_response__free_unpacked
                      (Cdt__Notification__V1__DeleteWebhookEndpointResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateRuleRequest methods */
+void   cdt__notification__v1__create_rule_request__init
+                     (Cdt__Notification__V1__CreateRuleRequest         *message);
+size_t cdt__notification__v1__create_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateRuleRequest   *message);
+size_t cdt__notification__v1__create_rule_request__pack
+                     (const Cdt__Notification__V1__CreateRuleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateRuleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateRuleRequest *
+       cdt__notification__v1__create_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_rule_request__free_unpacked
+                     (Cdt__Notification__V1__CreateRuleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateRuleResponse methods */
+void   cdt__notification__v1__create_rule_response__init
+                     (Cdt__Notification__V1__CreateRuleResponse         *message);
+size_t cdt__notification__v1__create_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateRuleResponse   *message);
+size_t cdt__notification__v1__create_rule_response__pack
+                     (const Cdt__Notification__V1__CreateRuleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateRuleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateRuleResponse *
+       cdt__notification__v1__create_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_rule_response__free_unpacked
+                     (Cdt__Notification__V1__CreateRuleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateRuleRequest methods */
+void   cdt__notification__v1__update_rule_request__init
+                     (Cdt__Notification__V1__UpdateRuleRequest         *message);
+size_t cdt__notification__v1__update_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateRuleRequest   *message);
+size_t cdt__notification__v1__update_rule_request__pack
+                     (const Cdt__Notification__V1__UpdateRuleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateRuleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateRuleRequest *
+       cdt__notification__v1__update_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_rule_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateRuleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateRuleResponse methods */
+void   cdt__notification__v1__update_rule_response__init
+                     (Cdt__Notification__V1__UpdateRuleResponse         *message);
+size_t cdt__notification__v1__update_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateRuleResponse   *message);
+size_t cdt__notification__v1__update_rule_response__pack
+                     (const Cdt__Notification__V1__UpdateRuleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateRuleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateRuleResponse *
+       cdt__notification__v1__update_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_rule_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateRuleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListRulesRequest methods */
+void   cdt__notification__v1__list_rules_request__init
+                     (Cdt__Notification__V1__ListRulesRequest         *message);
+size_t cdt__notification__v1__list_rules_request__get_packed_size
+                     (const Cdt__Notification__V1__ListRulesRequest   *message);
+size_t cdt__notification__v1__list_rules_request__pack
+                     (const Cdt__Notification__V1__ListRulesRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_rules_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListRulesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListRulesRequest *
+       cdt__notification__v1__list_rules_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_rules_request__free_unpacked
+                     (Cdt__Notification__V1__ListRulesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListRulesResponse methods */
+void   cdt__notification__v1__list_rules_response__init
+                     (Cdt__Notification__V1__ListRulesResponse         *message);
+size_t cdt__notification__v1__list_rules_response__get_packed_size
+                     (const Cdt__Notification__V1__ListRulesResponse   *message);
+size_t cdt__notification__v1__list_rules_response__pack
+                     (const Cdt__Notification__V1__ListRulesResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_rules_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListRulesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListRulesResponse *
+       cdt__notification__v1__list_rules_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_rules_response__free_unpacked
+                     (Cdt__Notification__V1__ListRulesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteRuleRequest methods */
+void   cdt__notification__v1__delete_rule_request__init
+                     (Cdt__Notification__V1__DeleteRuleRequest         *message);
+size_t cdt__notification__v1__delete_rule_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteRuleRequest   *message);
+size_t cdt__notification__v1__delete_rule_request__pack
+                     (const Cdt__Notification__V1__DeleteRuleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_rule_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteRuleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteRuleRequest *
+       cdt__notification__v1__delete_rule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_rule_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteRuleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteRuleResponse methods */
+void   cdt__notification__v1__delete_rule_response__init
+                     (Cdt__Notification__V1__DeleteRuleResponse         *message);
+size_t cdt__notification__v1__delete_rule_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteRuleResponse   *message);
+size_t cdt__notification__v1__delete_rule_response__pack
+                     (const Cdt__Notification__V1__DeleteRuleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_rule_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteRuleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteRuleResponse *
+       cdt__notification__v1__delete_rule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_rule_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteRuleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateFocalPointRequest methods */
+void   cdt__notification__v1__create_focal_point_request__init
+                     (Cdt__Notification__V1__CreateFocalPointRequest         *message);
+size_t cdt__notification__v1__create_focal_point_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateFocalPointRequest   *message);
+size_t cdt__notification__v1__create_focal_point_request__pack
+                     (const Cdt__Notification__V1__CreateFocalPointRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_focal_point_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateFocalPointRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateFocalPointRequest *
+       cdt__notification__v1__create_focal_point_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_focal_point_request__free_unpacked
+                     (Cdt__Notification__V1__CreateFocalPointRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateFocalPointResponse methods */
+void   cdt__notification__v1__create_focal_point_response__init
+                     (Cdt__Notification__V1__CreateFocalPointResponse         *message);
+size_t cdt__notification__v1__create_focal_point_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateFocalPointResponse   *message);
+size_t cdt__notification__v1__create_focal_point_response__pack
+                     (const Cdt__Notification__V1__CreateFocalPointResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_focal_point_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateFocalPointResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateFocalPointResponse *
+       cdt__notification__v1__create_focal_point_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_focal_point_response__free_unpacked
+                     (Cdt__Notification__V1__CreateFocalPointResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListFocalPointsRequest methods */
+void   cdt__notification__v1__list_focal_points_request__init
+                     (Cdt__Notification__V1__ListFocalPointsRequest         *message);
+size_t cdt__notification__v1__list_focal_points_request__get_packed_size
+                     (const Cdt__Notification__V1__ListFocalPointsRequest   *message);
+size_t cdt__notification__v1__list_focal_points_request__pack
+                     (const Cdt__Notification__V1__ListFocalPointsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_focal_points_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListFocalPointsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListFocalPointsRequest *
+       cdt__notification__v1__list_focal_points_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_focal_points_request__free_unpacked
+                     (Cdt__Notification__V1__ListFocalPointsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListFocalPointsResponse methods */
+void   cdt__notification__v1__list_focal_points_response__init
+                     (Cdt__Notification__V1__ListFocalPointsResponse         *message);
+size_t cdt__notification__v1__list_focal_points_response__get_packed_size
+                     (const Cdt__Notification__V1__ListFocalPointsResponse   *message);
+size_t cdt__notification__v1__list_focal_points_response__pack
+                     (const Cdt__Notification__V1__ListFocalPointsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_focal_points_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListFocalPointsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListFocalPointsResponse *
+       cdt__notification__v1__list_focal_points_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_focal_points_response__free_unpacked
+                     (Cdt__Notification__V1__ListFocalPointsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteFocalPointRequest methods */
+void   cdt__notification__v1__delete_focal_point_request__init
+                     (Cdt__Notification__V1__DeleteFocalPointRequest         *message);
+size_t cdt__notification__v1__delete_focal_point_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest   *message);
+size_t cdt__notification__v1__delete_focal_point_request__pack
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_focal_point_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteFocalPointRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteFocalPointRequest *
+       cdt__notification__v1__delete_focal_point_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_focal_point_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteFocalPointRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteFocalPointResponse methods */
+void   cdt__notification__v1__delete_focal_point_response__init
+                     (Cdt__Notification__V1__DeleteFocalPointResponse         *message);
+size_t cdt__notification__v1__delete_focal_point_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse   *message);
+size_t cdt__notification__v1__delete_focal_point_response__pack
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_focal_point_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteFocalPointResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteFocalPointResponse *
+       cdt__notification__v1__delete_focal_point_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_focal_point_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteFocalPointResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__SetOptOutRequest methods */
+void   cdt__notification__v1__set_opt_out_request__init
+                     (Cdt__Notification__V1__SetOptOutRequest         *message);
+size_t cdt__notification__v1__set_opt_out_request__get_packed_size
+                     (const Cdt__Notification__V1__SetOptOutRequest   *message);
+size_t cdt__notification__v1__set_opt_out_request__pack
+                     (const Cdt__Notification__V1__SetOptOutRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__set_opt_out_request__pack_to_buffer
+                     (const Cdt__Notification__V1__SetOptOutRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__SetOptOutRequest *
+       cdt__notification__v1__set_opt_out_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__set_opt_out_request__free_unpacked
+                     (Cdt__Notification__V1__SetOptOutRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__SetOptOutResponse methods */
+void   cdt__notification__v1__set_opt_out_response__init
+                     (Cdt__Notification__V1__SetOptOutResponse         *message);
+size_t cdt__notification__v1__set_opt_out_response__get_packed_size
+                     (const Cdt__Notification__V1__SetOptOutResponse   *message);
+size_t cdt__notification__v1__set_opt_out_response__pack
+                     (const Cdt__Notification__V1__SetOptOutResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__set_opt_out_response__pack_to_buffer
+                     (const Cdt__Notification__V1__SetOptOutResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__SetOptOutResponse *
+       cdt__notification__v1__set_opt_out_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__set_opt_out_response__free_unpacked
+                     (Cdt__Notification__V1__SetOptOutResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListOptOutsRequest methods */
+void   cdt__notification__v1__list_opt_outs_request__init
+                     (Cdt__Notification__V1__ListOptOutsRequest         *message);
+size_t cdt__notification__v1__list_opt_outs_request__get_packed_size
+                     (const Cdt__Notification__V1__ListOptOutsRequest   *message);
+size_t cdt__notification__v1__list_opt_outs_request__pack
+                     (const Cdt__Notification__V1__ListOptOutsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_opt_outs_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListOptOutsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListOptOutsRequest *
+       cdt__notification__v1__list_opt_outs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_opt_outs_request__free_unpacked
+                     (Cdt__Notification__V1__ListOptOutsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListOptOutsResponse methods */
+void   cdt__notification__v1__list_opt_outs_response__init
+                     (Cdt__Notification__V1__ListOptOutsResponse         *message);
+size_t cdt__notification__v1__list_opt_outs_response__get_packed_size
+                     (const Cdt__Notification__V1__ListOptOutsResponse   *message);
+size_t cdt__notification__v1__list_opt_outs_response__pack
+                     (const Cdt__Notification__V1__ListOptOutsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_opt_outs_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListOptOutsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListOptOutsResponse *
+       cdt__notification__v1__list_opt_outs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_opt_outs_response__free_unpacked
+                     (Cdt__Notification__V1__ListOptOutsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateGroupRequest methods */
+void   cdt__notification__v1__create_group_request__init
+                     (Cdt__Notification__V1__CreateGroupRequest         *message);
+size_t cdt__notification__v1__create_group_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateGroupRequest   *message);
+size_t cdt__notification__v1__create_group_request__pack
+                     (const Cdt__Notification__V1__CreateGroupRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateGroupRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateGroupRequest *
+       cdt__notification__v1__create_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_group_request__free_unpacked
+                     (Cdt__Notification__V1__CreateGroupRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateGroupResponse methods */
+void   cdt__notification__v1__create_group_response__init
+                     (Cdt__Notification__V1__CreateGroupResponse         *message);
+size_t cdt__notification__v1__create_group_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateGroupResponse   *message);
+size_t cdt__notification__v1__create_group_response__pack
+                     (const Cdt__Notification__V1__CreateGroupResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateGroupResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateGroupResponse *
+       cdt__notification__v1__create_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_group_response__free_unpacked
+                     (Cdt__Notification__V1__CreateGroupResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateGroupRequest methods */
+void   cdt__notification__v1__update_group_request__init
+                     (Cdt__Notification__V1__UpdateGroupRequest         *message);
+size_t cdt__notification__v1__update_group_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateGroupRequest   *message);
+size_t cdt__notification__v1__update_group_request__pack
+                     (const Cdt__Notification__V1__UpdateGroupRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateGroupRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateGroupRequest *
+       cdt__notification__v1__update_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_group_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateGroupRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateGroupResponse methods */
+void   cdt__notification__v1__update_group_response__init
+                     (Cdt__Notification__V1__UpdateGroupResponse         *message);
+size_t cdt__notification__v1__update_group_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateGroupResponse   *message);
+size_t cdt__notification__v1__update_group_response__pack
+                     (const Cdt__Notification__V1__UpdateGroupResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateGroupResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateGroupResponse *
+       cdt__notification__v1__update_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_group_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateGroupResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListGroupsRequest methods */
+void   cdt__notification__v1__list_groups_request__init
+                     (Cdt__Notification__V1__ListGroupsRequest         *message);
+size_t cdt__notification__v1__list_groups_request__get_packed_size
+                     (const Cdt__Notification__V1__ListGroupsRequest   *message);
+size_t cdt__notification__v1__list_groups_request__pack
+                     (const Cdt__Notification__V1__ListGroupsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_groups_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListGroupsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListGroupsRequest *
+       cdt__notification__v1__list_groups_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_groups_request__free_unpacked
+                     (Cdt__Notification__V1__ListGroupsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListGroupsResponse methods */
+void   cdt__notification__v1__list_groups_response__init
+                     (Cdt__Notification__V1__ListGroupsResponse         *message);
+size_t cdt__notification__v1__list_groups_response__get_packed_size
+                     (const Cdt__Notification__V1__ListGroupsResponse   *message);
+size_t cdt__notification__v1__list_groups_response__pack
+                     (const Cdt__Notification__V1__ListGroupsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_groups_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListGroupsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListGroupsResponse *
+       cdt__notification__v1__list_groups_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_groups_response__free_unpacked
+                     (Cdt__Notification__V1__ListGroupsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteGroupRequest methods */
+void   cdt__notification__v1__delete_group_request__init
+                     (Cdt__Notification__V1__DeleteGroupRequest         *message);
+size_t cdt__notification__v1__delete_group_request__get_packed_size
+                     (const Cdt__Notification__V1__DeleteGroupRequest   *message);
+size_t cdt__notification__v1__delete_group_request__pack
+                     (const Cdt__Notification__V1__DeleteGroupRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_group_request__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteGroupRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteGroupRequest *
+       cdt__notification__v1__delete_group_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_group_request__free_unpacked
+                     (Cdt__Notification__V1__DeleteGroupRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__DeleteGroupResponse methods */
+void   cdt__notification__v1__delete_group_response__init
+                     (Cdt__Notification__V1__DeleteGroupResponse         *message);
+size_t cdt__notification__v1__delete_group_response__get_packed_size
+                     (const Cdt__Notification__V1__DeleteGroupResponse   *message);
+size_t cdt__notification__v1__delete_group_response__pack
+                     (const Cdt__Notification__V1__DeleteGroupResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__delete_group_response__pack_to_buffer
+                     (const Cdt__Notification__V1__DeleteGroupResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__DeleteGroupResponse *
+       cdt__notification__v1__delete_group_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__delete_group_response__free_unpacked
+                     (Cdt__Notification__V1__DeleteGroupResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListTicketsRequest methods */
+void   cdt__notification__v1__list_tickets_request__init
+                     (Cdt__Notification__V1__ListTicketsRequest         *message);
+size_t cdt__notification__v1__list_tickets_request__get_packed_size
+                     (const Cdt__Notification__V1__ListTicketsRequest   *message);
+size_t cdt__notification__v1__list_tickets_request__pack
+                     (const Cdt__Notification__V1__ListTicketsRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_tickets_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListTicketsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListTicketsRequest *
+       cdt__notification__v1__list_tickets_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_tickets_request__free_unpacked
+                     (Cdt__Notification__V1__ListTicketsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListTicketsResponse methods */
+void   cdt__notification__v1__list_tickets_response__init
+                     (Cdt__Notification__V1__ListTicketsResponse         *message);
+size_t cdt__notification__v1__list_tickets_response__get_packed_size
+                     (const Cdt__Notification__V1__ListTicketsResponse   *message);
+size_t cdt__notification__v1__list_tickets_response__pack
+                     (const Cdt__Notification__V1__ListTicketsResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_tickets_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListTicketsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListTicketsResponse *
+       cdt__notification__v1__list_tickets_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_tickets_response__free_unpacked
+                     (Cdt__Notification__V1__ListTicketsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__AnswerTicketRequest methods */
+void   cdt__notification__v1__answer_ticket_request__init
+                     (Cdt__Notification__V1__AnswerTicketRequest         *message);
+size_t cdt__notification__v1__answer_ticket_request__get_packed_size
+                     (const Cdt__Notification__V1__AnswerTicketRequest   *message);
+size_t cdt__notification__v1__answer_ticket_request__pack
+                     (const Cdt__Notification__V1__AnswerTicketRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__answer_ticket_request__pack_to_buffer
+                     (const Cdt__Notification__V1__AnswerTicketRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__AnswerTicketRequest *
+       cdt__notification__v1__answer_ticket_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__answer_ticket_request__free_unpacked
+                     (Cdt__Notification__V1__AnswerTicketRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__AnswerTicketResponse methods */
+void   cdt__notification__v1__answer_ticket_response__init
+                     (Cdt__Notification__V1__AnswerTicketResponse         *message);
+size_t cdt__notification__v1__answer_ticket_response__get_packed_size
+                     (const Cdt__Notification__V1__AnswerTicketResponse   *message);
+size_t cdt__notification__v1__answer_ticket_response__pack
+                     (const Cdt__Notification__V1__AnswerTicketResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__answer_ticket_response__pack_to_buffer
+                     (const Cdt__Notification__V1__AnswerTicketResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__AnswerTicketResponse *
+       cdt__notification__v1__answer_ticket_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__answer_ticket_response__free_unpacked
+                     (Cdt__Notification__V1__AnswerTicketResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cdt__Notification__V1__ListChannelsRequest_Closure)
@@ -2057,6 +3242,96 @@ typedef void (*Cdt__Notification__V1__DeleteWebhookEndpointRequest_Closure)
 typedef void (*Cdt__Notification__V1__DeleteWebhookEndpointResponse_Closure)
                  (const Cdt__Notification__V1__DeleteWebhookEndpointResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateRuleRequest_Closure)
+                 (const Cdt__Notification__V1__CreateRuleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateRuleResponse_Closure)
+                 (const Cdt__Notification__V1__CreateRuleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateRuleRequest_Closure)
+                 (const Cdt__Notification__V1__UpdateRuleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateRuleResponse_Closure)
+                 (const Cdt__Notification__V1__UpdateRuleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListRulesRequest_Closure)
+                 (const Cdt__Notification__V1__ListRulesRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListRulesResponse_Closure)
+                 (const Cdt__Notification__V1__ListRulesResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteRuleRequest_Closure)
+                 (const Cdt__Notification__V1__DeleteRuleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteRuleResponse_Closure)
+                 (const Cdt__Notification__V1__DeleteRuleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateFocalPointRequest_Closure)
+                 (const Cdt__Notification__V1__CreateFocalPointRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateFocalPointResponse_Closure)
+                 (const Cdt__Notification__V1__CreateFocalPointResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListFocalPointsRequest_Closure)
+                 (const Cdt__Notification__V1__ListFocalPointsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListFocalPointsResponse_Closure)
+                 (const Cdt__Notification__V1__ListFocalPointsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteFocalPointRequest_Closure)
+                 (const Cdt__Notification__V1__DeleteFocalPointRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteFocalPointResponse_Closure)
+                 (const Cdt__Notification__V1__DeleteFocalPointResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__SetOptOutRequest_Closure)
+                 (const Cdt__Notification__V1__SetOptOutRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__SetOptOutResponse_Closure)
+                 (const Cdt__Notification__V1__SetOptOutResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListOptOutsRequest_Closure)
+                 (const Cdt__Notification__V1__ListOptOutsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListOptOutsResponse_Closure)
+                 (const Cdt__Notification__V1__ListOptOutsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateGroupRequest_Closure)
+                 (const Cdt__Notification__V1__CreateGroupRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateGroupResponse_Closure)
+                 (const Cdt__Notification__V1__CreateGroupResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateGroupRequest_Closure)
+                 (const Cdt__Notification__V1__UpdateGroupRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateGroupResponse_Closure)
+                 (const Cdt__Notification__V1__UpdateGroupResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListGroupsRequest_Closure)
+                 (const Cdt__Notification__V1__ListGroupsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListGroupsResponse_Closure)
+                 (const Cdt__Notification__V1__ListGroupsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteGroupRequest_Closure)
+                 (const Cdt__Notification__V1__DeleteGroupRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__DeleteGroupResponse_Closure)
+                 (const Cdt__Notification__V1__DeleteGroupResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListTicketsRequest_Closure)
+                 (const Cdt__Notification__V1__ListTicketsRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListTicketsResponse_Closure)
+                 (const Cdt__Notification__V1__ListTicketsResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__AnswerTicketRequest_Closure)
+                 (const Cdt__Notification__V1__AnswerTicketRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__AnswerTicketResponse_Closure)
+                 (const Cdt__Notification__V1__AnswerTicketResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -2156,6 +3431,66 @@ struct Cdt__Notification__V1__NotificationService_Service
                                   const Cdt__Notification__V1__DeleteWebhookEndpointRequest *input,
                                   Cdt__Notification__V1__DeleteWebhookEndpointResponse_Closure closure,
                                   void *closure_data);
+  void (*create_rule)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__CreateRuleRequest *input,
+                      Cdt__Notification__V1__CreateRuleResponse_Closure closure,
+                      void *closure_data);
+  void (*update_rule)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__UpdateRuleRequest *input,
+                      Cdt__Notification__V1__UpdateRuleResponse_Closure closure,
+                      void *closure_data);
+  void (*list_rules)(Cdt__Notification__V1__NotificationService_Service *service,
+                     const Cdt__Notification__V1__ListRulesRequest *input,
+                     Cdt__Notification__V1__ListRulesResponse_Closure closure,
+                     void *closure_data);
+  void (*delete_rule)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__DeleteRuleRequest *input,
+                      Cdt__Notification__V1__DeleteRuleResponse_Closure closure,
+                      void *closure_data);
+  void (*create_focal_point)(Cdt__Notification__V1__NotificationService_Service *service,
+                             const Cdt__Notification__V1__CreateFocalPointRequest *input,
+                             Cdt__Notification__V1__CreateFocalPointResponse_Closure closure,
+                             void *closure_data);
+  void (*list_focal_points)(Cdt__Notification__V1__NotificationService_Service *service,
+                            const Cdt__Notification__V1__ListFocalPointsRequest *input,
+                            Cdt__Notification__V1__ListFocalPointsResponse_Closure closure,
+                            void *closure_data);
+  void (*delete_focal_point)(Cdt__Notification__V1__NotificationService_Service *service,
+                             const Cdt__Notification__V1__DeleteFocalPointRequest *input,
+                             Cdt__Notification__V1__DeleteFocalPointResponse_Closure closure,
+                             void *closure_data);
+  void (*set_opt_out)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__SetOptOutRequest *input,
+                      Cdt__Notification__V1__SetOptOutResponse_Closure closure,
+                      void *closure_data);
+  void (*list_opt_outs)(Cdt__Notification__V1__NotificationService_Service *service,
+                        const Cdt__Notification__V1__ListOptOutsRequest *input,
+                        Cdt__Notification__V1__ListOptOutsResponse_Closure closure,
+                        void *closure_data);
+  void (*create_group)(Cdt__Notification__V1__NotificationService_Service *service,
+                       const Cdt__Notification__V1__CreateGroupRequest *input,
+                       Cdt__Notification__V1__CreateGroupResponse_Closure closure,
+                       void *closure_data);
+  void (*update_group)(Cdt__Notification__V1__NotificationService_Service *service,
+                       const Cdt__Notification__V1__UpdateGroupRequest *input,
+                       Cdt__Notification__V1__UpdateGroupResponse_Closure closure,
+                       void *closure_data);
+  void (*list_groups)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__ListGroupsRequest *input,
+                      Cdt__Notification__V1__ListGroupsResponse_Closure closure,
+                      void *closure_data);
+  void (*delete_group)(Cdt__Notification__V1__NotificationService_Service *service,
+                       const Cdt__Notification__V1__DeleteGroupRequest *input,
+                       Cdt__Notification__V1__DeleteGroupResponse_Closure closure,
+                       void *closure_data);
+  void (*list_tickets)(Cdt__Notification__V1__NotificationService_Service *service,
+                       const Cdt__Notification__V1__ListTicketsRequest *input,
+                       Cdt__Notification__V1__ListTicketsResponse_Closure closure,
+                       void *closure_data);
+  void (*answer_ticket)(Cdt__Notification__V1__NotificationService_Service *service,
+                        const Cdt__Notification__V1__AnswerTicketRequest *input,
+                        Cdt__Notification__V1__AnswerTicketResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Cdt__Notification__V1__NotificationService_ServiceDestroy)(Cdt__Notification__V1__NotificationService_Service *);
 void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__NotificationService_Service *service,
@@ -2186,7 +3521,22 @@ void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__N
       function_prefix__ ## resolve_dead_letters,\
       function_prefix__ ## create_webhook_endpoint,\
       function_prefix__ ## list_webhook_endpoints,\
-      function_prefix__ ## delete_webhook_endpoint  }
+      function_prefix__ ## delete_webhook_endpoint,\
+      function_prefix__ ## create_rule,\
+      function_prefix__ ## update_rule,\
+      function_prefix__ ## list_rules,\
+      function_prefix__ ## delete_rule,\
+      function_prefix__ ## create_focal_point,\
+      function_prefix__ ## list_focal_points,\
+      function_prefix__ ## delete_focal_point,\
+      function_prefix__ ## set_opt_out,\
+      function_prefix__ ## list_opt_outs,\
+      function_prefix__ ## create_group,\
+      function_prefix__ ## update_group,\
+      function_prefix__ ## list_groups,\
+      function_prefix__ ## delete_group,\
+      function_prefix__ ## list_tickets,\
+      function_prefix__ ## answer_ticket  }
 void cdt__notification__v1__notification_service__list_channels(ProtobufCService *service,
                                                                 const Cdt__Notification__V1__ListChannelsRequest *input,
                                                                 Cdt__Notification__V1__ListChannelsResponse_Closure closure,
@@ -2279,6 +3629,66 @@ void cdt__notification__v1__notification_service__delete_webhook_endpoint(Protob
                                                                           const Cdt__Notification__V1__DeleteWebhookEndpointRequest *input,
                                                                           Cdt__Notification__V1__DeleteWebhookEndpointResponse_Closure closure,
                                                                           void *closure_data);
+void cdt__notification__v1__notification_service__create_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__CreateRuleRequest *input,
+                                                              Cdt__Notification__V1__CreateRuleResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__update_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__UpdateRuleRequest *input,
+                                                              Cdt__Notification__V1__UpdateRuleResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__list_rules(ProtobufCService *service,
+                                                             const Cdt__Notification__V1__ListRulesRequest *input,
+                                                             Cdt__Notification__V1__ListRulesResponse_Closure closure,
+                                                             void *closure_data);
+void cdt__notification__v1__notification_service__delete_rule(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__DeleteRuleRequest *input,
+                                                              Cdt__Notification__V1__DeleteRuleResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__create_focal_point(ProtobufCService *service,
+                                                                     const Cdt__Notification__V1__CreateFocalPointRequest *input,
+                                                                     Cdt__Notification__V1__CreateFocalPointResponse_Closure closure,
+                                                                     void *closure_data);
+void cdt__notification__v1__notification_service__list_focal_points(ProtobufCService *service,
+                                                                    const Cdt__Notification__V1__ListFocalPointsRequest *input,
+                                                                    Cdt__Notification__V1__ListFocalPointsResponse_Closure closure,
+                                                                    void *closure_data);
+void cdt__notification__v1__notification_service__delete_focal_point(ProtobufCService *service,
+                                                                     const Cdt__Notification__V1__DeleteFocalPointRequest *input,
+                                                                     Cdt__Notification__V1__DeleteFocalPointResponse_Closure closure,
+                                                                     void *closure_data);
+void cdt__notification__v1__notification_service__set_opt_out(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__SetOptOutRequest *input,
+                                                              Cdt__Notification__V1__SetOptOutResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__list_opt_outs(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__ListOptOutsRequest *input,
+                                                                Cdt__Notification__V1__ListOptOutsResponse_Closure closure,
+                                                                void *closure_data);
+void cdt__notification__v1__notification_service__create_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__CreateGroupRequest *input,
+                                                               Cdt__Notification__V1__CreateGroupResponse_Closure closure,
+                                                               void *closure_data);
+void cdt__notification__v1__notification_service__update_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__UpdateGroupRequest *input,
+                                                               Cdt__Notification__V1__UpdateGroupResponse_Closure closure,
+                                                               void *closure_data);
+void cdt__notification__v1__notification_service__list_groups(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__ListGroupsRequest *input,
+                                                              Cdt__Notification__V1__ListGroupsResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__delete_group(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__DeleteGroupRequest *input,
+                                                               Cdt__Notification__V1__DeleteGroupResponse_Closure closure,
+                                                               void *closure_data);
+void cdt__notification__v1__notification_service__list_tickets(ProtobufCService *service,
+                                                               const Cdt__Notification__V1__ListTicketsRequest *input,
+                                                               Cdt__Notification__V1__ListTicketsResponse_Closure closure,
+                                                               void *closure_data);
+void cdt__notification__v1__notification_service__answer_ticket(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__AnswerTicketRequest *input,
+                                                                Cdt__Notification__V1__AnswerTicketResponse_Closure closure,
+                                                                void *closure_data);
 
 /* --- descriptors --- */
 
@@ -2330,6 +3740,36 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__list_webhook_endp
 extern const ProtobufCMessageDescriptor cdt__notification__v1__list_webhook_endpoints_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_webhook_endpoint_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_webhook_endpoint_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_rule_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_rule_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_rule_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_rule_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_rules_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_rules_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_rule_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_rule_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_focal_point_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_focal_point_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_focal_points_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_focal_points_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_focal_point_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_focal_point_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__set_opt_out_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__set_opt_out_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_opt_outs_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_opt_outs_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_group_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_group_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_group_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_group_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_groups_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_groups_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_group_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__delete_group_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_response__descriptor;
 extern const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -1,0 +1,75 @@
+import RPC
+import ServiceKit
+import Storage
+
+/// Each caller is kept to the subtree granted. Asked before a request is looked at any further, and for every page of a
+/// list: a page token grants no rights.
+extension NotificationService {
+    /// In a unit, bare.
+    func admit(_ verb: NotificationVerb, at unit: String, _ context: ServerContext) throws {
+        let identity = try caller(context)
+        if identity.hasNation(verb) { return }
+        let granted = identity.units(for: verb)
+        if !granted.isEmpty, try database.read({ try reaches(granted, unit, $0) }) { return }
+        throw ServiceError.denied(verb, "in units/\(unit)", vi: "tại units/\(unit)")
+    }
+
+    /// In a unit that a request names; the nation when the name is none, which is then refused for what it is.
+    func admit(_ verb: NotificationVerb, atName name: String, _ context: ServerContext) throws {
+        guard let unit = ResourceName.id(name, in: "units") else { return try admitInNation(verb, context) }
+        try admit(verb, at: unit, context)
+    }
+
+    func admitInNation(_ verb: NotificationVerb, _ context: ServerContext) throws {
+        if try caller(context).hasNation(verb) { return }
+        throw ServiceError.denied(verb, "in the whole nation", vi: "trên toàn quốc")
+    }
+
+    /// Anywhere at all.
+    func admitSomewhere(_ verb: NotificationVerb, _ context: ServerContext) throws {
+        let identity = try caller(context)
+        if identity.hasNation(verb) || !identity.units(for: verb).isEmpty { return }
+        throw ServiceError.denied(verb, "somewhere", vi: "tại ít nhất một đơn vị")
+    }
+
+    /// The rows of a list that are of units the caller may see.
+    func visible<Row: Sendable>(_ rows: [Row], _ context: ServerContext, unit: @escaping @Sendable (Row) -> String)
+        async throws -> [Row]
+    {
+        let identity = try caller(context)
+        if identity.hasNation(.read) { return rows }
+        let granted = identity.units(for: .read)
+        return try await database.readPooled { transaction in
+            try rows.filter { try reaches(granted, unit($0), transaction) }
+        }
+    }
+
+    private func caller(_ context: ServerContext) throws -> Identity {
+        guard let identity = context.identity else {
+            throw ServiceError(
+                .unauthenticated, reason: "UNAUTHENTICATED", "nobody is known to call",
+                vi: "không xác định được người gọi")
+        }
+        return identity
+    }
+
+    /// Whether a unit lies under one of those granted: today, or for an abolished one on the last day it was there.
+    private func reaches(_ granted: Set<String>, _ unit: String, _ transaction: ReadTransaction) throws -> Bool {
+        if granted.contains(unit) { return true }
+        guard let known = try AudienceStore.unit(unit, transaction) else { return false }
+        let today = clock.today
+        let last = LocalDate(known.endDay)?.previous ?? today
+        let date = known.isInForce(on: today) ? today : min(today, last)
+        return try AudienceStore.path(ofUnit: unit, on: date, transaction).contains { granted.contains($0) }
+    }
+}
+
+extension ServiceError {
+    static func denied(_ verb: NotificationVerb, _ place: String, vi: String) -> ServiceError {
+        var error = ServiceError(
+            .permissionDenied, reason: "PERMISSION_DENIED", "this needs a grant of \(verb.name) \(place)",
+            vi: "cần quyền \(verb.name) \(vi)")
+        error.metadata["verb"] = verb.name
+        return error
+    }
+}

@@ -1,0 +1,82 @@
+import ServiceKit
+import Storage
+
+/// Takes in what providers tell: each event once, its effect and the note of it in one transaction.
+struct Inbox: Sendable {
+    let database: Database
+    let channels: Channels
+    let clock: Clock
+
+    /// Returns when it is durable; then the provider may be answered.
+    func take(_ event: InboundEvent) async throws {
+        let now = clock.now
+        let ticket = UUIDv7.next(at: now).description
+        let random = Double.random(in: 0..<1)
+        try await database.write { transaction in
+            guard try InboundStore.note(event, now: now, transaction) else { return }
+            switch event.kind {
+            case .other: break
+            case .reply(let user, let text):
+                try TicketStore.open(ticket, user: user, text: text, event, now: now, transaction)
+            case .receipt(let receipt, let delivery, let providerID):
+                let claims = Claims(channels: channels, machine: DeliveryMachine())
+                for known in try InboundStore.deliveries(delivery, providerID: providerID, transaction) {
+                    try claims.report(receipt, on: known, now: now, random: random, transaction)
+                }
+            }
+        }
+    }
+
+    /// Providers repeat an event for hours, not for weeks.
+    func forgetOldEvents() async throws {
+        let before = clock.now.adding(seconds: -14 * 86_400)
+        try await database.write { transaction in
+            try transaction.execute("DELETE FROM inbound_event WHERE received_at < ?", [SQLValue(before)])
+        }
+    }
+}
+
+enum InboundStore {
+    /// False: it was taken in before.
+    static func note(_ event: InboundEvent, now: Instant, _ transaction: WriteTransaction) throws -> Bool {
+        try transaction.execute(
+            "INSERT INTO inbound_event (source, id, received_at) VALUES (?, ?, ?) ON CONFLICT (source, id) DO NOTHING",
+            [.text(event.source), .text(String(event.id.prefix(300))), SQLValue(now)]) > 0
+    }
+
+    /// The messages that a receipt is about: by our id, else by the provider's.
+    static func deliveries(_ id: String, providerID: String, _ transaction: ReadTransaction) throws -> [Delivery] {
+        if !id.isEmpty {
+            let known = try DeliveryStore.byID(id, transaction)
+            if !known.isEmpty { return known }
+        }
+        return providerID.isEmpty ? [] : try DeliveryStore.byProvider(providerID, transaction)
+    }
+}
+
+extension Claims {
+    /// Stores a provider's word about a message. That it did not arrive is a definite failure: the next channel is tried.
+    func report(
+        _ receipt: DeliveryMachine.Receipt, on delivery: Delivery, now: Instant, random: Double,
+        _ transaction: WriteTransaction
+    ) throws {
+        guard let campaign = try CampaignStore.get(delivery.campaign, transaction),
+            let next = machine.next(
+                from: delivery.state, .receipt(receipt), recognised: false, attempts: delivery.attempts,
+                firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
+        else { return }
+        var delivery = delivery
+        delivery.sentAt = delivery.sentAt ?? now
+        switch next.state {
+        case .delivered: delivery.deliveredAt = now
+        case .read:
+            delivery.deliveredAt = delivery.deliveredAt ?? now
+            delivery.readAt = now
+        default: break
+        }
+        try store(next, of: delivery, in: campaign, now: now, transaction)
+        // It goes on by another channel after its campaign was over.
+        let moves = try DeliveryStore.get(campaign: campaign.id, id: delivery.id, transaction)?.state.isMoving ?? false
+        if moves { try Decisions.wake(campaign, now: now, transaction) }
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import Logging
+import RPC
+import ServiceKit
+import Shared
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import Notification
+
+/// Each caller is kept to the verbs and the subtree granted.
+@Suite(.onBothEngines, .timeLimit(.minutes(10))) struct NotificationAccessTests {
+    private typealias Client = Cdt_Notification_V1_NotificationService.Client
+
+    private let folder: TemporaryFolder
+    private let issuer = TokenIssuer()
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func start() async throws -> (RunningService, RPCClient, Client) {
+        try issuer.write(folder.file("jwks.json"))
+        let service = try await ServiceHost.start(
+            NotificationDefinition.self,
+            arguments: [
+                "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
+                "activity=127.0.0.1:1", "--jwks", folder.file("jwks.json"),
+            ] + (try TestDatabase.serviceArguments()),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await World.tell(try World.events(), service.context.database)
+        let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
+        return (service, client, Client(client))
+    }
+
+    private func options(_ verbs: [String], _ unit: String) throws -> CallOptions {
+        let claims = TokenIssuer.claims(grants: [(verbs, unit.isEmpty ? "" : "units/\(unit)")])
+        return CallOptions(metadata: ["authorization": "Bearer \(try issuer.token(claims))"])
+    }
+
+    private func campaign(_ unit: String) -> Cdt_Notification_V1_Campaign {
+        .with {
+            $0.displayName = "Nhắc"
+            $0.audience.unit = "units/\(unit)"
+            $0.audience.report.period = "2024-10"
+            $0.audience.report.condition = .owes
+            $0.template = "templates/report-reminder"
+            $0.channels = [.email]
+        }
+    }
+
+    private func isDenied(_ body: () async throws -> Void) async -> Bool {
+        do {
+            try await body()
+            return false
+        } catch let error as RPCError {
+            return error.code == .permissionDenied
+        } catch {
+            return false
+        }
+    }
+
+    @Test func aCommuneSendsInItsSubtreeAndNowhereElse() async throws {
+        let (service, connection, client) = try await start()
+        let commune = try options(["notification.send", "notification.read"], World.commune)
+        let own = try await client.createCampaign(
+            .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(World.hamlet)) }, options: commune)
+        #expect(own.campaign.state == .draft)
+        for unit in [World.secondCommune, World.province, World.nation] {
+            #expect(
+                await isDenied {
+                    _ = try await client.createCampaign(
+                        .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(unit)) }, options: commune)
+                }, "\(unit)")
+            #expect(
+                await isDenied {
+                    _ = try await client.planCampaign(.with { $0.campaign = campaign(unit) }, options: commune)
+                })
+        }
+        // Another commune neither sees nor changes it; the province does.
+        let other = try options(["notification.*"], World.secondCommune)
+        let name = own.campaign.name
+        #expect(await isDenied { _ = try await client.getCampaign(.with { $0.name = name }, options: other) })
+        #expect(await isDenied { _ = try await client.cancelCampaign(.with { $0.name = name }, options: other) })
+        #expect(await isDenied { _ = try await client.listDeliveries(.with { $0.parent = name }, options: other) })
+        #expect(try await client.listCampaigns(.init(), options: other).campaigns.isEmpty)
+        let province = try options(["notification.read"], World.province)
+        #expect(try await client.listCampaigns(.init(), options: province).campaigns.map(\.name) == [name])
+        #expect(await isDenied { _ = try await client.cancelCampaign(.with { $0.name = name }, options: province) })
+        let nation = try options(["notification.write"], "")
+        _ = try await client.cancelCampaign(
+            .with { ($0.requestID, $0.name) = (UUID().uuidString, name) }, options: nation)
+        #expect(await isDenied { _ = try await client.listCampaigns(.init(), options: nation) }, "write does not read")
+        await connection.close()
+        await service.stop()
+    }
+
+    @Test func rulesFocalPointsAndGroupsBelongToTheirUnits() async throws {
+        let (service, connection, client) = try await start()
+        let province = try options(["notification.administer", "notification.read"], World.province)
+        let rule = Cdt_Notification_V1_Rule.with {
+            ($0.name, $0.kind, $0.unit) = ("rules/nhac-han", .reportDueSoon, "units/\(World.province)")
+            ($0.enabled, $0.days, $0.sendAt) = (true, 3, "08:00")
+            ($0.template, $0.channels) = ("templates/report-reminder", [.email])
+        }
+        let made = try await client.createRule(
+            .with { ($0.requestID, $0.rule) = (UUID().uuidString, rule) }, options: province
+        ).rule
+        #expect(!made.etag.isEmpty)
+        let point = try await client.createFocalPoint(
+            .with {
+                $0.requestID = UUID().uuidString
+                ($0.focalPoint.unit, $0.focalPoint.person) = (
+                    "units/\(World.commune)", "people/\(World.person(9))"
+                )
+            }, options: province
+        ).focalPoint
+        let group = try await client.createGroup(
+            .with {
+                $0.requestID = UUID().uuidString
+                ($0.group.unit, $0.group.displayName) = ("units/\(World.commune)", "Nhóm xã Cẩm Duệ")
+                ($0.group.zaloGroupID, $0.group.purpose) = ("g123", "commune")
+            }, options: province
+        ).group
+        #expect(try await client.listRules(.init(), options: province).rules.map(\.name) == ["rules/nhac-han"])
+
+        let other = try options(["notification.*"], World.otherProvince)
+        #expect(try await client.listRules(.init(), options: other).rules.isEmpty)
+        #expect(try await client.listGroups(.init(), options: other).groups.isEmpty)
+        #expect(try await client.listFocalPoints(.init(), options: other).focalPoints.isEmpty)
+        #expect(await isDenied { _ = try await client.deleteRule(.with { $0.name = made.name }, options: other) })
+        #expect(await isDenied { _ = try await client.deleteGroup(.with { $0.name = group.name }, options: other) })
+        #expect(
+            await isDenied { _ = try await client.deleteFocalPoint(.with { $0.name = point.name }, options: other) })
+        #expect(await isDenied { _ = try await client.createTemplate(.init(), options: province) })
+        #expect(await isDenied { _ = try await client.listTickets(.init(), options: province) })
+        // A message to the groups of the province, planned.
+        let planned = try await client.planCampaign(
+            .with {
+                $0.campaign = campaign(World.province)
+                $0.campaign.audience.clearReport()
+                $0.campaign.audience.groups = .init()
+                $0.campaign.template = "templates/nhom"
+                $0.campaign.channels = [.zaloGroup]
+            }, options: try await withGroupTemplate(client, province))
+        #expect(planned.plan.recipients == 1)
+        _ = try await client.deleteRule(
+            .with { ($0.requestID, $0.name) = (UUID().uuidString, made.name) }, options: province)
+        await connection.close()
+        await service.stop()
+    }
+
+    private func withGroupTemplate(_ client: Client, _ options: CallOptions) async throws -> CallOptions {
+        let nation = try self.options(["*"], "")
+        _ = try await client.createTemplate(
+            .with {
+                $0.requestID = UUID().uuidString
+                $0.template.name = "templates/nhom"
+                $0.template.displayName = "Tin nhóm"
+                $0.template.parameters = [
+                    .with { ($0.name, $0.type) = ("recipient_name", .text) }
+                ]
+                $0.template.contents = [
+                    .with {
+                        $0.language = .vi
+                        $0.zaloGroup.text = "Kính gửi {{recipient_name}}: mời họp."
+                    }
+                ]
+            }, options: nation)
+        return options
+    }
+}
