@@ -33,7 +33,7 @@ import Testing
         let table: [(DeliveryState, String)] = [
             (.queued, waits), (.scheduled, waits), (.deferred, waits), (.fallback, waits),
             (.retry, "claimed sent - - - - cancelled failed deferred - - - - delivered read -"),
-            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - - deferred delivered read -"),
+            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - - deferred delivered read failed"),
             (.sent, "- - - - - - - - - - - - - delivered read failed"),
             (.delivered, "- - - - - - - - - - - - - - read -"), (.read, "- - - - - - - - - - - - - - - -"),
             (.cancelled, "- - - - - - - - - - - - - - - -"),

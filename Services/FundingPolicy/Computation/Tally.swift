@@ -127,7 +127,8 @@ package struct PostingHash {
 }
 
 /// The hash of a run's inputs: "same inputs, same run". Over the rules' version, the scope, each policy version's content
-/// and, of every line, the days on which each condition held. Facts that lie outside the run's months do not count.
+/// and, of every line, the days on which each condition held. Facts that lie outside the run's months do not count, nor does
+/// what the books hold: what was posted cuts what follows, so that a run that was posted would not find itself again.
 package struct SnapshotHash {
     private var hash = SHA256()
 
@@ -142,11 +143,13 @@ package struct SnapshotHash {
     }
 
     package mutating func add(_ line: EntitlementLine) {
+        guard !line.isOnlyRecorded else { return }
+        let reasons = line.reasons.subtracting(RefusalReasons(.cap))
         add(line.team)
         add(line.person ?? "")
         var record: [Int64] = [
             Int64(line.month.index), Int64(line.level.rawValue), Int64(line.policy), Int64(line.component),
-            Int64(line.days.bits), line.amount, Int64(line.reasons.rawValue), Int64(line.yieldsTo ?? -1),
+            Int64(line.days.bits), line.gross, Int64(reasons.rawValue), Int64(line.yieldsTo ?? -1),
             line.needsConsolidation ? 1 : 0,
         ]
         for (_, days) in line.conditions.byReason { record.append(Int64(days.bits)) }

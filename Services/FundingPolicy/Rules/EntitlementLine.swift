@@ -28,6 +28,8 @@ package struct EntitlementLine: Sendable, Hashable {
     package var needsConsolidation: Bool
     /// What the books hold for it, of a line that is to be recorded.
     package var postedBefore: Int64 = 0
+    /// Nothing is due, and only the books know the line.
+    package var isOnlyRecorded = false
     /// The books say that a ceiling has cut it.
     package var wasCut = false
 

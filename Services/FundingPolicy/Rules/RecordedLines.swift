@@ -126,7 +126,7 @@ extension EntitlementRules {
                 component: component, rule: ruleOverride ?? policies[policy].partMonthRule,
                 conditions: ConditionDays(none: line.month), days: .none(line.month), gross: 0, amount: 0,
                 reasons: RefusalReasons(isOutside ? .outOfTerritory : .notActive), yieldsTo: nil, contributions: [],
-                needsConsolidation: false, postedBefore: line.due, wasCut: line.limit != nil)
+                needsConsolidation: false, postedBefore: line.due, isOnlyRecorded: true, wasCut: line.limit != nil)
         }
     }
 

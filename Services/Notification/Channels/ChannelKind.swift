@@ -21,6 +21,14 @@ enum ChannelKind: Int, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Who carries it, as far as receipts tell.
+    var provider: String {
+        switch self {
+        case .zaloPhone, .zaloUser, .zaloText, .zaloGroup: "zalo"
+        case .email, .webhook, .sms: name
+        }
+    }
+
     /// Which body of a template it sends: both ways to send a Zalo template share one.
     var body: BodyKind {
         switch self {

@@ -193,12 +193,13 @@ struct Claims: Sendable {
             // A later try has begun: what came of this one is history.
             current.attempts == attempt
         else { return }
-        if current.state == .delivered || current.state == .read {
+        if [.delivered, .read, .failed, .fallback].contains(current.state) {
             // The receipt was faster than the answer: what is left to learn is id and price.
             current.cost += outcome.cost
             if !outcome.providerID.isEmpty { current.providerID = outcome.providerID }
-            return try DeliveryStore.update(
-                current, to: DeliveryMachine.Transition(state: current.state), now: now, transaction)
+            let same = DeliveryMachine.Transition(
+                state: current.state, failure: current.failure, detail: current.detail, nextAt: current.nextAt)
+            return try DeliveryStore.update(current, to: same, now: now, transaction)
         }
         guard
             let next = machine.next(

@@ -115,7 +115,8 @@ struct DeliveryMachine: Sendable {
         case .read: return isOut || state == .delivered ? Transition(state: .read) : nil
         case .delivered: return isOut ? Transition(state: .delivered) : nil
         case .failed(let failure, let detail):
-            return state == .sent || state == .ambiguous
+            // While the answer of the try is still on its way, too: providers do not wait for us to read it.
+            return [.claimed, .sent, .ambiguous].contains(state)
                 ? Transition(state: .failed, failure: failure, detail: detail) : nil
         }
     }

@@ -19,6 +19,13 @@ struct InboundEvent: Sendable, Hashable {
     var channel: ChannelKind
     var account: String
     var kind: Kind
+
+    /// Whether it says something of the message as it is now: that it did not arrive by one provider is no word about the
+    /// channel it is on since.
+    func concerns(_ delivery: Delivery) -> Bool {
+        guard case .receipt(.failed, _, _) = kind else { return true }
+        return delivery.channel?.provider == channel.provider
+    }
 }
 
 /// A call at the callback port.

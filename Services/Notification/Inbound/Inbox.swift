@@ -20,7 +20,8 @@ struct Inbox: Sendable {
                 try TicketStore.open(ticket, user: user, text: text, event, now: now, transaction)
             case .receipt(let receipt, let delivery, let providerID):
                 let claims = Claims(channels: channels, machine: DeliveryMachine())
-                for known in try InboundStore.deliveries(delivery, providerID: providerID, transaction) {
+                for known in try InboundStore.deliveries(delivery, providerID: providerID, transaction)
+                where event.concerns(known) {
                     try claims.report(receipt, on: known, now: now, random: random, transaction)
                 }
             }

@@ -66,7 +66,7 @@ class StandIn:
 
         def run():
             time.sleep(after)
-            for pause in (0.1, 0.2, 0.5, 1, 2, 5):
+            for pause in (0.1, 0.2, 0.5, 1, 2, *[5] * 60):
                 request = urllib.request.Request(url, data=body, headers=headers, method="POST")
                 try:
                     with urllib.request.urlopen(request, timeout=10) as answer:
