@@ -57,7 +57,7 @@ public enum Cdt_Registry_V1_ReorganisationService {
     /// What a server of `cdt.registry.v1.ReorganisationService` implements. Give it to `RPCServer`.
     public protocol ServiceProtocol: RegistrableService {
         /// Drafts a reorganisation; nothing changes yet.
-        /// Errors: INVALID_ARGUMENT (LINES_MISSING, LINE_INVALID …, all of them); NOT_FOUND (UNIT_NOT_FOUND).
+        /// Errors: INVALID_ARGUMENT (LINE_TARGET, LINES_CONTRADICT …, all of them); NOT_FOUND (UNIT_NOT_FOUND).
         func createReorganisation(_ request: Cdt_Registry_V1_CreateReorganisationRequest, context: ServerContext) async throws -> Cdt_Registry_V1_CreateReorganisationResponse
 
         /// Returns a reorganisation.
@@ -99,7 +99,7 @@ public enum Cdt_Registry_V1_ReorganisationService {
         public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// Drafts a reorganisation; nothing changes yet.
-        /// Errors: INVALID_ARGUMENT (LINES_MISSING, LINE_INVALID …, all of them); NOT_FOUND (UNIT_NOT_FOUND).
+        /// Errors: INVALID_ARGUMENT (LINE_TARGET, LINES_CONTRADICT …, all of them); NOT_FOUND (UNIT_NOT_FOUND).
         public func createReorganisation(_ request: Cdt_Registry_V1_CreateReorganisationRequest, options: CallOptions = .defaults) async throws -> Cdt_Registry_V1_CreateReorganisationResponse {
             try await rpc.unary(
                 Method.createReorganisation, request, options: options,
