@@ -6,7 +6,6 @@ the national figure with one month and with 24 months of data; and the delay of 
 
 import argparse
 import shutil
-import sqlite3
 import statistics
 import tempfile
 from pathlib import Path
@@ -64,14 +63,6 @@ class Submissions:
                  f"{self.median(callers, lambda s: s['p99']) * 1e3:.2f}"] for callers in self.samples]
 
 
-def copied(store, folder: Path) -> Path:
-    """The database as it is, in a file of its own."""
-    target = folder / "before.db"
-    with sqlite3.connect(store.file) as source, sqlite3.connect(target) as copy:
-        source.backup(copy)
-    return target
-
-
 def read_figures(server, kept: str, seconds: float) -> tuple[str, dict]:
     """The national figure of a month, with what a call costs the service."""
     say(f"the national figure, {kept} kept")
@@ -100,7 +91,7 @@ def main():
             # The last month's come last: there are always some left for who watches.
             names.write_text(names.read_text() + "\n" + (folder / "more").read_text())
             figures = [read_figures(server, "2 months", options.seconds)]
-            before = copied(store, folder)
+            before = store.copy(folder / "before.db")
             submissions = Submissions()
             for callers in (64, 16, 1):
                 submissions.measure(server, names, callers, options.seconds / 4)

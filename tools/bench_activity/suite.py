@@ -1,4 +1,4 @@
-"""The Registry with a country in it, Activity reporting that follows it, and those who call it."""
+"""The Registry with a country in it, services that follow it, and those who call them."""
 
 import shutil
 import sqlite3
@@ -14,18 +14,24 @@ EVENTS = ["2026-09-20", "2026-09-01", "2026-04-30", "2025-07-01"]
 
 
 class SQLite(stores.SQLite):
-    """The file of Activity reporting."""
+    """The file of a service that follows the Registry."""
 
-    def __init__(self):
+    def __init__(self, service: str = "activity"):
         super().__init__()
-        self.file = self.folder / "activity.db"
+        self.file = self.folder / f"{service}.db"
 
     def rows(self, sql: str) -> list[tuple]:
         with sqlite3.connect(f"file:{self.file}?mode=ro", uri=True) as connection:
             return connection.execute(sql).fetchall()
 
     def size(self) -> int:
-        return sum(file.stat().st_size for file in self.folder.glob("activity.db*"))
+        return sum(file.stat().st_size for file in self.folder.glob(f"{self.file.name}*"))
+
+    def copy(self, target: Path) -> Path:
+        """The database as it is, in a file of its own."""
+        with sqlite3.connect(self.file) as source, sqlite3.connect(target) as copy:
+            source.backup(copy)
+        return target
 
 
 class PostgreSQL(stores.PostgreSQL):
@@ -74,15 +80,15 @@ class Country:
         shutil.rmtree(self.data, ignore_errors=True)
 
 
-class Activity(programs.Program):
-    """Activity reporting over a store, at a day."""
+class Follower(programs.Program):
+    """A service over a store that follows the Registry, at a day."""
 
-    def __init__(self, store, country: Country, today: str, core: int | None = None):
+    def __init__(self, program: str, store, country: Country, today: str, core: int | None = None, more=()):
         self.admin = programs.free_port()
         super().__init__(
-            lambda port: [programs.FOLDER / "activity-reporting", "--listen", f"127.0.0.1:{port}", "--admin-listen",
+            lambda port: [programs.FOLDER / program, "--listen", f"127.0.0.1:{port}", "--admin-listen",
                           f"127.0.0.1:{self.admin}", "--log-level", "error", "--today", today, "--peer",
-                          f"registry={country.server.address}", *store.arguments()], core)
+                          f"registry={country.server.address}", *more, *store.arguments()], core)
 
     def metric(self, name: str) -> float:
         text = urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics").read().decode()
@@ -92,6 +98,13 @@ class Activity(programs.Program):
         """Ends it as a crash would."""
         self.process.kill()
         self.process.wait()
+
+
+class Activity(Follower):
+    """Activity reporting."""
+
+    def __init__(self, store, country: Country, today: str, core: int | None = None):
+        super().__init__("activity-reporting", store, country, today, core)
 
 
 def told(arguments: list, core: int | None = None) -> dict[str, float]:
