@@ -135,5 +135,5 @@ while IFS= read -r request; do
         | [$v.operationId, $v.outcome[15:], .reason, .field, .description] | @tsv' "$scratch/verdicts"
     jq -r '.verdicts[].outcome[15:]' "$scratch/verdicts" >>"$scratch/outcomes"
 done <"$scratch/requests"
-sort "$scratch/outcomes" | uniq -c
+sort "$scratch/outcomes" | uniq -c | awk '{ print $2, $1 }'
 ! grep -qvE '^(APPLIED|DUPLICATE)$' "$scratch/outcomes"

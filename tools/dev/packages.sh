@@ -33,6 +33,9 @@ registry_bench_packages=(
 test_packages=(
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services
+    protobuf-compiler-grpc    # its stubs, for examples/ruby
+    ruby-sqlite3          # where examples/ruby keep what they follow
+    sqlite3 jq            # what examples/shell are made of, beside buf
     postgresql            # the tests of storage start a server of their own
     openssl               # certificates for the tests of TLS
 )

@@ -1,6 +1,6 @@
 """A gRPC proxy that refuses some calls, as a busy or restarting service does. Usage: flaky_proxy.py HOST:PORT
 
-Of each method the first call fails with UNAVAILABLE, the second with RESOURCE_EXHAUSTED and RetryInfo, and the fourth is
+Of each method the first call fails with UNAVAILABLE, the second with RESOURCE_EXHAUSTED and RetryInfo, and the third is
 passed on and then answered UNAVAILABLE: the service has done what was asked, and the caller does not hear it.
 Prints "listening on HOST:PORT", and at each refusal the method and the status.
 """
@@ -38,7 +38,7 @@ class Proxy(grpc.GenericRpcHandler):
         try:
             answers = upstream.stream_stream(method)(requests, metadata=[
                 (k, v) for k, v in context.invocation_metadata() if k == "authorization"])
-            if number == 4:
+            if number == 3:
                 list(answers)
                 print(method, "UNAVAILABLE after the fact", flush=True)
                 context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
