@@ -29,9 +29,7 @@ def main(arguments):
     problems += access.problems
     # The reasons that the comments promise are those that the code has.
     given = reasons.in_sources()
-    codes = set("""OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
-        RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
-        UNAUTHENTICATED""".split())
+    codes = set(pages.CODES)
     values = {name for enum in contract.enums.values() for name, _, _ in enum.values}
     values |= {name.removeprefix(re.sub(r"(?<!^)([A-Z])", r"_\1", enum.short.split(".")[-1]).upper() + "_")
                for enum in contract.enums.values() for name, _, _ in enum.values}

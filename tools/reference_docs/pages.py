@@ -14,6 +14,9 @@ PACKAGES = {
     "cdt.feed.v1": ("feed", "Change feeds", "all but Notification"),
     "cdt.common.v1": ("common", "Shared types", ""),
 }
+CODES = """OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
+    RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
+    UNAUTHENTICATED""".split()
 FOLDERS = {package: entry[0] for package, entry in PACKAGES.items()}
 
 
@@ -102,7 +105,7 @@ class Pages:
         text = re.sub(r"\s+", " ", text).strip()
         linked = re.sub(r"(?<![`\w])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|CAP)(?![\w`])",
                         lambda m: f"[{m.group(1)}](../errors.md#{m.group(1).lower()})"
-                        if m.group(1) in self.catalogue else m.group(1), text)
+                        if m.group(1) in self.catalogue and m.group(1) not in CODES else m.group(1), text)
         return re.sub(r"^(Errors?)", r"**\1**", linked)
 
     def shape(self, title, name, service):
