@@ -354,7 +354,7 @@ def funding(r, k):
     name = first.get("name")
     r.call(f"{p}/GetPaymentBatch", {"name": name})
     r.call(f"{p}/ListPaymentBatches", {"policy": policy})
-    instructions = r.call(f"{p}/ListPaymentInstructions", {"batch": name}).get("instructions", [])
+    instructions = r.call(f"{p}/ListPaymentInstructions", {"batch": name}).get("paymentInstructions", [])
     first = r.call(f"{p}/ApprovePaymentBatch", {"name": name, "etag": first.get("etag")}, by="nguoi-duyet").get("paymentBatch", {})
     r.call(f"{p}/ExportPaymentBatch", {"name": name}, by="nguoi-chi")
     paid = instructions[0] if instructions else {}

@@ -43,7 +43,7 @@ def main(arguments):
             "PATH": f"{tools}:{sandbox.programs}:{os.environ['PATH']}", "TOKEN": sandbox.token("thu-nghiem"),
             "REGISTRY": sandbox.address("registry"), "ACTIVITY": sandbox.address("activity-reporting"),
             "FUNDING": sandbox.address("funding-policy"), "NOTIFICATION": sandbox.address("notification"),
-            "SECRETS": sandbox.path("secrets"), "COMMUNE": unit(sandbox)}
+            "PROTO": os.path.abspath("proto"), "SECRETS": sandbox.path("secrets"), "COMMUNE": unit(sandbox)}
         for guide in guides:
             before = define
             for kind, text, expected in blocks(guide):
