@@ -15,6 +15,13 @@ generate_packages=(
     protobuf-compiler     # protoc
     protobuf-c-compiler   # protoc-c
 )
+# The C client (Shared/ClientC): CMake builds it, valgrind watches its tests.
+client_packages=(
+    gcc libc6-dev cmake make valgrind libnghttp2-dev libprotobuf-c-dev libssl-dev zlib1g-dev pkg-config
+    protobuf-c-compiler   # messages of the tests
+    openssl               # certificates for the tests of TLS
+    python3-venv          # the hostile servers of the tests
+)
 bench_packages=(
     nghttp2-client        # h2load makes the calls
     nghttp2-server        # nghttpd is what is compared with
@@ -31,6 +38,7 @@ registry_bench_packages=(
     sqlite3               # .import
 )
 test_packages=(
+    "${client_packages[@]}"    # the C client's own tests run with all others
     "${generate_packages[@]}"  # a test remakes the generated code and compares
     ruby-grpc             # the official Ruby client calls the services
     protobuf-compiler-grpc    # its stubs, for examples/ruby

@@ -1,0 +1,12 @@
+import TestSupport
+import Testing
+
+/// The C client (Shared/ClientC): its own tests, plainly, with AddressSanitizer and under valgrind, against the built
+/// programs; and an outside program that finds it by pkg-config.
+@Suite(.timeLimit(.minutes(30))) struct ClientCTests {
+    @Test func `the C client holds against good and hostile servers`() async throws {
+        let outcome = try await ChildProcess.run(
+            ["tools/client-c-test", PackageFolder.products], limit: .seconds(1700))
+        #expect(outcome.status == 0, "\(outcome.output)\n\(outcome.errors)")
+    }
+}
