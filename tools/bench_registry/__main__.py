@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from bench_rpc.report import machine, say, table
+from processes import cpu_seconds
 
 from . import bulk, programs, stores
 
@@ -41,13 +42,13 @@ class Timed:
 
     def __enter__(self):
         self.begun = time.monotonic()
-        self.before = programs.cpu_seconds(self.pids()), programs.cpu_seconds(self.others())
+        self.before = cpu_seconds(self.pids()), cpu_seconds(self.others())
         return self
 
     def __exit__(self, *_):
         self.seconds = time.monotonic() - self.begun
-        self.cpu = programs.cpu_seconds(self.pids()) - self.before[0]
-        self.database_cpu = programs.cpu_seconds(self.others()) - self.before[1]
+        self.cpu = cpu_seconds(self.pids()) - self.before[0]
+        self.database_cpu = cpu_seconds(self.others()) - self.before[1]
 
 
 def megabytes(size: float) -> str:
@@ -105,9 +106,10 @@ def measure_bulk(store, results: list) -> None:
 def measure_calls(store, options, results: list) -> dict[str, float]:
     """GetTeam on one core against the same from memory, in turn; then lists, coverage, feed."""
     server = programs.registry(store, core=1)
-    beside = programs.memory(server, DAY, core=1)
     names = Path(tempfile.mkstemp(prefix="cdt-bench-names-")[1])
+    beside = None
     try:
+        beside = programs.memory(server, DAY, core=1)
         programs.told(["names", server.address, names, "--date", DAY])
         samples = {}
         common = ["--date", DAY, "--seconds", options.seconds]
@@ -142,7 +144,8 @@ def measure_calls(store, options, results: list) -> dict[str, float]:
                             "", f"{told['events'] / told['seconds']:,.0f}", "", ""])
         return {what: statistics.median(sample[0] for sample in found) for what, found in samples.items()}
     finally:
-        beside.stop()
+        if beside:
+            beside.stop()
         server.stop()
         names.unlink()
 

@@ -2,32 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
-import time
 from pathlib import Path
 
-TICK = 1 / os.sysconf("SC_CLK_TCK")
+import processes
+from processes import cpu_seconds, free_port  # noqa: F401 (for those who measure with these programs)
+
 # `./dev` has built them; CDT_PROGRAMS names another folder.
 FOLDER = Path(os.environ.get("CDT_PROGRAMS", ".build/release")).absolute()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of processes, all threads."""
-    total = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total * TICK
 
 
 class Program:
@@ -35,18 +17,10 @@ class Program:
 
     def __init__(self, command, core: int | None = None, patience: float = 300):
         self.port = free_port()
-        pinned = ["taskset", "-c", core] if core is not None else []
-        self.process = subprocess.Popen([str(part) for part in [*pinned, *command(self.port)]], stdout=subprocess.DEVNULL)
-        until = time.monotonic() + patience
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > until:
-                    self.stop()
-                    raise SystemExit(f"{command(0)[0]} does not start") from None
-                time.sleep(0.05)
+        try:
+            self.process = processes.listening(command(self.port), self.port, core, patience)
+        except processes.NotStarted as failure:
+            raise SystemExit(str(failure)) from None
 
     @property
     def address(self) -> str:
@@ -61,9 +35,7 @@ class Program:
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait()
+        processes.stop(self.process)
 
 
 def registry(store, core: int | None = None) -> Program:

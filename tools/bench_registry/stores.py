@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import processes
+
 # What the Registry knows, apart from how often and when it was written.
 FACTS = {
     "unit": ("rank, id, level, code, name, kind, aliases, valid_from, valid_to, is_void", "rank"),
@@ -72,6 +74,14 @@ class PostgreSQL:
             raise SystemExit("PostgreSQL is not installed (Debian: postgresql)")
         self.programs = programs[-1]
         self.folder = Path(tempfile.mkdtemp(prefix="cdt-bench-pg-"))
+        self.server = None
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
         self.user = []
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -80,7 +90,7 @@ class PostgreSQL:
         self.run("initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
                  "--locale=C.UTF-8")
         # Durable as by default; with the memory a small server of its own would be given.
-        self.server = subprocess.Popen(
+        self.server = processes.spawn(
             [*self.user, self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c",
              "listen_addresses=", "-c", "shared_buffers=1GB", "-c", "max_wal_size=8GB", "-c", "autovacuum_naptime=10s"],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -122,6 +132,7 @@ class PostgreSQL:
         return int(self.sql("SELECT pg_database_size('registry')"))
 
     def close(self) -> None:
-        self.server.send_signal(signal.SIGINT)
-        self.server.wait()
+        if self.server and self.server.poll() is None:
+            self.server.send_signal(signal.SIGINT)
+            self.server.wait()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,14 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK
-
+from processes import cpu_seconds
 
 def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -56,9 +49,9 @@ class Load:
         if rate:
             log.unlink(missing_ok=True)
             command += [f"--rps={max(1, round(rate / connections))}", f"--log-file={log}"]
-        before = cpu_seconds(self.pid)
+        before = cpu_seconds([self.pid])
         out = subprocess.run([*command, self.url], capture_output=True, text=True).stdout
-        spent = cpu_seconds(self.pid) - before
+        spent = cpu_seconds([self.pid]) - before
         finished = re.search(r"finished in ([0-9.]+)(s|ms|us), ([0-9.]+) req/s", out)
         data = re.search(r"\((\d+)\) data", out)
         if not finished or f" {calls} succeeded, 0 failed, 0 errored" not in out or not data:

@@ -4,11 +4,12 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import processes
 
 FLOOR = "nghttpd, same bytes"
 BARE, MESSAGES, STACK = "ours, bare handler", "ours, messages", "ours, whole stack"
@@ -113,12 +114,6 @@ def build_go() -> Path:
     return program.absolute()
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 class Server:
     """A server to compare: `command(port)` starts it."""
 
@@ -136,25 +131,16 @@ class Server:
         return self.paths.get(shape.key, shape.path)
 
     def start(self, core: int) -> None:
-        self.port = free_port()
-        command = ["taskset", "-c", core, *self.command(self.port)]
-        self.process = subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > until:
-                    self.stop()
-                    raise Missing("it does not start") from None
-                time.sleep(0.05)
+        self.port = processes.free_port()
+        try:
+            self.process = processes.listening(
+                self.command(self.port), self.port, core, stderr=subprocess.DEVNULL)
+        except processes.NotStarted:
+            raise Missing("it does not start") from None
 
     def stop(self) -> None:
         if self.process:
-            self.process.kill()
-            self.process.wait()
+            processes.kill(self.process)
             self.process = None
 
     @property
