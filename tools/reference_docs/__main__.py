@@ -39,7 +39,8 @@ def main(arguments):
                 problems.append(f"{method.key}: its comment promises {word}, which no source gives")
     for service, calls in examples.items():
         known = {m.name for s in contract.services.values() if s.short == service for m in s.methods}
-        problems += [f"docs/reference/examples/{service}.json: there is no call {name}" for name in calls if name not in known]
+        problems += [f"docs/reference/examples/{service}.json: there is no call {name}" for name in calls
+                     if name not in known]
 
     if check:
         for path, text in made.items():

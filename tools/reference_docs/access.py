@@ -1,7 +1,7 @@
 """Who may call what, read from the services' own tables: never written down a second time.
 
-The Registry says it in AccessNeeds.swift, one property for each request. The others say it at the head of each handler, by a
-call of `admit`. What cannot be read is an error, not an empty line.
+The Registry says it in AccessNeeds.swift, one property for each request. The others say it at the head of each handler, by
+a call of `admit`. What cannot be read is an error, not an empty line.
 """
 
 import glob

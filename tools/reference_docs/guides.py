@@ -53,7 +53,7 @@ def main(arguments):
                 done = subprocess.run([*command, "-c", "set -u\n" + before + text], cwd=folder, env=environment,
                                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
                 # Variables of one block are there in the next; calls are not made again.
-                before += "".join(line + "\n" for line in text.splitlines() if re.match(r"[A-Z_]+=\S*('.*')?$", line)
+                before += "".join(line + "\n" for line in text.splitlines() if re.match(r"[A-Z_]+=(\S*('.*')?|\$\(.*\))$", line)
                                   and not line.startswith("TOKEN= "))
                 output = done.stdout + done.stderr
                 tried += 1
