@@ -95,8 +95,9 @@ class Pages:
         else:
             joined = "; and ".join(f"{verbs} {place}" for verbs, place in rights)
             lines += [f"**Who may call:** {joined}." + (f" {note}" if note else ""), ""]
-        if method.errors:
-            lines += [self.error_links(method.errors), ""]
+        # What any call may answer is in the guide; here stand those of this call.
+        lines += [self.error_links(method.errors) if method.errors else
+                  "**Errors**: only those [that any call may have](../../guides/errors.md).", ""]
         lines += self.shape("Request", method.request, method.service) + self.shape("Reply", method.reply, method.service)
         lines += self.example(method)
         return lines
