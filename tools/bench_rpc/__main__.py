@@ -1,6 +1,6 @@
 """`./dev bench rpc`: our RPC stack beside other implementations of gRPC, and beside nghttpd as the floor.
 
-Every server runs on one core, h2load on the other. Rounds alternate between the servers, so that other work on the
+Every server runs on one core, what calls it on the other. Rounds alternate between the servers, so that other work on the
 machine hits all of them; medians are told. CPU time is read from /proc/PID/stat.
 """
 
@@ -15,7 +15,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench rpc", description="Compare RPC servers on this machine.")
     parser.add_argument("--quick", action="store_true", help="one short round, 1,000 idle connections")
     parser.add_argument("--only", default="", help="measure servers whose name holds this; several: A,B")
-    parser.add_argument("--shapes", default="unary,large,download,upload,idle", help="what to measure")
+    parser.add_argument("--shapes", default="unary,h2load,large,download,upload,idle", help="what to measure")
     parser.add_argument("--rounds", type=int, help="rounds (3; quick: 1)")
     parser.add_argument("--seconds", type=float, help="of load in a round (3; quick: 0.7)")
     parser.add_argument("--idle", type=int, help="idle connections (5,000; quick: 1,000)")
@@ -46,6 +46,7 @@ def prepare(options, shapes, generated):
 def measure_load(options, shape, found, missing):
     """Server name → samples as fast as it goes, and one at half of that speed."""
     results, loads = {}, {}
+    calls = servers.build_calls() if shape.as_clients else None
     body = servers.WORK / f"{shape.key}.request"
     body.write_bytes(shape.body)
     try:
@@ -57,7 +58,7 @@ def measure_load(options, shape, found, missing):
                 continue
             if server.grpc:
                 messages.check(server, shape)
-            drive = load.Load(server, shape, body, core=0)
+            drive = load.Load(server, shape, body, core=0, calls=calls)
             loads[server.name] = (drive, drive.calibrated(options.seconds))
         for round_number in range(options.rounds):
             for name, (drive, calls) in loads.items():

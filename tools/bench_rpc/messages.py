@@ -35,8 +35,10 @@ def framed(message) -> bytes:
 class Shape:
     """One kind of call."""
 
-    def __init__(self, key, title, path, kind, requests, replies, connections, streams):
+    def __init__(self, key, title, path, kind, requests, replies, connections, streams, as_clients=False):
         self.key, self.title, self.path, self.kind = key, title, path, kind
+        # By our generator, which encodes headers as gRPC's own clients do; otherwise by h2load.
+        self.as_clients = as_clients
         self.requests, self.replies = requests, replies
         self.connections, self.streams = connections, streams
         self.body = b"".join(framed(message) for message in requests)
@@ -79,10 +81,11 @@ def shapes() -> list[Shape]:
     service = "/grpc.testing.TestService/"
     parameters = [pb.ResponseParameters(size=STREAMED_SIZE)] * STREAMED
     piece = pb.Payload(body=bytes(STREAMED_SIZE))
+    small = (service + "UnaryCall", "unary", [pb.SimpleRequest(response_size=SMALL)],
+             [pb.SimpleResponse(payload=pb.Payload(body=bytes(SMALL)))], 8, 32)
     return [
-        Shape("unary", f"Unary, reply of {SMALL} bytes", service + "UnaryCall", "unary",
-              [pb.SimpleRequest(response_size=SMALL)],
-              [pb.SimpleResponse(payload=pb.Payload(body=bytes(SMALL)))], 8, 32),
+        Shape("unary", f"Unary, reply of {SMALL} bytes, headers as gRPC C++ sends them", *small, as_clients=True),
+        Shape("h2load", "The same by h2load, which Huffman-codes the token on every call", *small),
         Shape("large", "Unary, 64 KiB both ways", service + "UnaryCall", "unary",
               [pb.SimpleRequest(response_size=LARGE, payload=pb.Payload(body=bytes(LARGE)))],
               [pb.SimpleResponse(payload=pb.Payload(body=bytes(LARGE)))], 4, 4),

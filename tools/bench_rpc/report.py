@@ -64,7 +64,7 @@ def show_shape(shape, results) -> None:
            "× gRPC C++"], rows)
 
 
-def show_targets(unary) -> None:
+def show_targets(unary, sent: str) -> None:
     targets = [(BARE, 1.6, FLOOR), (BARE, 1 / 4, CPP), (BARE, 1 / 30, GRPC_SWIFT), (STACK, 1 / 2, CPP),
                (STACK, 2 / 3, GO), (STACK, 1 / 15, GRPC_SWIFT)]
     rows = []
@@ -73,12 +73,12 @@ def show_targets(unary) -> None:
             found = unary[name].median("cpu_per_call") / unary[other].median("cpu_per_call")
             rows.append([f"{name} ÷ {other}", f"≤ {limit:.3f}", f"{found:.3f}", "yes" if found <= limit else "no"])
     if rows:
-        print("\nCPU per unary call against what we want to reach\n")
+        print(f"\nCPU per unary call against what we want to reach, {sent}\n")
         table(["ratio", "wanted", "measured", "reached"], rows)
 
 
 def show(machine: str, options, shapes, results, memory, missing) -> None:
-    print(f"\nMeasured on {machine}. One core for each server, the other for h2load; median of {options.rounds} "
+    print(f"\nMeasured on {machine}. One core for each server, the other for what calls it; median of {options.rounds} "
           f"rounds of {options.seconds:g} s.")
     for shape in shapes:
         if results.get(shape.key):
@@ -86,6 +86,7 @@ def show(machine: str, options, shapes, results, memory, missing) -> None:
     if memory:
         print(f"\nMemory per idle connection ({options.idle:,} connections)\n")
         table(["server", "KiB"], [[name, f"{spent / 1024:.1f}"] for name, spent in memory.items()])
-    show_targets(results.get("unary", {}))
+    show_targets(results.get("unary", {}), "headers as gRPC C++ sends them")
+    show_targets(results.get("h2load", {}), "by h2load")
     for name, reason in missing.items():
         print(f"\nNot measured: {name}: {reason}")

@@ -104,6 +104,17 @@ def build_cpp() -> Path:
     return program.absolute()
 
 
+def build_calls() -> Path:
+    """What drives the servers as gRPC's own clients do."""
+    program, source = WORK / "calls", Path("Tests/Benchmarks/load/calls.c")
+    headers = source.with_name("headers.h")
+    if not is_fresh(program, source, headers):
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libnghttp2"], capture_output=True,
+                               text=True).stdout.split()
+        run([need("cc", "gcc"), "-O2", "-o", program, source, *flags])
+    return program.absolute()
+
+
 def build_go() -> Path:
     program, source = WORK / "go-server", Path("Tests/Benchmarks/go/server.go")
     if not is_fresh(program, source):
@@ -185,20 +196,20 @@ def comparisons(shapes, generated: Path, skip_build: bool):
 
         return STACK, make
 
-    unary = {"unary", "large"}
+    tls = {"h2load", "large"}
     python = Path("Tests/Benchmarks/python/server.py").absolute()
     return [
         nghttpd(FLOOR),
-        nghttpd("nghttpd, by GET", get=True, shapes={"unary"}),
-        nghttpd("nghttpd, TLS", tls=True, shapes=unary),
-        ours(BARE, paths={"unary": "/bench.Bench/Unary"}, shapes={"unary"}),
+        nghttpd("nghttpd, by GET", get=True, shapes={"h2load"}),
+        nghttpd("nghttpd, TLS", tls=True, shapes=tls),
+        ours(BARE, paths={shape: "/bench.Bench/Unary" for shape in ["unary", "h2load"]}, shapes={"unary", "h2load"}),
         ours(MESSAGES),
         whole_stack(),
-        ours("ours, messages, TLS", "--tls-certificate", CERTIFICATE, "--tls-key", KEY, tls=True, shapes=unary),
+        ours("ours, messages, TLS", "--tls-certificate", CERTIFICATE, "--tls-key", KEY, tls=True, shapes=tls),
         server(CPP, build_cpp),
-        server("gRPC C++, TLS", build_cpp, with_tls, tls=True, shapes=unary),
+        server("gRPC C++, TLS", build_cpp, with_tls, tls=True, shapes=tls),
         server(GO, build_go),
-        server("grpc-go, TLS", build_go, with_tls, tls=True, shapes=unary),
+        server("grpc-go, TLS", build_go, with_tls, tls=True, shapes=tls),
         server(GRPC_SWIFT, lambda: build_grpc_swift(skip_build)),
         server("Python grpcio", lambda: sys.executable, lambda program, port: [program, python, generated, port]),
     ]
