@@ -31,16 +31,20 @@ def main(arguments):
     given = reasons.in_sources()
     codes = set(pages.CODES)
     values = {name for enum in contract.enums.values() for name, _, _ in enum.values}
-    values |= {name.removeprefix(re.sub(r"(?<!^)([A-Z])", r"_\1", enum.short.split(".")[-1]).upper() + "_")
-               for enum in contract.enums.values() for name, _, _ in enum.values}
+    values |= {
+        name.removeprefix(re.sub(r"(?<!^)([A-Z])", r"_\1", enum.short.split(".")[-1]).upper() + "_")
+        for enum in contract.enums.values()
+        for name, _, _ in enum.values
+    }
     for method in contract.methods():
         for word in re.findall(r"(?<![`\w])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w`])", method.errors):
             if word not in given and word not in codes and word not in values:
                 problems.append(f"{method.key}: its comment promises {word}, which no source gives")
     for service, calls in examples.items():
         known = {m.name for s in contract.services.values() if s.short == service for m in s.methods}
-        problems += [f"docs/reference/examples/{service}.json: there is no call {name}" for name in calls
-                     if name not in known]
+        problems += [
+            f"docs/reference/examples/{service}.json: there is no call {name}" for name in calls if name not in known
+        ]
 
     if check:
         for path, text in made.items():
@@ -52,8 +56,11 @@ def main(arguments):
             if not same:
                 problems.append(f"{path} is stale. Run: tools/reference")
         for folder, _, names in os.walk("docs/reference"):
-            problems += [f"{folder}/{name} is made no longer. Run: tools/reference" for name in names
-                         if name.endswith(".md") and f"{folder}/{name}" not in made]
+            problems += [
+                f"{folder}/{name} is made no longer. Run: tools/reference"
+                for name in names
+                if name.endswith(".md") and f"{folder}/{name}" not in made
+            ]
         problems += broken_links()
     else:
         for folder, _, names in os.walk("docs/reference"):
@@ -68,6 +75,7 @@ def main(arguments):
         print(problem, file=sys.stderr)
     if site:
         from . import site as pages_of_html
+
         pages_of_html.write(site)
     return 1 if problems else 0
 

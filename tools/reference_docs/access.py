@@ -1,27 +1,44 @@
 """Who may call what, read from the services' own tables: never written down a second time.
 
-The Registry says it in AccessNeeds.swift, one property for each request. The others say it at the head of each handler, by
-a call of `admit`. What cannot be read is an error, not an empty line.
+The Registry says it in AccessNeeds.swift, one property for each request. The others say it at the head of each
+handler, by a call of `admit`. What cannot be read is an error, not an empty line.
 """
 
 import glob
 import re
 
 VERBS = {
-    "read": "read", "readPeople": "read_people", "writeTeams": "write_teams", "writePeople": "write_people",
-    "importRows": "import", "administer": "administer",
+    "read": "read",
+    "readPeople": "read_people",
+    "writeTeams": "write_teams",
+    "writePeople": "write_people",
+    "importRows": "import",
+    "administer": "administer",
 }
 # Places of the Registry's needs.
 PLACES = {
-    "somewhere": "in at least one unit", "nation": "in the whole nation", "unit": "on the unit",
-    "subtree": "on the unit, with all that is under it", "code": "on the unit that the code means",
-    "anyUnit": "on one of the units", "team": "where the team is", "membership": "where the membership's team is",
-    "person": "where the person lives, works or is a member", "duplicate": "where both people are",
-    "merge": "where both people are", "grant": "on the unit of the grant", "agency": "where the agency is",
-    "batch": "in at least one unit, for one's own imports", "subject": "on the unit; a subject may ask about itself",
-    "policy": "where the policy was enacted", "draft": "where the policy is to hold", "run": "where the run's unit or "
-    "policy is", "claim": "where the claim's team is", "account": "where the account's policy was enacted",
-    "reference": "where what the journals are about is", "difficulty": "where the difficulty's team is",
+    "somewhere": "in at least one unit",
+    "nation": "in the whole nation",
+    "unit": "on the unit",
+    "subtree": "on the unit, with all that is under it",
+    "code": "on the unit that the code means",
+    "anyUnit": "on one of the units",
+    "team": "where the team is",
+    "membership": "where the membership's team is",
+    "person": "where the person lives, works or is a member",
+    "duplicate": "where both people are",
+    "merge": "where both people are",
+    "grant": "on the unit of the grant",
+    "agency": "where the agency is",
+    "batch": "in at least one unit, for one's own imports",
+    "subject": "on the unit; a subject may ask about itself",
+    "policy": "where the policy was enacted",
+    "draft": "where the policy is to hold",
+    "run": "where the run's unit or policy is",
+    "claim": "where the claim's team is",
+    "account": "where the account's policy was enacted",
+    "reference": "where what the journals are about is",
+    "difficulty": "where the difficulty's team is",
     "kept": "where the report's team is",
 }
 FUNDING = {"batch": "where the batch's policy was enacted"}
@@ -40,7 +57,7 @@ def body_after(text, start):
         elif text[place] == "}":
             depth -= 1
             if depth == 0:
-                return text[open_brace + 1:place]
+                return text[open_brace + 1 : place]
         place += 1
 
 
@@ -72,14 +89,19 @@ class Access:
     def _registry_needs(self, body):
         found = []
         for match in re.finditer(
-                r"\.(nation|somewhere|unit|subtree|code|anyUnit|team|membership|person|duplicate|merge|grant|agency|batch"
-                r"|subject)\(\s*(?:\.(\w+)|(verb)|\$0)", body):
+            r"\.(nation|somewhere|unit|subtree|code|anyUnit|team|membership|person|duplicate|merge|grant|agency|batch"
+            r"|subject)\(\s*(?:\.(\w+)|(verb)|\$0)",
+            body,
+        ):
             kind, verb = match.group(1), match.group(2)
             if verb is None:
                 # `verbs.map { .person(verb, …) }` and the verbs that a grant would give.
                 if match.group(3):
                     verbs = ["read", "readPeople"]
-                    line = ("`registry.read`, with people also `registry.read_people`", self._registry_place(kind, body, match))
+                    line = (
+                        "`registry.read`, with people also `registry.read_people`",
+                        self._registry_place(kind, body, match),
+                    )
                 else:
                     line = ("`registry.administer` and every verb that is given", PLACES[kind])
                 if line not in found:
@@ -95,7 +117,7 @@ class Access:
     @staticmethod
     def _registry_place(kind, body, match):
         place = PLACES[kind]
-        rest = body[match.end():match.end() + 120]
+        rest = body[match.end() : match.end() + 120]
         if kind == "person" and "allPlaces" in rest.split(")")[0] + rest[:80]:
             return "in every place where the person lives, works or is a member"
         return place
@@ -105,17 +127,36 @@ class Access:
     def _feeds(self):
         lines = []
         for path, code, verb, place in [
-                ("Services/Registry/Feed/FeedAccess+Registry.swift", "admit([.somewhere(.read)]", "`registry.read`",
-                 "in at least one unit, for `registry.facts`; what lies elsewhere is left out"),
-                ("Services/Registry/Feed/FeedAccess+Registry.swift", "admit([.nation(.readPeople)]",
-                 "`registry.read_people`", "in the whole nation, for `registry.contacts`, beside the token for contact data"),
-                ("Services/ActivityReporting/Access/FeedAccess+Activity.swift", ".somewhere(.read)", "`activity.read`",
-                 "in at least one unit, for `activity.facts`; what lies elsewhere is left out"),
-                ("Services/FundingPolicy/Access/AccessGate.swift", ".nation(.read).refusal", "`funding.read`",
-                 "in the whole nation, for `funding.facts`")]:
+            (
+                "Services/Registry/Feed/FeedAccess+Registry.swift",
+                "admit([.somewhere(.read)]",
+                "`registry.read`",
+                "in at least one unit, for `registry.facts`; what lies elsewhere is left out",
+            ),
+            (
+                "Services/Registry/Feed/FeedAccess+Registry.swift",
+                "admit([.nation(.readPeople)]",
+                "`registry.read_people`",
+                "in the whole nation, for `registry.contacts`, beside the token for contact data",
+            ),
+            (
+                "Services/ActivityReporting/Access/FeedAccess+Activity.swift",
+                ".somewhere(.read)",
+                "`activity.read`",
+                "in at least one unit, for `activity.facts`; what lies elsewhere is left out",
+            ),
+            (
+                "Services/FundingPolicy/Access/AccessGate.swift",
+                ".nation(.read).refusal",
+                "`funding.read`",
+                "in the whole nation, for `funding.facts`",
+            ),
+        ]:
             with open(path) as file:
                 if code not in file.read():
-                    self.problems.append(f"{path} no longer has `{code}`: look who may follow its feed, and say it in access.py")
+                    self.problems.append(
+                        f"{path} no longer has `{code}`: look who may follow its feed, and say it in access.py"
+                    )
             lines.append((verb, place))
         return lines, ""
 
@@ -131,8 +172,11 @@ class Access:
             if key in self.needs:
                 return self.needs[key]
             return self._from_handler("Services/Registry/Handlers", "registry", method)
-        folder = {"activity": "Services/ActivityReporting/Service", "funding": "Services/FundingPolicy/Handlers",
-                  "notification": "Services/Notification/Service"}[package]
+        folder = {
+            "activity": "Services/ActivityReporting/Service",
+            "funding": "Services/FundingPolicy/Handlers",
+            "notification": "Services/Notification/Service",
+        }[package]
         return self._from_handler(folder, package, method)
 
     def _from_handler(self, folder, package, method):
@@ -147,8 +191,14 @@ class Access:
                 if found:
                     return found, ""
                 asked = body
-        self.problems.append(f"{method.key}: " + (
-            f"no handler is found in {folder}" if asked is None else "its handler asks for no right that can be read"))
+        self.problems.append(
+            f"{method.key}: "
+            + (
+                f"no handler is found in {folder}"
+                if asked is None
+                else "its handler asks for no right that can be read"
+            )
+        )
         return [], ""
 
     @staticmethod
@@ -193,17 +243,28 @@ class Access:
                     field = re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m.group(1).lower(), named.group(1))
                     add([verb], f"on the unit `{field}`")
                 else:
-                    add([verb], "on the unit of the campaign's audience" if "audience" in call or ".content" in call
-                        else "on its unit")
+                    add(
+                        [verb],
+                        (
+                            "on the unit of the campaign's audience"
+                            if "audience" in call or ".content" in call
+                            else "on its unit"
+                        ),
+                    )
                 continue
             if re.match(r"(query|figures)\.need\b", call):
                 team = ", or where the team is" if "Obligations" in method.name or "Reports" in method.name else ""
                 add(["read"], PLACES["subtree"] + team)
             needs = []
-            for need in re.finditer(r"\.(nation|somewhere|unit|team|policy|draft|run|claim|batch|account|reference"
-                                    r"|difficulty|kept)\(\s*(\[[^\]]*\]|\.\w+)", call):
+            for need in re.finditer(
+                r"\.(nation|somewhere|unit|team|policy|draft|run|claim|batch|account|reference"
+                r"|difficulty|kept)\(\s*(\[[^\]]*\]|\.\w+)",
+                call,
+            ):
                 verbs = re.findall(r"\.(\w+)", need.group(2))
-                needs.append((verbs, (FUNDING if package == "funding" else {}).get(need.group(1), PLACES[need.group(1)])))
+                needs.append(
+                    (verbs, (FUNDING if package == "funding" else {}).get(need.group(1), PLACES[need.group(1)]))
+                )
             # `a ? .x(…) : .y(…)` and `a.map { .x(…) } ?? .y(…)`: one of them, by what the request names.
             if len(needs) == 2 and "?" in call and needs[0][0] == needs[1][0]:
                 needs = [(needs[0][0], f"{needs[0][1]}, or {needs[1][1]}: by what the request names")]
@@ -211,7 +272,8 @@ class Access:
                 add(verbs, place)
         if len(found) == 2 and found[0][0] == found[1][0] and "} else {" in body and PLACES["nation"] in found[1][1]:
             found = [(found[0][0], f"{found[0][1]}, or {found[1][1]}: by what the request names")]
-        # "Anywhere" before the right place is known says no more than the right place, and stands for what does not exist.
+        # "Anywhere" before the right place is known says no more than the right place;
+        # it stands for what does not exist.
         precise = [line for line in found if line[1] != PLACES["somewhere"]]
         return precise if {verbs for verbs, _ in precise} >= {verbs for verbs, _ in found} else found
 
@@ -221,4 +283,4 @@ class Access:
         while depth:
             depth += {"(": 1, ")": -1}.get(text[place], 0)
             place += 1
-        return text[start:place - 1]
+        return text[start : place - 1]

@@ -11,9 +11,17 @@ import grpc_tools
 
 FIELD = descriptor_pb2.FieldDescriptorProto
 SCALARS = {
-    FIELD.TYPE_DOUBLE: "double", FIELD.TYPE_FLOAT: "float", FIELD.TYPE_INT64: "int64", FIELD.TYPE_UINT64: "uint64",
-    FIELD.TYPE_INT32: "int32", FIELD.TYPE_UINT32: "uint32", FIELD.TYPE_BOOL: "bool", FIELD.TYPE_STRING: "string",
-    FIELD.TYPE_BYTES: "bytes", FIELD.TYPE_FIXED64: "fixed64", FIELD.TYPE_FIXED32: "fixed32",
+    FIELD.TYPE_DOUBLE: "double",
+    FIELD.TYPE_FLOAT: "float",
+    FIELD.TYPE_INT64: "int64",
+    FIELD.TYPE_UINT64: "uint64",
+    FIELD.TYPE_INT32: "int32",
+    FIELD.TYPE_UINT32: "uint32",
+    FIELD.TYPE_BOOL: "bool",
+    FIELD.TYPE_STRING: "string",
+    FIELD.TYPE_BYTES: "bytes",
+    FIELD.TYPE_FIXED64: "fixed64",
+    FIELD.TYPE_FIXED32: "fixed32",
 }
 
 
@@ -31,7 +39,7 @@ class Message:
 
     @property
     def short(self):
-        return self.name[len(self.package) + 1:]
+        return self.name[len(self.package) + 1 :]
 
 
 class Enum:
@@ -40,7 +48,7 @@ class Enum:
 
     @property
     def short(self):
-        return self.name[len(self.package) + 1:]
+        return self.name[len(self.package) + 1 :]
 
 
 class Method:
@@ -77,7 +85,7 @@ class Service:
 
     @property
     def short(self):
-        return self.name[len(self.package) + 1:]
+        return self.name[len(self.package) + 1 :]
 
 
 class Contract:
@@ -89,9 +97,16 @@ class Contract:
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "set")
             well_known = os.path.join(os.path.dirname(grpc_tools.__file__), "_proto")
-            status = protoc.main([
-                "protoc", f"-I{root}", f"-I{well_known}", "--include_source_info", f"--descriptor_set_out={out}",
-                *files])
+            status = protoc.main(
+                [
+                    "protoc",
+                    f"-I{root}",
+                    f"-I{well_known}",
+                    "--include_source_info",
+                    f"--descriptor_set_out={out}",
+                    *files,
+                ]
+            )
             if status != 0:
                 raise SystemExit("tools/reference: protoc refuses the contract")
             with open(out, "rb") as file:

@@ -5,10 +5,14 @@ import re
 
 CATALOGUE = "docs/errors/catalogue.tsv"
 FOLDERS = {
-    "Services/Registry": "Registry", "Services/ActivityReporting": "Activity", "Services/FundingPolicy": "Funding",
-    "Services/Notification": "Notification", "Shared/ServiceKit": "All", "Shared/ChangeFeed": "All",
+    "Services/Registry": "Registry",
+    "Services/ActivityReporting": "Activity",
+    "Services/FundingPolicy": "Funding",
+    "Services/Notification": "Notification",
+    "Shared/ServiceKit": "All",
+    "Shared/ChangeFeed": "All",
 }
-# Words in capitals that are no reasons: values of the contract, names of statuses, what a duplicate is like, channels' own.
+# Words in capitals that are no reasons: values of the contract, names of statuses, what a duplicate is like.
 OTHER_WORDS = """
 ANY_DAY FULL_MONTH HALF_MONTH RATE_PER_TEAM_MONTH RATE_PER_MEMBER_MONTH RATE_PER_MEMBER_DAY ACTUAL_EXPENSE SET_ASIDE
 BIRTH_DATE BIRTH_YEAR CITIZEN_ID NEEDS_LEADER SERVICE_UNKNOWN
@@ -16,8 +20,9 @@ BIRTH_DATE BIRTH_YEAR CITIZEN_ID NEEDS_LEADER SERVICE_UNKNOWN
 WORD = re.compile(r'(?<![\w#])"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)"')
 # A single word is a reason where one is given; elsewhere it is anything.
 GIVEN = re.compile(
-    r'(reason: ?$|reason: [^,\n]*$|add\([^()]*,\s*$|Violation\([^)]*$|return refuse\(\s*$'
-    r'|case [.\w]+: $|case \w+ = $)')
+    r"(reason: ?$|reason: [^,\n]*$|add\([^()]*,\s*$|Violation\([^)]*$|return refuse\(\s*$"
+    r"|case [.\w]+: $|case \w+ = $)"
+)
 # Files in which a case of an enumeration is a reason.
 ENUMERATIONS = ("Problems/Reason.swift", "RefusalReason.swift", "TokenProblem.swift")
 
@@ -37,7 +42,7 @@ def in_sources():
                 text = re.sub(r"^\s*//.*$", "", file.read(), flags=re.M)
             for match in WORD.finditer(text):
                 word = match.group(1)
-                before = text[max(0, match.start() - 60):match.start()]
+                before = text[max(0, match.start() - 60) : match.start()]
                 if "_" not in word:
                     given = GIVEN.search(before)
                     if not given or (given.group(1).startswith("case") and not path.endswith(ENUMERATIONS)):
@@ -56,7 +61,8 @@ def codes():
     found = {}
     pattern = re.compile(
         r"\.(notFound|alreadyExists|failedPrecondition|unavailable|exhausted)\(((?:[^()\"]|\"[^\"]*\"|\([^()]*\))*?)"
-        r"reason: \"([A-Z_0-9]+)\"|\.([a-z]\w+),\s*reason: \"([A-Z_0-9]+)\"")
+        r"reason: \"([A-Z_0-9]+)\"|\.([a-z]\w+),\s*reason: \"([A-Z_0-9]+)\""
+    )
     names = {"exhausted": "RESOURCE_EXHAUSTED"}
     for folder in FOLDERS:
         for path in glob.glob(f"{folder}/**/*.swift", recursive=True):
@@ -67,7 +73,7 @@ def codes():
     with open("Services/Registry/Problems/Reason.swift") as file:
         text = file.read()
     raw = dict(re.findall(r"case (\w+) = \"(\w+)\"", text))
-    table = text[text.index("var code: StatusCode"):text.index("var isWarning")]
+    table = text[text.index("var code: StatusCode") : text.index("var isWarning")]
     for cases, code in re.findall(r"case ((?:\.\w+,?\s*)+):\s*\.(\w+)", table):
         for case in re.findall(r"\.(\w+)", cases):
             found.setdefault(raw[case], set()).add(snake(code))
@@ -97,9 +103,13 @@ def catalogue(problems):
     given = codes()
     for reason, entry in entries.items():
         if reason in given and entry.code not in given[reason]:
-            problems.append(f"{CATALOGUE}: {reason} is {entry.code} there, and {' or '.join(given[reason])} in the sources")
+            problems.append(
+                f"{CATALOGUE}: {reason} is {entry.code} there, and {' or '.join(given[reason])} in the sources"
+            )
     for reason, where in sorted(sources.items()):
         if reason not in entries:
-            problems.append(f"{CATALOGUE}: {reason} ({', '.join(sorted(where))}) is not explained; if it is no reason of an "
-                            "error, name it in OTHER_WORDS of tools/reference_docs/reasons.py")
+            problems.append(
+                f"{CATALOGUE}: {reason} ({', '.join(sorted(where))}) is not explained; if it is no reason of an "
+                "error, name it in OTHER_WORDS of tools/reference_docs/reasons.py"
+            )
     return entries

@@ -16,8 +16,12 @@ from .calls import record_all
 from .contract import Contract
 from .sandbox import Sandbox
 
-PROGRAMS = {"cdt.registry.v1": "registry", "cdt.activity.v1": "activity-reporting", "cdt.funding.v1": "funding-policy",
-            "cdt.notification.v1": "notification"}
+PROGRAMS = {
+    "cdt.registry.v1": "registry",
+    "cdt.activity.v1": "activity-reporting",
+    "cdt.funding.v1": "funding-policy",
+    "cdt.notification.v1": "notification",
+}
 FOLDER = "docs/reference/examples"
 
 
@@ -33,26 +37,58 @@ class Recorder:
         self.count += 1
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"example-{self.count}.cdt.example"))
 
-    def call(self, name, request=None, *, by="nguoi-lap", grant="*@vn", note="", keep=True, refused=False, messages=None,
-             seconds=20, replies=3, program=None, entries=2):
-        """Makes a call, and keeps it as an example. `name` is SERVICE/METHOD; `messages` are those of a client's stream."""
+    def call(
+        self,
+        name,
+        request=None,
+        *,
+        by="nguoi-lap",
+        grant="*@vn",
+        note="",
+        keep=True,
+        refused=False,
+        messages=None,
+        seconds=20,
+        replies=3,
+        program=None,
+        entries=2,
+    ):
+        """Makes a call, and keeps it as an example.
+
+        `name` is SERVICE/METHOD; `messages` are those of a client's stream.
+        """
         method = self.methods[name]
         asked = {method.request}
         requests = messages or [request or {}]
         for one in requests:
-            if any(field.name == "request_id" for field in Contract_fields(self, asked)) and "requestId" not in one:
+            if any(field.name == "request_id" for field in request_fields(self, asked)) and "requestId" not in one:
                 one["requestId"] = self.request_id()
         key = (by, grant)
         if key not in self.tokens:
             self.tokens[key] = self.sandbox.token(by, grant)
         address = self.sandbox.address(program or PROGRAMS[method.service.package])
-        command = [self.buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--schema", self.image,
-                   "-H", f"authorization: Bearer {self.tokens[key]}", "-d", "@-",
-                   f"http://{address}/{method.service.name}/{method.name}"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [
+            self.buf,
+            "curl",
+            "--protocol",
+            "grpc",
+            "--http2-prior-knowledge",
+            "--schema",
+            self.image,
+            "-H",
+            f"authorization: Bearer {self.tokens[key]}",
+            "-d",
+            "@-",
+            f"http://{address}/{method.service.name}/{method.name}",
+        ]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         ended = True
         try:
-            out, errors = process.communicate("\n".join(json.dumps(one, ensure_ascii=False) for one in requests), seconds)
+            out, errors = process.communicate(
+                "\n".join(json.dumps(one, ensure_ascii=False) for one in requests), seconds
+            )
         except subprocess.TimeoutExpired:
             # A watch does not end by itself.
             process.terminate()
@@ -67,7 +103,7 @@ class Recorder:
         if note:
             example["note"] = note
         if refused:
-            example["error"] = readable(json.loads(errors[errors.index("{"):]))
+            example["error"] = readable(json.loads(errors[errors.index("{") :]))
         else:
             cut = []
             example["replies"] = [shortened(reply, cut, entries) for reply in found[:replies]]
@@ -81,7 +117,7 @@ class Recorder:
         return found[0] if len(found) == 1 else found if found else {}
 
 
-def Contract_fields(recorder, names):
+def request_fields(recorder, names):
     contract = recorder.__dict__.setdefault("contract", Contract())
     return [field for name in names for field in contract.messages[name].fields]
 
@@ -137,10 +173,15 @@ def main(arguments):
             json.dump(calls, file, ensure_ascii=False, indent=1)
             file.write("\n")
     made = sum(len(calls) for calls in recorder.recorded.values())
-    missing = [name for name, method in recorder.methods.items()
-               if method.name not in recorder.recorded.get(method.service.short, {})]
-    print(f"{made} of {len(recorder.methods)} calls recorded in {time.time() - begun:.0f} s; without an example: "
-          f"{', '.join(missing) or 'none'}")
+    missing = [
+        name
+        for name, method in recorder.methods.items()
+        if method.name not in recorder.recorded.get(method.service.short, {})
+    ]
+    print(
+        f"{made} of {len(recorder.methods)} calls recorded in {time.time() - begun:.0f} s; without an example: "
+        f"{', '.join(missing) or 'none'}"
+    )
     for line in recorder.failed:
         print(line, file=sys.stderr)
     return 1 if recorder.failed else 0

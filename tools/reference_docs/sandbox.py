@@ -9,8 +9,12 @@ import tempfile
 import time
 import urllib.request
 
-SERVICES = {"registry": "registry", "activity-reporting": "activity", "funding-policy": "funding",
-            "notification": "notification"}
+SERVICES = {
+    "registry": "registry",
+    "activity-reporting": "activity",
+    "funding-policy": "funding",
+    "notification": "notification",
+}
 MONTH, DAY = "2024-10", "2024-10-01"
 
 
@@ -56,27 +60,52 @@ class Sandbox:
             self.ports[name], self.admin_ports[name] = free_port(), free_port()
         for name, short in SERVICES.items():
             secrets = self.path("secrets", short)
-            options = ["--listen", self.address(name), "--admin-listen", f"127.0.0.1:{self.admin_ports[name]}",
-                       "--data", self.path("data", name), "--jwks", f"{secrets}/jwks.json"]
+            options = [
+                "--listen",
+                self.address(name),
+                "--admin-listen",
+                f"127.0.0.1:{self.admin_ports[name]}",
+                "--data",
+                self.path("data", name),
+                "--jwks",
+                f"{secrets}/jwks.json",
+            ]
             os.makedirs(self.path("data", name))
             if name == "registry":
-                options += ["--contacts-token-file", f"{secrets}/contacts.token",
-                            "--citizen-id-key-file", f"{secrets}/citizen-id.key"]
+                options += [
+                    "--contacts-token-file",
+                    f"{secrets}/contacts.token",
+                    "--citizen-id-key-file",
+                    f"{secrets}/citizen-id.key",
+                ]
             else:
-                options += ["--peer", f"registry={self.address('registry')}", "--peer-token-file", f"{secrets}/peer.token"]
+                options += [
+                    "--peer",
+                    f"registry={self.address('registry')}",
+                    "--peer-token-file",
+                    f"{secrets}/peer.token",
+                ]
             if name in ("funding-policy", "notification"):
                 options += ["--peer", f"activity={self.address('activity-reporting')}"]
             if name == "notification":
                 with open(self.path("webhook.secret"), "w") as file:
                     file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
                 os.chmod(self.path("webhook.secret"), 0o600)
-                options += ["--contacts-token-file", f"{secrets}/contacts.token",
-                            "--webhook-secret-file", self.path("webhook.secret"),
-                            # Nobody listens there: what is sent waits.
-                            "--smtp-url", f"smtp://127.0.0.1:{free_port()}", "--smtp-from", "tochuc@tinh.example"]
+                options += [
+                    "--contacts-token-file",
+                    f"{secrets}/contacts.token",
+                    "--webhook-secret-file",
+                    self.path("webhook.secret"),
+                    # Nobody listens there: what is sent waits.
+                    "--smtp-url",
+                    f"smtp://127.0.0.1:{free_port()}",
+                    "--smtp-from",
+                    "tochuc@tinh.example",
+                ]
             with open(self.path(f"{name}.log"), "w") as log:
                 self.processes[name] = subprocess.Popen(
-                    [f"{self.programs}/{name}", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                    [f"{self.programs}/{name}", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
         for name, process in self.processes.items():
             self._wait(name, process)
 
@@ -98,16 +127,27 @@ class Sandbox:
         return f"127.0.0.1:{self.ports[name]}"
 
     def token(self, subject, grant="*@vn"):
-        return self.cdt("admin", "token", "--key", self.path("secrets", "issuer", "issuer.key"), "--subject", subject,
-                        "--grant", grant).strip()
+        return self.cdt(
+            "admin",
+            "token",
+            "--key",
+            self.path("secrets", "issuer", "issuer.key"),
+            "--subject",
+            subject,
+            "--grant",
+            grant,
+        ).strip()
 
     def cdt(self, *arguments, accepted=(0,)):
         environment = dict(os.environ)
         if self.ports:
-            environment |= {"CDT_REGISTRY": self.address("registry"), "CDT_ACTIVITY": self.address("activity-reporting"),
-                            "CDT_FUNDING": self.address("funding-policy"),
-                            "CDT_NOTIFICATION": self.address("notification"),
-                            "CDT_TOKEN_FILE": self.path("secrets", "admin", "admin.token")}
+            environment |= {
+                "CDT_REGISTRY": self.address("registry"),
+                "CDT_ACTIVITY": self.address("activity-reporting"),
+                "CDT_FUNDING": self.address("funding-policy"),
+                "CDT_NOTIFICATION": self.address("notification"),
+                "CDT_TOKEN_FILE": self.path("secrets", "admin", "admin.token"),
+            }
         done = subprocess.run([f"{self.programs}/cdt", *arguments], env=environment, capture_output=True, text=True)
         if done.returncode not in accepted:
             raise SystemExit(f"cdt {' '.join(arguments)}: {done.stdout}{done.stderr}")
@@ -132,4 +172,14 @@ class Sandbox:
                         out.writerow(row)
         self.cdt("import", some, "--source", "vi-du", "--code-date", DAY, accepted=(0, 65))
         self.cdt("report", "open", MONTH, "--wait")
-        self.cdt("report", "submit-file", f"{some}/reports-{MONTH}.csv", "--month", MONTH, "--unit", "42", "--source", "vi-du")
+        self.cdt(
+            "report",
+            "submit-file",
+            f"{some}/reports-{MONTH}.csv",
+            "--month",
+            MONTH,
+            "--unit",
+            "42",
+            "--source",
+            "vi-du",
+        )

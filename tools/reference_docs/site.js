@@ -19,9 +19,14 @@
             return words.every(function (w) { return e.text.indexOf(" " + w) >= 0; });
         });
         hits.sort(function (a, b) { return rank(a) - rank(b); });
-        function rank(e) { return fold(e.title).indexOf(words[0]) === 0 ? 0 : fold(e.title).indexOf(words[0]) > 0 ? 1 : 2; }
+        function rank(e) {
+            var place = fold(e.title).indexOf(words[0]);
+            return place === 0 ? 0 : place > 0 ? 1 : 2;
+        }
         hits.slice(0, 12).forEach(function (e) {
-            var item = document.createElement("li"), link = document.createElement("a"), where = document.createElement("small");
+            var item = document.createElement("li");
+            var link = document.createElement("a");
+            var where = document.createElement("small");
             link.href = root + e.link;
             link.textContent = e.title;
             where.textContent = e.where;

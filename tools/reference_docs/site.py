@@ -1,4 +1,7 @@
-"""The static site: docs/**/*.md as plain HTML with one stylesheet, one script and an index for the search. No request leaves it."""
+"""The static site: docs/**/*.md as plain HTML with one stylesheet, one script and an index for the search.
+
+No request leaves it.
+"""
 
 import html
 import json
@@ -12,8 +15,11 @@ import markdown
 HERE = os.path.dirname(__file__)
 GROUPS = [
     ("Start", ["README.md", "guides/README.md", "reference/README.md", "reference/errors.md"]),
-    ("Guides", "guides/"), ("Registry", "reference/registry/"), ("Activity reporting", "reference/activity/"),
-    ("Funding policy", "reference/funding/"), ("Notification", "reference/notification/"),
+    ("Guides", "guides/"),
+    ("Registry", "reference/registry/"),
+    ("Activity reporting", "reference/activity/"),
+    ("Funding policy", "reference/funding/"),
+    ("Notification", "reference/notification/"),
     ("Feeds, shared types", ("reference/feed/", "reference/common/")),
     ("Tiếng Việt", ("vi/",)),
 ]
@@ -37,8 +43,12 @@ class Page:
 
 
 def write(out):
-    pages = [Page(os.path.relpath(os.path.join(folder, name), "docs"))
-             for folder, _, names in sorted(os.walk("docs")) for name in sorted(names) if name.endswith(".md")]
+    pages = [
+        Page(os.path.relpath(os.path.join(folder, name), "docs"))
+        for folder, _, names in sorted(os.walk("docs"))
+        for name in sorted(names)
+        if name.endswith(".md")
+    ]
     # Only what an earlier run made is removed: the folder may be anybody's.
     if os.path.exists(os.path.join(out, "site.css")):
         shutil.rmtree(out)
@@ -62,8 +72,12 @@ def write(out):
 
 def body(page):
     text = re.sub(r"^```(\w+) \w+$", r"```\1", page.text, flags=re.M)
-    made = markdown.markdown(text, extensions=["tables", "fenced_code", "toc", "sane_lists"],
-                             extension_configs={"toc": {"slugify": lambda value, _: slug(value)}})
+    made = markdown.markdown(
+        text,
+        extensions=["tables", "fenced_code", "toc", "sane_lists"],
+        extension_configs={"toc": {"slugify": lambda value, _: slug(value)}},
+    )
+
     # Links to pages; links out of docs/ stay text, as the site has no repository beside it.
     def link(match):
         target, rest = match.group(1), match.group(2) or ""
@@ -73,6 +87,7 @@ def body(page):
         if path.startswith(".."):
             return 'class="outside"'
         return 'href="' + re.sub(r"README\.md$", "index.html", target).replace(".md", ".html") + rest + '"'
+
     made = re.sub(r'href="([^"#]+)(#[^"]*)?"', link, made)
     made = re.sub(r'<tr>\s*<td><a id="([^"]+)"></a>', r'<tr id="\1"><td>', made)
     return made.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
@@ -82,8 +97,11 @@ def whole(page, pages):
     root = "../" * page.path.count("/")
     known, links = {p.path: p for p in pages}, []
     for title, wanted in GROUPS:
-        found = ([known[path] for path in wanted if path in known] if isinstance(wanted, list) else
-                 [p for p in pages if p.path.startswith(wanted) and not p.path.startswith("guides/README")])
+        found = (
+            [known[path] for path in wanted if path in known]
+            if isinstance(wanted, list)
+            else [p for p in pages if p.path.startswith(wanted) and not p.path.startswith("guides/README")]
+        )
         if found:
             links.append(f"<strong>{title}</strong>")
         for other in found:
@@ -100,7 +118,8 @@ def whole(page, pages):
 <body>
 <div class="page">
 <nav>
-<input id="search" type="search" placeholder="Search · Tìm kiếm" aria-label="Search" autocomplete="off" data-root="{root}">
+<input id="search" type="search" placeholder="Search · Tìm kiếm" aria-label="Search"
+    autocomplete="off" data-root="{root}">
 <ul id="found"></ul>
 <details class="menu"><summary>Contents · Mục lục</summary><div class="links">{"".join(links)}</div></details>
 <div class="links">{"".join(links)}</div>
@@ -121,8 +140,8 @@ def entries(page):
     found = [[page.title, page.path.removesuffix(".md"), page.target, ""]]
     for match in re.finditer(r"^## (.+)\n\n(.+)$", page.text, re.M):
         title = match.group(1).replace("`", "")
-        vietnamese = re.search(r"^\*(.+)\*$", page.text[match.end():match.end() + 400], re.M)
-        if vietnamese and "\n## " in page.text[match.end():match.end() + vietnamese.start()]:
+        vietnamese = re.search(r"^\*(.+)\*$", page.text[match.end() : match.end() + 400], re.M)
+        if vietnamese and "\n## " in page.text[match.end() : match.end() + vietnamese.start()]:
             vietnamese = None
         words = match.group(2)[:200] + (" " + vietnamese.group(1) if vietnamese else "")
         found.append([title, page.title, f"{page.target}#{slug(title)}", words])
