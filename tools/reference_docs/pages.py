@@ -262,12 +262,12 @@ class Pages:
                 " stand."
             ),
             "",
-            "| reason | code | where | what it means | what to do |",
-            "| --- | --- | --- | --- | --- |",
+            "| reason, code, where | what it means | what to do |",
+            "| --- | --- | --- |",
         ]
         for reason, entry in sorted(self.catalogue.items()):
             lines.append(
-                f'| <a id="{reason.lower()}"></a>`{reason}` | {entry.code} | {entry.where} | {entry.meaning} '
+                f'| <a id="{reason.lower()}"></a>`{reason}`<br>{entry.code}<br>{entry.where} | {entry.meaning} '
                 f"| {entry.remedy} |"
             )
         return "\n".join(lines) + "\n"

@@ -145,6 +145,6 @@ def entries(page):
             vietnamese = None
         words = match.group(2)[:200] + (" " + vietnamese.group(1) if vietnamese else "")
         found.append([title, page.title, f"{page.target}#{slug(title)}", words])
-    for match in re.finditer(r'^\| <a id="(\w+)"></a>`(\w+)` \|[^|]*\|(.+)\|$', page.text, re.M):
+    for match in re.finditer(r'^\| <a id="(\w+)"></a>`(\w+)`[^|]*\|(.+)\|$', page.text, re.M):
         found.append([match.group(2), page.title, f"{page.target}#{match.group(1)}", match.group(3)[:160]])
     return found

@@ -40,11 +40,11 @@ def errors_page(catalogue):
         "",
         "Mã OK là cảnh báo hoặc lời giải thích trong kết quả, không làm lệnh gọi thất bại.",
         "",
-        "| mã lỗi | trạng thái | ý nghĩa | cách xử lý |",
-        "| --- | --- | --- | --- |",
+        "| mã lỗi, mã trạng thái | ý nghĩa | cách xử lý |",
+        "| --- | --- | --- |",
     ]
     for reason, entry in sorted(catalogue.items()):
         rows.append(
-            f'| <a id="{reason.lower()}"></a>`{reason}` | {entry.code} | {entry.meaning_vi} | {entry.remedy_vi} |'
+            f'| <a id="{reason.lower()}"></a>`{reason}`<br>{entry.code} | {entry.meaning_vi} | {entry.remedy_vi} |'
         )
     return "\n".join(rows) + "\n"
