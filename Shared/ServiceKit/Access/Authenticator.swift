@@ -1,13 +1,15 @@
 import RPC
 
 /// Who calls, and how long the service may believe it.
-package struct Authentication: Sendable, Hashable {
-    package let identity: Identity
+package struct Authentication: Sendable {
+    package let caller: KnownCaller
     /// nil: for ever.
     package let expires: Instant?
 
+    package var identity: Identity { caller.identity }
+
     package init(identity: Identity, expires: Instant? = nil) {
-        self.identity = identity
+        caller = KnownCaller(identity)
         self.expires = expires
     }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import JWTKit
 import Logging
@@ -8,24 +7,29 @@ import Synchronization
 /// Knows callers by JWT bearer tokens (DESIGN D7): Ed25519 or ES256, keys from a JWKS file that is read again when it
 /// changes, and what was verified once is remembered.
 package final class TokenAuthenticator: Authenticator {
-    private struct KeyState {
+    private struct State {
         var keys: TokenKeys
         /// Rises with every reading.
         var reading = 0
         /// The file has changed, and is to be read before the next token is judged.
         var isStale = false
+        /// When the file was looked at.
+        var lookedAt: Instant
+        var cache: TokenCache
     }
 
     private let file: WatchedFile
-    private let state: Mutex<KeyState>
+    /// One lock for all: every call takes it, for as long as it takes to find a token.
+    private let state: Mutex<State>
     private let rules: TokenRules
-    private let cache: TokenCache
     private let now: @Sendable () -> Instant
     private let logger: Logger
     private let counters = Mutex(0)
 
-    /// A token larger than this is not one of ours, and not worth a digest.
+    /// A token larger than this is not one of ours, and not worth a look.
     private static let largestToken = 8192
+    /// The file is looked at no more often than this.
+    private static let interval: Int64 = 1_000_000  // microseconds
 
     /// Reads the keys. Tokens are judged by the machine's clock, whatever day `--today` says.
     package init(
@@ -34,42 +38,47 @@ package final class TokenAuthenticator: Authenticator {
     ) async throws {
         file = WatchedFile(path)
         _ = file.hasChanged()
-        state = Mutex(KeyState(keys: try await TokenKeys(jwks: try file.read())))
+        state = Mutex(
+            State(
+                keys: try await TokenKeys(jwks: try file.read()), lookedAt: now(), cache: TokenCache(limit: cached)))
         self.rules = rules
-        cache = TokenCache(limit: cached)
         self.logger = logger
         self.now = now
     }
 
     /// Signatures looked at so far.
     package var verifications: Int { counters.withLock { $0 } }
-    var cached: Int { cache.count }
+    var cached: Int { state.withLock { $0.cache.count } }
 
     package func known(_ context: ServerContext) throws -> Authentication? {
         do {
             // Every call shows a token: it is looked at where it lies.
-            let found = try context.withHeader("authorization") { value in
-                var digest = SHA256()
-                digest.update(bufferPointer: UnsafeRawBufferPointer(try Self.bearer(value)))
-                return try known(digest.finalize())
+            var caller: Authentication?
+            let isThere = try context.withHeader("authorization") { value in
+                caller = try known(UnsafeRawBufferPointer(try Self.bearer(value)))
             }
-            guard let caller = found else { throw TokenProblem.missing }
+            guard isThere else { throw TokenProblem.missing }
             return caller
         } catch let problem as TokenProblem {
             throw problem.error
         }
     }
 
-    /// "Cached by digest until it expires."
-    private func known(_ digest: SHA256Digest) throws -> Authentication? {
-        let hasChanged = file.hasChanged()
-        let reading: Int? = state.withLock { state in
-            if hasChanged { state.isStale = true }
-            return state.isStale ? nil : state.reading
+    /// Cached until it expires, or the keys are read again.
+    private func known(_ token: UnsafeRawBufferPointer) throws -> Authentication? {
+        let now = self.now()
+        let entry: TokenCache.Entry? = state.withLock { state in
+            // Also when the clock was set back.
+            if !(0..<Self.interval).contains(now.microseconds - state.lookedAt.microseconds) {
+                state.lookedAt = now
+                if file.hasChanged(now: true) { state.isStale = true }
+            }
+            guard !state.isStale, let entry = state.cache.entry(token), entry.keys == state.reading else { return nil }
+            return entry
         }
-        guard let known = cache.entry(digest), known.keys == reading else { return nil }
-        guard let expires = known.caller.expires, now() < expires else { throw TokenProblem.expired }
-        return known.caller
+        guard let caller = entry?.caller else { return nil }
+        guard let expires = caller.expires, now < expires else { throw TokenProblem.expired }
+        return caller
     }
 
     package func authenticate(_ context: ServerContext) async throws -> Authentication {
@@ -84,8 +93,7 @@ package final class TokenAuthenticator: Authenticator {
     package func authenticate(authorization: String?) async throws -> Authentication {
         guard let value = authorization.map({ Array($0.utf8) }) else { throw TokenProblem.missing }
         let token = try value.withUnsafeBufferPointer { Array(try Self.bearer($0)) }
-        let digest = SHA256.hash(data: token)
-        if let known = try known(digest) { return known }
+        if let known = try token.withUnsafeBytes({ try known($0) }) { return known }
         let isStale = state.withLock { state in
             defer { state.isStale = false }
             return state.isStale
@@ -93,7 +101,8 @@ package final class TokenAuthenticator: Authenticator {
         if isStale { await reload() }
         let reading = state.withLock { $0.reading }
         let caller = try await verify(token)
-        cache.insert(.init(caller: caller, keys: reading), for: digest)
+        let entry = TokenCache.Entry(token: token, caller: caller, keys: reading)
+        state.withLock { $0.cache.insert(entry) }
         return caller
     }
 

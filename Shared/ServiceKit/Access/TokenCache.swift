@@ -1,50 +1,95 @@
-import Crypto
-import RPC
-import Synchronization
-
-/// Tokens that were verified, by their digest: "so that the usual call verifies nothing". It holds no token, so that a
-/// dump of the process's memory tells none that is not in use.
+/// Tokens that were verified: "so that the usual call verifies nothing". A value; the authenticator guards it.
+///
+/// An entry is found by what stands at the end of its token, which is the end of a signature: nobody chooses that, and the
+/// standard library hashes it with a key of the process, so that nobody can make many entries meet. Then the whole token is
+/// compared, in a time that says nothing of where it differs. So the usual call costs no digest; the price is that the tokens
+/// in use lie in the memory of the process, where they come through with every call anyway (THREAT_MODEL.md).
 ///
 /// Two generations bound it: when the young one is full it becomes the old one, whose entries move back when they are
 /// used. What nobody uses is gone after two fillings, without a list in order of use.
-final class TokenCache: Sendable {
-    struct Entry: Sendable {
+struct TokenCache {
+    final class Entry: Sendable {
         let caller: Authentication
         /// Which reading of the keys verified it: a key that was taken out opens nothing any more.
         let keys: Int
+        fileprivate let token: [UInt8]
+
+        init(token: [UInt8], caller: Authentication, keys: Int) {
+            self.token = token
+            self.caller = caller
+            self.keys = keys
+        }
     }
 
-    private struct State {
-        var young: [SHA256Digest: Entry] = [:]
-        var old: [SHA256Digest: Entry] = [:]
+    /// Length and last 16 bytes.
+    private struct Tail: Hashable {
+        var length: Int
+        var words = (UInt64(0), UInt64(0))
+
+        init(_ token: UnsafeRawBufferPointer) {
+            length = token.count
+            withUnsafeMutableBytes(of: &words) { words in
+                words.copyMemory(from: UnsafeRawBufferPointer(rebasing: token.suffix(words.count)))
+            }
+        }
+
+        static func == (one: Tail, other: Tail) -> Bool { one.length == other.length && one.words == other.words }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(words.0 ^ words.1) }
     }
 
     private let limit: Int
-    private let state = Mutex(State())
+    private var young: [Tail: Entry] = [:]
+    private var old: [Tail: Entry] = [:]
 
     /// `limit`: about so many entries at most.
     init(limit: Int = 8192) { self.limit = max(limit / 2, 1) }
 
-    var count: Int { state.withLock { $0.young.count + $0.old.count } }
+    var count: Int { young.count + old.count }
 
-    func entry(_ digest: SHA256Digest) -> Entry? {
-        state.withLock { state in
-            if let entry = state.young[digest] { return entry }
-            guard let entry = state.old.removeValue(forKey: digest) else { return nil }
-            keep(entry, digest, &state)
-            return entry
-        }
+    /// The entry of exactly this token.
+    mutating func entry(_ token: UnsafeRawBufferPointer) -> Entry? {
+        let tail = Tail(token)
+        if let entry = young[tail] { return Self.same(entry.token, token) ? entry : nil }
+        guard let entry = old[tail], Self.same(entry.token, token) else { return nil }
+        old[tail] = nil
+        keep(entry, tail)
+        return entry
     }
 
-    func insert(_ entry: Entry, for digest: SHA256Digest) {
-        state.withLock { keep(entry, digest, &$0) }
+    /// Of two tokens with the same end, which do not happen by chance, the later one is kept.
+    mutating func insert(_ entry: Entry) {
+        let tail = entry.token.withUnsafeBytes { Tail($0) }
+        old[tail] = nil
+        keep(entry, tail)
     }
 
-    private func keep(_ entry: Entry, _ digest: SHA256Digest, _ state: inout State) {
-        if state.young.count >= limit {
-            state.old = state.young
-            state.young = [:]
+    private mutating func keep(_ entry: Entry, _ tail: Tail) {
+        if young.count >= limit, young[tail] == nil {
+            old = young
+            young = [:]
         }
-        state.young[digest] = entry
+        young[tail] = entry
+    }
+
+    /// Looks at all bytes, whatever the first ones say.
+    private static func same(_ kept: [UInt8], _ shown: UnsafeRawBufferPointer) -> Bool {
+        guard kept.count == shown.count else { return false }
+        return kept.withUnsafeBytes { kept in
+            guard let one = kept.baseAddress, let other = shown.baseAddress else { return kept.isEmpty }
+            var difference: UInt64 = 0
+            var offset = 0
+            while offset + 8 <= kept.count {
+                difference |=
+                    (one + offset).loadUnaligned(as: UInt64.self) ^ (other + offset).loadUnaligned(as: UInt64.self)
+                offset += 8
+            }
+            while offset < kept.count {
+                difference |=
+                    UInt64((one + offset).load(as: UInt8.self)) ^ UInt64((other + offset).load(as: UInt8.self))
+                offset += 1
+            }
+            return difference == 0
+        }
     }
 }

@@ -111,6 +111,17 @@ import Testing
         #expect(authenticator.verifications == 101)
     }
 
+    @Test func `a clock that is set back does not keep a changed file from being read`() async throws {
+        let clock = Clockwork()
+        let authenticator = try await authenticator(now: { clock.now })
+        let old = "Bearer \(try issuer.token(TokenIssuer.claims(expiresIn: 100_000)))"
+        #expect(await problem(authenticator, old) == nil)
+        try TokenIssuer(kid: "key-2").write(jwks)
+        #expect(await problem(authenticator, old) == nil, "looked at just now")
+        clock.advance(seconds: -3600)
+        #expect(await problem(authenticator, old) == .unknownKey)
+    }
+
     @Test func `a new key opens at once, and one taken out opens nothing`() async throws {
         let authenticator = try await authenticator()
         let old = "Bearer \(try issuer.token(TokenIssuer.claims()))"
@@ -155,6 +166,62 @@ import Testing
             try TokenIssuer.jwks(keys).write(to: URL(fileURLWithPath: jwks), options: .atomic)
             await #expect(throws: (any Error).self) { _ = try await self.authenticator() }
         }
+    }
+}
+
+/// What is remembered of tokens, by their bytes alone.
+@Suite struct TokenCacheTests {
+    let caller = Authentication(identity: Identity(subject: "somebody", grants: []))
+
+    func entry(_ token: String, keys: Int = 0) -> TokenCache.Entry {
+        TokenCache.Entry(token: Array(token.utf8), caller: caller, keys: keys)
+    }
+
+    func find(_ token: String, in cache: inout TokenCache) -> TokenCache.Entry? {
+        Array(token.utf8).withUnsafeBytes { cache.entry($0) }
+    }
+
+    @Test(arguments: [1, 7, 8, 15, 16, 17, 64, 271])
+    func `only the very same token is found, wherever another one differs`(length: Int) {
+        let token = String(repeating: "a", count: length)
+        var cache = TokenCache()
+        cache.insert(entry(token))
+        #expect(find(token, in: &cache) != nil)
+        for place in 0..<length {
+            var other = Array(token.utf8)
+            other[place] = UInt8(ascii: "b")
+            #expect(find(String(decoding: other, as: UTF8.self), in: &cache) == nil, "differs at \(place)")
+        }
+        #expect(find(token + "a", in: &cache) == nil)
+        #expect(find(String(token.dropLast()), in: &cache) == nil)
+    }
+
+    @Test func `of two tokens with the same end neither opens what the other does`() {
+        let end = String(repeating: "s", count: 40)
+        var cache = TokenCache()
+        let first = entry("first." + end)
+        cache.insert(first)
+        #expect(find("other." + end, in: &cache) == nil)
+        #expect(find("first." + end, in: &cache) === first)
+        let other = entry("other." + end)
+        cache.insert(other)
+        #expect(find("other." + end, in: &cache) === other)
+        #expect(find("first." + end, in: &cache) == nil, "it is verified again")
+        #expect(cache.count == 1)
+    }
+
+    @Test func `a token that is verified again takes the place of what was known of it`() {
+        var cache = TokenCache(limit: 4)
+        let token = "token with a signature at its end"
+        for keys in 0..<3 {
+            cache.insert(entry(token, keys: keys))
+            // Into the old generation.
+            for filler in 0..<2 { cache.insert(entry("filler \(keys) \(filler) ................")) }
+        }
+        let last = entry(token, keys: 9)
+        cache.insert(last)
+        #expect(find(token, in: &cache) === last)
+        #expect(cache.count <= 4)
     }
 }
 
