@@ -2,9 +2,11 @@
 package struct JSONLine: ~Copyable {
     private var out: LineBuffer
 
-    package init() {
-        out = LineBuffer(capacity: 512)
-        out.append(UInt8(ascii: "{"))
+    package init() { self.init(LineBuffer(capacity: 512)) }
+
+    private init(_ out: consuming LineBuffer) {
+        self.out = out
+        self.out.append(UInt8(ascii: "{"))
     }
 
     /// Every line begins with when and how serious.
@@ -16,6 +18,16 @@ package struct JSONLine: ~Copyable {
     /// A line whose level is among the fields added next.
     init(time: Instant) {
         self.init()
+        add(time)
+    }
+
+    /// The same in memory that is lent for as long as the line lives.
+    init(time: Instant, in memory: UnsafeMutablePointer<UInt8>, capacity: Int) {
+        self.init(LineBuffer(lent: memory, capacity: capacity))
+        add(time)
+    }
+
+    private mutating func add(_ time: Instant) {
         out.append("\"time\":\"")
         time.append(to: &out)
         out.append(UInt8(ascii: "\""))
@@ -91,12 +103,7 @@ package struct JSONLine: ~Copyable {
     }
 
     /// Names in the code need no escape.
-    private mutating func key(_ name: StaticString) {
-        separate()
-        out.append(UInt8(ascii: "\""))
-        out.append(name)
-        out.append("\":")
-    }
+    private mutating func key(_ name: StaticString) { out.append(key: name, isFirst: out.count == 1) }
 }
 
 extension LineBuffer {

@@ -1,26 +1,37 @@
 /// Something bytes are written to, one after the other.
 protocol ByteSink: ~Copyable {
     mutating func append(_ byte: UInt8)
+    mutating func append(_ bytes: UnsafeRawBufferPointer)
 }
 
-extension [UInt8]: ByteSink {}
+extension [UInt8]: ByteSink {
+    mutating func append(_ bytes: UnsafeRawBufferPointer) { append(contentsOf: bytes) }
+}
 
 /// Bytes of a text while it is written. It grows as an array does, without the question before each byte whether somebody
 /// else holds it.
 struct LineBuffer: ~Copyable, ByteSink {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
+    private var isOurs: Bool
     private(set) var count = 0
 
     init(capacity: Int) {
         self.capacity = max(capacity, 1)
         base = .allocate(capacity: self.capacity)
+        isOurs = true
     }
 
-    deinit { base.deallocate() }
+    /// Begins in memory that is lent for as long as the buffer lives, and takes its own when that is full.
+    init(lent start: UnsafeMutablePointer<UInt8>, capacity: Int) {
+        (base, self.capacity, isOurs) = (start, capacity, false)
+    }
+
+    deinit { if isOurs { base.deallocate() } }
 
     var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
+    @inline(__always)
     mutating func append(_ byte: UInt8) {
         reserve(1)
         base[count] = byte
@@ -38,6 +49,22 @@ struct LineBuffer: ~Copyable, ByteSink {
 
     mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// The name of a JSON field, which needs no escape, with what stands around it: `,"name":`.
+    mutating func append(key name: StaticString, isFirst: Bool) {
+        reserve(name.utf8CodeUnitCount + 4)
+        var end = base + count
+        if !isFirst {
+            end.pointee = UInt8(ascii: ",")
+            end += 1
+        }
+        end.pointee = UInt8(ascii: "\"")
+        (end + 1).update(from: name.utf8Start, count: name.utf8CodeUnitCount)
+        end += name.utf8CodeUnitCount + 1
+        end.pointee = UInt8(ascii: "\"")
+        (end + 1).pointee = UInt8(ascii: ":")
+        count = end + 2 - base
     }
 
     /// The bytes of a value that consists of nothing else.
@@ -60,12 +87,15 @@ struct LineBuffer: ~Copyable, ByteSink {
         }
     }
 
-    private mutating func reserve(_ more: Int) {
-        guard count + more > capacity else { return }
+    @inline(__always)
+    private mutating func reserve(_ more: Int) { if count + more > capacity { grow(by: more) } }
+
+    @inline(never)
+    private mutating func grow(by more: Int) {
         capacity = max(capacity * 2, count + more)
         let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
         larger.update(from: base, count: count)
-        base.deallocate()
-        base = larger
+        if isOurs { base.deallocate() }
+        (base, isOurs) = (larger, true)
     }
 }

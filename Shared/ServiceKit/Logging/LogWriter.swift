@@ -53,6 +53,16 @@ package final class LogWriter: Sendable {
 
     func append(_ line: consuming JSONLine) { line.finish { append($0) } }
 
+    /// Adds one line that `write` writes, into memory of the stack: the usual line needs no other.
+    func append(time: Instant, _ write: (inout JSONLine) -> Void) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1024) { memory in
+            guard let start = memory.baseAddress else { return }
+            var line = JSONLine(time: time, in: start, capacity: memory.count)
+            write(&line)
+            append(line)
+        }
+    }
+
     private func append(_ line: UnsafeBufferPointer<UInt8>) {
         let wake = state.withLock { state in
             guard state.buffer.count + line.count <= limit else {

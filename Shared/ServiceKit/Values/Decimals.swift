@@ -3,7 +3,9 @@ enum Decimals {
     static func append<Sink: ByteSink & ~Copyable>(_ value: Int, digits: Int, to out: inout Sink) {
         func digit(_ value: Int) -> UInt8 { UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10) }
         // Every date and time is made of these; divisions by constants are cheap.
-        if digits == 2 {
+        if (2...4).contains(digits) {
+            if digits == 4 { out.append(digit(value / 1000)) }
+            if digits >= 3 { out.append(digit(value / 100)) }
             out.append(digit(value / 10))
             return out.append(digit(value))
         }

@@ -77,6 +77,9 @@ extension Instant: CustomStringConvertible {
     func append<Sink: ByteSink & ~Copyable>(to out: inout Sink) {
         let day = LocalDate(dayNumber: Int32(seconds.flooredQuotient(86_400)))
         let inDay = Int(milliseconds - Int64(day.dayNumber) * 86_400_000)
+        if let words = Self.words(day.components, inDay) {
+            return withUnsafeBytes(of: words) { out.append($0) }
+        }
         day.append(to: &out)
         out.append(UInt8(ascii: "T"))
         Decimals.append(inDay / 3_600_000, digits: 2, to: &out)
@@ -88,6 +91,34 @@ extension Instant: CustomStringConvertible {
         Decimals.append(inDay % 1000, digits: 3, to: &out)
         out.append(UInt8(ascii: "Z"))
     }
+}
+
+extension Instant {
+    /// The 24 characters as memory holds them, for years of four digits: every log line has some.
+    private static func words(
+        _ date: (year: Int, month: Int, day: Int), _ milliseconds: Int
+    ) -> (UInt64, UInt64, UInt64)? {
+        guard (0...9999).contains(date.year) else { return nil }
+        let year = UInt64(date.year)
+        let clock = UInt64(milliseconds)
+        let seconds = clock / 1000
+        let thousandths = clock % 1000
+        // The characters between the digits, and zeros where the digits go.
+        var words: (UInt64, UInt64, UInt64) = (0x2D00_002D_0000_0000, 0x0000_3A00_0054_0000, 0x5A00_0000_2E00_003A)
+        words.0 |= pair(year / 100)
+        words.0 |= pair(year % 100) << 16
+        words.0 |= pair(UInt64(date.month)) << 40
+        words.1 |= pair(UInt64(date.day))
+        words.1 |= pair(seconds / 3600) << 24
+        words.1 |= pair(seconds / 60 % 60) << 48
+        words.2 |= pair(seconds % 60) << 8
+        words.2 |= pair(thousandths / 10) << 32
+        words.2 |= (thousandths % 10 + 48) << 48
+        return (words.0.littleEndian, words.1.littleEndian, words.2.littleEndian)
+    }
+
+    /// Two digits, the first lowest.
+    private static func pair(_ number: UInt64) -> UInt64 { (number / 10 + 48) | (number % 10 + 48) << 8 }
 }
 
 extension Int64 {

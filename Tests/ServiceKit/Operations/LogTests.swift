@@ -134,6 +134,25 @@ final class LogCollector: Sendable {
     }
 }
 
+extension LineBufferTests {
+    @Test(arguments: [1, 8, 300])
+    func lentMemoryIsLeftWhenItIsFull(capacity: Int) {
+        let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity + 1)
+        defer { memory.deallocate() }
+        memory[capacity] = 0xFF
+        var expected: [UInt8] = []
+        do {
+            var buffer = LineBuffer(lent: memory, capacity: capacity)
+            for step in 0..<100 {
+                buffer.append(key: "name", isFirst: step == 0)
+                expected += Array((step == 0 ? "\"name\":" : ",\"name\":").utf8)
+            }
+            #expect(Array(buffer.bytes) == expected)
+        }
+        #expect(memory[capacity] == 0xFF, "nothing is written beyond what was lent")
+    }
+}
+
 extension LogCollector {
     func append(_ new: [UInt8]) { bytes.withLock { $0 += new } }
 }
