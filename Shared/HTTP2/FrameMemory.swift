@@ -14,8 +14,9 @@ import CNghttp2
 struct FrameMemory {
     /// Sizes are rounded up to so many bytes. As many stand before each block, so that blocks have malloc's alignment.
     private static let unit = 16
-    /// Sizes that are kept, in units. Larger blocks (frame buffers, tables) live as long as the session or are rare.
-    private static let sizes = 24
+    /// Sizes that are kept, in units: up to 1 KiB, which a token with some grants takes. Larger blocks (frame buffers, tables)
+    /// live as long as the session or are rare.
+    private static let sizes = 64
     /// Bytes kept at most: what some forty calls at once take. A connection keeps what its busiest moment took.
     private static let keptBytes = 48 * 1024
 

@@ -1,6 +1,14 @@
-/// What the layer above counts. Functions rather than properties: a change of a property is not checked for exclusivity only
-/// where its own module makes it.
+import NIOCore
+
+/// What the layer above counts and asks for on every call. Functions rather than stored properties: the attribute that spares
+/// these the check for exclusivity holds in their own module only.
 extension HTTP2Connection {
+    /// The time of the last input or tick.
+    package func loopTime() -> NIODeadline { session.now }
+
+    /// Whether one more handler may run.
+    package func mayStartHandler() -> Bool { runningHandlers < limits.runningHandlers }
+
     /// A handler has been started.
     package func handlerStarted() { runningHandlers += 1 }
 

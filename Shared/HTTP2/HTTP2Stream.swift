@@ -36,13 +36,18 @@ package protocol StreamDelegate: AnyObject {
 /// Unchecked Sendable: confined to the connection's event loop, like its session.
 package final class HTTP2Stream: @unchecked Sendable {
     /// The stream's id.
-    package internal(set) var id: Int32
+    @exclusivity(unchecked) package internal(set) var id: Int32
     /// Called back.
     @exclusivity(unchecked) package var delegate: (any StreamDelegate)?
     /// When the delegate is told that time is up.
-    @exclusivity(unchecked) package var deadline: NIODeadline? {
-        didSet { if let deadline { session?.deadlineSet(deadline) } }
+    package var deadline: NIODeadline? {
+        get { dueTime }
+        set {
+            dueTime = newValue
+            if let newValue { session?.deadlineSet(newValue) }
+        }
     }
+    @exclusivity(unchecked) private var dueTime: NIODeadline?
 
     /// Until the stream has ended. Not weak: a weak reference would make every retain of the session slow.
     var session: Session?
@@ -87,10 +92,12 @@ package final class HTTP2Stream: @unchecked Sendable {
         self.session = session
     }
 
-    /// Tells a delegate all that follows, and that time is up at a deadline.
-    package func handle(by delegate: any StreamDelegate, until deadline: NIODeadline?) {
+    /// Tells a delegate all that follows, and that time is up at a deadline, on whose connection's clock it is put.
+    package func handle(by delegate: any StreamDelegate, until deadline: NIODeadline?, on connection: HTTP2Connection) {
         self.delegate = delegate
-        self.deadline = deadline
+        guard let deadline else { return }
+        dueTime = deadline
+        connection.sessionDeadlineSet(deadline)
     }
 
     /// Bytes waiting to be sent.
@@ -103,10 +110,10 @@ package final class HTTP2Stream: @unchecked Sendable {
     }
 
     /// Queues bytes: `headCount` bytes of `head`, lowest first, then `body`.
-    package func send(head: UInt64, headCount: Int, body: [UInt8]) {
+    package func send(head: UInt64, headCount: Int, body: consuming [UInt8]) {
         guard !isClosed, case .open = finish else { return }
         if queue.count == 0 { lastProgress = nil }
-        queue.append(head: head, headCount: headCount, body: body)
+        queue.append(head: head, headCount: headCount, body: consume body)
         resume()
     }
 

@@ -21,6 +21,9 @@ package struct HeaderBlock: Sendable {
     /// Size as HTTP/2 counts it: name + value + 32 for each field (RFC 9113, section 6.5.2).
     package private(set) var listSize = 0
 
+    /// Which kinds of names the fields have, one bit each: most fields that are looked for are not there.
+    private var kinds: UInt64 = 0
+
     /// Of a block that has been made `permanent` and not changed since.
     var permanentFields: PermanentFields?
 
@@ -28,10 +31,16 @@ package struct HeaderBlock: Sendable {
     package init() {}
 
     /// Fields as `write` has put them one after the other.
-    init(bytes: UnsafeRawBufferPointer, count: Int, listSize: Int) {
+    init(bytes: UnsafeRawBufferPointer, count: Int, listSize: Int, kinds: UInt64) {
+        self.kinds = kinds
         self.bytes = Array(bytes.assumingMemoryBound(to: UInt8.self))
         self.count = count
         self.listSize = listSize
+    }
+
+    /// The bit of a name: its length and last letter tell those apart that are looked for.
+    static func kind(_ name: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        1 << UInt64((name.count &* 7 &+ Int(name.last ?? 0)) & 63)
     }
 
     /// Bytes a field takes in a block.
@@ -58,6 +67,7 @@ package struct HeaderBlock: Sendable {
         }
         count += 1
         listSize += name.count + value.count + 32
+        kinds |= Self.kind(name)
         permanentFields = nil
     }
 
@@ -95,7 +105,9 @@ package struct HeaderBlock: Sendable {
 
     /// Where the value of the first field of a name lies. Each call looks for some fields that few of them have.
     private func place(of name: StaticString) -> Range<Int>? {
-        bytes.withUnsafeBytes { buffer in
+        let kind = Self.kind(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        guard kinds & kind != 0 else { return nil }
+        return bytes.withUnsafeBytes { buffer in
             var offset = 0
             while offset < buffer.count {
                 let field = Self.field(buffer, at: offset)
@@ -110,6 +122,16 @@ package struct HeaderBlock: Sendable {
     package func withFirst<T>(_ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T? {
         guard let place = place(of: name) else { return nil }
         return try bytes.withUnsafeBytes { try body(Self.part($0, place)) }
+    }
+
+    /// Calls `body` with the value of the first field of a name; false when there is none. Not generic, so that it costs
+    /// other modules no more than ours.
+    package func visitFirst(
+        _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
+    ) rethrows -> Bool {
+        guard let place = place(of: name) else { return false }
+        try bytes.withUnsafeBytes { try body(Self.part($0, place)) }
+        return true
     }
 
     /// The value of the first field of a name.

@@ -15,6 +15,7 @@ struct HeaderCollector {
         var used = 0
         var count = 0
         var listSize = 0
+        var kinds: UInt64 = 0
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -34,7 +35,9 @@ struct HeaderCollector {
     var listSize: Int { state.pointee.listSize }
 
     /// Forgets the list, but keeps its memory for the next.
-    func clear() { (state.pointee.used, state.pointee.count, state.pointee.listSize) = (0, 0, 0) }
+    func clear() {
+        (state.pointee.used, state.pointee.count, state.pointee.listSize, state.pointee.kinds) = (0, 0, 0, 0)
+    }
 
     /// Appends a field.
     func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
@@ -44,6 +47,7 @@ struct HeaderCollector {
         state.pointee.used += size
         state.pointee.count += 1
         state.pointee.listSize += name.count + value.count + 32
+        state.pointee.kinds |= HeaderBlock.kind(name)
     }
 
     private func grow(by size: Int) {
@@ -58,6 +62,6 @@ struct HeaderCollector {
     func block() -> HeaderBlock {
         HeaderBlock(
             bytes: UnsafeRawBufferPointer(start: state.pointee.memory, count: state.pointee.used),
-            count: state.pointee.count, listSize: state.pointee.listSize)
+            count: state.pointee.count, listSize: state.pointee.listSize, kinds: state.pointee.kinds)
     }
 }

@@ -19,10 +19,10 @@ struct OutboundQueue {
     /// Bytes waiting.
     private(set) var count = 0
 
-    mutating func append(head: UInt64, headCount: Int, body: [UInt8]) {
-        let chunk = Chunk(head: head, headCount: headCount, body: body)
-        if first == nil { first = chunk } else if rest == nil { rest = [chunk] } else { rest?.append(chunk) }
+    mutating func append(head: UInt64, headCount: Int, body: consuming [UInt8]) {
         count += headCount + body.count
+        let chunk = Chunk(head: head, headCount: headCount, body: consume body)
+        if first == nil { first = chunk } else if rest == nil { rest = [chunk] } else { rest?.append(chunk) }
     }
 
     mutating func removeAll() {

@@ -160,39 +160,39 @@ package final class Session: @unchecked Sendable {
             if stream.pendingClose != nil { owner?.sessionClosed(stream) }
             return
         }
-        if let headers = stream.pendingHeaders {
-            stream.pendingHeaders = nil
+        let headers = stream.pendingHeaders.take()
+        if let headers {
             stream.headersDelivered = true
             if role == .server { owner?.sessionOpened(stream, headers: headers, oversized: stream.oversized) }
-            stream.delegate?.received(headers: headers, oversized: stream.oversized)
         }
+        // Held once for all of it. It stays the stream's delegate until it has been told the end, which it may be while it is
+        // told something else: then it is told no more.
+        let delegate = stream.delegate
+        if let headers { delegate?.received(headers: headers, oversized: stream.oversized) }
         if !stream.pendingData.isEmpty {
             stream.pendingData.take().withBytes { bytes in
                 // What nobody takes is thrown away, and the peer may go on sending.
-                if let delegate = stream.delegate {
+                if let delegate, stream.delegate != nil {
                     delegate.received(data: bytes)
                 } else {
                     stream.consume(bytes.count)
                 }
             }
         }
-        if let trailers = stream.pendingTrailers {
-            stream.pendingTrailers = nil
-            stream.delegate?.received(trailers: trailers)
+        if let trailers = stream.pendingTrailers.take(), stream.delegate != nil {
+            delegate?.received(trailers: trailers)
         }
         if stream.pendingEnd {
             stream.pendingEnd = false
-            stream.delegate?.receivedEnd()
+            if stream.delegate != nil { delegate?.receivedEnd() }
         }
         if stream.pendingDrained {
             stream.pendingDrained = false
-            stream.delegate?.outboundDrained()
+            if stream.delegate != nil { delegate?.outboundDrained() }
         }
         if let end = stream.pendingClose {
             stream.pendingClose = nil
-            let delegate = stream.delegate
-            stream.delegate = nil
-            delegate?.closed(end)
+            stream.delegate.take()?.closed(end)
             owner?.sessionClosed(stream)
         }
     }

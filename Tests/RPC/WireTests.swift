@@ -3,6 +3,20 @@ import Testing
 
 @testable import RPC
 
+@Suite struct RequestFieldsTests {
+    @Test(arguments: [
+        ("gzip", true), ("identity, deflate, gzip", true), ("identity,gzip", true), ("  gzip", true),
+        ("deflate,,gzip", true),
+        ("gzip,identity", true), ("", false), ("identity", false), ("xgzip", false), ("identity gzip", false),
+        ("gzi", false), ("identity,deflate,gzi", false), ("g", false), (",", false),
+    ])
+    func findsGzipAmongTheEncodingsAccepted(list: String, isThere: Bool) {
+        var headers = HeaderBlock()
+        headers.append("grpc-accept-encoding", list)
+        #expect(RequestFields(headers, router: ServiceRouter()).acceptsGzip == isThere)
+    }
+}
+
 @Suite struct TimeoutTests {
     private func parse(_ text: String) -> Duration? {
         Array(text.utf8).withUnsafeBufferPointer { Timeout.parse($0) }

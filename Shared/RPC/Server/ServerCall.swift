@@ -12,7 +12,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     var peer: String { connection.peer }
 
     private let stream: HTTP2Stream
-    let route: ServiceRouter.Route
+    @usableFromInline let route: ServiceRouter.Route
     /// The handler with the interceptors around it.
     private let handler: NextHandler
     let deadline: Deadline?
@@ -20,6 +20,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// it what it waits for.
     private let isDeadlineOfClient: Bool
     private let isTraced: Bool
+    /// Set before the handler starts, and never again.
+    @exclusivity(unchecked) private(set) var trace: TraceContext?
     private let clientAcceptsGzip: Bool
     // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value that
     // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
@@ -57,7 +59,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             decompresses: request.isGzip)
         isDeadlineOfClient = request.timeout != nil
         self.isTraced = isTraced
-        let now = connection.session.now
+        let now = connection.loopTime()
         if let timeout = request.timeout {
             deadline = Deadline(timeout, from: now)
         } else if let unaryTimeout, request.route.method.kind == .unary {
@@ -160,12 +162,12 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         // Nobody is waiting for the work of a call that has ended meanwhile.
         guard ended == nil else { return ended(handlerWith: nil) }
         self.task = task
-        let trace = isTraced ? TraceContext.continuing { requestHeaders.first($0) } : nil
-        let context = ServerContext(deadline: deadline, trace: trace, call: self)
+        if isTraced { trace = TraceContext.continuing { requestHeaders.first($0) } }
+        let context = ServerContext(call: self)
         do {
-            if trace != nil || isDeadlineOfClient {
-                let scope = CallScope(deadline: isDeadlineOfClient ? deadline : nil, trace: trace)
-                try await CallScope.$current.withValue(scope) { try await handler(context) }
+            if isTraced || isDeadlineOfClient {
+                try await handle(
+                    context, in: CallScope(deadline: isDeadlineOfClient ? deadline : nil, trace: trace))
             } else {
                 try await handler(context)
             }
@@ -173,6 +175,13 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         } catch {
             ended(handlerWith: Self.status(of: error))
         }
+    }
+
+    /// On the task's preferred executor, which is the loop: `withValue` asks for that at each of its steps, and for a function
+    /// that is bound to nothing else the compiler leaves two of these five questions.
+    @concurrent
+    private func handle(_ context: ServerContext, in scope: CallScope) async throws {
+        try await CallScope.$current.withValue(scope) { try await handler(context) }
     }
 
     private func ended(handlerWith error: RPCError?) {
@@ -277,28 +286,29 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     /// Keeps the only response until the interceptors have let the call succeed; they see it counted already.
     @usableFromInline
-    func stageSingleResponse(_ bytes: [UInt8]) throws {
-        guard connection.eventLoop.inEventLoop else {
-            return connection.eventLoop.execute { self.stage(bytes) }
+    func stageSingleResponse(_ bytes: consuming [UInt8]) throws {
+        guard connection.eventLoop.inEventLoop else { return stageLater(bytes) }
+        count(sent: bytes.count)
+        stagedResponse = consume bytes
+    }
+
+    private func stageLater(_ bytes: [UInt8]) {
+        connection.eventLoop.execute {
+            self.count(sent: bytes.count)
+            self.stagedResponse = bytes
         }
-        stage(bytes)
     }
 
-    private func stage(_ bytes: [UInt8]) {
-        stagedResponse = bytes
-        count(sent: bytes)
-    }
-
-    private func count(sent bytes: [UInt8]) {
+    private func count(sent bytes: Int) {
         loopCounters.messagesSent += 1
-        loopCounters.bytesSent += bytes.count
+        loopCounters.bytesSent += bytes
     }
 
     /// Sends one response of a stream; waits while much is queued.
     func write(_ bytes: [UInt8]) async throws {
         if connection.eventLoop.inEventLoop {
             if let ended { throw ended }
-            count(sent: bytes)
+            count(sent: bytes.count)
             send(bytes)
             if stream.queuedBytes <= connection.limits.outboundStreamBytes { return }
         }
@@ -307,7 +317,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             onLoop { call in
                 if let ended = call.ended { return continuation.resume(throwing: ended) }
                 if !sent {
-                    call.count(sent: bytes)
+                    call.count(sent: bytes.count)
                     call.send(bytes)
                 }
                 guard call.stream.queuedBytes > call.connection.limits.outboundStreamBytes else {
@@ -320,17 +330,17 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         }
     }
 
-    private func send(_ bytes: [UInt8]) {
+    /// Takes the bytes, so that the usual message is never held twice.
+    private func send(_ bytes: consuming [UInt8]) {
         guard !state.isFinished else { return }
         sendHeaders()
-        if compresses, encodingAnnounced, let compressed = Gzip.compress(bytes) {
-            stream.send(
-                head: MessageDeframer.prefix(isCompressed: true, length: compressed.count), headCount: 5,
-                body: compressed)
-        } else {
-            stream.send(
-                head: MessageDeframer.prefix(isCompressed: false, length: bytes.count), headCount: 5, body: bytes)
+        var isCompressed = false
+        if compresses, encodingAnnounced, let compressed = Gzip.compress(copy bytes) {
+            bytes = compressed
+            isCompressed = true
         }
+        let head = MessageDeframer.prefix(isCompressed: isCompressed, length: bytes.count)
+        stream.send(head: head, headCount: 5, body: consume bytes)
     }
 
     private func sendHeaders() {
@@ -355,7 +365,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             }
             return
         }
-        if let response = stagedResponse { send(response) } else { sendHeaders() }
+        if let response = stagedResponse.take() { send(response) } else { sendHeaders() }
         guard state.finish() else { return }
         countHeld()
         stream.finish(trailers: Headers.trailers(nil, trailingMetadata))

@@ -21,7 +21,7 @@ final class ServerConnection: ConnectionDelegate {
     func connection(
         _ connection: HTTP2Connection, opened stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool
     ) {
-        guard connection.runningHandlers < connection.limits.runningHandlers else {
+        guard connection.mayStartHandler() else {
             // Never handled: the client may try again.
             return stream.reset(.refusedStream)
         }
@@ -31,7 +31,7 @@ final class ServerConnection: ConnectionDelegate {
             let call = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, handler: handler,
                 unaryTimeout: unaryTimeout, isTraced: isTracing)
-            stream.handle(by: call, until: call.deadline?.timer)
+            stream.handle(by: call, until: call.deadline?.timer, on: connection)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)
         }

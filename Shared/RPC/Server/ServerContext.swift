@@ -29,6 +29,13 @@ public struct Identity: Sendable, Hashable {
     }
 }
 
+/// An identity that many calls share. A class, so that a call keeps one reference instead of copying texts and lists.
+package final class KnownCaller: Sendable {
+    package let identity: Identity
+
+    package init(_ identity: Identity) { self.identity = identity }
+}
+
 /// What a handler and the interceptors know of a call. A value: an interceptor passes a changed copy on.
 public struct ServerContext: Sendable {
     /// The method called.
@@ -38,19 +45,21 @@ public struct ServerContext: Sendable {
     /// Address of the client, for example `127.0.0.1:41234`.
     public var peer: String { call.peer }
     /// When the client stops waiting; nil: never.
-    public let deadline: Deadline?
+    public var deadline: Deadline? { call.deadline }
     /// Who is calling; nil until authorised.
-    public var identity: Identity?
-    /// W3C trace context of this call's span; nil where the server does not trace.
-    public let trace: TraceContext?
-
-    let call: ServerCall
-
-    init(deadline: Deadline?, trace: TraceContext?, call: ServerCall) {
-        self.deadline = deadline
-        self.trace = trace
-        self.call = call
+    public var identity: Identity? {
+        get { caller?.identity }
+        set { caller = newValue.map { KnownCaller($0) } }
     }
+    /// The same, where it is shared by all calls of the caller.
+    package var caller: KnownCaller?
+    /// W3C trace context of this call's span; nil where the server does not trace.
+    public var trace: TraceContext? { call.trace }
+
+    /// What is the same for all copies stays there: contexts are copied at each step of a call.
+    @usableFromInline let call: ServerCall
+
+    init(call: ServerCall) { self.call = call }
 
     /// Metadata the client sent, without the headers that belong to HTTP/2 and gRPC. Built anew on each use.
     public var metadata: Metadata { MetadataCoding.decode(call.requestHeaders) }
@@ -58,10 +67,10 @@ public struct ServerContext: Sendable {
     /// The first value of one request header, without building all metadata. `name` must be lower-case.
     public func header(_ name: StaticString) -> String? { call.requestHeaders.first(name) }
 
-    /// Reads the bytes of the first value of one request header where they lie; nil where there is none.
-    package func withHeader<Result>(
-        _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
-    ) rethrows -> Result? { try call.requestHeaders.withFirst(name, body) }
+    /// Reads the bytes of the first value of one request header where they lie; false where there is none.
+    package func withHeader(
+        _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
+    ) rethrows -> Bool { try call.requestHeaders.visitFirst(name, body) }
 
     /// Whether the call has ended early: cancelled, past its deadline, or disconnected. The task is cancelled as well.
     public var isCancelled: Bool { Task.isCancelled }
@@ -116,7 +125,7 @@ public struct Deadline: Sendable, Hashable, Comparable {
     public var remaining: Duration { .nanoseconds((time - .now()).nanoseconds) + (beyond ?? .zero) }
 
     /// Nanoseconds left; negative when passed. For who only writes them down.
-    package var nanosecondsLeft: Int64 { beyond == nil ? (time - .now()).nanoseconds : .max }
+    package func nanosecondsLeft(at now: NIODeadline) -> Int64 { beyond == nil ? (time - now).nanoseconds : .max }
 
     /// When a timer is due for it: for one beyond the clock nobody waits.
     var timer: NIODeadline? { beyond == nil ? time : nil }

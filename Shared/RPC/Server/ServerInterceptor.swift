@@ -49,7 +49,7 @@ final class InterceptorLink: Sendable {
 }
 
 extension ServerContext {
-    /// The end of the interceptors.
-    @usableFromInline
+    /// The end of the interceptors. Inlined with them: see `NextHandler`.
+    @inlinable @inline(__always)
     func runHandler() async throws { try await call.route.run(call, self) }
 }

@@ -15,13 +15,14 @@ public struct ServiceRouter: Sendable {
     typealias Run = nonisolated(nonsending) @Sendable (ServerCall, ServerContext) async throws -> Void
 
     /// A class, so that a call keeps one reference instead of copying strings.
+    @usableFromInline
     package final class Route: Sendable {
         package let method: MethodDescriptor
         /// Position among all routes: metrics keep their counters in arrays by it.
         package let index: Int
         /// Bytes of the path.
         let path: [UInt8]
-        let run: Run
+        @usableFromInline let run: Run
 
         init(method: MethodDescriptor, index: Int, run: @escaping Run) {
             self.method = method

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import RPC
 
 /// One JSON line per call, at its end. Only what operators need: no field of a request or reply, no subject of a token,
@@ -47,41 +48,43 @@ struct CallLog: Sendable {
 
     func write(
         _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
-        nanoseconds: Int64
+        from start: NIODeadline, to end: NIODeadline
     ) {
         guard let error else {
             let success = successes[context.methodIndex]
             guard success.level >= self.level else { return }
-            return write(context, method, nil, counters, success.fields, nanoseconds)
+            return write(context, method, nil, counters, success.fields, start, end)
         }
         let level = CallLog.level(of: error.code, service: method.descriptor.service)
         guard level >= self.level else { return }
         let fields = CallLog.fields(service, method.descriptor, error.code, level)
-        write(context, method, error, counters, fields, nanoseconds)
+        write(context, method, error, counters, fields, start, end)
     }
 
     private func write(
         _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
-        _ fields: [UInt8], _ nanoseconds: Int64
+        _ fields: [UInt8], _ start: NIODeadline, _ end: NIODeadline
     ) {
-        var line = JSONLine(time: clock.now)
-        line.add(fields: fields)
-        line.add("duration_ms", nanoseconds: nanoseconds)
-        line.add("peer", context.peer)
-        if let id = RequestHeaders.requestID(context) { line.add("request_id", id) }
-        if let trace = context.trace {
-            line.add("trace_id", plain: trace.traceIDDigits)
-            line.add("span_id", plain: trace.spanIDDigits)
+        writer.append(time: clock.now) { line in
+            line.add(fields: fields)
+            line.add("duration_ms", nanoseconds: (end - start).nanoseconds)
+            line.add("peer", context.peer)
+            if let id = RequestHeaders.requestID(context) { line.add("request_id", id) }
+            if let trace = context.trace {
+                line.add("trace_id", plain: trace.traceIDDigits)
+                line.add("span_id", plain: trace.spanIDDigits)
+            }
+            line.add("bytes_in", counters.bytesReceived)
+            line.add("bytes_out", counters.bytesSent)
+            if method.descriptor.kind != .unary {
+                line.add("messages_in", counters.messagesReceived)
+                line.add("messages_out", counters.messagesSent)
+            }
+            if let deadline = context.deadline {
+                line.add("deadline_left_ms", nanoseconds: deadline.nanosecondsLeft(at: end))
+            }
+            if let reason = error?.reason { line.add("reason", reason) }
         }
-        line.add("bytes_in", counters.bytesReceived)
-        line.add("bytes_out", counters.bytesSent)
-        if method.descriptor.kind != .unary {
-            line.add("messages_in", counters.messagesReceived)
-            line.add("messages_out", counters.messagesSent)
-        }
-        if let deadline = context.deadline { line.add("deadline_left_ms", nanoseconds: deadline.nanosecondsLeft) }
-        if let reason = error?.reason { line.add("reason", reason) }
-        writer.append(line)
     }
 
     /// What an operator should look at is a warning, what a developer should, an error; a caller's mistake is neither.

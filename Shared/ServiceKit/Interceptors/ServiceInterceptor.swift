@@ -45,7 +45,7 @@ package struct ServiceInterceptor: ServerInterceptor {
         let method = methods[index]
         metrics.begin(index)
         do {
-            try Self.checkDeadline(context)
+            try Self.checkDeadline(context, now: start)
             var context = context
             var expires: Instant?
             if !method.isOpen {
@@ -56,7 +56,7 @@ package struct ServiceInterceptor: ServerInterceptor {
                     caller = try await authenticator.authenticate(context)
                 }
                 try method.verb?.check(caller.identity)
-                context.identity = caller.identity
+                context.caller = caller.caller
                 expires = caller.expires
             }
             if method.descriptor.kind == .unary {
@@ -73,16 +73,16 @@ package struct ServiceInterceptor: ServerInterceptor {
     }
 
     private func finish(_ context: ServerContext, _ index: Int, _ error: RPCError?, _ start: NIODeadline) {
-        let nanoseconds = (.now() - start).nanoseconds
+        let now = NIODeadline.now()
         let counters = context.counters
-        metrics.end(index, error?.code ?? .ok, counters, nanoseconds: nanoseconds)
-        log.write(context, methods[index], error, counters, nanoseconds: nanoseconds)
+        metrics.end(index, error?.code ?? .ok, counters, nanoseconds: (now - start).nanoseconds)
+        log.write(context, methods[index], error, counters, from: start, to: now)
     }
 
     /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares the
     /// work of a call that waited in a queue or on the wire until it was over.
-    private static func checkDeadline(_ context: ServerContext) throws {
-        guard let deadline = context.deadline, deadline.nanosecondsLeft <= 0 else { return }
+    private static func checkDeadline(_ context: ServerContext, now: NIODeadline) throws {
+        guard let deadline = context.deadline, deadline.nanosecondsLeft(at: now) <= 0 else { return }
         throw ServiceError(
             .deadlineExceeded, reason: "DEADLINE_EXCEEDED", "the deadline had passed before the call was begun",
             vi: "đã quá thời hạn trước khi yêu cầu được xử lý")
