@@ -61,6 +61,15 @@ def body_after(text, start):
         place += 1
 
 
+def naming(place, kind, field):
+    """The place with the request's field that names it, where the code has it in plain sight."""
+    if field is None or kind not in ("unit", "subtree", "code"):
+        return place
+    name = re.sub(r"(?<!^)(?<!\.)([A-Z])", lambda letter: "_" + letter.group(1).lower(), field.group(1))
+    head, comma, tail = place.partition(",")
+    return f"{head} (`{name}`){comma}{tail}"
+
+
 def lower_first(name):
     return name[0].lower() + name[1:]
 
@@ -82,8 +91,9 @@ class Access:
             note = " ".join(line[3:].strip() for line in match.group(1).splitlines())
             body = body_after(text, match.end() - 1)
             needs = self._registry_needs(body)
-            if len(needs) == 2 and needs[0][0] == needs[1][0] and " ? " in body:
-                needs = [(needs[0][0], f"{needs[0][1]}, or {needs[1][1]}: by what the request names")]
+            if len(needs) >= 2 and needs[0][0] == needs[1][0] and " ? " in body:
+                either = f"{needs[0][1]}, or {needs[1][1]}, by what the request names"
+                needs = [(needs[0][0], either), *needs[2:]]
             yield f"registry/{match.group(2)}", (needs, note)
 
     def _registry_needs(self, body):
@@ -120,7 +130,7 @@ class Access:
         rest = body[match.end() : match.end() + 120]
         if kind == "person" and "allPlaces" in rest.split(")")[0] + rest[:80]:
             return "in every place where the person lives, works or is a member"
-        return place
+        return naming(place, kind, re.match(r",\s*([a-z][\w.]*)", rest))
 
     # MARK: Feeds
 
@@ -261,17 +271,17 @@ class Access:
                 r"|difficulty|kept)\(\s*(\[[^\]]*\]|\.\w+)",
                 call,
             ):
-                verbs = re.findall(r"\.(\w+)", need.group(2))
-                needs.append(
-                    (verbs, (FUNDING if package == "funding" else {}).get(need.group(1), PLACES[need.group(1)]))
-                )
+                verbs, kind = re.findall(r"\.(\w+)", need.group(2)), need.group(1)
+                place = (FUNDING if package == "funding" else {}).get(kind, PLACES[kind])
+                field = re.match(r",\s*request\.([a-z][\w.]*)", call[need.end() :])
+                needs.append((verbs, naming(place, kind, field)))
             # `a ? .x(…) : .y(…)` and `a.map { .x(…) } ?? .y(…)`: one of them, by what the request names.
             if len(needs) == 2 and "?" in call and needs[0][0] == needs[1][0]:
-                needs = [(needs[0][0], f"{needs[0][1]}, or {needs[1][1]}: by what the request names")]
+                needs = [(needs[0][0], f"{needs[0][1]}, or {needs[1][1]}, by what the request names")]
             for verbs, place in needs:
                 add(verbs, place)
         if len(found) == 2 and found[0][0] == found[1][0] and "} else {" in body and PLACES["nation"] in found[1][1]:
-            found = [(found[0][0], f"{found[0][1]}, or {found[1][1]}: by what the request names")]
+            found = [(found[0][0], f"{found[0][1]}, or {found[1][1]}, by what the request names")]
         # "Anywhere" before the right place is known says no more than the right place;
         # it stands for what does not exist.
         precise = [line for line in found if line[1] != PLACES["somewhere"]]
