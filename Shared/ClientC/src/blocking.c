@@ -7,14 +7,14 @@ cdt_call *cdt_unary(
 {
     cdt_call *call = cdt_start_unary(client, service, method, request, options);
     while (call && call->state != CDTI_CALL_ENDED)
-        cdti_client_turn(client);
+        cdt_client_turn(client);
     return call;
 }
 
 bool cdt_send(cdt_call *call, const ProtobufCMessage *message)
 {
     while (call && call->state != CDTI_CALL_ENDED && !call->sending_ended && !cdt_can_send(call)) {
-        cdti_client_turn(call->client);
+        cdt_client_turn(call->client);
     }
     return cdt_try_send(call, message);
 }
@@ -22,7 +22,7 @@ bool cdt_send(cdt_call *call, const ProtobufCMessage *message)
 const void *cdt_receive(cdt_call *call)
 {
     while (call && !call->first && call->state != CDTI_CALL_ENDED)
-        cdti_client_turn(call->client);
+        cdt_client_turn(call->client);
     return cdt_try_receive(call);
 }
 
@@ -33,7 +33,7 @@ cdt_code cdt_wait(cdt_call *call)
         if (!call->unary && call->first)
             cdt_try_receive(call);
         else
-            cdti_client_turn(call->client);
+            cdt_client_turn(call->client);
     }
     while (call && !call->unary && call->first)
         cdt_try_receive(call);

@@ -323,7 +323,7 @@ void cdt_client_on_ready(cdt_client *client)
     tell_changes(client);
 }
 
-void cdti_client_turn(cdt_client *client)
+void cdt_client_turn(cdt_client *client)
 {
     struct pollfd files[CDT_FILES];
     int count = cdt_client_files(client, files);

@@ -186,7 +186,5 @@ void cdti_client_assign(cdt_client *client);
 void cdti_client_place(cdt_call *call);
 /* Between -0.2 and 0.2. */
 double cdti_client_jitter(cdt_client *client);
-/* poll() and cdt_client_on_ready() once. */
-void cdti_client_turn(cdt_client *client);
 
 #endif

@@ -4,8 +4,11 @@ Frames are made with hyperframe and hpack alone, so that nothing keeps them corr
 """
 
 import gzip
+import os
 import socket
+import ssl
 import struct
+import sys
 import threading
 
 from hpack import Decoder, Encoder
@@ -350,8 +353,23 @@ def response_with(size):
     return b"\x0a" + varint(len(body)) + body
 
 
-def serve(peer):
+def tls_context():
+    """With --tls-certificate and --tls-key: TLS, for clients with a certificate of CDT_TEST_AUTHORITIES."""
+    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    if not options:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options["--tls-certificate"], options["--tls-key"])
+    context.load_verify_locations(os.environ["CDT_TEST_AUTHORITIES"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def serve(peer, tls):
     try:
+        if tls:
+            peer = tls.wrap_socket(peer, server_side=True)
         Connection(peer).serve()
     except (Closed, OSError):
         pass
@@ -359,9 +377,10 @@ def serve(peer):
         peer.close()
 
 
+tls = tls_context()
 listener = socket.create_server(("127.0.0.1", 0))
 print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
 while True:
     peer, _ = listener.accept()
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    threading.Thread(target=serve, args=(peer,), daemon=True).start()
+    threading.Thread(target=serve, args=(peer, tls), daemon=True).start()

@@ -15,6 +15,8 @@ openssl req "${new_key[@]}" -keyout "$folder/server.key" -out "$folder/server.cs
 openssl x509 -req -in "$folder/server.csr" -CA "$folder/right.pem" -CAkey "$folder/right.key" -CAcreateserial -days 2 \
     -extfile <(echo 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$folder/server.pem" 2>/dev/null
 export CDT_TEST_AUTHORITIES=$folder/right.pem CDT_TEST_WRONG_AUTHORITIES=$folder/wrong.pem
+# The server's own certificate serves as a client's too.
+export CDT_TEST_CERTIFICATE=$folder/server.pem CDT_TEST_KEY=$folder/server.key CDT_TEST_WRONG_KEY=$folder/wrong.key
 command=()
 for word in "$@"; do
     [ "$word" != -- ] || command+=(--tls-certificate "$folder/server.pem" --tls-key "$folder/server.key")

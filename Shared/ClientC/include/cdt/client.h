@@ -200,8 +200,10 @@ CDT_API const void *cdt_reply(const cdt_call *call);
 CDT_API cdt_call *cdt_start(
     cdt_client *client, const ProtobufCServiceDescriptor *service, const char *method, const cdt_call_options *options);
 
-/* Sends a message; waits while the server does not take more. False: the call has ended, cdt_status() says how;
- * messages that came before may still be received. */
+/* Sends a message; waits while the server does not take more. In a call that streams both ways a server may not take
+ * more before its messages are taken: there, wait with cdt_client_turn() until cdt_can_send(), and take messages
+ * meanwhile, as examples/import_teams.c does. False: the call has ended, cdt_status() says how; messages that came
+ * before may still be received. */
 CDT_API bool cdt_send(cdt_call *call, const ProtobufCMessage *message);
 
 /* Says that no more messages will be sent. Does not wait. */
@@ -251,7 +253,7 @@ CDT_API int cdt_attempts(const cdt_call *call);
 /* ---- In an event loop ---------------------------------------------------------------------------------------------
  */
 
-/* Nothing below waits. Turn the loop like this:
+/* Nothing below waits, but cdt_client_turn(). Turn the loop like this:
  *
  *     struct pollfd files[CDT_FILES];
  *     int count = cdt_client_files(client, files);
@@ -272,6 +274,10 @@ CDT_API int cdt_client_timeout(const cdt_client *client);
 
 /* Does all that can be done now without waiting, then tells calls by their `on_change`. */
 CDT_API void cdt_client_on_ready(cdt_client *client);
+
+/* The loop above, turned once: waits until a descriptor is ready or something is due. For programs without a loop of
+ * their own that send and receive at the same time, or wait for several calls. */
+CDT_API void cdt_client_turn(cdt_client *client);
 
 /* As cdt_unary(), without waiting. */
 CDT_API cdt_call *cdt_start_unary(
