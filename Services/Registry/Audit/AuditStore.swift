@@ -32,7 +32,8 @@ package enum AuditStore {
     }
 
     /// Seals entries in the order in which they were recorded, some at a time; how many. Two processes that seal at once
-    /// meet at the head's row.
+    /// meet at the entries and at the head's row. Each entry is written by its id alone: told that it has no number yet,
+    /// PostgreSQL looked for it among all that have none.
     package static func seal(limit: Int, in tx: WriteTransaction) throws -> Int {
         let entries = try tx.query(
             "SELECT \(columns) FROM audit WHERE sequence IS NULL ORDER BY recorded_at, id LIMIT ?", [SQLValue(limit)],
@@ -43,7 +44,7 @@ package enum AuditStore {
             head.hash = AuditChain.hash(after: head.hash, head.sequence + 1, entry)
             head.sequence += 1
             try tx.executeLater(
-                "UPDATE audit SET sequence = ?, chain_hash = ? WHERE id = ? AND sequence IS NULL",
+                "UPDATE audit SET sequence = ?, chain_hash = ? WHERE id = ?",
                 [.integer(head.sequence), .blob(head.hash), SQLValue(entry.id)])
         }
         try tx.executeLater(

@@ -51,7 +51,7 @@ package final class FeedConsumer: Sendable {
     private let apply: @Sendable (FeedEvent, WriteTransaction) throws -> Void
     private let position: ConsumerPosition
     /// Nil on SQLite, where there is one replica.
-    private let lease: ConsumerLease?
+    private let lease: ReplicaLease?
     private let state: Mutex<State>
 
     /// What every consumer's database needs.
@@ -78,7 +78,9 @@ package final class FeedConsumer: Sendable {
         self.logger = logger
         self.apply = apply
         position = ConsumerPosition(name: name, topic: topic)
-        lease = database.dialect == .postgres ? ConsumerLease(consumer: name) : nil
+        lease =
+            database.dialect == .postgres
+            ? ReplicaLease(table: "feed_consumers", column: "name", key: .text(name)) : nil
         let stored = try database.read { [position] in try position.load(in: $0) }
         state = Mutex(
             State(
@@ -119,7 +121,7 @@ package final class FeedConsumer: Sendable {
                 disconnected(because: "the stream has ended")
             } catch is CancellationError where Task.isCancelled {
                 break
-            } catch is ConsumerLease.Lost {
+            } catch is ReplicaLease.Lost {
                 fence = nil
                 disconnected(because: "another replica follows")
                 continue
@@ -140,11 +142,10 @@ package final class FeedConsumer: Sendable {
     /// Waits until it is this replica's turn to follow; the fence.
     private func awaitTurn() async throws -> Int64 {
         guard let lease else { return 0 }
-        var observed: (found: ConsumerLease.Found, since: ContinuousClock.Instant)?
+        var watch = ReplicaLease.Watch()
         while true {
             let found = try database.read { try lease.find(in: $0) }
-            if let found, !found.holder.isEmpty, observed?.found != found || isAlive(observed?.since) {
-                if observed?.found != found { observed = (found, .now) }
+            if let found, !watch.mayTake(found, after: options.lease) {
                 try learn(isFollowed: true)
                 try await Task.sleep(for: min(options.lease / 8, .seconds(1)))
                 continue
@@ -155,15 +156,11 @@ package final class FeedConsumer: Sendable {
                 _ = try position.id(in: tx)
                 return try lease.find(in: tx).flatMap { try lease.take(after: $0, in: tx) }
             }
-            observed = nil
+            watch.forget()
             guard let fence else { continue }
             try learn(isFollowed: false)
             return fence
         }
-    }
-
-    private func isAlive(_ since: ContinuousClock.Instant?) -> Bool {
-        since.map { $0 + options.lease >= .now } ?? false
     }
 
     /// Takes over what is stored: by another replica, while that one follows or before this one goes on.

@@ -1,4 +1,3 @@
-import Foundation
 import Storage
 import Synchronization
 
@@ -8,9 +7,8 @@ import Synchronization
 /// unnumbered, and one replica numbers what has been committed: within an aggregate by version, else about in the
 /// order of arrival. A transaction that made version 6 had seen version 5 committed, so whoever sees 6 sees 5 too.
 ///
-/// Which replica numbers is a row with a fencing token. Each batch changes that row, so of two that think they are the
-/// one, only one commits. Nobody's clock is compared with another's: who waits takes over when events wait and the row
-/// has not changed for the time of the lease, by its own clock.
+/// Which replica numbers is a `ReplicaLease`: who waits takes over when events wait and the row has not changed for the
+/// time of the lease.
 final class FeedSequencer: Sendable {
     /// Every bound, with its default.
     struct Options: Sendable {
@@ -26,18 +24,10 @@ final class FeedSequencer: Sendable {
 
     static let channel = "feed:pending"
 
-    /// The row as it was found.
-    private struct Lease: Hashable, Sendable {
-        var holder: String
-        var fence: Int64
-        var beat: Int64
-    }
-
     private let database: Database
     private let topics: [Int64: String]
     private let options: Options
-    /// Who this one is, in the row.
-    let name = UUID().uuidString.lowercased()
+    private let lease = ReplicaLease(table: "feed_sequencers", column: "id", key: .integer(1))
 
     /// - Parameter topics: The channel of each topic, by its number.
     init(database: Database, topics: [Int64: String], options: Options = Options()) {
@@ -49,14 +39,14 @@ final class FeedSequencer: Sendable {
     /// Numbers until the task is cancelled or the database closes, then lets another replica go on at once.
     func run() async {
         var fence: Int64?
-        var observed: (lease: Lease, since: ContinuousClock.Instant)?
+        var watch = ReplicaLease.Watch()
         // Errors are those of the database; the next turn finds out whether they last.
         for await _ in database.commits(on: Self.channel, every: options.interval) {
             if let held = fence {
                 fence = (try? await numberAll(held)) ?? held
                 if fence == Self.lost { fence = nil }
             } else {
-                fence = try? await acquire(&observed)
+                fence = try? await acquire(&watch)
                 if let fence { _ = try? await numberAll(fence) }
             }
             // Throws when cancelled, which ends the stream as well.
@@ -80,11 +70,16 @@ final class FeedSequencer: Sendable {
     /// aggregate have arrived later.
     func number(_ fence: Int64) async throws -> Int? {
         guard try database.read({ try Self.waits(in: $0) }) else { return try await isHeld(fence) ? 0 : nil }
-        return try await database.write(isolation: .snapshot) { [name, topics, options] tx in
-            let isHeld = try tx.execute(
-                "UPDATE feed_sequencers SET beat = beat + 1 WHERE id = 1 AND holder = ? AND fence = ?",
-                [.text(name), .integer(fence)])
-            guard isHeld == 1 else { return nil }
+        do {
+            return try await numberBatch(fence)
+        } catch is ReplicaLease.Lost {
+            return nil
+        }
+    }
+
+    private func numberBatch(_ fence: Int64) async throws -> Int {
+        try await database.write(isolation: .snapshot) { [lease, topics, options] tx in
+            try lease.keep(fence, in: tx)
             var count = 0
             for (topic, events) in try tx.query(
                 Self.numbering, [SQLValue(options.batch)], { (try $0.int64(0), try $0.int(1)) })
@@ -100,9 +95,14 @@ final class FeedSequencer: Sendable {
     /// Only PostgreSQL runs this: it has statements that change data inside others, and needs them here.
     ///
     /// `place` is the arrival of the latest of an aggregate's versions so far, so that versions stay in order although
-    /// they may have arrived otherwise.
+    /// they may have arrived otherwise. The last number is looked up once for each topic: asked for with each event, it
+    /// is looked for behind those that this statement has just stored and does not see.
     private static let numbering = """
-        WITH head AS (
+        WITH last AS MATERIALIZED (
+            SELECT t.id AS topic,
+                coalesce((SELECT max(e.sequence) FROM feed_events e WHERE e.topic = t.id), 0) AS sequence
+            FROM feed_topics t
+        ), head AS (
             SELECT topic, aggregate, max(version) AS newest
             FROM (SELECT topic, aggregate, version FROM feed_pending ORDER BY arrived, tie LIMIT ?) AS first
             GROUP BY topic, aggregate
@@ -114,11 +114,9 @@ final class FeedSequencer: Sendable {
         ), stored AS (
             INSERT INTO feed_events
                 (topic, sequence, aggregate, version, recorded_at, traceparent, type, payload, tombstone)
-            SELECT topic,
-                coalesce((SELECT max(e.sequence) FROM feed_events e WHERE e.topic = placed.topic), 0)
-                    + row_number() OVER (PARTITION BY topic ORDER BY place, version, tie),
+            SELECT topic, last.sequence + row_number() OVER (PARTITION BY topic ORDER BY place, version, tie),
                 aggregate, version, recorded_at, traceparent, type, payload, tombstone
-            FROM placed ORDER BY topic, place, version, tie RETURNING topic
+            FROM placed JOIN last USING (topic) ORDER BY topic, place, version, tie RETURNING topic
         )
         SELECT topic, count(*) FROM stored GROUP BY topic
         """
@@ -127,58 +125,36 @@ final class FeedSequencer: Sendable {
         try tx.exists("SELECT 1 FROM feed_pending LIMIT 1")
     }
 
-    private static func lease(in tx: ReadTransaction) throws -> Lease? {
-        try tx.queryOne("SELECT holder, fence, beat FROM feed_sequencers WHERE id = 1") {
-            Lease(holder: try $0.text(0), fence: try $0.int64(1), beat: try $0.int64(2))
-        }
-    }
-
     private func isHeld(_ fence: Int64) async throws -> Bool {
-        let lease = try database.read { try Self.lease(in: $0) }
-        return lease?.holder == name && lease?.fence == fence
+        let row = try database.read { try lease.find(in: $0) }
+        return row?.holder == lease.replica && row?.fence == fence
     }
 
     /// Becomes the one that numbers, if nobody is or who was seems dead; the fence, or nil.
-    private func acquire(_ observed: inout (lease: Lease, since: ContinuousClock.Instant)?) async throws -> Int64? {
-        let (found, waits) = try database.read { (try Self.lease(in: $0), try Self.waits(in: $0)) }
-        if let found, !found.holder.isEmpty {
+    private func acquire(_ watch: inout ReplicaLease.Watch) async throws -> Int64? {
+        let (found, waits) = try database.read { (try lease.find(in: $0), try Self.waits(in: $0)) }
+        if let found, !found.isFree {
             guard waits else {
-                observed = nil
+                watch.forget()
                 return nil
             }
-            guard let last = observed, last.lease == found else {
-                observed = (found, .now)
-                return nil
-            }
-            guard last.since + options.lease < .now else { return nil }
+            guard watch.mayTake(found, after: options.lease) else { return nil }
         }
-        observed = nil
-        return try await take(after: found)
-    }
-
-    private func take(after found: Lease?) async throws -> Int64? {
-        try await database.write(isolation: .snapshot) { [name] tx in
-            guard let found else {
-                let isFirst = try tx.execute(
-                    """
-                    INSERT INTO feed_sequencers (id, holder, fence, beat) VALUES (1, ?, 1, 1) ON CONFLICT (id) DO NOTHING
-                    """, [.text(name)])
-                return isFirst == 1 ? 1 : nil
-            }
-            let isTaken = try tx.execute(
+        watch.forget()
+        return try await database.write(isolation: .snapshot) { [lease] tx in
+            if let found { return try lease.take(after: found, in: tx) }
+            // The first time there is no row yet.
+            try tx.execute(
                 """
-                UPDATE feed_sequencers SET holder = ?, fence = fence + 1, beat = beat + 1
-                WHERE id = 1 AND fence = ? AND beat = ?
-                """, [.text(name), .integer(found.fence), .integer(found.beat)])
-            return isTaken == 1 ? found.fence + 1 : nil
+                INSERT INTO feed_sequencers (id, holder, fence, beat) VALUES (1, '', 0, 0) ON CONFLICT (id) DO NOTHING
+                """)
+            return try lease.find(in: tx).flatMap { $0.isFree ? try lease.take(after: $0, in: tx) : nil }
         }
     }
 
     private func release(_ fence: Int64) async throws {
-        try await database.write(isolation: .snapshot) { [name] tx in
-            try tx.execute(
-                "UPDATE feed_sequencers SET holder = '', beat = beat + 1 WHERE id = 1 AND holder = ? AND fence = ?",
-                [.text(name), .integer(fence)])
+        try await database.write(isolation: .snapshot) { [lease] tx in
+            try lease.release(fence, in: tx)
             // Whoever waits need not wait for its next look.
             tx.notify(Self.channel)
         }
