@@ -5,12 +5,17 @@ import Logging
 import RPC
 import ServiceKit
 import Shared
+import TestSupport
 import Testing
 
 @testable import CommandLine
 
 @Suite struct TokenTests {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "tokens-\(UUID())").path
+    private let scratch: ScratchFolder
+    /// Not there yet: the command makes it.
+    private var folder: String { scratch.path("secrets") }
+
+    init() throws { scratch = try ScratchFolder() }
 
     @Test(
         arguments: [

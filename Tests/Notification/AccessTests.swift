@@ -14,18 +14,18 @@ import Testing
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct NotificationAccessTests {
     private typealias Client = Cdt_Notification_V1_NotificationService.Client
 
-    private let folder: TemporaryFolder
+    private let folder: ScratchFolder
     private let issuer = TokenIssuer()
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try ScratchFolder() }
 
     private func start() async throws -> (RunningService, RPCClient, Client) {
-        try issuer.write(folder.file("jwks.json"))
+        try issuer.write(folder.path("jwks.json"))
         let service = try await ServiceHost.start(
             NotificationDefinition.self,
             arguments: [
-                "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1", "--jwks", folder.file("jwks.json"),
+                "--data", folder.path("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
+                "activity=127.0.0.1:1", "--jwks", folder.path("jwks.json"),
             ] + (try TestDatabase.serviceArguments()),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await World.tell(try World.events(), service.context.database)

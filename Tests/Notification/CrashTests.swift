@@ -13,10 +13,10 @@ import Testing
 /// "Kill -9 of the dispatcher hundreds of times during a campaign of 20,000 messages": the service as a program of its own,
 /// two of them where the engine allows several. `./dev crash-test --rounds 500` makes it that many.
 @Suite(.onBothEngines, .serialized, .timeLimit(.minutes(2 * CrashBudget.minutes))) struct NotificationCrashTests {
-    private let folder: TemporaryFolder
+    private let folder: ScratchFolder
     private let messages = max(400, 40 * CrashBudget.rounds)
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try ScratchFolder() }
 
     private struct Place {
         var database: DatabaseConfiguration
@@ -94,13 +94,13 @@ import Testing
     private func place() throws -> Place {
         let elsewhere = try TestDatabase.serviceArguments()
         return Place(
-            database: elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.file("data/notification.db")),
+            database: elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.path("data/notification.db")),
             arguments: elsewhere)
     }
 
     private func writeAccounts(_ zalo: StandIn, deduplicating: Bool) throws {
         for (name, text) in [("secret", "app-secret"), ("token", "first-refresh")] {
-            try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+            try text.write(toFile: folder.path(name), atomically: true, encoding: .utf8)
         }
         let account: [String: Any] = [
             "app_id": "1234567890", "app_secret_file": "secret", "refresh_token_file": "token",
@@ -109,12 +109,12 @@ import Testing
             "openapi_url": zalo.url, "oauth_url": zalo.url, "channels": ["zalo_phone"],
         ]
         try JSONSerialization.data(withJSONObject: ["accounts": [account]]).write(
-            to: folder.url.appendingPathComponent("accounts.json"))
+            to: URL(fileURLWithPath: folder.path("accounts.json")))
     }
 
     /// One team with many members, and a campaign to all of them, launched.
     private func prepare(_ place: Place) async throws -> String {
-        try FileManager.default.createDirectory(atPath: folder.file("data"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: folder.path("data"), withIntermediateDirectories: true)
         let database = try await Database.open(place.database, migrations: NotificationDefinition.allMigrations)
         try await World.tell(try World.events().filter { !$0.aggregate.contains("/memberships/") }, database)
         let messages = messages
@@ -150,10 +150,10 @@ import Testing
     private func start(_ place: Place, _ day: LocalDate, port: Int = 0) throws -> BackgroundProcess {
         try BackgroundProcess(
             [
-                PackageFolder.products + "/notification", "--data", folder.file("data"), "--listen",
+                PackageFolder.products + "/notification", "--data", folder.path("data"), "--listen",
                 "127.0.0.1:\(port)",
                 "--admin-listen", "127.0.0.1:0", "--today", day.description, "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1", "--zalo-accounts", folder.file("accounts.json"), "--log-level", "warning",
+                "activity=127.0.0.1:1", "--zalo-accounts", folder.path("accounts.json"), "--log-level", "warning",
             ] + place.arguments)
     }
 

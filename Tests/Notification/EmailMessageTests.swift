@@ -31,9 +31,9 @@ import Testing
                 "date": email.utils.parsedate_to_datetime(m["Date"]).isoformat(),
                 "defects": str(m.defects + [d for h in m.values() for d in h.defects])}))
             """
-        let folder = try TemporaryFolder()
-        try Data(bytes).write(to: folder.url.appendingPathComponent("mail"))
-        let read = try await ChildProcess.run(["python3", "-c", script, folder.file("mail")])
+        let folder = try ScratchFolder()
+        try Data(bytes).write(to: URL(fileURLWithPath: folder.path("mail")))
+        let read = try await ChildProcess.run(["python3", "-c", script, folder.path("mail")])
         let object = try JSONSerialization.jsonObject(with: Data(read.output.utf8)) as? [String: String]
         return try #require(object, "\(read.errors)")
     }

@@ -1,18 +1,19 @@
 import Foundation
 import ServiceKit
+import TestSupport
 import Testing
 
 @testable import Notification
 
 @Suite struct OptionsTests {
-    private let folder: TemporaryFolder
+    private let folder: ScratchFolder
 
     init() throws {
-        folder = try TemporaryFolder()
-        try "mật khẩu\n".write(toFile: folder.file("password"), atomically: true, encoding: .utf8)
+        folder = try ScratchFolder()
+        try "mật khẩu\n".write(toFile: folder.path("password"), atomically: true, encoding: .utf8)
         try String(repeating: "k", count: 32).write(
-            toFile: folder.file("secret"), atomically: true, encoding: .utf8)
-        try "short".write(toFile: folder.file("short"), atomically: true, encoding: .utf8)
+            toFile: folder.path("secret"), atomically: true, encoding: .utf8)
+        try "short".write(toFile: folder.path("short"), atomically: true, encoding: .utf8)
     }
 
     private func channels(_ settings: Settings) throws -> Channels {
@@ -21,7 +22,7 @@ import Testing
 
     private func settings(_ arguments: [String]) throws -> Settings {
         try Settings(
-            arguments: arguments.map { $0.replacing("FOLDER", with: folder.url.path) }, environment: [:],
+            arguments: arguments.map { $0.replacing("FOLDER", with: folder.path) }, environment: [:],
             options: NotificationOptions.all)
     }
 

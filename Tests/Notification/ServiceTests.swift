@@ -15,17 +15,17 @@ import Testing
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct ServiceTests {
     private typealias Client = Cdt_Notification_V1_NotificationService.Client
 
-    private let folder: TemporaryFolder
+    private let folder: ScratchFolder
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try ScratchFolder() }
 
     private func start(_ arguments: [String] = []) async throws -> (RunningService, RPCClient, Client) {
         let elsewhere = try TestDatabase.serviceArguments()
-        try await readFeeds(elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.file("data/notification.db")))
+        try await readFeeds(elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.path("data/notification.db")))
         let service = try await ServiceHost.start(
             NotificationDefinition.self,
             arguments: [
-                "--data", folder.file("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
+                "--data", folder.path("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
                 "activity=127.0.0.1:1",
             ] + elsewhere + arguments,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -275,7 +275,7 @@ import Testing
     }
 
     @Test func aProvincesSystemGetsSignedWebhooks() async throws {
-        let secret = folder.file("secret")
+        let secret = folder.path("secret")
         try String(repeating: "s3cret-", count: 8).write(toFile: secret, atomically: true, encoding: .utf8)
         let (service, connection, client) = try await start([
             "--webhook-secret-file", secret, "--webhook-allow-private",

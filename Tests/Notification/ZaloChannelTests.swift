@@ -204,14 +204,14 @@ import Testing
     }
 
     @Test func theExampleOfAccountsIsReadAndABadOneIsExplained() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let option = NotificationOptions.zaloAccounts
         for name in ["zalo-app-secret", "zalo-oa-secret", "zalo-refresh-token"] {
-            try "value of \(name)\n".write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+            try "value of \(name)\n".write(toFile: folder.path(name), atomically: true, encoding: .utf8)
         }
         func read(_ text: String) throws -> [ZaloAccount] {
-            try text.write(toFile: folder.file("accounts.json"), atomically: true, encoding: .utf8)
-            return try ZaloAccountsFile.read(folder.file("accounts.json"), of: option)
+            try text.write(toFile: folder.path("accounts.json"), atomically: true, encoding: .utf8)
+            return try ZaloAccountsFile.read(folder.path("accounts.json"), of: option)
         }
         let example = try ExampleFiles.text("zalo-accounts.json")
         let account = try #require(try read(example).first)

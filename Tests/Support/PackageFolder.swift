@@ -11,8 +11,8 @@ package enum PackageFolder {
     }
 }
 
-/// A folder for one test, removed by the test.
-package struct ScratchFolder: Sendable {
+/// A folder for one test, removed by the test or with the last who knows it.
+package final class ScratchFolder: Sendable {
     private let folder: URL
 
     /// Makes an empty folder.
@@ -26,6 +26,8 @@ package struct ScratchFolder: Sendable {
 
     /// Absolute path of a file in it.
     package func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+    deinit { remove() }
 
     /// Removes the folder with all it holds.
     package func remove() { try? FileManager.default.removeItem(at: folder) }

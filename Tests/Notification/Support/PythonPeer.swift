@@ -53,16 +53,16 @@ final class PythonPeer: Sendable {
 
 /// A self-signed certificate for 127.0.0.1, made by openssl in a temporary folder.
 struct TestCertificate {
-    private let folder: TemporaryFolder
-    var certificate: String { folder.file("certificate.pem") }
-    var key: String { folder.file("key.pem") }
+    private let folder: ScratchFolder
+    var certificate: String { folder.path("certificate.pem") }
+    var key: String { folder.path("key.pem") }
 
     init() async throws {
-        folder = try TemporaryFolder()
+        folder = try ScratchFolder()
         let made = try await ChildProcess.run([
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout",
-            folder.file("key.pem"), "-out", folder.file("certificate.pem"),
+            folder.path("key.pem"), "-out", folder.path("certificate.pem"),
         ])
         guard made.status == 0 else { throw PythonPeer.Failure(message: made.errors) }
     }

@@ -11,12 +11,11 @@ import Testing
 /// A service that knows its callers, over the wire.
 @Suite struct AuthenticatedServiceTests {
     let issuer = TokenIssuer()
-    let jwks: String
+    let folder: ScratchFolder
+    var jwks: String { folder.path("jwks.json") }
 
     init() throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        jwks = folder + "/jwks.json"
+        folder = try ScratchFolder()
         try issuer.write(jwks)
     }
 

@@ -9,12 +9,12 @@ import Testing
 
 /// Tokens as they come over the wire, against a JWKS file.
 @Suite struct TokenAuthenticatorTests {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "\(UUIDv7.next())").path
+    let folder: ScratchFolder
     let issuer = TokenIssuer()
-    var jwks: String { folder + "/jwks.json" }
+    var jwks: String { folder.path("jwks.json") }
 
     init() throws {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        folder = try ScratchFolder()
         try issuer.write(jwks)
     }
 
