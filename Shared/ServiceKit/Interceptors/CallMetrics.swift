@@ -9,16 +9,21 @@ struct CallMetrics: Sendable {
         let seconds: Histogram
         let received: Number
         let sent: Number
+        let receivedBytes: Number
+        let sentBytes: Number
         let streamsReplies: Bool
 
         init(
-            started: Number, handled: [Number], seconds: Histogram, received: Number, sent: Number, streamsReplies: Bool
+            started: Number, handled: [Number], seconds: Histogram, received: Number, sent: Number,
+            receivedBytes: Number, sentBytes: Number, streamsReplies: Bool
         ) {
             self.started = started
             self.handled = handled
             self.seconds = seconds
             self.received = received
             self.sent = sent
+            self.receivedBytes = receivedBytes
+            self.sentBytes = sentBytes
             self.streamsReplies = streamsReplies
         }
     }
@@ -39,6 +44,11 @@ struct CallMetrics: Sendable {
         let received = metrics.counter(
             "grpc_server_msg_received_total", help: "Messages received by the server.", labels: labels)
         let sent = metrics.counter("grpc_server_msg_sent_total", help: "Messages sent by the server.", labels: labels)
+        let receivedBytes = metrics.counter(
+            "grpc_server_msg_received_bytes_total", help: "Bytes of messages received, decompressed.",
+            labels: labels)
+        let sentBytes = metrics.counter(
+            "grpc_server_msg_sent_bytes_total", help: "Bytes of messages sent, before compression.", labels: labels)
         inFlight = metrics.gauge("grpc_server_in_flight", help: "Calls running now.").with()
         cells = methods.map { method in
             let values = [method.kind.metricName, method.service, method.method]
@@ -46,6 +56,7 @@ struct CallMetrics: Sendable {
                 started: started.with(values),
                 handled: StatusCode.allCases.map { handled.with(values + [CallMetrics.label(of: $0)]) },
                 seconds: seconds.with(values), received: received.with(values), sent: sent.with(values),
+                receivedBytes: receivedBytes.with(values), sentBytes: sentBytes.with(values),
                 streamsReplies: method.kind.serverStreams)
         }
     }
@@ -61,6 +72,8 @@ struct CallMetrics: Sendable {
         cells.handled[code.rawValue].add()
         cells.seconds.observe(nanoseconds: nanoseconds)
         cells.received.add(counters.messagesReceived)
+        cells.receivedBytes.add(counters.bytesReceived)
+        cells.sentBytes.add(counters.bytesSent)
         // The reply of a call without a stream of them goes out after this.
         cells.sent.add(cells.streamsReplies ? counters.messagesSent : code == .ok ? 1 : 0)
     }

@@ -22,6 +22,11 @@ enum ProcessMetrics {
         metrics.gauge("process_open_fds", help: "Open file descriptors.") {
             (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")).map { Double($0.count) }
         }
+        metrics.gauge("process_max_fds", help: "File descriptors that may be open at a time.") {
+            var limit = rlimit()
+            guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+            return Double(limit.rlim_cur)
+        }
     }
 
     private static var pageSize: Double { Double(max(1, sysconf(Int32(_SC_PAGESIZE)))) }
