@@ -30,7 +30,7 @@ package final class Listener: Sendable {
 
     /// Listens; returns the port. `prepare` gives every connection its delegate.
     package func bind(
-        host: String, port: Int, tls: NIOSSLContext?, prepare: @escaping @Sendable (HTTP2Connection) -> Void
+        host: String, port: Int, tls: TLSContexts?, prepare: @escaping @Sendable (HTTP2Connection) -> Void
     ) async throws -> Int {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -49,7 +49,7 @@ package final class Listener: Sendable {
     }
 
     private func accept(
-        _ channel: any Channel, tls: NIOSSLContext?, prepare: (HTTP2Connection) -> Void
+        _ channel: any Channel, tls: TLSContexts?, prepare: (HTTP2Connection) -> Void
     ) throws {
         let loop = channel.eventLoop
         let connection = try HTTP2Connection(
@@ -69,7 +69,7 @@ package final class Listener: Sendable {
         guard admitted else { throw ChannelError.operationUnsupported }
         channel.closeFuture.whenComplete { _ in self.forget(connection, address: address) }
         prepare(connection)
-        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current)) }
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 

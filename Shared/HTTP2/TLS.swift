@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOSSL
 
 /// TLS for HTTP/2: 1.2 or newer, ALPN `h2`, from PEM files.
@@ -23,7 +24,16 @@ public struct TLS: Sendable {
         self.serverName = serverName
     }
 
-    package func serverContext() throws -> NIOSSLContext {
+    /// For a server's connections.
+    package func serverContexts() throws -> TLSContexts { try TLSContexts { try serverContext() } }
+
+    /// For a client's connections.
+    package func clientContexts() throws -> TLSContexts { try TLSContexts { try clientContext() } }
+
+    /// The files named, any of which may be replaced while a server or client runs.
+    public var files: [String] { [certificateChainFile, privateKeyFile, trustedAuthoritiesFile].compactMap(\.self) }
+
+    private func serverContext() throws -> NIOSSLContext {
         guard let key = try key() else { throw TLSError.keyMissing }
         var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: try chain(), privateKey: key)
         configuration.minimumTLSVersion = .tlsv12
@@ -35,7 +45,7 @@ public struct TLS: Sendable {
         return try NIOSSLContext(configuration: configuration)
     }
 
-    package func clientContext() throws -> NIOSSLContext {
+    private func clientContext() throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2"]
@@ -53,6 +63,27 @@ public struct TLS: Sendable {
     private func key() throws -> NIOSSLPrivateKeySource? {
         guard let privateKeyFile else { return nil }
         return .privateKey(try NIOSSLPrivateKey(file: privateKeyFile, format: .pem))
+    }
+}
+
+/// What new connections are secured with: read again from its files when somebody has replaced them. Connections that stand
+/// keep what they began with.
+package final class TLSContexts: Sendable {
+    private let make: @Sendable () throws -> NIOSSLContext
+    private let context: NIOLockedValueBox<NIOSSLContext>
+
+    fileprivate init(_ make: @escaping @Sendable () throws -> NIOSSLContext) throws {
+        self.make = make
+        context = NIOLockedValueBox(try make())
+    }
+
+    package var current: NIOSSLContext { context.withLockedValue { $0 } }
+
+    /// Throws when the files cannot be used, also when certificate and key do not belong together because only one of them
+    /// has been replaced so far; then what was read before goes on.
+    package func reload() throws {
+        let made = try make()
+        context.withLockedValue { $0 = made }
     }
 }
 

@@ -7,11 +7,10 @@ import Testing
 
 /// Keys and certificates made by the openssl program in a folder of their own.
 private struct Certificates {
-    let folder: URL
+    private let folder: ScratchFolder
 
     init() async throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("cdt-tls-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        folder = try ScratchFolder()
         try await openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem"
         )
@@ -20,16 +19,24 @@ private struct Certificates {
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout \(name).key -out \(name).csr"
             )
             try "subjectAltName=DNS:\(name).test".write(
-                to: folder.appendingPathComponent("\(name).ext"), atomically: true, encoding: .utf8)
+                toFile: path("\(name).ext"), atomically: true, encoding: .utf8)
             try await openssl(
                 "x509 -req -in \(name).csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile \(name).ext -out \(name).pem"
             )
         }
     }
 
-    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    func path(_ name: String) -> String { folder.path(name) }
 
-    func remove() { try? FileManager.default.removeItem(at: folder) }
+    func remove() { folder.remove() }
+
+    /// Puts another's files in the place of these, as operators do.
+    func take(_ names: String..., from other: Certificates) throws {
+        for name in names {
+            try Data(contentsOf: URL(fileURLWithPath: other.path(name)))
+                .write(to: URL(fileURLWithPath: path(name)), options: .atomic)
+        }
+    }
 
     private func openssl(_ arguments: String) async throws {
         let outcome = try await ChildProcess.run(
@@ -106,6 +113,49 @@ private struct Certificates {
             }
             await client.close()
         }
+        await server.shutdown(grace: .seconds(2))
+    }
+
+    @Test func `certificates are replaced without a restart, and connections that stand go on`() async throws {
+        let files = try await Certificates()
+        let next = try await Certificates()
+        defer {
+            files.remove()
+            next.remove()
+        }
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(certificateChainFile: files.path("server.pem"), privateKeyFile: files.path("server.key"))),
+            services: [EchoService()])
+        let port = try await server.start()
+        func client(trusting certificates: Certificates) throws -> RPCClient {
+            try RPCClient(
+                targets: [.init(host: "127.0.0.1", port: port)],
+                options: .init(
+                    tls: TLS(trustedAuthoritiesFile: certificates.path("ca.pem"), serverName: "server.test")))
+        }
+        let standing = try client(trusting: files)
+        #expect(try await call(standing, [1]) == [1])
+
+        // One file of two: they do not fit, and what was there goes on.
+        try files.take("server.pem", from: next)
+        #expect(throws: (any Error).self) { try server.reloadCertificates() }
+        let between = try client(trusting: files)
+        #expect(try await call(between, [2]) == [2])
+
+        try files.take("server.key", from: next)
+        try server.reloadCertificates()
+        let new = try client(trusting: next)
+        #expect(try await call(new, [3]) == [3])
+        #expect(try await call(standing, [4]) == [4])
+        let old = try client(trusting: files)
+        await #expect(throws: RPCError.self) { try await call(old, [5]) }
+
+        // The client's side: it is told of the new authority.
+        try files.take("ca.pem", from: next)
+        try old.reloadCertificates()
+        #expect(try await call(old, [6]) == [6])
+        for client in [standing, between, new, old] { await client.close() }
         await server.shutdown(grace: .seconds(2))
     }
 

@@ -28,6 +28,15 @@ struct ConnectionOptions: ParsableArguments {
             """)
     var authorities: String?
 
+    @Option(
+        help: """
+            PEM file of a certificate to show to services that ask for one (environment: CDT_CERTIFICATE).
+            """)
+    var certificate: String?
+
+    @Option(help: "PEM file of the key of --certificate (environment: CDT_CERTIFICATE_KEY).")
+    var certificateKey: String?
+
     @Option(help: "Seconds a call may take; streams have no limit.")
     var timeout: Double = 30
 
@@ -41,8 +50,16 @@ struct ConnectionOptions: ParsableArguments {
         if let path = Self.given(tokenFile, "CDT_TOKEN_FILE"), Self.token(in: path) == nil {
             throw ValidationError("--token-file: \(path) holds no token.")
         }
-        if let path = Self.given(authorities, "CDT_AUTHORITIES"), !FileManager.default.isReadableFile(atPath: path) {
-            throw ValidationError("--authorities: \(path) cannot be read.")
+        for (name, file) in [
+            ("authorities", Self.given(authorities, "CDT_AUTHORITIES")),
+            ("certificate", Self.given(certificate, "CDT_CERTIFICATE")),
+            ("certificate-key", Self.given(certificateKey, "CDT_CERTIFICATE_KEY")),
+        ] {
+            guard let file, !FileManager.default.isReadableFile(atPath: file) else { continue }
+            throw ValidationError("--\(name): \(file) cannot be read.")
+        }
+        if let tls, (tls.certificateChainFile == nil) != (tls.privateKeyFile == nil) {
+            throw ValidationError("--certificate and --certificate-key go together.")
         }
     }
 
@@ -52,7 +69,13 @@ struct ConnectionOptions: ParsableArguments {
     }
 
     /// Nil: plaintext.
-    var tls: TLS? { Self.given(authorities, "CDT_AUTHORITIES").map { TLS(trustedAuthoritiesFile: $0) } }
+    var tls: TLS? {
+        Self.given(authorities, "CDT_AUTHORITIES").map { file in
+            TLS(
+                certificateChainFile: Self.given(certificate, "CDT_CERTIFICATE"),
+                privateKeyFile: Self.given(certificateKey, "CDT_CERTIFICATE_KEY"), trustedAuthoritiesFile: file)
+        }
+    }
 
     /// An option, else what the environment says; an empty variable says nothing.
     private static func given(_ option: String?, _ variable: String) -> String? {

@@ -77,6 +77,7 @@ public final class RPCClient: @unchecked Sendable {
     let metadata: Metadata
     var interceptors: [any ClientInterceptor] { options.interceptors }
     private let options: Options
+    private let tls: TLSContexts?
     private let loop: any EventLoop
 
     private var subchannels: [Subchannel] = []
@@ -97,13 +98,17 @@ public final class RPCClient: @unchecked Sendable {
         authority = options.tls?.serverName ?? "\(targets[0].host):\(targets[0].port)"
         loop = MultiThreadedEventLoopGroup.singleton.next()
         let executor = LoopExecutor(loop: loop)
-        let context = try options.tls?.clientContext()
+        let contexts = try options.tls?.clientContexts()
+        tls = contexts
         subchannels = targets.map { target in
             Subchannel(
                 target: target, client: self, loop: loop, executor: executor,
-                tls: context.map { ($0, options.tls?.serverName ?? target.host) }, backoff: options.connectBackoff)
+                tls: contexts.map { ($0, options.tls?.serverName ?? target.host) }, backoff: options.connectBackoff)
         }
     }
+
+    /// Reads the TLS files anew, for connections to come. Throws when they cannot be used; then the ones before go on.
+    public func reloadCertificates() throws { try tls?.reload() }
 
     deinit {
         // Nobody holds a call of ours any more: whatever is open is idle.

@@ -14,7 +14,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
     private let limits: Limits
     private let loop: any EventLoop
     private let executor: LoopExecutor
-    private let tls: (context: NIOSSLContext, name: String)?
+    private let tls: (contexts: TLSContexts, name: String)?
     /// What the server says of its health, where the client asks (gRFC A17); nil: it has not answered yet.
     private var isServing: Bool?
     private var watch: HealthWatch?
@@ -24,7 +24,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
 
     init(
         target: RPCClient.Target, client: RPCClient, loop: any EventLoop, executor: LoopExecutor,
-        tls: (context: NIOSSLContext, name: String)?, backoff: Backoff
+        tls: (contexts: TLSContexts, name: String)?, backoff: Backoff
     ) {
         self.target = target
         self.client = client
@@ -53,7 +53,7 @@ final class Subchannel: ConnectionDelegate, @unchecked Sendable {
                         peer: "\(target.host):\(target.port)", limits: limits)
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(
-                            Self.tlsHandler(context: tls.context, name: tls.name))
+                            Self.tlsHandler(context: tls.contexts.current, name: tls.name))
                     }
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }

@@ -1,4 +1,5 @@
 import HTTP2
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
@@ -41,12 +42,14 @@ public final class RPCServer: Sendable {
     private let router: ServiceRouter
     private let handler: NextHandler
     private let listener: Listener
+    private let tls: NIOLockedValueBox<TLSContexts?>
 
     /// A server of services. The first interceptor is the outermost.
     public init(
         configuration: Configuration, services: [any RegistrableService], interceptors: [any ServerInterceptor] = []
     ) {
         self.configuration = configuration
+        tls = NIOLockedValueBox(nil)
         var router = ServiceRouter()
         for service in services { service.register(in: &router) }
         self.router = router
@@ -60,13 +63,19 @@ public final class RPCServer: Sendable {
     @discardableResult
     public func start() async throws -> Int {
         let (router, handler, isTracing) = (router, handler, configuration.isTracing)
+        let contexts = try configuration.tls?.serverContexts()
+        tls.withLockedValue { $0 = contexts }
         return try await listener.bind(
-            host: configuration.host, port: configuration.port, tls: configuration.tls?.serverContext()
+            host: configuration.host, port: configuration.port, tls: contexts
         ) { connection in
             connection.delegate = ServerConnection(
                 router: router, handler: handler, limits: connection.limits, isTracing: isTracing)
         }
     }
+
+    /// Reads the certificate, its key and the trusted authorities anew, for connections to come. Throws when they cannot be
+    /// used; then the ones before go on. Does nothing on a server without TLS, or before `start`.
+    public func reloadCertificates() throws { try tls.withLockedValue { $0 }?.reload() }
 
     /// Connections open now.
     public var connectionCount: Int { listener.connectionCount }

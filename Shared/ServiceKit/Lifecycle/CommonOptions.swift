@@ -19,10 +19,20 @@ struct CommonOptions: Sendable {
     let tlsCertificate = Option<String?>.text(
         "tls-certificate", valueName: "FILE", help: "PEM file of the certificate chain to serve TLS with, leaf first.")
     let tlsKey = Option<String?>.text("tls-key", valueName: "FILE", help: "PEM file of the certificate's private key.")
+    let clientAuthorities = Option<String?>.text(
+        "client-authorities", valueName: "FILE",
+        help: "PEM file of authorities: a caller must show a certificate that one of them has signed, besides a token "
+            + "(mutual TLS). Needs --tls-certificate.")
     let peerAuthorities = Option<String?>.text(
         "peer-authorities", valueName: "FILE",
         help: "PEM file of the authorities that sign the other services' certificates; without it they are called "
             + "in plaintext.")
+    let peerCertificate = Option<String?>.text(
+        "peer-certificate", valueName: "FILE",
+        help: "PEM file of the certificate chain that this service shows to the other services, where they ask for one."
+    )
+    let peerKey = Option<String?>.text(
+        "peer-key", valueName: "FILE", help: "PEM file of the key of --peer-certificate.")
     let jwks = Option<String?>.text(
         "jwks", valueName: "FILE",
         help:
@@ -116,10 +126,12 @@ struct CommonOptions: Sendable {
     var all: [any AnyOption] {
         let first: [any AnyOption] = [listen, adminListen, data, database]
         let last: [any AnyOption] = [
-            logLevel, grace, tlsCertificate, tlsKey, jwks, tokenIssuer, tokenAudience, peerAuthorities, insecureListen,
+            logLevel, grace, tlsCertificate, tlsKey, clientAuthorities, jwks, tokenIssuer, tokenAudience,
+            insecureListen,
             reflection, limits, today,
         ]
-        return first + (peers.map { [$0, peerToken] as [any AnyOption] } ?? []) + last
+        let calling: [any AnyOption] = [peerToken, peerAuthorities, peerCertificate, peerKey]
+        return first + (peers.map { [$0] + calling } ?? []) + last
     }
 
     /// Where the service's database is, and how errors call it: a URL may hold a password.
@@ -129,23 +141,6 @@ struct CommonOptions: Sendable {
         if let server = try settings[database] { return (server, "given by --\(database.name)") }
         let path = "\(try settings[data])/\(identity.name).db"
         return (.sqlite(path: path), path)
-    }
-
-    /// TLS of the port of calls; nil: plaintext. The two files go together and must be readable.
-    func tls(_ settings: Settings) throws -> TLS? {
-        let certificate = try settings[tlsCertificate]
-        let key = try settings[tlsKey]
-        switch (certificate, key) {
-        case (nil, nil): return nil
-        case (let certificate?, let key?):
-            for (option, path) in [(tlsCertificate.name, certificate), (tlsKey.name, key)]
-            where !FileManager.default.isReadableFile(atPath: path) {
-                throw ConfigurationError("--\(option): \(path) cannot be read")
-            }
-            return TLS(certificateChainFile: certificate, privateKeyFile: key)
-        case (_?, nil): throw ConfigurationError("--tls-certificate needs --tls-key as well")
-        case (nil, _?): throw ConfigurationError("--tls-key needs --tls-certificate as well")
-        }
     }
 
     /// "Without credentials configured, a service listens on loopback only; anything else needs authentication and TLS,

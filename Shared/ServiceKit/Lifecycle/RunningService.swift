@@ -64,7 +64,9 @@ package final class RunningService: Sendable {
                     host: endpoint.host, port: endpoint.port, tls: tls, limits: try settings[options.limits],
                     isTracing: true),
                 services: services, interceptors: [interceptor])
-            let work = parts.allTasks(clock: context.clock) + [purge(context)]
+            let work =
+                parts.allTasks(clock: context.clock) + [purge(context)]
+                + (try watches(options, settings, server, context.clients, logger)).map(\.task)
             let tasks = Task { await RunningService.run(work, logger: logger) }
             begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
@@ -129,14 +131,13 @@ package final class RunningService: Sendable {
         } catch let error as StorageError {
             throw ConfigurationError("the database \(place.name) cannot be opened: \(error)")
         }
-        let authorities = try settings[options.peerAuthorities]
         let endpoints = try options.peers.map { try settings[$0] } ?? [:]
         return ServiceContext(
             identity: definition.identity, settings: settings, database: database, clock: try options.clock(settings),
             logger: logger, metrics: metrics, pageTokens: try await PageTokens.load(from: database),
             isLocal: try settings[options.listen].isLoopback, drain: DrainSignal(),
             clients: PeerClients(
-                endpoints: endpoints, tls: authorities.map { TLS(trustedAuthoritiesFile: $0) },
+                endpoints: endpoints, tls: try options.peerTLS(settings),
                 token: try options.peerToken(settings, logger: logger)))
     }
 
@@ -159,6 +160,23 @@ package final class RunningService: Sendable {
         .every(.seconds(600), "purge of request ids") {
             while try await RequestIDs.purge(context.database, now: context.clock.now) > 0 {}
         }
+    }
+
+    /// Of the files of certificates.
+    private static func watches(
+        _ options: CommonOptions, _ settings: Settings, _ server: RPCServer, _ clients: PeerClients, _ logger: Logger
+    ) throws -> [CertificateWatch] {
+        let own = try options.tls(settings).map { tls in
+            CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
+                try server.reloadCertificates()
+            }
+        }
+        let peers = try options.peerTLS(settings).map { tls in
+            CertificateWatch(tls.files, of: options.peerAuthorities.name, logger: logger) {
+                try clients.reloadCertificates()
+            }
+        }
+        return [own, peers].compactMap(\.self)
     }
 
     private static func run(_ tasks: [BackgroundTask], logger: Logger) async {

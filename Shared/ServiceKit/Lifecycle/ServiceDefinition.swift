@@ -104,6 +104,11 @@ final class PeerClients: Sendable {
         }
     }
 
+    /// Files of certificates have been replaced.
+    func reloadCertificates() throws {
+        for client in clients.withLock({ Array($0.values) }) { try client.reloadCertificates() }
+    }
+
     func close() async {
         let all = clients.withLock { clients in
             defer { clients = [:] }

@@ -1,0 +1,48 @@
+import Foundation
+import HTTP2
+
+extension CommonOptions {
+    /// TLS of the port of calls; nil: plaintext. Certificate and key go together, and all files must be readable.
+    func tls(_ settings: Settings) throws -> TLS? {
+        let own = try certificate(tlsCertificate, tlsKey, in: settings)
+        let authorities = try readable(clientAuthorities, in: settings)
+        guard let own else {
+            guard authorities == nil else {
+                throw ConfigurationError("--client-authorities needs --tls-certificate and --tls-key as well")
+            }
+            return nil
+        }
+        return TLS(
+            certificateChainFile: own.chain, privateKeyFile: own.key, trustedAuthoritiesFile: authorities)
+    }
+
+    /// TLS of the calls of other services; nil: plaintext.
+    func peerTLS(_ settings: Settings) throws -> TLS? {
+        guard peers != nil else { return nil }
+        let own = try certificate(peerCertificate, peerKey, in: settings)
+        guard let authorities = try readable(peerAuthorities, in: settings) else {
+            guard own == nil else { throw ConfigurationError("--peer-certificate needs --peer-authorities as well") }
+            return nil
+        }
+        return TLS(certificateChainFile: own?.chain, privateKeyFile: own?.key, trustedAuthoritiesFile: authorities)
+    }
+
+    private func certificate(
+        _ chain: Option<String?>, _ key: Option<String?>, in settings: Settings
+    ) throws -> (chain: String, key: String)? {
+        switch (try readable(chain, in: settings), try readable(key, in: settings)) {
+        case (nil, nil): return nil
+        case (let chainFile?, let keyFile?): return (chainFile, keyFile)
+        case (_?, nil): throw ConfigurationError("--\(chain.name) needs --\(key.name) as well")
+        case (nil, _?): throw ConfigurationError("--\(key.name) needs --\(chain.name) as well")
+        }
+    }
+
+    private func readable(_ option: Option<String?>, in settings: Settings) throws -> String? {
+        guard let path = try settings[option] else { return nil }
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw ConfigurationError("--\(option.name): \(path) cannot be read")
+        }
+        return path
+    }
+}
