@@ -22,6 +22,16 @@ enum Program: String, CaseIterable {
         }
     }
 
+    /// Where its sources and its guide are.
+    var folder: String {
+        switch self {
+        case .registry: "Registry"
+        case .activity: "ActivityReporting"
+        case .funding: "FundingPolicy"
+        case .notification: "Notification"
+        }
+    }
+
     /// Services whose feeds it follows.
     var peers: [Program] {
         switch self {
@@ -89,12 +99,15 @@ final class RunningSuite: Sendable {
 
     func address(_ program: Program) -> String { "127.0.0.1:\(ports[program] ?? 0)" }
 
+    /// Where its metrics are.
+    func adminAddress(_ program: Program) -> String { "127.0.0.1:\(adminPorts[program] ?? 0)" }
+
     func process(_ program: Program) -> ServiceProcess? { processes.withLock { $0[program] } }
 
     func start(_ program: Program) throws {
         var command = [
             "\(PackageFolder.products)/\(program.rawValue)", "--listen", address(program), "--admin-listen",
-            "127.0.0.1:\(adminPorts[program] ?? 0)", "--data", scratch.path(program.shortName), "--grace", "5",
+            adminAddress(program), "--data", scratch.path(program.shortName), "--grace", "5",
         ]
         for peer in program.peers { command += ["--peer", "\(peer.shortName)=\(address(peer))"] }
         if program == .notification {

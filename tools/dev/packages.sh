@@ -46,6 +46,7 @@ test_packages=(
     sqlite3 jq            # what examples/shell are made of, beside buf
     postgresql            # the tests of storage start a server of their own
     openssl               # certificates for the tests of TLS
+    systemd               # systemd-analyze reads the units of operations/
 )
 
 # Installs the named Debian packages that are missing, without a question.
@@ -78,6 +79,20 @@ install_packages() {
         echo "dev: apt-get failed; the whole log is .local/apt-get.log" >&2
         return 2
     fi
+}
+
+# Prometheus and promtool, unpacked under .local: installed, the package would start a server.
+prometheus_programs() {
+    [ ! -x .local/prometheus/usr/bin/promtool ] || return 0
+    mkdir -p .local
+    echo "Unpacking Prometheus under .local (log: .local/prometheus.log)" >&2
+    (
+        cd .local
+        rm -rf prometheus prometheus_*.deb
+        apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }
+        dpkg -x prometheus_*.deb prometheus
+        rm prometheus_*.deb
+    ) >.local/prometheus.log 2>&1 || { tail -5 .local/prometheus.log >&2; return 2; }
 }
 
 # Makes .local/venv when it is absent or not as tools/python-requirements.txt wants it.
