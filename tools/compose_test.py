@@ -70,6 +70,7 @@ class Suite:
     def __init__(self, programs, folder, postgres):
         self.folder = folder
         self.project = "cdt-test"
+        self.province = ""
         self.programs = programs
         ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         self.environment = dict(os.environ, COMPOSE_PROJECT_NAME=self.project, COMPOSE_FILE="docker-compose.yml",
@@ -132,7 +133,9 @@ class Suite:
         return int(count["communeTeams"]) + int(count["hamletTeams"])
 
     def figures(self):
-        return self.ask("report", "status", PROVINCE, "--month", MONTH, "--total")["figures"]
+        """Of the province, under its name and not its code: what a code means only the Registry knows."""
+        self.province = self.province or self.ask("units", "resolve", PROVINCE, "--date", MONTH_END)["unit"]["name"]
+        return self.ask("report", "status", self.province, "--month", MONTH, "--total")["figures"]
 
     def remove(self):
         self.compose("--profile", "tools", "down", "-v", "-t", "5", "--remove-orphans", check_status=False)
@@ -249,8 +252,8 @@ def partitioned(suite, data):
     suite.run("docker", "network", "disconnect", network, container)
     suite.cdt("import", str(data.late), "--source", "demo", "--code-date", DAY)
     check(suite.teams() == data.teams, f"the Registry takes {LATE_TEAMS} more teams meanwhile")
-    check(suite.cdt("report", "status", PROVINCE, "--month", MONTH, "--total", check_status=False).returncode in (69, 75),
-          "who asks the one that is cut off hears so")
+    check(suite.cdt("report", "status", suite.province, "--month", MONTH, "--total", check_status=False).returncode
+          in (69, 75), "who asks the one that is cut off hears so")
     suite.run("docker", "network", "connect", "--alias", service, network, container)
     # The published port leads to the address it had.
     suite.compose("up", "--no-build", "--no-deps", "--wait", service)
@@ -276,7 +279,7 @@ def upgraded(suite, data):
     subprocess.run(["docker", "build", "-q", "-t", f"cdt-{service}:local", "-"], input=recipe, text=True, check=True,
                    env=suite.environment, capture_output=True)
     questions = (["teams", "count", PROVINCE, "--date", MONTH_END],
-                 ["report", "status", PROVINCE, "--month", MONTH, "--total"], ["notify", "status"])
+                 ["report", "status", suite.province, "--month", MONTH, "--total"], ["notify", "status"])
     with Load(suite, *questions) as load:
         suite.up("--no-deps", service)
     check(suite.inspect(service, "{{.Image}}") != before, f"{service} runs from another image")
