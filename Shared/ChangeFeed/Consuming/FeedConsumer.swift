@@ -200,7 +200,18 @@ package final class FeedConsumer: Sendable {
             }
             return
         }
-        logger.info("feed interrupted", metadata: ["consumer": "\(name)", "topic": "\(topic)", "error": "\(error)"])
+        logger.log(
+            level: Self.level(of: error), "feed interrupted",
+            metadata: ["consumer": "\(name)", "topic": "\(topic)", "error": "\(error)"])
+    }
+
+    /// A source that is away comes back by itself; a token without a grant, or an event that cannot be applied, needs
+    /// somebody to look.
+    static func level(of error: any Error) -> Logger.Level {
+        switch (error as? RPCError)?.code {
+        case .unavailable, .cancelled, .deadlineExceeded, .resourceExhausted: .info
+        default: .warning
+        }
     }
 
     private func disconnected(because problem: String?) {
