@@ -43,7 +43,7 @@ package struct RegistryCore: Sendable {
         let core = RegistryCore(
             database: database, catalogue: UnitCatalogue(UnitIndex(data)), outbox: outbox, tokens: tokens, clock: clock,
             citizenIDs: citizenIDs, grants: GrantCatalogue(), progress: progress)
-        try await FeedRetelling(core: core).find()
+        try await FeedRetelling.find(core)
         return core
     }
 

@@ -42,6 +42,8 @@ package enum RegistryServer: ServiceDefinition {
         let core = try await RegistryCore.open(
             database: context.database, tokens: context.pageTokens, unitData: context.settings[unitData],
             citizenIDs: try CitizenIDs(file: context.settings[citizenIDKey]), clock: context.clock, progress: progress)
+        let retelling = FeedRetelling(core: core)
+        core.database.beforeClosing { await retelling.release() }
         return ServiceParts(
             services: [
                 RegistryHandlers(core), ImportHandlers(core), ReorganisationHandlers(core), AuditHandlers(core),
@@ -62,7 +64,7 @@ package enum RegistryServer: ServiceDefinition {
                     try await Retention(core: core, days: context.settings[Retention.option]).run()
                 },
                 .every(.seconds(1), "units changed by another replica") { try await core.refreshUnits() },
-                .every(.seconds(1), "feed of what others see now") { try await FeedRetelling(core: core).run() },
+                .every(.seconds(1), "feed of what others see now") { try await retelling.run() },
             ])
     }
 }

@@ -128,6 +128,23 @@ import Testing
         let renamed = try await registry.running.registry.updateTeam(rename, options: all).team
         #expect(renamed.etag != etags.team)
         await #expect(throws: RPCError.self) { try await registry.running.registry.updateTeam(rename, options: all) }
+        let suspended = try await registry.running.registry.changeTeamStatus(
+            .with {
+                $0.name = registry.team
+                $0.status = .suspended
+                $0.from = "2026-11-20"
+                $0.etag = renamed.etag
+            }, options: all
+        ).team
+        #expect(suspended.status == .suspended && suspended.etag != renamed.etag)
+        let ended = try await registry.running.registry.endMembership(
+            .with {
+                $0.name = registry.membership
+                $0.to = "2026-12-31"
+                $0.etag = etags.membership
+            }, options: all
+        ).membership
+        #expect(ended.to == "2026-12-31")
     }
 
     /// Who sees everything hears of no thing that it is gone while it is there.
@@ -208,10 +225,12 @@ import Testing
         try await home.read(until: things, areKnown: false)
         try await presumed.read(until: things, areKnown: true)
         let right = try await registry.unit("99001")
+        let etag = try await etags(registry).team
         _ = try await registry.running.reorganisations.correctPlacement(
             .with {
                 $0.name = registry.team
                 $0.commune = right
+                $0.etag = etag
             }, options: all)
         try await presumed.read(until: things, areKnown: false)
         try await home.read(until: things, areKnown: true)

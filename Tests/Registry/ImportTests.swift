@@ -272,6 +272,15 @@ import Testing
         #expect(try await team("f2", "2025-07-01").unit == registry.unit("00004", on: "2025-07-01"))
         #expect(try await team("f2", "2025-07-01").flags.contains("NEEDS_PLACEMENT"))
         #expect(try await team("f3", "2025-01-01").unit.isEmpty)
+        // "Its figures stay with the parent then in force": the commune is told as its place all the same, to those who
+        // count too; and also when the team was established after the commune's end.
+        let ended = try await registry.unit("00010", on: "2024-10-15")
+        #expect(try await team("f3", "2025-01-01").placements.map { "\($0.unit) \($0.to)" } == ["\(ended) "])
+        let late = try await registry.importing(
+            [teamRow(1, "f6", commune: "00010", established: "2025-03-01")], source: "test-follow")
+        #expect(late.reasons == [["NEEDS_PLACEMENT"]])
+        let told = try await placesTold(late.verdicts.map(\.name))
+        #expect(told == ["\(ended) 2025-03-01 "])
         // Listed for a person under what was its parent then: Hà Nội.
         let hanoi = try await registry.unit("01", on: "2026-01-01")
         let waiting = try await registry.registry.listTeams(
@@ -290,6 +299,21 @@ import Testing
                 $0.level = .commune
             })
         #expect(Set(past.teams.map(\.externalID)).isSuperset(of: ["f1", "f5"]))
+    }
+
+    /// The places that the feed tells last of some teams.
+    private func placesTold(_ teams: [String]) async throws -> [String] {
+        let call = try await registry.feed.follow(.with { $0.topic = "registry.facts" })
+        defer { call.cancel() }
+        var told: [String: [String]] = [:]
+        for try await response in call.responses {
+            for event in response.events where teams.contains(event.aggregate) {
+                let fact = try Cdt_Registry_V1_TeamFact(unpackingAny: event.payload)
+                told[event.aggregate] = fact.placements.map { "\($0.unit) \($0.from) \($0.to)" }
+            }
+            if response.caughtUp { break }
+        }
+        return teams.flatMap { told[$0] ?? [] }
     }
 
     @Test func `what the header or the order of messages gets wrong ends the call`() async throws {

@@ -43,10 +43,32 @@ import Testing
                     $0.membership.from = "2025-09-01"
                 })
         }
+        func flags(on day: String) async throws -> [String] {
+            let seen = try await registry.registry.getTeam(
+                .with {
+                    $0.name = team
+                    $0.date = day
+                }
+            ).team.flags
+            let listed = try await registry.registry.listTeams(
+                .with {
+                    $0.unit = commune
+                    $0.date = day
+                    $0.flag = "BELOW_MINIMUM"
+                }
+            ).teams.filter { $0.name == team }
+            #expect(listed.map(\.flags) == (seen.contains("BELOW_MINIMUM") ? [seen] : []))
+            return seen
+        }
+        #expect(try await flags(on: "2025-09-01") == ["NEEDS_LEADER", "BELOW_MINIMUM"])
         let first = try await join()
         #expect(first.warnings.map(\.reason) == ["BELOW_MINIMUM"])
+        #expect(try await flags(on: "2025-09-01") == ["NEEDS_LEADER", "BELOW_MINIMUM"])
         let second = try await join()
         #expect(second.warnings.isEmpty)
+        #expect(try await flags(on: "2025-09-01") == ["NEEDS_LEADER"])
+        // The members came later.
+        #expect(try await flags(on: "2025-08-31") == ["NEEDS_LEADER", "BELOW_MINIMUM"])
         let third = try await join()
         let enough = try await registry.registry.endMembership(
             .with {

@@ -1,11 +1,14 @@
+import Crypto
 import Foundation
 import RPC
 import ServiceKit
 import Shared
+import Storage
 import SwiftProtobuf
 import TestSupport
 import Testing
 
+@testable import ChangeFeed
 @testable import Registry
 
 /// "Several replicas of a service may run: nothing that must be unique lives in memory."
@@ -22,5 +25,46 @@ import Testing
         try await expectLastSeatGivenOnce(replicas, commune: commune, limit: 10)
         for replica in replicas { await replica.stop() }
         try server.removeDatabase(database)
+    }
+
+    @Test func `of several replicas one tells again, another when that one stops, and who lost its turn tells nothing`()
+        async throws
+    {
+        let database = try await Database.open(
+            TestDatabase.fresh(), migrations: [RegistrySchema.migrations, Outbox.migrations])
+        let core = try await RegistryCore.open(
+            database: database, tokens: PageTokens(key: SymmetricKey(size: .bits256)),
+            clock: .fixed(Instant(date("2026-11-21"))))
+        func note() async throws {
+            let unit = Retelling(subject: Unit.nationID, kind: .unit)
+            try await database.write { try RetellingStore.add(unit, in: $0) }
+        }
+        func isTold() throws -> Bool { try database.read { try RetellingStore.isEmpty(in: $0) } }
+        let first = FeedRetelling(core: core, patience: .seconds(3_600))
+        let second = FeedRetelling(core: core, patience: .seconds(3_600))
+        try await note()
+        try await first.run()
+        #expect(try isTold())
+        try await note()
+        try await second.run()
+        #expect(try !isTold())
+        await first.release()
+        try await second.run()
+        #expect(try isTold())
+
+        // Somebody took it for dead.
+        try await database.write {
+            try $0.execute("UPDATE replica_turn SET holder = 'somebody', fence = fence + 1, beat = beat + 1")
+        }
+        try await note()
+        try await second.run()
+        #expect(try !isTold())
+        // And is dead itself.
+        let third = FeedRetelling(core: core, patience: .zero)
+        try await third.run()
+        #expect(try !isTold())
+        try await third.run()
+        #expect(try isTold())
+        await database.close()
     }
 }

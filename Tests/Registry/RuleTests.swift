@@ -30,7 +30,7 @@ private func id(_ number: UInt64) -> UniqueID { UniqueID(high: 0, low: number) }
         #expect(TeamHistory.places(of: stretches) == places)
     }
 
-    @Test func `a place that ends without a successor leaves a stretch without a unit`() {
+    @Test func `a place that ends without a successor leaves a stretch without a unit, and stays the place told`() {
         let stretches = TeamHistory.stretches(
             statuses: [StatusPeriod(status: .active, range: range("2023-01-01"))],
             places: [
@@ -39,7 +39,9 @@ private func id(_ number: UInt64) -> UniqueID { UniqueID(high: 0, low: number) }
             ])
         #expect(stretches.map(\.range) == [range("2023-01-01", "2024-12-31"), range("2025-01-01")])
         #expect(stretches.map(TeamRules.needsPlacement) == [false, true])
-        #expect(TeamHistory.units(of: stretches).map(\.range) == [range("2023-01-01", "2024-12-31")])
+        let told = TeamHistory.units(of: stretches) { id(UInt64($0)) }
+        #expect(told.map(\.range) == [range("2023-01-01")])
+        #expect(told.map(\.unit) == [stretches[0].place?.unit])
     }
 
     @Test func `a later status replaces what was recorded after it`() {

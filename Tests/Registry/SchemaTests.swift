@@ -16,7 +16,7 @@ import Testing
         1: "cc260ceab7658677", 2: "e5b92d268764e8fb", 3: "55971654c7c66603", 4: "72b706793f18f9d4",
         5: "2867854bad2e9982", 6: "c31a552ce76d493f", 7: "d42e6f6f062212d1", 8: "de2852dc2da14474",
         9: "a5a6dd0a468b7f69", 10: "27649a1d23de6294", 11: "935759d30704bf63", 12: "c8496be55d35ad06",
-        13: "9c6737c15b162d16",
+        13: "9c6737c15b162d16", 14: "624bdc93d1c49952", 15: "106164b208fc238e",
     ]
 
     static let versions = RegistrySchema.migrations.migrations.map(\.version)
@@ -153,7 +153,8 @@ import Testing
             let hamlet = try #require(try HamletStore.hamlet(Self.hamlet, in: tx))
             #expect(hamlet.name == "Bản Một" && hamlet.version == 4 && hamlet.stays.map(\.commune) == [2])
             if version >= 2 {
-                let seen = try #require(try TeamStore.seen(Self.team, on: date("2024-10-15"), in: tx))
+                let seen = try #require(
+                    try TeamsSeen(units: core.units, date: date("2024-10-15")).seen(Self.team, in: tx))
                 #expect(seen.team.decision?.number == "01/QĐ-UBND" && seen.team.version == 3)
                 #expect(seen.team.source == SourceKey(system: "old", externalID: "t1"))
                 #expect(seen.hasLeader == (version >= 3))

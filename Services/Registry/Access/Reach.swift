@@ -46,7 +46,7 @@ struct Reach: Sendable {
     /// What lies in communes over time, a team or a hamlet: where it is now decides. Who may read where it was on the date
     /// may read what it was then.
     func allows(_ verb: AccessVerb, at stays: [CommuneStay], date: LocalDate) -> Bool {
-        guard let now = stays.first(where: { $0.range.contains(today) }) ?? stays.last else { return hasNation(verb) }
+        guard let now = stays.deciding(on: today) else { return hasNation(verb) }
         if allows(verb, on: now.commune, date: date) { return true }
         guard verb.isRead, let then = stays.first(where: { $0.range.contains(date) }) else { return false }
         return allows(verb, on: then.commune, date: date)
@@ -57,4 +57,9 @@ struct Reach: Sendable {
         let granted = grants.filter { $0.allVerbs.contains(.read) }.compactMap { units.rank(of: $0.unit) }
         return granted.contains { units.mayHaveBeenSeen(commune, by: $0, today: today) }
     }
+}
+
+extension [CommuneStay] {
+    /// The one that tells whose something is today.
+    func deciding(on today: LocalDate) -> CommuneStay? { first { $0.range.contains(today) } ?? last }
 }

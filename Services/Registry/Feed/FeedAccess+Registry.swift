@@ -34,59 +34,89 @@ private struct FactFilter: Sendable {
     var filter: FeedFilter {
         FeedFilter {
             try core.gate(.read, of: caller)?.reach.scope(.read) ?? 0
-        } prepare: {
+        } judge: { events in
             try await core.refreshUnits()
-        } _: {
-            try visibility(of: $0)
+            let reach = try core.gate(.read, of: caller)?.reach
+            // Who sees everything is asked about nothing but what is gone.
+            let asked = (reach == nil ? events.filter(\.isTombstone) : events).map(\.aggregate)
+            let places =
+                asked.isEmpty ? FactPlaces() : try await core.database.readPooled { try FactPlaces(asked, in: $0) }
+            return events.map { visibility(of: $0, reach, places) }
         }
     }
 
-    private func visibility(of event: FeedEvent) throws -> FeedFilter.Visibility {
-        guard let gate = try core.gate(.read, of: caller) else {
-            return try event.isTombstone && exists(event.aggregate) ? .hidden : .full
+    private func visibility(of event: FeedEvent, _ reach: Reach?, _ places: FactPlaces) -> FeedFilter.Visibility {
+        guard let reach else {
+            return event.isTombstone && exists(event.aggregate, places) ? .hidden : .full
         }
-        let seen = try visibility(of: event.aggregate, gate.reach)
+        let seen = visibility(of: event.aggregate, reach, places)
         guard event.isTombstone else { return seen }
         // Gone for some: who sees it is told so by the fact that follows. A fact that is gone for all tells nothing but its
         // name, and who had it must hear of it.
-        return try seen == .full && exists(event.aggregate) ? .hidden : .tombstone
+        return seen == .full && exists(event.aggregate, places) ? .hidden : .tombstone
     }
 
-    private func exists(_ aggregate: String) throws -> Bool {
-        if let id = id(aggregate, "units") {
-            if let unit = core.units.rank(of: id) { return !core.units[unit].isVoid }
-            return try core.database.read { try HamletStore.hamlet(id, in: $0) } != nil
+    private func exists(_ aggregate: String, _ places: FactPlaces) -> Bool {
+        switch FactSubject(aggregate) {
+        case .unit(let id): core.units.rank(of: id).map { !core.units[$0].isVoid } ?? (places.hamlets[id] != nil)
+        case .team(let id): places.teams[id] != nil
+        case nil: false
         }
-        return try team(of: aggregate).map { id in try core.database.read { try TeamStore.team(id, in: $0) } != nil }
-            ?? false
     }
 
-    private func visibility(of aggregate: String, _ reach: Reach) throws -> FeedFilter.Visibility {
-        if let id = id(aggregate, "units") {
-            if let unit = reach.units.rank(of: id) {
-                if reach.allows(.read, on: unit, date: reach.today) { return .full }
-                return reach.mayHaveSeen(unit) ? .tombstone : .hidden
-            }
-            let hamlet = try core.database.read { try HamletStore.hamlet(id, in: $0) }
-            return visibility(at: hamlet?.stays ?? [], reach)
+    private func visibility(of aggregate: String, _ reach: Reach, _ places: FactPlaces) -> FeedFilter.Visibility {
+        switch FactSubject(aggregate) {
+        case .unit(let id):
+            guard let unit = reach.units.rank(of: id) else { return visibility(at: places.hamlets[id] ?? [], reach) }
+            if reach.allows(.read, on: unit, date: reach.today) { return .full }
+            return reach.mayHaveSeen(unit) ? .tombstone : .hidden
+        case .team(let id): return visibility(at: places.teams[id] ?? [], reach)
+        case nil: return .hidden
         }
-        guard let team = team(of: aggregate) else { return .hidden }
-        let found = try core.database.read { try TeamStore.team(team, in: $0) }
-        return visibility(at: found.map(Following.stays) ?? [], reach)
-    }
-
-    /// The team that a name is of, or that it belongs to.
-    private func team(of aggregate: String) -> UniqueID? {
-        id(aggregate, "teams")
-            ?? ResourceName.ids(aggregate, in: "teams", "memberships").flatMap { UniqueID($0.outer) }
     }
 
     private func visibility(at stays: [CommuneStay], _ reach: Reach) -> FeedFilter.Visibility {
         if reach.allows(.read, at: stays, date: reach.today) { return .full }
         return stays.contains { reach.mayHaveSeen($0.commune) } ? .tombstone : .hidden
     }
+}
 
-    private func id(_ name: String, _ collection: String) -> UniqueID? {
-        ResourceName.id(name, in: collection).flatMap { UniqueID($0) }
+/// What a fact is of, by the name of its aggregate: who sees a membership is who sees its team.
+private enum FactSubject {
+    /// With a national code, or a hamlet.
+    case unit(UniqueID)
+    case team(UniqueID)
+
+    init?(_ aggregate: String) {
+        if let id = ResourceName.id(aggregate, in: "units").flatMap({ UniqueID($0) }) {
+            self = .unit(id)
+            return
+        }
+        let team =
+            ResourceName.id(aggregate, in: "teams") ?? ResourceName.ids(aggregate, in: "teams", "memberships")?.outer
+        guard let id = team.flatMap({ UniqueID($0) }) else { return nil }
+        self = .team(id)
+    }
+}
+
+/// Where the hamlets and teams lie that some facts are of; asked once for many.
+private struct FactPlaces: Sendable {
+    var hamlets: [UniqueID: [CommuneStay]] = [:]
+    var teams: [UniqueID: [CommuneStay]] = [:]
+
+    init() {}
+
+    init(_ aggregates: [String], in tx: ReadTransaction) throws {
+        var units: Set<UniqueID> = []
+        var teams: Set<UniqueID> = []
+        for aggregate in aggregates {
+            switch FactSubject(aggregate) {
+            case .unit(let id): units.insert(id)
+            case .team(let id): teams.insert(id)
+            case nil: break
+            }
+        }
+        hamlets = try HamletStore.stays(of: units, in: tx)
+        self.teams = try TeamStore.stays(of: teams, in: tx)
     }
 }

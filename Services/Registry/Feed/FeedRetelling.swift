@@ -1,27 +1,75 @@
 import ServiceKit
 import Storage
 import SwiftProtobuf
+import Synchronization
 
 /// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone" — and what comes into it as a fact. The filter
 /// judges an event when it is sent; so whatever comes under other units without having changed itself is told once more.
-/// Done beside the reorganisation, in small transactions: a stopped process, or another replica, goes on where it was.
-struct FeedRetelling: Sendable {
-    let core: RegistryCore
+/// Done beside the reorganisation, in small transactions: a stopped process, or another replica, goes on where it was. Of
+/// several replicas one tells.
+final class FeedRetelling: Sendable {
+    private struct Turn {
+        var fence: Int64?
+        var watch = ReplicaLease.Watch()
+    }
+
+    private let core: RegistryCore
+    /// Nil on SQLite, where there is one replica.
+    private let lease: ReplicaLease?
+    private let turn = Mutex(Turn())
+    /// A replica that has told nothing for so long, although there is something to tell, is taken for dead.
+    private let patience: Duration
     /// Things told in one transaction.
     private static let step = 100
 
-    /// Brings the feed up to the units and the day of now.
+    init(core: RegistryCore, patience: Duration = .seconds(10)) {
+        self.core = core
+        self.patience = patience
+        lease =
+            core.database.dialect == .postgres
+            ? ReplicaLease(table: "replica_turn", column: "task", key: .text("retelling")) : nil
+    }
+
+    /// Brings the feed up to the units and the day of now, unless another replica does.
     func run() async throws {
-        try await find()
-        while try await !core.database.readPooled({ try RetellingStore.isEmpty(in: $0) }) { try await tellSome() }
+        try await Self.find(core)
+        while try await !core.database.readPooled({ try RetellingStore.isEmpty(in: $0) }) {
+            guard let fence = try await takeTurn() else { return }
+            do {
+                try await tellSome(fence)
+            } catch is ReplicaLease.Lost {
+                turn.withLock { $0.fence = nil }
+            }
+        }
+    }
+
+    /// The fence, or nil while another replica tells.
+    private func takeTurn() async throws -> Int64? {
+        guard let lease else { return 0 }
+        if let fence = turn.withLock({ $0.fence }) { return fence }
+        let found = try await core.database.readPooled { try lease.find(in: $0) }
+        guard let found, turn.withLock({ $0.watch.mayTake(found, after: patience) }) else { return nil }
+        let fence = try await core.database.write { try lease.take(after: found, in: $0) }
+        turn.withLock {
+            $0.fence = fence
+            $0.watch.forget()
+        }
+        return fence
+    }
+
+    /// Lets another replica go on at once, when this one stops.
+    func release() async {
+        guard let lease, let fence = turn.withLock({ $0.fence.take() }) else { return }
+        // Without it the other waits for some seconds.
+        try? await core.database.write { try lease.release(fence, in: $0) }
     }
 
     /// Finds what others see since the last day.
-    func find() async throws {
+    static func find(_ core: RegistryCore) async throws {
         let today = core.clock.today
         let known = try await core.database.readPooled { try RetellingStore.border(in: $0) }
         guard known?.edition != core.units.edition || known?.today != today else { return }
-        try await core.writeOnUnits { [core] tx in try Self.find(core.units, today: today, in: tx) }
+        try await core.writeOnUnits { tx in try find(core.units, today: today, in: tx) }
     }
 
     /// Finds what others see with other units; in the transaction that changes them, so that nobody reads anything in
@@ -43,9 +91,10 @@ struct FeedRetelling: Sendable {
         try RetellingStore.set(.init(edition: units.edition, today: today), covers, in: tx)
     }
 
-    private func tellSome() async throws {
+    private func tellSome(_ fence: Int64) async throws {
         let author = Author(actor: "registry", action: "RetellFacts", now: core.clock.now)
-        try await core.writeOnUnits { [core] tx in
+        try await core.writeOnUnits { [core, lease] tx in
+            try lease?.keep(fence, in: tx)
             for retelling in try RetellingStore.take(Self.step, in: tx) {
                 try core.recorder.tellAgain(retelling, by: author, in: tx)
                 try RetellingStore.remove(retelling, in: tx)
@@ -76,7 +125,7 @@ extension Recorder {
             try HamletStore.setVersion(version, of: hamlet.id, in: tx)
         case .team:
             guard let team = try TeamStore.team(retelling.subject, in: tx) else { return }
-            let version = try tellAgain(team.id.teamName, team.version, team.fact, withdraws, by: author, in: tx)
+            let version = try tellAgain(team.id.teamName, team.version, units.fact(team), withdraws, by: author, in: tx)
             try TeamStore.setRetold(team.id, upTo: version, in: tx)
             try tellMemberships(of: team.id, withdraws, by: author, in: tx)
         case .memberships: try tellMemberships(of: retelling.subject, withdraws, by: author, in: tx)
@@ -108,12 +157,13 @@ extension Recorder {
     }
 
     /// A team's memberships are seen by those who see the team; and where it was put somewhere else than it had been said
-    /// before, nothing tells any more who saw it there.
-    func noteMove(of team: UniqueID, from former: [CommuneStay], to stays: [CommuneStay], in tx: WriteTransaction)
-        throws
-    {
-        guard former != stays else { return }
+    /// before, nothing tells any more who saw it there. A place of a later day is told when that day comes.
+    func noteMove(
+        of team: UniqueID, from former: [CommuneStay], to stays: [CommuneStay], today: LocalDate,
+        in tx: WriteTransaction
+    ) throws {
         let withdraws = isWithdrawn(from: former, to: stays)
+        guard withdraws || former.deciding(on: today)?.commune != stays.deciding(on: today)?.commune else { return }
         try RetellingStore.add(
             Retelling(subject: team, kind: withdraws ? .team : .memberships, isWithdrawn: withdraws), in: tx)
     }

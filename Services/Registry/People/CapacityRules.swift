@@ -62,13 +62,12 @@ package enum CapacityRules {
 
     /// "An optional minimum only warns": of a team that runs, and has fewer members on a day.
     package static func shortage(
-        on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], members: [DateRange],
+        on day: LocalDate, stretches: [TeamStretch], policies: [CapacityPolicy], members current: Int,
         units: UnitIndex, field: String
     ) -> [Problem] {
         guard stretches.first(where: { $0.range.contains(day) })?.status.isRunning == true,
             let policy = policy(on: day, stretches: stretches, policies: policies, units: units)
         else { return [] }
-        let current = members.count { $0.contains(day) }
         guard current < policy.minimum else { return [] }
         return [
             Problem(
@@ -85,9 +84,26 @@ package enum CapacityRules {
     {
         guard let place = stretches.first(where: { $0.range.contains(day) })?.place else { return nil }
         let inForce = policies.filter { $0.range.contains(day) }
-        for unit in [place.commune] + units.ancestors(of: place.commune, on: day) {
-            if let found = inForce.first(where: { $0.unit == units[unit].id }) { return found }
+        return nearest(to: place.commune, on: day, policies: inForce, units: units)
+    }
+
+    private static func nearest(
+        to commune: UnitRank, on day: LocalDate, policies: [CapacityPolicy], units: UnitIndex
+    ) -> CapacityPolicy? {
+        for unit in [commune] + units.ancestors(of: commune, on: day) {
+            if let found = policies.first(where: { $0.unit == units[unit].id }) { return found }
         }
         return nil
+    }
+
+    /// The communes whose teams of a level should have so many members on a day, by that number.
+    package static func minimums(
+        of level: TeamLevel, on day: LocalDate, policies: [CapacityPolicy], units: UnitIndex
+    ) -> [Int: [UnitRank]] {
+        let inForce = policies.filter { $0.level == level && $0.range.contains(day) }
+        guard inForce.contains(where: { $0.minimum > 0 }) else { return [:] }
+        return Dictionary(grouping: units.descendants(of: UnitIndex.nation, at: .commune, on: day)) {
+            nearest(to: $0, on: day, policies: inForce, units: units)?.minimum ?? 0
+        }.filter { $0.key > 0 }
     }
 }

@@ -89,7 +89,8 @@ struct MembershipCalls: Sendable {
         let others = try MembershipStore.memberships(ofTeam: team.id, in: tx).filter { $0.id != membership.id }
         return CapacityRules.shortage(
             on: day, stretches: team.stretches, policies: policies,
-            members: (others + [membership]).filter { !$0.isVoid }.map(\.range), units: units, field: "parent")
+            members: (others + [membership]).count { !$0.isVoid && $0.range.contains(day) }, units: units,
+            field: "parent")
     }
 
     /// R6: "residence or work outside the team's commune: warning".

@@ -116,13 +116,11 @@ package enum MembershipStore {
         try tx.query("SELECT \(columns) FROM membership m WHERE m.person_id = ?", [SQLValue(id)], read)
     }
 
-    /// Whether the team has a leader on a day; without one it is flagged NEEDS_LEADER (R5).
-    package static func hasLeader(_ team: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Bool {
-        try tx.exists(
-            """
-            SELECT 1 FROM membership WHERE team_id = ? AND role = ? AND is_void = 0 AND valid_from <= ? AND valid_to > ?
-            LIMIT 1
-            """, [SQLValue(team), SQLValue(MemberRole.leader.rawValue), SQLValue(date), SQLValue(date)])
+    /// How many memberships of a team are in force on a day.
+    package static func count(ofTeam id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Int {
+        try tx.count(
+            "SELECT count(*) FROM membership WHERE team_id = ? AND is_void = 0 AND valid_from <= ? AND valid_to > ?",
+            [SQLValue(id), SQLValue(date), SQLValue(date)])
     }
 
     /// Memberships in force on a day in the teams that lie in one of some communes after it, by team.

@@ -22,12 +22,12 @@ struct PlacementCalls: Sendable {
         return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
             let units = core.units
             let from: LocalDate
-            var teams: [Team] = []
+            var teams: [UniqueID] = []
             if isTeam {
                 guard let team = try TeamStore.team(id, in: tx) else {
                     return .failure(Refusal(.teamNotFound, "name", ["value": id.teamName]).error)
                 }
-                if let stale = Etag.refusal(request.etag, version: team.version, name: id.teamName) {
+                if let stale = Etag.refusal(request.etag, version: team.edition, name: id.teamName) {
                     return .failure(stale)
                 }
                 guard team.level == .commune else {
@@ -38,10 +38,9 @@ struct PlacementCalls: Sendable {
                 case .failure(let refusal): return .failure(refusal.error)
                 case .success(let found):
                     from = found.from
-                    teams = [
-                        try core.recorder.move(
-                            team, to: Following.team(team, at: found.stays, units: units), by: author, in: tx)
-                    ]
+                    try core.recorder.move(
+                        team, to: Following.team(team, at: found.stays, units: units), by: author, in: tx)
+                    teams = [team.id]
                 }
             } else {
                 guard let hamlet = try HamletStore.hamlet(id, in: tx) else {
@@ -58,14 +57,13 @@ struct PlacementCalls: Sendable {
                         let stays = Following.replacing(
                             Following.stays(of: team), from: found.from,
                             by: Following.tail(tail, from: max(found.from, team.firstDay)))
-                        teams.append(
-                            try core.recorder.move(
-                                team, to: Following.team(team, at: stays, units: units), by: author, in: tx))
+                        try core.recorder.move(
+                            team, to: Following.team(team, at: stays, units: units), by: author, in: tx)
+                        teams.append(team.id)
                     }
                 }
             }
-            let calls = TeamCalls(core: core)
-            let messages = try teams.map { try calls.message($0, on: today, in: tx) }
+            let messages = try TeamsSeen(units: units, date: today).messages(teams, in: tx)
             return .success(
                 .with {
                     $0.from = from.description

@@ -86,19 +86,55 @@ extension UnitIndex {
     }
 }
 
-extension Team {
-    private var statusHistory: [Cdt_Registry_V1_TeamStatusPeriod] {
-        TeamHistory.statuses(of: stretches).map { period in
+extension UnitIndex {
+    /// A team as the feed tells it.
+    func fact(_ team: Team) -> Cdt_Registry_V1_TeamFact {
+        .with {
+            $0.team = team.id.teamName
+            $0.level = team.level.message
+            $0.displayName = team.name
+            $0.statusHistory = statusHistory(of: team)
+            $0.placements = placements(of: team)
+            if let decision = team.decision { $0.decision = decision.message }
+        }
+    }
+
+    /// A team as seen on a day.
+    func message(_ team: Team, on date: LocalDate, flags: [TeamFlag]) -> Cdt_Registry_V1_Team {
+        let stretch = team.stretch(on: date)
+        return .with {
+            $0.name = team.id.teamName
+            $0.level = team.level.message
+            $0.unit = stretch?.place?.unit?.unitName ?? ""
+            $0.displayName = team.name
+            $0.status = stretch.flatMap { .init(rawValue: $0.status.rawValue) } ?? .unspecified
+            $0.statusHistory = statusHistory(of: team)
+            $0.placements = placements(of: team)
+            if let decision = team.decision { $0.decision = decision.message }
+            $0.flags = flags.map(\.rawValue)
+            $0.sourceSystem = team.source?.system ?? ""
+            $0.externalID = team.source?.externalID ?? ""
+            $0.etag = Etag.of(version: team.edition)
+            $0.createTime = team.createdAt.timestamp
+            $0.updateTime = team.updatedAt.timestamp
+            $0.nameVariant = .init(rawValue: team.nameVariant.rawValue) ?? .unspecified
+        }
+    }
+
+    private func statusHistory(of team: Team) -> [Cdt_Registry_V1_TeamStatusPeriod] {
+        TeamHistory.statuses(of: team.stretches).map { period in
             .with {
-                $0.status = Cdt_Registry_V1_TeamStatus(rawValue: period.status.rawValue) ?? .unspecified
+                $0.status = .init(rawValue: period.status.rawValue) ?? .unspecified
                 $0.from = period.range.from.text
                 $0.to = period.range.to.text
             }
         }
     }
 
-    private var placements: [Cdt_Registry_V1_TeamPlacement] {
-        TeamHistory.units(of: stretches).map { unit, range in
+    /// A commune that ended without a recorded successor is told as the place: "its figures stay with the parent then in
+    /// force", which who counts finds by it.
+    private func placements(of team: Team) -> [Cdt_Registry_V1_TeamPlacement] {
+        TeamHistory.units(of: team.stretches) { units[$0].id }.map { unit, range in
             .with {
                 $0.unit = unit.unitName
                 $0.from = range.from.text
@@ -106,41 +142,10 @@ extension Team {
             }
         }
     }
+}
 
-    private var levelMessage: Cdt_Common_V1_TeamLevel { .init(rawValue: level.rawValue) ?? .unspecified }
-
-    var fact: Cdt_Registry_V1_TeamFact {
-        .with {
-            $0.team = id.teamName
-            $0.level = levelMessage
-            $0.displayName = name
-            $0.statusHistory = statusHistory
-            $0.placements = placements
-            if let decision { $0.decision = decision.message }
-        }
-    }
-
-    /// The team as seen on a day.
-    func message(on date: LocalDate, flags: [TeamFlag]) -> Cdt_Registry_V1_Team {
-        let stretch = stretch(on: date)
-        return .with {
-            $0.name = id.teamName
-            $0.level = levelMessage
-            $0.unit = stretch?.place?.unit?.unitName ?? ""
-            $0.displayName = name
-            $0.status = stretch.flatMap { .init(rawValue: $0.status.rawValue) } ?? .unspecified
-            $0.statusHistory = statusHistory
-            $0.placements = placements
-            if let decision { $0.decision = decision.message }
-            $0.flags = flags.map(\.rawValue)
-            $0.sourceSystem = source?.system ?? ""
-            $0.externalID = source?.externalID ?? ""
-            $0.etag = Etag.of(version: edition)
-            $0.createTime = createdAt.timestamp
-            $0.updateTime = updatedAt.timestamp
-            $0.nameVariant = .init(rawValue: nameVariant.rawValue) ?? .unspecified
-        }
-    }
+extension TeamLevel {
+    fileprivate var message: Cdt_Common_V1_TeamLevel { .init(rawValue: rawValue) ?? .unspecified }
 }
 
 extension Person {

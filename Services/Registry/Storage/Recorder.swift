@@ -52,16 +52,18 @@ package struct Recorder: Sendable {
 
     package func insert(_ team: Team, mark: ImportMark? = nil, by author: Author, in tx: WriteTransaction) throws {
         try TeamStore.insert(team, mark: mark, in: tx)
-        try told(team.id.teamName, team.version, team.fact, before: nil, by: author, in: tx)
+        try told(team.id.teamName, team.version, units.fact(team), before: nil, by: author, in: tx)
     }
 
     package func update(_ team: Team, before: Team, mark: ImportMark? = nil, by author: Author, in tx: WriteTransaction)
         throws
     {
         try TeamStore.update(team, mark: mark, historyChanged: team.stretches != before.stretches, in: tx)
-        try told(team.id.teamName, team.version, team.fact, before: before.fact, by: author, in: tx)
+        try told(team.id.teamName, team.version, units.fact(team), before: units.fact(before), by: author, in: tx)
         if team.stretches != before.stretches {
-            try noteMove(of: team.id, from: Following.stays(of: before), to: Following.stays(of: team), in: tx)
+            try noteMove(
+                of: team.id, from: Following.stays(of: before), to: Following.stays(of: team),
+                today: author.now.localDate, in: tx)
         }
     }
 

@@ -22,13 +22,9 @@ struct TeamCalls: Sendable {
         }
         try reader.refuse()
         let message = try core.database.read { tx -> Cdt_Registry_V1_Team? in
-            if let id {
-                return try TeamStore.seen(id, on: day.date, in: tx).map {
-                    self.message($0.team, on: day.date, seen: $0)
-                }
-            }
-            guard let source, let found = try TeamStore.team(source, in: tx) else { return nil }
-            return try self.message(found.team, on: day.date, in: tx)
+            let teams = TeamsSeen(units: units, date: day.date)
+            if let id { return try teams.message(id, in: tx) }
+            return try source.flatMap { try teams.message($0, in: tx) }
         }
         guard let message else {
             throw Refusal(.teamNotFound, "name", ["value": id?.teamName ?? source?.externalID ?? ""]).error
@@ -38,31 +34,6 @@ struct TeamCalls: Sendable {
             $0.date = day.text
             $0.dateDefaulted = day.isDefault
         }
-    }
-
-    /// A team as seen on a day, with its flags.
-    func message(_ team: Team, on date: LocalDate, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team {
-        guard let stretch = team.stretch(on: date), stretch.status.isRunning else {
-            return team.message(on: date, flags: [])
-        }
-        var seen = TeamStore.Seen(team: team, hasLeader: true, hasOtherActive: false)
-        seen.hasLeader = try MembershipStore.hasLeader(team.id, on: date, in: tx)
-        if stretch.status == .active, let unit = stretch.place?.unit {
-            seen.hasOtherActive = try TeamStore.hasOtherActive(
-                than: team.id, on: unit, level: team.level, date: date, in: tx)
-        }
-        return message(team, on: date, seen: seen)
-    }
-
-    private func message(_ team: Team, on date: LocalDate, seen: TeamStore.Seen) -> Cdt_Registry_V1_Team {
-        var flags: [TeamFlag] = []
-        if let stretch = team.stretch(on: date), stretch.status.isRunning {
-            // R5: "a team without one is allowed and flagged".
-            if !seen.hasLeader { flags.append(.needsLeader) }
-            if stretch.status == .active, seen.hasOtherActive { flags.append(.needsConsolidation) }
-            if TeamRules.needsPlacement(stretch) { flags.append(.needsPlacement) }
-        }
-        return team.message(on: date, flags: flags)
     }
 
     // MARK: Writing
@@ -101,7 +72,7 @@ struct TeamCalls: Sendable {
                 + TeamRules.warnings(about: team.stretches, units: units, field: "team.unit")
             if problems.contains(where: { !$0.reason.isWarning }) { return .failure(Refusal(problems).error) }
             try core.recorder.insert(team, by: author, in: tx)
-            let message = try message(team, on: today, in: tx)
+            let message = try TeamsSeen(units: units, date: today).written(team.id, in: tx)
             return .success(
                 .with {
                     $0.team = message
@@ -134,7 +105,7 @@ struct TeamCalls: Sendable {
                 team.updatedAt = author.now
                 try core.recorder.update(team, before: before, by: author, in: tx)
             }
-            let message = try message(team, on: today, in: tx)
+            let message = try TeamsSeen(units: units, date: today).written(team.id, in: tx)
             return .success(.with { $0.team = message })
         }
     }
@@ -154,7 +125,7 @@ struct TeamCalls: Sendable {
             guard let before = try TeamStore.team(id, in: tx) else {
                 return .failure(Refusal(.teamNotFound, "name", ["value": id.teamName]).error)
             }
-            if let stale = Etag.refusal(request.etag, version: before.version, name: id.teamName) {
+            if let stale = Etag.refusal(request.etag, version: before.edition, name: id.teamName) {
                 return .failure(stale)
             }
             guard from > before.firstDay else {
@@ -178,7 +149,7 @@ struct TeamCalls: Sendable {
             team.version += 1
             team.updatedAt = author.now
             try core.recorder.update(team, before: before, by: author, in: tx)
-            let message = try message(team, on: today, in: tx)
+            let message = try TeamsSeen(units: units, date: today).written(team.id, in: tx)
             return .success(.with { $0.team = message })
         }
     }

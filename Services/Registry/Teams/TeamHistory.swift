@@ -61,10 +61,14 @@ package enum TeamHistory {
         }
     }
 
-    /// The units over time, as callers see them: a hamlet stays one place while its commune changes.
-    package static func units(of stretches: [TeamStretch]) -> [(unit: UniqueID, range: DateRange)] {
+    /// The units over time, as callers see them: a hamlet stays one place while its commune changes, and who was in a
+    /// commune that ended is there still. `commune` gives a commune's id.
+    package static func units(of stretches: [TeamStretch], commune: (UnitRank) -> UniqueID) -> [(
+        unit: UniqueID, range: DateRange
+    )] {
         stretches.reduce(into: []) { units, stretch in
-            guard let unit = stretch.place?.unit else { return }
+            guard let place = stretch.place else { return }
+            let unit = place.unit ?? commune(place.commune)
             if let last = units.last, last.unit == unit, last.range.exclusiveEnd == stretch.range.from {
                 units[units.count - 1].range.to = stretch.range.to
             } else {

@@ -48,10 +48,8 @@ struct TeamListCalls: Sendable {
                 runs: units.communeRuns(under: subtree.unit, on: subtree.treeDay), treeDate: subtree.treeDay,
                 date: subtree.day.date, level: level, statuses: statuses)
             let rows = try positions(query, flag: flag, page: page, in: tx)
-            let calls = TeamCalls(core: core)
-            let teams = try rows.prefix(page.size).compactMap { position in
-                try TeamStore.team(position.team, in: tx).map { try calls.message($0, on: query.date, in: tx) }
-            }
+            let teams = try TeamsSeen(units: units, date: query.date)
+                .messages(rows.prefix(page.size).map(\.team), in: tx)
             return try .with {
                 $0.teams = teams
                 $0.date = subtree.day.text
@@ -76,7 +74,19 @@ struct TeamListCalls: Sendable {
         {
             after = TeamPosition(commune: commune, team: team)
         }
-        return try TeamStore.list(query, flag: flag, after: after, limit: page.size + 1, in: tx)
+        return try TeamStore.list(
+            query, flag: flag, minimums: flag == .belowMinimum ? minimums(on: query.date, in: tx) : [], after: after,
+            limit: page.size + 1, in: tx)
+    }
+
+    /// R3: "an optional minimum only warns": where there is one.
+    private func minimums(on date: LocalDate, in tx: ReadTransaction) throws -> [MinimumArea] {
+        let policies = try CapacityStore.all(in: tx)
+        return TeamLevel.allCases.flatMap { level in
+            CapacityRules.minimums(of: level, on: date, policies: policies, units: units)
+                .sorted { $0.key < $1.key }
+                .map { MinimumArea(level: level, minimum: $0, runs: units.runs(of: $1, on: date)) }
+        }
     }
 
     func count(_ request: Cdt_Registry_V1_CountTeamsRequest) async throws -> Cdt_Registry_V1_CountTeamsResponse {

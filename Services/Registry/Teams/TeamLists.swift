@@ -37,6 +37,14 @@ package enum TeamFlag: String, Sendable, Hashable, CaseIterable {
     case needsLeader = "NEEDS_LEADER"
     case needsConsolidation = "NEEDS_CONSOLIDATION"
     case needsPlacement = "NEEDS_PLACEMENT"
+    case belowMinimum = "BELOW_MINIMUM"
+}
+
+/// Communes whose teams of a level should have a number of members, for lists of BELOW_MINIMUM.
+package struct MinimumArea: Sendable {
+    package var level: TeamLevel
+    package var minimum: Int
+    package var runs: [ClosedRange<UnitRank>]
 }
 
 /// Position in a list of teams.
@@ -48,9 +56,10 @@ package struct TeamPosition: Sendable, Hashable, Comparable {
 }
 
 extension TeamStore {
-    /// Ids in the order of the tree, then by id.
+    /// Ids in the order of the tree, then by id. `minimums` are wanted for `.belowMinimum` alone.
     package static func list(
-        _ query: TeamQuery, flag: TeamFlag?, after: TeamPosition?, limit: Int, in tx: ReadTransaction
+        _ query: TeamQuery, flag: TeamFlag?, minimums: [MinimumArea] = [], after: TeamPosition?, limit: Int,
+        in tx: ReadTransaction
     )
         throws -> [TeamPosition]
     {
@@ -72,6 +81,18 @@ extension TeamStore {
             bindings += [SQLValue(query.date), SQLValue(query.date)]
         case .needsPlacement:
             from += " AND s.status IN (1, 2, 3) AND s.basis IN (2, 3)"
+        case .belowMinimum:
+            let areas = minimums.map { area in
+                let (here, ranks) = RankFilter.condition("s.commune_rank", area.runs)
+                bindings += [SQLValue(area.level.rawValue)] + ranks
+                bindings += [SQLValue(query.date), SQLValue(query.date), SQLValue(area.minimum)]
+                return """
+                    (s.level = ? AND \(here) AND (SELECT count(*) FROM membership m WHERE m.team_id = s.team_id
+                    AND m.is_void = 0 AND m.valid_from <= ? AND m.valid_to > ?) < ?)
+                    """
+            }
+            guard !areas.isEmpty else { return [] }
+            from += " AND s.status IN (1, 2, 3) AND (\(areas.joined(separator: " OR ")))"
         }
         if let after {
             from += " AND (\(placed).commune_rank > ? OR (\(placed).commune_rank = ? AND \(placed).team_id > ?))"

@@ -83,53 +83,13 @@ package enum TeamStore {
         decision_from, decision_to, source_system, external_id, version, created_at, updated_at, retold
         """
 
-    private static let columnsOfT = columns.split(separator: ", ").map { "t.\($0)" }.joined(separator: ", ")
+    static let columnsOfT = columns.split(separator: ", ").map { "t.\($0)" }.joined(separator: ", ")
 
     package static func team(_ id: UniqueID, in tx: ReadTransaction) throws -> Team? {
         let found = try tx.queryOne("SELECT \(columns) FROM team WHERE id = ?", [SQLValue(id)], read)
         guard var team = found else { return nil }
         team.stretches = try stretches(of: id, in: tx)
         return team
-    }
-
-    /// A team, and what only other rows tell of it on a day.
-    package struct Seen: Sendable, Hashable {
-        package var team: Team
-        package var hasLeader: Bool
-        /// Another team of the level is active on its unit.
-        package var hasOtherActive: Bool
-    }
-
-    /// All of a team by one statement: this is what is asked for most, and with PostgreSQL each statement is a round
-    /// trip. Its text is put together once: it then has one place in memory, where its prepared statement is found.
-    private static let seenQuery = """
-        SELECT \(columnsOfT),
-            s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
-            CASE WHEN EXISTS (
-                SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
-                    AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
-            CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
-                SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
-                    AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END
-        FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE t.id = ? ORDER BY s.valid_from
-        """
-
-    package static func seen(_ id: UniqueID, on date: LocalDate, in tx: ReadTransaction) throws -> Seen? {
-        var seen: Seen?
-        let date = SQLValue(date)
-        _ = try tx.query(
-            seenQuery,
-            [
-                SQLValue(MemberRole.leader.rawValue), date, date, date, date, SQLValue(TeamStatus.active.rawValue),
-                date, date, SQLValue(id),
-            ]
-        ) { row in
-            var found = try seen ?? Seen(team: read(row), hasLeader: row.bool(22), hasOtherActive: false)
-            found.team.stretches.append(try stretch(row, 16))
-            if try row.bool(23) { found.hasOtherActive = true }
-            seen = found
-        }
-        return seen
     }
 
     package static func team(_ source: SourceKey, in tx: ReadTransaction) throws -> (team: Team, mark: ImportMark?)? {
@@ -164,6 +124,13 @@ package enum TeamStore {
         ) { try stretch($0, 0) }
     }
 
+    /// The communes of some teams over time. Of a team that lies nowhere there are none, of no team nothing.
+    package static func stays(of ids: some Sequence<UniqueID>, in tx: ReadTransaction) throws
+        -> [UniqueID: [CommuneStay]]
+    {
+        try RankFilter.stays(of: ids, "team_id", "team_stretch", in: tx)
+    }
+
     /// The teams of a level that are on a unit at some time, with their whole history.
     package static func teams(on unit: UniqueID, level: TeamLevel, in tx: ReadTransaction) throws
         -> [(team: UniqueID, stretches: [TeamStretch])]
@@ -196,23 +163,6 @@ package enum TeamStore {
         return found
     }
 
-    /// Whether another team of the level is active on the unit on a day: NEEDS_CONSOLIDATION.
-    package static func hasOtherActive(
-        than id: UniqueID, on unit: UniqueID, level: TeamLevel, date: LocalDate, in tx: ReadTransaction
-    )
-        throws -> Bool
-    {
-        try tx.exists(
-            """
-            SELECT 1 FROM team_stretch WHERE unit_id = ? AND level = ? AND status = ? AND valid_from <= ? AND valid_to > ?
-                AND team_id <> ? LIMIT 1
-            """,
-            [
-                SQLValue(unit), SQLValue(level.rawValue), SQLValue(TeamStatus.active.rawValue), SQLValue(date),
-                SQLValue(date), SQLValue(id),
-            ])
-    }
-
     static func read(_ row: Row) throws -> Team {
         Team(
             id: try row.id(0), level: try row.value(1, TeamLevel.self), name: try row.text(2),
@@ -222,7 +172,7 @@ package enum TeamStore {
             updatedAt: try row.instant(14))
     }
 
-    private static func stretch(_ row: Row, _ index: Int) throws -> TeamStretch {
+    static func stretch(_ row: Row, _ index: Int) throws -> TeamStretch {
         let commune = try row.int(index + 2)
         let place: TeamStretch.Place? =
             commune < 0

@@ -213,34 +213,17 @@ package enum HamletStore {
         }
     }
 
+    /// The communes of some hamlets over time; of no hamlet nothing.
+    package static func stays(of ids: some Sequence<UniqueID>, in tx: ReadTransaction) throws
+        -> [UniqueID: [CommuneStay]]
+    {
+        try RankFilter.stays(of: ids, "hamlet_id", "hamlet_stay", in: tx)
+    }
+
     private static func read(_ row: Row) throws -> Hamlet {
         let from = try row.date(2)
         return Hamlet(
             id: try row.id(0), name: try row.text(1), validFrom: from == .distantPast ? nil : from, stays: [],
             source: try row.source(3), version: try row.int64(5))
-    }
-}
-
-/// "Under this unit" as a condition on commune ranks.
-enum RankFilter {
-    static func condition(_ column: String, _ runs: [ClosedRange<UnitRank>]?) -> (String, [SQLValue]) {
-        guard let runs else { return ("\(column) >= 0", []) }
-        guard !runs.isEmpty else { return ("1 = 0", []) }
-        let parts = runs.map { _ in "\(column) BETWEEN ? AND ?" }.joined(separator: " OR ")
-        return ("(\(parts))", runs.flatMap { [SQLValue($0.lowerBound), SQLValue($0.upperBound)] })
-    }
-
-    /// Communes that are asked for at once: few statements for a country, and not much in memory.
-    static let atOnce = 200
-
-    /// The stays in one of some communes after a day; of those that only tell that it has ended, with `ended`.
-    static func staying(in communes: ArraySlice<UnitRank>, after day: LocalDate, ended: Bool) -> (String, [SQLValue]) {
-        // As many placeholders each time, so that it is one statement.
-        let places = [String](repeating: "?", count: atOnce).joined(separator: ", ")
-        let ranks = communes + [UnitRank](repeating: communes.first ?? -1, count: max(0, atOnce - communes.count))
-        return (
-            "commune_rank IN (\(places)) AND valid_to > ? AND basis <> ?",
-            ranks.map { SQLValue($0) } + [SQLValue(day), SQLValue(ended ? -1 : PlacementBasis.ended.rawValue)]
-        )
     }
 }

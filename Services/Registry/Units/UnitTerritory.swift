@@ -60,14 +60,19 @@ extension UnitIndex {
     }
 
     /// Ranks of the communes whose teams belong to a unit on a day, as few runs; nil: all communes. Besides the communes
-    /// in force under it these are the lost ones. Ranks at which nothing can lie on the day fall in freely.
+    /// in force under it these are the lost ones.
     package func communeRuns(under rank: UnitRank, on date: LocalDate) -> [ClosedRange<UnitRank>]? {
         if rank == Self.nation { return nil }
         let inForce =
             units[rank].level == .commune
             ? (units[rank].validity.contains(date) ? [rank] : []) : descendants(of: rank, at: .commune, on: date)
+        return runs(of: inForce + lostCommunes(under: rank, on: date), on: date)
+    }
+
+    /// Ranks of communes as few runs. Ranks at which nothing can lie on the day fall in freely.
+    package func runs(of communes: [UnitRank], on date: LocalDate) -> [ClosedRange<UnitRank>] {
         var runs: [ClosedRange<UnitRank>] = []
-        for commune in (inForce + lostCommunes(under: rank, on: date)).sorted() {
+        for commune in communes.sorted() {
             if let last = runs.last, !(last.upperBound + 1..<commune).contains(where: { holds($0, on: date) }) {
                 runs[runs.count - 1] = last.lowerBound...commune
             } else {

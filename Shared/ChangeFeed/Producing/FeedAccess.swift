@@ -11,30 +11,39 @@ package struct FeedFilter: Sendable {
     }
 
     let scope: @Sendable () throws -> UInt64
-    let prepare: @Sendable () async throws -> Void
-    let visibility: @Sendable (FeedEvent) throws -> Visibility
+    let judge: @Sendable ([FeedEvent]) async throws -> [Visibility]
 
     /// - Parameters:
     ///   - scope: What the reader's rights are, as a number; 0: everything. Under other rights, other events would have been
     ///     sent, so a cursor holds only as long as they stay: when they change it expires, and the reader starts again.
-    ///   - prepare: Runs after some events were read and before they are judged: what decides must not be older than they.
+    ///   - judge: What the reader sees of each of some events. Runs after they were read: what decides must not be older
+    ///     than they.
+    package init(
+        scope: @escaping @Sendable () throws -> UInt64 = { 0 },
+        judge: @escaping @Sendable ([FeedEvent]) async throws -> [Visibility]
+    ) {
+        self.scope = scope
+        self.judge = judge
+    }
+
+    /// As above, of each event by itself. `prepare` runs before some are judged.
     package init(
         scope: @escaping @Sendable () throws -> UInt64 = { 0 },
         prepare: @escaping @Sendable () async throws -> Void = {},
         _ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility
     ) {
-        self.scope = scope
-        self.prepare = prepare
-        self.visibility = visibility
+        self.init(scope: scope) { events in
+            try await prepare()
+            return try events.map(visibility)
+        }
     }
 
-    package static let everything = FeedFilter { _ in .full }
+    package static let everything = FeedFilter(judge: { events in events.map { _ in .full } })
 
     func apply(_ events: [FeedEvent]) async throws -> [FeedEvent] {
         guard !events.isEmpty else { return [] }
-        try await prepare()
-        return try events.compactMap { event in
-            switch try visibility(event) {
+        return zip(events, try await judge(events)).compactMap { event, visibility in
+            switch visibility {
             case .full: event
             case .tombstone: event.asTombstone
             case .hidden: nil

@@ -455,7 +455,7 @@ public nonisolated struct Cdt_Registry_V1_TeamPlacement: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// `units/{id}` of a commune or hamlet.
+  /// `units/{id}` of a commune or hamlet. A commune that ended without a recorded successor stays the place.
   public var unit: String = String()
 
   /// First day.
@@ -527,7 +527,7 @@ public nonisolated struct Cdt_Registry_V1_Team: @unchecked Sendable {
   /// Clears the value of `decision`. Subsequent reads from it will return its default value.
   public mutating func clearDecision() {_uniqueStorage()._decision = nil}
 
-  /// Flags that ask for a person's attention: NEEDS_LEADER, NEEDS_CONSOLIDATION, NEEDS_PLACEMENT.
+  /// Flags that ask for a person's attention: NEEDS_LEADER, NEEDS_CONSOLIDATION, NEEDS_PLACEMENT, BELOW_MINIMUM.
   public var flags: [String] {
     get {_storage._flags}
     set {_uniqueStorage()._flags = newValue}

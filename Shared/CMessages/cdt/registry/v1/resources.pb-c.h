@@ -300,7 +300,7 @@ struct  Cdt__Registry__V1__TeamPlacement
 {
   ProtobufCMessage base;
   /*
-   * `units/{id}` of a commune or hamlet.
+   * `units/{id}` of a commune or hamlet. A commune that ended without a recorded successor stays the place.
    */
   char *unit;
   /*
@@ -358,7 +358,7 @@ struct  Cdt__Registry__V1__Team
    */
   Cdt__Common__V1__LegalDocument *decision;
   /*
-   * Flags that ask for a person's attention: NEEDS_LEADER, NEEDS_CONSOLIDATION, NEEDS_PLACEMENT.
+   * Flags that ask for a person's attention: NEEDS_LEADER, NEEDS_CONSOLIDATION, NEEDS_PLACEMENT, BELOW_MINIMUM.
    */
   size_t n_flags;
   char **flags;

@@ -1,0 +1,133 @@
+import ServiceKit
+import Shared
+import Storage
+
+/// A team on a day, with what only other rows tell of it.
+package struct SeenTeam: Sendable, Hashable {
+    package var team: Team
+    package var hasLeader: Bool
+    /// Another team of the level is active on its unit.
+    package var hasOtherActive = false
+    /// It has fewer members than its capacity policy wants.
+    package var isBelowMinimum = false
+    /// Some policy of its level wants a number of members, so they have to be counted.
+    fileprivate var mayBeBelowMinimum: Bool
+
+    package func flags(on date: LocalDate) -> [TeamFlag] {
+        guard let stretch = team.stretch(on: date), stretch.status.isRunning else { return [] }
+        var flags: [TeamFlag] = []
+        // R5: "a team without one is allowed and flagged".
+        if !hasLeader { flags.append(.needsLeader) }
+        if stretch.status == .active, hasOtherActive { flags.append(.needsConsolidation) }
+        if TeamRules.needsPlacement(stretch) { flags.append(.needsPlacement) }
+        if isBelowMinimum { flags.append(.belowMinimum) }
+        return flags
+    }
+}
+
+/// Teams as callers see them on a day: the one place where their flags are found.
+package struct TeamsSeen: Sendable {
+    let units: UnitIndex
+    let date: LocalDate
+
+    func message(_ id: UniqueID, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team? {
+        try seen(Self.byID, [SQLValue(id)], in: tx).first.map(message)
+    }
+
+    func message(_ source: SourceKey, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team? {
+        try seen(Self.bySource, [.text(source.system), .text(source.externalID)], in: tx).first.map(message)
+    }
+
+    /// In the order of the ids.
+    func messages(_ ids: some Collection<UniqueID>, in tx: ReadTransaction) throws -> [Cdt_Registry_V1_Team] {
+        var found: [UniqueID: SeenTeam] = [:]
+        try Array(ids).inParts(of: Self.atOnce) { part in
+            // As many placeholders each time, so that it is one statement.
+            let padding = [UniqueID](repeating: part[part.startIndex], count: Self.atOnce - part.count)
+            for team in try seen(Self.byIDs, (part + padding).map { SQLValue($0) }, in: tx) {
+                found[team.team.id] = team
+            }
+        }
+        return ids.compactMap { found[$0].map(message) }
+    }
+
+    /// The team of a write, just after it.
+    func written(_ id: UniqueID, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team {
+        guard let message = try message(id, in: tx) else { throw StorageError.misuse("no team \(id) was written") }
+        return message
+    }
+
+    private func message(_ seen: SeenTeam) -> Cdt_Registry_V1_Team {
+        units.message(seen.team, on: date, flags: seen.flags(on: date))
+    }
+
+    // MARK: Statements
+
+    private static let atOnce = 100
+
+    /// All of a team by one statement: this is what is asked for most, and with PostgreSQL each statement is a round
+    /// trip. The texts are put together once: they then have one place in memory, where their prepared statements are
+    /// found.
+    private static let byID = query("t.id = ?")
+    private static let bySource = query("t.source_system = ? AND t.external_id = ?")
+    private static let byIDs = query(
+        "t.id IN (\([String](repeating: "?", count: atOnce).joined(separator: ", ")))")
+
+    private static func query(_ condition: String) -> String {
+        """
+        SELECT \(TeamStore.columnsOfT),
+            s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
+            CASE WHEN EXISTS (
+                SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
+                    AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
+            CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
+                SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
+                    AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END,
+            CASE WHEN EXISTS (
+                SELECT 1 FROM capacity_policy c WHERE c.minimum > 0 AND c.level = t.level AND c.valid_from <= ?
+                    AND c.valid_to > ?) THEN 1 ELSE 0 END
+        FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE \(condition) ORDER BY t.id, s.valid_from
+        """
+    }
+
+    package func seen(_ id: UniqueID, in tx: ReadTransaction) throws -> SeenTeam? {
+        try seen(Self.byID, [SQLValue(id)], in: tx).first
+    }
+
+    private func seen(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
+        var seen: [SeenTeam] = []
+        let day = SQLValue(date)
+        _ = try tx.query(
+            query,
+            [
+                SQLValue(MemberRole.leader.rawValue), day, day, day, day, SQLValue(TeamStatus.active.rawValue), day,
+                day,
+                day, day,
+            ] + keys
+        ) { row in
+            let id = try row.id(0)
+            if seen.last?.team.id != id {
+                seen.append(
+                    SeenTeam(
+                        team: try TeamStore.read(row), hasLeader: try row.bool(22), mayBeBelowMinimum: try row.bool(24))
+                )
+            }
+            seen[seen.count - 1].team.stretches.append(try TeamStore.stretch(row, 16))
+            if try row.bool(23) { seen[seen.count - 1].hasOtherActive = true }
+        }
+        if seen.contains(where: \.mayBeBelowMinimum) { try countMembers(of: &seen, in: tx) }
+        return seen
+    }
+
+    /// R3: "an optional minimum only warns". Few policies have one, so most often nobody is counted.
+    private func countMembers(of seen: inout [SeenTeam], in tx: ReadTransaction) throws {
+        let policies = try CapacityStore.all(in: tx)
+        for index in seen.indices where seen[index].mayBeBelowMinimum {
+            let team = seen[index].team
+            seen[index].isBelowMinimum = try !CapacityRules.shortage(
+                on: date, stretches: team.stretches, policies: policies.filter { $0.level == team.level },
+                members: MembershipStore.count(ofTeam: team.id, on: date, in: tx), units: units, field: ""
+            ).isEmpty
+        }
+    }
+}
