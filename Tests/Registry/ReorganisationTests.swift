@@ -96,6 +96,8 @@ struct UnitPicture: Equatable {
         ("ended source", ["SOURCE_NOT_OPEN", "NEW_UNIT_WITHOUT_SOURCE"]),
         ("rename of two", ["NOT_ONE_TO_ONE", "NOT_ONE_TO_ONE"]),
         ("unknown key", ["NEW_UNIT_UNKNOWN", "NEW_UNIT_WITHOUT_SOURCE"]), ("orphans", ["CHILD_WITHOUT_PARENT"]),
+        ("abolished into something", ["LINE_TARGET"]), ("renamed into nothing", ["LINE_TARGET"]),
+        ("key of two", ["KEY_REPEATED", "NEW_UNIT_WITHOUT_SOURCE"]), ("of two provinces", ["PARENT_UNCLEAR"]),
         ("merge", []), ("split", []), ("transfer", []),
     ])
     func `a draft is refused for every reason at once`(what: String, reasons: [String]) throws {
@@ -122,6 +124,14 @@ struct UnitPicture: Equatable {
             case "rename of two": Draft(day, [x], [line(.rename, a, "x"), line(.rename, b, "x")])
             case "unknown key": Draft(day, [x], [line(.rename, a, "z")])
             case "orphans": Draft(day, [], [ReorganisationLine(kind: .abolish, source: province, target: .none)])
+            case "abolished into something":
+                Draft(day, [], [ReorganisationLine(kind: .abolish, source: a, target: .unit(province))])
+            case "renamed into nothing":
+                Draft(day, [], [ReorganisationLine(kind: .rename, source: a, target: .none)])
+            case "key of two":
+                Draft(day, [x, commune("x", "99002", "Xã Y")], [line(.merge, a, "x"), line(.merge, b, "x")])
+            case "of two provinces":
+                Draft(day, [x], [line(.merge, a, "x"), line(.merge, try unit(index, "00925", day), "x")])
             case "merge": Draft(day, [x], [line(.merge, a, "x"), line(.merge, b, "x")])
             case "split":
                 Draft(day, [x, y], [line(.split, a, "x", true), line(.split, a, "y"), line(.merge, b, "y")])
@@ -137,7 +147,7 @@ struct UnitPicture: Equatable {
         case .failure(let refusal):
             let found = refusal.problems.map(\.reason.rawValue)
             // A province leaves all its communes behind: each is named.
-            #expect(what == "orphans" ? Array(Set(found)) == reasons : found == reasons)
+            #expect(what == "orphans" ? Array(Set(found)) == reasons : found == reasons, "\(what)")
         case .success(let change):
             #expect(reasons.isEmpty)
             var units = data
