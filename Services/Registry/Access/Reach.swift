@@ -1,4 +1,5 @@
 import ServiceKit
+import Storage
 
 /// What one caller may do, where, as of now. All decisions about single units, teams and people come from here.
 struct Reach: Sendable {
@@ -25,10 +26,8 @@ struct Reach: Sendable {
     /// A number that stands for the units on which a verb is granted, never 0: others have another.
     func scope(_ verb: AccessVerb) -> UInt64 {
         let ids = Set(grants.filter { $0.allVerbs.contains(verb) }.map(\.unit.description)).sorted()
-        // FNV-1a: it need not withstand anybody, for who forges a cursor only misleads themselves.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in ids.joined(separator: " ").utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        return max(1, hash)
+        // It need not withstand anybody, for who forges a cursor only misleads themselves.
+        return max(1, FNV1a.hash(ids.joined(separator: " ").utf8))
     }
 
     /// A unit as such, as of a date.

@@ -27,11 +27,8 @@ package struct Migration: Sendable, Hashable {
         return own.isEmpty ? [sql] : [sql, own]
     }
 
-    /// FNV-1a; it guards against mistakes, not against malice.
     var checksum: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in (sql + sqlite + postgres).utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        let digits = String(hash, radix: 16)
+        let digits = String(FNV1a.hash((sql + sqlite + postgres).utf8), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
