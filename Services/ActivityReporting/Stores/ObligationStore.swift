@@ -63,6 +63,33 @@ struct ObligationRow: Sendable, Hashable {
     }
 }
 
+extension ObligationRow {
+    /// As the contract shows it on a day.
+    func view(_ team: TeamRow, today: LocalDate) -> Cdt_Activity_V1_Obligation {
+        .with {
+            $0.name = key.obligation
+            $0.team = Names.name("teams", key.team)
+            $0.person = Names.name("people", key.person)
+            $0.period = key.period.description
+            $0.firstDay = calendar.firstDay.description
+            $0.lastDay = calendar.lastDay.description
+            $0.dueOn = calendar.dueOn.description
+            $0.graceUntil = calendar.graceUntil.description
+            $0.activeDays = Int32(activeDays)
+            $0.state =
+                Cdt_Activity_V1_ObligationState(rawValue: standing.state(calendar, on: today).rawValue) ?? .unspecified
+            $0.receivedOn = receivedOn?.description ?? ""
+            $0.report = reportVersion > 0 ? key.report : ""
+            $0.reportVersion = reportVersion
+            $0.reportState = reportState
+            $0.setAsideReason = waived || excused ? reason : ""
+            $0.level = Cdt_Common_V1_TeamLevel(rawValue: team.level.rawValue) ?? .unspecified
+            $0.unit = Names.name("units", unit)
+            $0.teamDisplayName = team.name
+        }
+    }
+}
+
 enum ObligationStore {
     private static let columns = """
         period, team, person, version, calendar, active_days, unit, received_at, received_on, report_version, \
