@@ -148,8 +148,11 @@ extension Refusal {
     static func periodClosed(_ period: Month) -> Refusal {
         .failedPrecondition(
             reason: "PERIOD_CLOSED", subject: "periods/\(period)",
-            "period \(period) is closed: what was expected and received stays",
-            vi: "kỳ báo cáo \(period) đã khóa sổ: số phải nộp và đã nộp giữ nguyên", metadata: ["period": "\(period)"])
+            "period \(period) is closed: what was expected and received stays; what is still to be said of it is a report or a "
+                + "correction, which counts in the month in which it comes",
+            vi:
+                "kỳ báo cáo \(period) đã khóa sổ: số phải nộp và đã nộp giữ nguyên; nội dung bổ sung gửi bằng báo cáo hoặc bản "
+                + "điều chỉnh, tính vào tháng gửi", metadata: ["period": "\(period)"])
     }
 
     static func periodNotEnded(_ period: Month) -> Refusal {

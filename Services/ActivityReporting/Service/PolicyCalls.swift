@@ -61,6 +61,7 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let month = check.month(request.period, "period")
+        _ = check.uuid(request.requestID, "request_id")
         try await admit(.nation(.administer), context: context)
         try check.refuse()
         guard let month else { return .init() }

@@ -70,19 +70,22 @@ struct FigureStore: Sendable {
         return score
     }
 
+    /// Reads the sums of one part: as many rows however many reports stand in them, and however many periods are kept.
+    static func query(_ period: Month, _ part: PlaceCover.Part) -> (sql: String, bindings: [SQLValue]) {
+        let sql = """
+            SELECT holder, level, calendar, expected, received, on_time, late, excused, waived
+            FROM figures WHERE period = ? AND scope = ?
+            """
+        let bindings: [SQLValue] = [.text(period.description), SQLValue(part.scope.rawValue)]
+        guard let holder = part.holder else { return (sql, bindings) }
+        return (sql + " AND holder = ?", bindings + [SQLValue(holder)])
+    }
+
     private func add(
         _ period: Month, _ part: PlaceCover.Part, _ level: TeamLevel?, in tx: ReadTransaction,
         _ body: (Tally, ReportingCalendar) -> Void
     ) throws {
-        var sql = """
-            SELECT holder, level, calendar, expected, received, on_time, late, excused, waived
-            FROM figures WHERE period = ? AND scope = ?
-            """
-        var bindings: [SQLValue] = [.text(period.description), SQLValue(part.scope.rawValue)]
-        if let holder = part.holder {
-            sql += " AND holder = ?"
-            bindings.append(SQLValue(holder))
-        }
+        let (sql, bindings) = FigureStore.query(period, part)
         // Most rows share one.
         var calendar = ReportingCalendar(period: period, rules: .standard)
         try tx.forEach(sql, bindings) { row in
