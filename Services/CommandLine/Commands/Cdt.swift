@@ -8,11 +8,10 @@ package struct Cdt: AsyncParsableCommand {
         discussion: ExitCodes.help,
         subcommands: [
             UnitsCommand.self, TeamsCommand.self, PeopleCommand.self, DuplicatesCommand.self, CoverageCommand.self,
-            ImportCommand.self,
-            ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, GrantsCommand.self,
-            ProgrammeCommand.self, ReportCommand.self, DifficultiesCommand.self, FundCommand.self,
-            NotifyCommand.self, HealthCommand.self,
-            GenerateCommand.self, AdminCommand.self,
+            ImportCommand.self, ExportCommand.self, ReorganisationsCommand.self, AuditCommand.self, GrantsCommand.self,
+            ProgrammeCommand.self, ReportCommand.self, DifficultiesCommand.self, PlatformsCommand.self,
+            TrainingCommand.self, FundCommand.self, NotifyCommand.self, HealthCommand.self, GenerateCommand.self,
+            AdminCommand.self,
         ])
 
     package init() {}

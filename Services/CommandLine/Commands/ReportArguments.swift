@@ -40,3 +40,21 @@ struct CounterArgument: ExpressibleByArgument {
         self.counter = counter
     }
 }
+
+/// `infrastructure`, `infrastructure:high` or `other:low:mất điện thường xuyên`.
+struct DifficultyArgument: ExpressibleByArgument {
+    let difficulty: Cdt_Activity_V1_Difficulty
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        guard let kind = enumValue(Cdt_Activity_V1_DifficultyKind.self, parts[0]) else { return nil }
+        var difficulty = Cdt_Activity_V1_Difficulty()
+        difficulty.kind = kind
+        if parts.count > 1 {
+            guard let severity = enumValue(Cdt_Activity_V1_Severity.self, parts[1]) else { return nil }
+            difficulty.severity = severity
+        }
+        if parts.count > 2 { difficulty.text = parts[2] }
+        self.difficulty = difficulty
+    }
+}

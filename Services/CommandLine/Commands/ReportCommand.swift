@@ -7,9 +7,12 @@ struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "Monthly reports: who owes one, who has sent one, how complete a unit is.",
         subcommands: [
-            ReportOpenCommand.self, ReportSubmitCommand.self, ReportSubmitFileCommand.self, ReportStatusCommand.self,
-            ReportOwedCommand.self, ReportAchievedCommand.self, ReportListCommand.self, ReportCloseCommand.self,
-            ReportKeptCommand.self, ReportWhoCommand.self, ReportTargetsCommand.self,
+            ReportOpenCommand.self, ReportMonthsCommand.self, ReportCloseCommand.self, ReportPoliciesCommand.self,
+            ReportSubmitCommand.self, ReportSubmitFileCommand.self, ReportOwedCommand.self, ReportExcuseCommand.self,
+            ReportWaiveCommand.self, ReportListCommand.self, ReportShowCommand.self, ReportEndorseCommand.self,
+            ReportApproveCommand.self, ReportAcceptCommand.self, ReportReturnCommand.self, ReportKeptCommand.self,
+            ReportStatusCommand.self, ReportWatchCommand.self, ReportAchievedCommand.self, ReportIndicatorCommand.self,
+            ReportTargetsCommand.self, ReportWhoCommand.self, ReportCompositionCommand.self,
         ])
 }
 
@@ -54,14 +57,15 @@ struct ReportSubmitCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Submit one report.",
         discussion: """
-            Work is SKILL:BENEFICIARY:CHANNEL:COUNT[:PLATFORM]; a counter is CODE:stock|flow:VALUE. Give \
-            --operation-id to be able to repeat the call safely.
+            Work is SKILL:BENEFICIARY:CHANNEL:COUNT[:PLATFORM]; a counter is CODE:stock|flow:VALUE; a difficulty is \
+            KIND[:SEVERITY[:TEXT]]. Give --operation-id to be able to repeat the call safely.
 
             Example: cdt report submit teams/0190… --month 2024-10 --work online-payment:resident:home-visit:12
 
             Skills: \(enumWords(Cdt_Activity_V1_Skill.self)).
             Beneficiaries: \(enumWords(Cdt_Activity_V1_BeneficiaryKind.self)).
             Channels: \(enumWords(Cdt_Activity_V1_ActivityChannel.self)).
+            Difficulties: \(enumWords(Cdt_Activity_V1_DifficultyKind.self)).
             """)
 
     @Argument(help: "teams/{id} or SYSTEM:KEY.")
@@ -74,6 +78,8 @@ struct ReportSubmitCommand: ServiceCommand {
     var work: [WorkArgument] = []
     @Option(help: "What was achieved; may be repeated.")
     var counter: [CounterArgument] = []
+    @Option(help: "What stood in the way; may be repeated.")
+    var difficulty: [DifficultyArgument] = []
     @Option(help: "In words.")
     var narrative = ""
     @Option(help: "For a report on paper: the day it was received, YYYY-MM-DD.")
@@ -93,6 +99,7 @@ struct ReportSubmitCommand: ServiceCommand {
         request.submission.report.period = "\(month)"
         request.submission.report.activities = work.map(\.activity)
         request.submission.report.counters = counter.map(\.counter)
+        request.submission.report.difficulties = difficulty.map(\.difficulty)
         request.submission.report.narrative = narrative
         request.submission.report.source = receivedOn.isEmpty ? .api : .paper
         request.submission.report.declaredOn = receivedOn
@@ -188,7 +195,7 @@ struct ReportStatusCommand: ServiceCommand {
             request.unit = name
             request.treeDate = treeDate
             let answer = try await suite.activity.getFigures(request, options: suite.call)
-            try output.show(answer) { text([], answer.figures, answer.treeDate) }
+            try output.show(answer) { text([answer.figures], answer.treeDate) }
             return
         }
         var request = Cdt_Activity_V1_ListFiguresRequest()
@@ -207,62 +214,23 @@ struct ReportStatusCommand: ServiceCommand {
             answer.pendingTeams = page.pendingTeams
             return (page.figures, page.nextPageToken)
         }
-        try output.show(answer) { text(answer.figures, answer.parent, answer.treeDate) }
+        try output.show(answer) { text(answer.figures + [answer.parent], answer.treeDate) }
     }
 
-    private func text(
-        _ rows: [Cdt_Activity_V1_Figures], _ parent: Cdt_Activity_V1_Figures, _ treeDate: String
-    ) -> String {
-        var table = Table(
-            "CODE", "UNIT", ">EXPECTED", ">RECEIVED", ">ON TIME", ">LATE", ">MISSING", ">COMPLETE %", ">ON TIME %")
-        for figures in rows + [parent] {
-            table.add(
-                figures.unitCode, figures.unitDisplayName, grouped(figures.expected), grouped(figures.received),
-                grouped(figures.onTime), grouped(figures.late), grouped(figures.missing),
-                percent(figures.completeness), percent(figures.timeliness))
-        }
-        return "\(table.text)\n\(month), units of \(treeDate)"
+    private func text(_ rows: [Cdt_Activity_V1_Figures], _ treeDate: String) -> String {
+        "\(figuresTable(rows).text)\n\(month), units of \(treeDate)"
     }
-
-    private func percent(_ ratio: Cdt_Common_V1_Ratio) -> String { ratio.denominator == 0 ? "n/a" : ratio.percent }
 }
 
-struct ReportOwedCommand: ServiceCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "owed", abstract: "Who owes a report.",
-        discussion: "Example: cdt report owed 42 --month 2024-10 --limit 20")
-
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
-    @Option(help: "At most so many; 0: all.")
-    var limit = 50
-    @OptionGroup var connection: ConnectionOptions
-
-    func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
-        var request = Cdt_Activity_V1_ListObligationsRequest()
-        request.period = "\(month)"
-        request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
-        request.treeDate = treeDate
-        request.states = [.due, .missing]
-        var answer = Cdt_Activity_V1_ListObligationsResponse()
-        answer.obligations = try await allPages(limit: limit) { token, size in
-            request.pageToken = token
-            request.pageSize = size
-            let page = try await suite.activity.listObligations(request, options: suite.call)
-            answer.registry = page.registry
-            return (page.obligations, page.nextPageToken)
-        }
-        try output.show(answer) {
-            var table = Table("STATE", "DUE", "TEAM", "OBLIGATION")
-            for obligation in answer.obligations {
-                table.add(label(obligation.state), obligation.dueOn, obligation.teamDisplayName, obligation.name)
-            }
-            return table
-        }
+/// How complete and timely reporting is, a unit a line.
+func figuresTable(_ rows: [Cdt_Activity_V1_Figures]) -> Table {
+    var table = Table(
+        "CODE", "UNIT", ">EXPECTED", ">RECEIVED", ">ON TIME", ">LATE", ">MISSING", ">COMPLETE %", ">ON TIME %")
+    for figures in rows {
+        table.add(
+            figures.unitCode, figures.unitDisplayName, grouped(figures.expected), grouped(figures.received),
+            grouped(figures.onTime), grouped(figures.late), grouped(figures.missing),
+            shownPercent(figures.completeness), shownPercent(figures.timeliness))
     }
+    return table
 }

@@ -56,66 +56,57 @@ struct ReportAchievedCommand: ServiceCommand {
     }
 }
 
-struct ReportCloseCommand: ServiceCommand {
+struct ReportIndicatorCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "close", abstract: "Close a month before its time: what it says then stays.",
-        discussion: "Example: cdt report close 2024-10")
-
-    @Argument(help: "YYYY-MM.")
-    var month: MonthArgument
-    @OptionGroup var connection: ConnectionOptions
-
-    func run(_ suite: Connections, _ output: Output) async throws {
-        var request = Cdt_Activity_V1_ClosePeriodRequest()
-        request.name = "periods/\(month)"
-        request.requestID = UUID().uuidString
-        let period = try await suite.activity.closePeriod(request, options: suite.call).period
-        try output.show(period) {
-            var table = Table("PERIOD", ">OBLIGATIONS", "CLOSED BY")
-            table.add(period.name, grouped(period.obligations), period.closedBy)
-            return table
-        }
-    }
-}
-
-struct ReportListCommand: ServiceCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "The reports of a month, or only those with a flag.",
-        discussion: "Example: cdt report list 42 --month 2024-10 --flagged")
+        commandName: "indicator",
+        abstract: "The share of one counter in another, month by month, and when it was reached.",
+        discussion: """
+            Example: cdt report indicator 20 --month 2022-06 --numerator households_with_store_or_account \
+              --denominator households --kind stock --threshold 50 --part digital_stores --part e_payment_accounts
+            """)
 
     @Argument(help: "units/{id}, vn, or a national code.")
     var unit = "vn"
-    @Option(help: "YYYY-MM.")
+    @Option(help: "The last month, YYYY-MM.")
     var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
+    @Option(help: "Code of the counter that is the numerator.")
+    var numerator: String
+    @Option(help: "Code of the counter that is the denominator.")
+    var denominator: String
+    @Option(help: "stock or flow: what both counters are.")
+    var kind: Cdt_Activity_V1_CounterKind
+    @Option(help: "In percent.")
+    var threshold: PercentArgument
+    @Option(help: "Code of a counter whose figures are shown beside; may be repeated.")
+    var part: [String] = []
+    @Option(help: "The day whose units count, and on which a code is read; default: the last day of the last month.")
     var treeDate = ""
-    @Flag(help: "Only those that deserve a second look.")
-    var flagged = false
-    @Option(help: "At most so many; 0: all.")
-    var limit = 50
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
         let month = month.month
-        var request = Cdt_Activity_V1_ListReportsRequest()
+        var request = Cdt_Activity_V1_GetIndicatorRequest()
         request.period = "\(month)"
         request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
         request.treeDate = treeDate
-        request.flagged = flagged
-        var answer = Cdt_Activity_V1_ListReportsResponse()
-        answer.reports = try await allPages(limit: limit) { token, size in
-            request.pageToken = token
-            request.pageSize = size
-            let page = try await suite.activity.listReports(request, options: suite.call)
-            return (page.reports, page.nextPageToken)
-        }
+        request.numerator = numerator
+        request.denominator = denominator
+        request.kind = kind
+        request.threshold = threshold.hundredths
+        request.parts = part
+        let answer = try await suite.achievements.getIndicator(request, options: suite.call)
         try output.show(answer) {
-            var table = Table("STATE", ">VERSION", "REPORT", "FLAGS")
-            for report in answer.reports {
-                let flags = report.flags.map { "\(label($0.concern)): \($0.description_p)" }
-                table.add(label(report.state), "\(report.version)", report.name, flags.joined(separator: "; "))
+            var table = Table(
+                ["MONTH", ">\(numerator)", ">\(denominator)", ">%"] + part.map { ">\($0)" } + ["REACHED"])
+            for point in answer.points {
+                table.add(
+                    [
+                        point.period, grouped(point.ratio.numerator), grouped(point.ratio.denominator),
+                        shownPercent(point.ratio),
+                    ] + point.parts.map { grouped($0.numerator) } + [point.reached ? "reached" : ""])
             }
-            return table
+            let reached = answer.reachedOn.isEmpty ? "not reached yet" : "reached on \(answer.reachedOn)"
+            return "\(table.text)\n\(threshold)%: \(reached), units of \(answer.treeDate)"
         }
     }
 }

@@ -31,6 +31,8 @@ final class Connections {
     var achievements: Cdt_Activity_V1_AchievementService.Client { get throws { try .init(client(.activity)) } }
     var difficulties: Cdt_Activity_V1_DifficultyService.Client { get throws { try .init(client(.activity)) } }
     var targets: Cdt_Activity_V1_TargetService.Client { get throws { try .init(client(.activity)) } }
+    var platforms: Cdt_Activity_V1_PlatformService.Client { get throws { try .init(client(.activity)) } }
+    var training: Cdt_Activity_V1_TrainingService.Client { get throws { try .init(client(.activity)) } }
     var funding: Cdt_Funding_V1_FundingPolicyService.Client { get throws { try .init(client(.funding)) } }
     var ledger: Cdt_Funding_V1_LedgerService.Client { get throws { try .init(client(.funding)) } }
     var claims: Cdt_Funding_V1_ClaimService.Client { get throws { try .init(client(.funding)) } }

@@ -18,6 +18,12 @@ extension Connections {
         return try await registry.listUnits(request, options: call).units.first?.parent ?? ""
     }
 
+    /// The same where the country, too, is to be named.
+    func unitOrNationName(_ text: String, on date: String) async throws -> String {
+        let name = try await unitName(text, on: date)
+        return name.isEmpty ? try await nationName() : name
+    }
+
     func resolve(code: String, on date: String) async throws -> Cdt_Registry_V1_ResolveUnitCodeResponse {
         var request = Cdt_Registry_V1_ResolveUnitCodeRequest()
         request.code = code

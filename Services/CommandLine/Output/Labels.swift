@@ -19,10 +19,12 @@ func enumValue<Value: SwiftProtobuf.Enum & CaseIterable>(_ type: Value.Type, _ w
     return Value.allCases.first { !label($0).isEmpty && label($0) == wanted }
 }
 
+/// A value as people write it: `on-time`; empty for the one that means nothing.
+func word(_ value: some SwiftProtobuf.Enum) -> String { label(value).lowercased().replacing("_", with: "-") }
+
 /// All words of an enumeration, for help and errors.
 func enumWords<Value: SwiftProtobuf.Enum & CaseIterable>(_ type: Value.Type) -> String {
-    Value.allCases.map(label).filter { !$0.isEmpty }.map { $0.lowercased().replacing("_", with: "-") }
-        .joined(separator: ", ")
+    Value.allCases.map(word).filter { !$0.isEmpty }.joined(separator: ", ")
 }
 
 /// A share as people read it: `199/200 (99.50%)`; nothing to divide by is not a percentage.
@@ -30,6 +32,9 @@ func shown(_ ratio: Cdt_Common_V1_Ratio) -> String {
     guard ratio.denominator != 0 else { return "not applicable" }
     return "\(grouped(ratio.numerator))/\(grouped(ratio.denominator)) (\(ratio.percent)%)"
 }
+
+/// The percentage of a share alone, for a column of its own.
+func shownPercent(_ ratio: Cdt_Common_V1_Ratio) -> String { ratio.denominator == 0 ? "n/a" : ratio.percent }
 
 /// A stretch of time: `2022-03-12 –` is open at the end.
 func shownInterval(_ from: String, _ to: String) -> String {

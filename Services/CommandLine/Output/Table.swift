@@ -7,12 +7,16 @@ struct Table {
     private(set) var rows: [[String]] = []
 
     /// A title that begins with `>` is a column of numbers, aligned right.
-    init(_ titles: String...) {
+    init(_ titles: String...) { self.init(titles) }
+
+    init(_ titles: [String]) {
         alignment = titles.map { $0.hasPrefix(">") ? .right : .left }
         header = titles.map { $0.hasPrefix(">") ? String($0.dropFirst()) : $0 }
     }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     var text: String {
         let all = [header] + rows
