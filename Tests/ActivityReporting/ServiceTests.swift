@@ -272,25 +272,6 @@ struct ServiceTests {
         }
     }
 
-    @Test("Watching sends the figures at once and again when they change")
-    func watch() async throws {
-        let registry = try await RegistryStandIn()
-        try await registry.tellSmallTruth(members: 2)
-        try await Self.with(registry) { client, _ in
-            _ = try await Self.wait(client, for: 2)
-            let call = try await client.watchFigures(.with { $0.period = "2024-10" })
-            var seen: [Int64] = []
-            for try await response in call.responses {
-                seen.append(response.figures.received)
-                if seen.count == 2 { break }
-                _ = try await client.submitReport(.with { $0.submission = Self.submission("p1") })
-            }
-            call.cancel()
-            #expect(seen == [0, 1])
-        }
-        await registry.server.shutdown(grace: .zero)
-    }
-
     @Test("A request id gives the same answer; the events reach whoever follows activity.facts")
     func requestIDsAndFeed() async throws {
         let registry = try await RegistryStandIn()
