@@ -2,9 +2,10 @@
 
 The country of the reference generator is imported into a Registry; nine in ten obligations of a month get a report, some of
 them corrections; the service is killed in between and goes on; facts arrive late. Then the figures of the nation and of each
-province, district and commune are compared with what is counted here from the Registry's rows (teams, stretches,
-memberships, units and their parents) and the stored reports, without any of the service's code. Once with the default
-policies and once with every member reporting, on the units of 2026 and on those of 12/8/2024.
+province, district and commune – expected, received, on time, late, outstanding, times helped, a flow and a stock – are
+compared with what is counted here from the Registry's rows (teams, stretches, memberships, units and their parents) and the
+stored reports, without any of the service's code. Once with the default policies and once with every member reporting, on
+the units of 2026 and on those of 12/8/2024.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from bench_rpc.report import machine, say, table
 from . import suite
 
 ACTIVE, COMMUNE_TEAM = 2, 1
+STOCK, FLOW = 1, 2
 
 # The period is one by whose end every generated team is established.
 Case = collections.namedtuple("Case", "name day period today old_units")
@@ -45,8 +47,10 @@ def arguments():
     return parser.parse_args()
 
 
-def declared_on(message: bytes) -> str:
-    """Field 10 of a stored `cdt.activity.v1.Report`."""
+def fields(message: bytes):
+    """Number and value of each field of a protobuf message; lengths and varints are all that a report holds."""
+    i, end = 0, len(message)
+
     def varint(i):
         value = shift = 0
         while True:
@@ -55,17 +59,30 @@ def declared_on(message: bytes) -> str:
             i, shift = i + 1, shift + 7
             if byte < 0x80:
                 return value, i
-    i = 0
-    while i < len(message):
+
+    while i < end:
         key, i = varint(i)
-        if key & 7 == 0:
-            _, i = varint(i)
-        else:
-            length, i = varint(i)
-            if key >> 3 == 10:
-                return message[i:i + length].decode()
-            i += length
-    raise SystemExit("a report without a day of receipt")
+        value, i = varint(i)
+        if key & 7 == 2:
+            value, i = message[i:i + value], i + value
+        yield key >> 3, value
+
+
+def declared_on(report: bytes) -> str:
+    """`cdt.activity.v1.Report.declared_on`."""
+    return next(value for number, value in fields(report) if number == 10).decode()
+
+
+def achieved(report: bytes) -> tuple[int, int, int]:
+    """Times helped, accounts opened (a flow) and digital stores (a stock) of a stored report."""
+    helped, counters = 0, {}
+    for number, value in fields(report):
+        if number == 5:
+            helped += dict(fields(value)).get(5, 0)
+        elif number == 6:
+            counter = dict(fields(value))
+            counters[counter.get(2), counter[1]] = counter.get(3, 0)
+    return helped, counters.get((FLOW, b"e_payment_accounts_opened"), 0), counters.get((STOCK, b"digital_stores"), 0)
 
 
 class Facts:
@@ -156,9 +173,9 @@ def following(period: str) -> str:
 
 
 def recount(facts: Facts, received: dict, period: str, tree: str, everybody: bool) -> dict[str, list[int]]:
-    """Expected, received, on time, late and outstanding, by unit."""
+    """Expected, received, on time, late and outstanding, times helped, a flow and a stock, by unit."""
     due = following(period) + "-05"
-    counts = collections.defaultdict(lambda: [0] * 5)
+    counts = collections.defaultdict(lambda: [0] * 8)
     chains: dict[int, list[str]] = {}
     places = {}
     for team, stretches in facts.stretches.items():
@@ -167,40 +184,47 @@ def recount(facts: Facts, received: dict, period: str, tree: str, everybody: boo
             chains[place] = facts.above(place, tree)
         places[team] = [facts.nation] if team in facts.unplaced else chains[place]
     for team, person in facts.owed(period, everybody):
-        day = received.get((team, person))
+        report = received.get((team, person))
         for unit in places[team]:
             count = counts[unit]
             count[0] += 1
-            if day is None:
+            if report is None:
                 count[4] += 1
-            else:
-                count[1] += 1
-                count[2 if day <= due else 3] += 1
+                continue
+            day, sums = report
+            count[1] += 1
+            count[2 if day <= due else 3] += 1
+            for i, value in enumerate(sums):
+                count[5 + i] += value
     return counts
 
 
-def reports(store, period: str) -> dict[tuple[str, str], str]:
-    """The day on which the first version of each report was received."""
-    if store.name == "SQLite":
-        rows = store.rows(f"SELECT team, person, content FROM reports WHERE period = '{period}' AND version = 1")
-    else:
-        rows = [(team, person, bytes.fromhex(content)) for team, person, content in store.rows(
-            f"SELECT team, person, encode(content, 'hex') FROM reports WHERE period = '{period}' AND version = 1")]
-    return {(team, person): declared_on(content) for team, person, content in rows}
+def reports(store, period: str) -> dict[tuple[str, str], tuple[str, tuple[int, int, int]]]:
+    """Of each report the day on which its first version was received, and what its newest one tells."""
+    content = "content" if store.name == "SQLite" else "encode(content, 'hex')"
+    found = {}
+    for team, person, version, message in store.rows(
+            f"SELECT team, person, version, {content} FROM reports WHERE period = '{period}' ORDER BY team, person, version"):
+        message = message if store.name == "SQLite" else bytes.fromhex(message)
+        day = declared_on(message) if int(version) == 1 else found[team, person][0]
+        found[team, person] = day, achieved(message)
+    return found
 
 
 def compare(store, server, country, case: Case, everybody: bool, tree: str) -> tuple[int, list[int]]:
     """How many units were compared, and the nation's figures; ends when one differs."""
-    expected = recount(Facts(country), reports(store, case.period), case.period, tree, everybody)
+    def recounted():
+        return recount(Facts(country), reports(store, case.period), case.period, tree, everybody)
+
+    expected = recounted()
     units, nation = 0, []
     for line in suite.lines(["units", server.address, case.period, tree]):
         unit, *numbers = line.split()
         found = list(map(int, numbers))
         nation = nation or found
         units += 1
-        if found != expected.pop(unit, [0] * 5):
-            again = recount(Facts(country), reports(store, case.period), case.period, tree, everybody)[unit]
-            raise SystemExit(f"{store.name}, {case.name}: units/{unit} says {found}, the rows say {again}")
+        if found != expected.pop(unit, [0] * 8):
+            raise SystemExit(f"{store.name}, {case.name}: units/{unit} says {found}, the rows say {recounted()[unit]}")
     if expected:
         raise SystemExit(f"{store.name}, {case.name}: {len(expected)} units are missing, for example {min(expected)}")
     return units, nation
@@ -293,15 +317,20 @@ def main():
     folders = options.data.split(",") if options.data else [""] * len(CASES)
     registries = options.registries.split(",") if options.registries else [""] * len(CASES)
     for number in options.cases.split(","):
-        case, data = CASES[int(number) - 1], folders[int(number) - 1]
-        for engine in options.engines.split(","):
-            # A country for each: late facts stay in it.
-            say(f"generating and importing the country, {case.name} (every person is invented)")
-            country = suite.Country(case.day, options.provinces, case.old_units, data, registries[int(number) - 1])
-            try:
-                told += run(engine, case, country)
-            finally:
-                country.close()
+        case, data, registry = CASES[int(number) - 1], folders[int(number) - 1], registries[int(number) - 1]
+        with tempfile.TemporaryDirectory(prefix="cdt-oracle-") as kept:
+            for engine in options.engines.split(","):
+                # Each begins with the country as it was imported: late facts stay in it.
+                if not registry:
+                    say(f"generating and importing the country, {case.name} (every person is invented)")
+                country = suite.Country(case.day, options.provinces, case.old_units, data, registry)
+                try:
+                    if not registry:
+                        country.keep(Path(kept))
+                        data, registry = kept, f"{kept}/registry.db"
+                    told += run(engine, case, country)
+                finally:
+                    country.close()
     print(f"\nMeasured on {host}. Every figure of every unit equals what the rows say.\n")
     table(["store", "country", "who reports", "expected", "received", "on time", "outstanding", "units compared", "s"],
           told)

@@ -74,6 +74,13 @@ class Country:
         with sqlite3.connect(f"file:{self.store.file}?mode=ro", uri=True) as connection:
             return connection.execute(sql).fetchall()
 
+    def keep(self, folder: Path) -> None:
+        """Puts the files, and the database as it is now, where another one may start from them."""
+        for name in ("teams.csv", "members.csv"):
+            shutil.copy(self.data / name, folder / name)
+        with sqlite3.connect(self.store.file) as source, sqlite3.connect(folder / "registry.db") as copy:
+            source.backup(copy)
+
     def close(self) -> None:
         self.server.stop()
         self.store.close()
@@ -115,7 +122,8 @@ def told(arguments: list, core: int | None = None) -> dict[str, float]:
 def lines(arguments: list, core: int | None = None) -> list[str]:
     pinned = ["taskset", "-c", core] if core is not None else []
     command = [str(part) for part in [*pinned, programs.FOLDER / "bench-activity", *arguments]]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # What it says of its progress, and of what went wrong, is for who waits.
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}: {done.stderr[-2000:]}")
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
     return done.stdout.splitlines()

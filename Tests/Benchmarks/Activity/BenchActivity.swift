@@ -40,6 +40,18 @@ func tell(_ times: [Duration], in spent: Duration) {
     ])
 }
 
+/// Says on standard error, every ten seconds, how far long work is.
+struct Progress {
+    private var last = ContinuousClock.now
+
+    mutating func tell(_ text: @autoclosure () -> String) {
+        let now = ContinuousClock.now
+        guard now - last > .seconds(10) else { return }
+        last = now
+        FileHandle.standardError.write(Data("    \(text())\n".utf8))
+    }
+}
+
 /// Opens periods and waits until their obligations are derived.
 struct Open: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Open periods, and wait until all is derived.")
@@ -47,20 +59,29 @@ struct Open: AsyncParsableCommand {
     @Argument(help: "HOST:PORT.") var server: String
     @Argument(help: "Periods, YYYY-MM.") var periods: [String]
     @ArgumentParser.Option(help: "Obligations to wait for in each; -1: whatever there is.") var expect = -1
+    @ArgumentParser.Option(help: "Seconds without any change after which it gives up.") var patience = 300.0
 
     func run() async throws {
         let client = try RPCClient.to(server)
         let activity = Activity(client)
         let begun = ContinuousClock.now
         for period in periods { _ = try await activity.openPeriod(.with { $0.period = period }) }
-        var obligations = 0
+        var (obligations, moved) = (0, begun)
+        var progress = Progress()
         for period in periods {
             while true {
                 let now = try await activity.getPeriod(.with { $0.name = "periods/\(period)" })
-                obligations = Int(now.period.obligations)
-                if now.period.derived, now.registry.connected, expect < 0 ? obligations > 0 : obligations == expect {
-                    break
+                let known = Int(now.period.obligations)
+                if known != obligations { moved = .now }
+                obligations = known
+                if now.period.derived, now.registry.connected, expect < 0 ? known > 0 : known == expect { break }
+                guard ContinuousClock.now - moved < .seconds(patience) else {
+                    throw ValidationError(
+                        "\(period) has stood at \(known) obligations for \(Int(patience)) s, with \(now.period.pendingTeams) "
+                            + "teams to be derived, the Registry \(now.registry.connected ? "connected" : "gone"); "
+                            + "expected were \(expect)")
                 }
+                progress.tell("\(period): \(known) obligations, \(now.period.pendingTeams) teams to be derived")
                 try await Task.sleep(for: .milliseconds(200))
             }
         }

@@ -38,9 +38,11 @@ struct Figures: AsyncParsableCommand {
     }
 }
 
-/// Writes the figures of all units of a level, for who recounts them.
+/// Writes the figures of all units, for who recounts them.
 struct Units: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Write the figures of units, one a line.")
+    static let configuration = CommandConfiguration(
+        abstract: "Write the figures of units, one a line: what is expected and came, times helped, a flow and a stock."
+    )
 
     @Argument(help: "HOST:PORT.") var server: String
     @Argument(help: "Period, YYYY-MM.") var period: String
@@ -49,36 +51,80 @@ struct Units: AsyncParsableCommand {
     func run() async throws {
         let client = try RPCClient.to(server)
         let activity = Activity(client)
-        func write(_ figures: Cdt_Activity_V1_Figures) {
-            let numbers = [
-                figures.expected, figures.received, figures.onTime, figures.late,
-                figures.missing + figures.due + figures.notDue,
-            ]
-            print(
-                ([figures.unit.dropFirst("units/".count).description] + numbers.map(\.description)).joined(
-                    separator: " "))
-        }
-        write(
-            try await activity.getFigures(
-                .with {
-                    $0.period = period
-                    $0.treeDate = treeDate
+        let achievements = Cdt_Activity_V1_AchievementService.Client(client)
+        func write(_ figures: [Cdt_Activity_V1_Figures], _ sums: [Cdt_Activity_V1_Achievements]) throws {
+            let achieved = Dictionary(sums.map { ($0.unit, $0) }) { first, _ in first }
+            for figures in figures {
+                guard let sums = achieved[figures.unit] else {
+                    throw ValidationError("\(figures.unit) has figures, but no sums")
                 }
-            ).figures)
-        for level in [Cdt_Registry_V1_UnitLevel.province, .district, .commune] {
-            var request = Cdt_Activity_V1_ListFiguresRequest.with {
+                let numbers = [
+                    figures.expected, figures.received, figures.onTime, figures.late,
+                    figures.missing + figures.due + figures.notDue, sums.activities.reduce(0) { $0 + $1.count },
+                    sums.value(.flow, "e_payment_accounts_opened"), sums.value(.stock, "digital_stores"),
+                ]
+                let unit = String(figures.unit.dropFirst("units/".count))
+                print(([unit] + numbers.map(\.description)).joined(separator: " "))
+            }
+        }
+        let nation = try await activity.getFigures(
+            .with {
                 $0.period = period
                 $0.treeDate = treeDate
-                $0.unitLevel = level
-                $0.pageSize = 2000
-            }
-            repeat {
-                let page = try await activity.listFigures(request)
-                for figures in page.figures { write(figures) }
-                request.pageToken = page.nextPageToken
-            } while !request.pageToken.isEmpty
+            })
+        let achieved = try await achievements.getAchievements(
+            .with {
+                $0.period = period
+                $0.treeDate = treeDate
+            })
+        try write([nation.figures], [achieved.achievements])
+        for level in [Cdt_Registry_V1_UnitLevel.province, .district, .commune] {
+            try write(
+                try await figures(level, activity), try await sums(level, achievements))
         }
         await client.close()
+    }
+
+    private func figures(_ level: Cdt_Registry_V1_UnitLevel, _ activity: Activity) async throws
+        -> [Cdt_Activity_V1_Figures]
+    {
+        var request = Cdt_Activity_V1_ListFiguresRequest.with {
+            $0.period = period
+            $0.treeDate = treeDate
+            $0.unitLevel = level
+            $0.pageSize = 2000
+        }
+        var all: [Cdt_Activity_V1_Figures] = []
+        repeat {
+            let page = try await activity.listFigures(request)
+            all += page.figures
+            request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        return all
+    }
+
+    private func sums(
+        _ level: Cdt_Registry_V1_UnitLevel, _ achievements: Cdt_Activity_V1_AchievementService.Client
+    ) async throws -> [Cdt_Activity_V1_Achievements] {
+        var request = Cdt_Activity_V1_ListAchievementsRequest.with {
+            $0.period = period
+            $0.treeDate = treeDate
+            $0.unitLevel = level
+            $0.pageSize = 1000
+        }
+        var all: [Cdt_Activity_V1_Achievements] = []
+        repeat {
+            let page = try await achievements.listAchievements(request)
+            all += page.achievements
+            request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        return all
+    }
+}
+
+extension Cdt_Activity_V1_Achievements {
+    fileprivate func value(_ kind: Cdt_Activity_V1_CounterKind, _ code: String) -> Int64 {
+        counters.first { $0.kind == kind && $0.code == code }?.value ?? 0
     }
 }
 

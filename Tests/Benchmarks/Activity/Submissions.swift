@@ -84,8 +84,11 @@ struct Fill: AsyncParsableCommand {
         let call = try await Activity(client).submitReports(options: .init(timeout: .seconds(3600)))
         async let outcomes = {
             var counts: [Cdt_Activity_V1_SubmitOutcome: Int] = [:]
+            var progress = Progress()
             for try await response in call.responses {
                 for verdict in response.verdicts { counts[verdict.outcome, default: 0] += 1 }
+                progress.tell(
+                    "\(counts.values.reduce(0, +)) answered, of \(chosen.count) reports and their corrections")
             }
             return counts
         }()
