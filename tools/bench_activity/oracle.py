@@ -240,7 +240,7 @@ def fill_with_a_crash(store, country, case: Case, server, names: Path, salt: int
     filling = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = before + sum(1 for _ in open(names)) // 3
     while filling.poll() is None and stored() < most:
-        time.sleep(0.2)
+        time.sleep(0.01)
     server.kill()
     cut = filling.wait() != 0
     kept = stored()
