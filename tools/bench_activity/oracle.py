@@ -90,8 +90,8 @@ class Facts:
 
     def __init__(self, country):
         name = lambda blob: str(uuid.UUID(bytes=blob))
-        self.units = {rank: (name(unit), level, begun, ended) for rank, unit, level, begun, ended in country.rows(
-            "SELECT rank, id, level, valid_from, valid_to FROM unit")}
+        self.units = {rank: (name(unit), begun, ended) for rank, unit, begun, ended in country.rows(
+            "SELECT rank, id, valid_from, valid_to FROM unit")}
         self.parents = collections.defaultdict(list)
         for unit, parent, begun, ended in country.rows(
                 "SELECT unit_rank, parent_rank, valid_from, valid_to FROM unit_parent"):
@@ -101,16 +101,11 @@ class Facts:
                 "SELECT source_rank, target_rank FROM unit_succession ORDER BY is_default, target_rank DESC"):
             self.successors[unit] = target
         self.levels = {name(team): level for team, level in country.rows("SELECT id, level FROM team")}
-        self.stretches, placed = collections.defaultdict(list), set()
-        for team, status, commune, begun, ended, level, unit in country.rows(
-                "SELECT team_id, status, commune_rank, valid_from, valid_to, level, unit_id FROM team_stretch "
-                "ORDER BY valid_from"):
+        self.stretches = collections.defaultdict(list)
+        for team, status, commune, begun, ended in country.rows(
+                "SELECT team_id, status, commune_rank, valid_from, valid_to FROM team_stretch ORDER BY valid_from"):
+            # Of one set up in a commune that had ended by then, too: "its figures stay with the parent then in force".
             self.stretches[name(team)].append((begun, ended, status, commune))
-            if level != COMMUNE_TEAM or unit:
-                placed.add(name(team))
-        # Set up in a commune that had ended by then: the Registry tells of no place, and only the nation counts them.
-        self.unplaced = self.levels.keys() - placed
-        self.nation = next(unit for unit, level, _, _ in self.units.values() if level == 1)
         self.members = collections.defaultdict(list)
         for team, person, begun, ended in country.rows(
                 "SELECT team_id, person_id, valid_from, valid_to FROM membership WHERE is_void = 0"):
@@ -121,7 +116,7 @@ class Facts:
         for _ in range(32):
             if rank is None:
                 return None
-            _, _, begun, ended = self.units[rank]
+            _, begun, ended = self.units[rank]
             if begun <= date < ended:
                 return rank
             parents = sorted(self.parents[rank])
@@ -182,7 +177,7 @@ def recount(facts: Facts, received: dict, period: str, tree: str, everybody: boo
         place = next((commune for begun, ended, _, commune in reversed(stretches) if begun <= tree), stretches[0][3])
         if place not in chains:
             chains[place] = facts.above(place, tree)
-        places[team] = [facts.nation] if team in facts.unplaced else chains[place]
+        places[team] = chains[place]
     for team, person in facts.owed(period, everybody):
         report = received.get((team, person))
         for unit in places[team]:
