@@ -23,23 +23,23 @@ import Testing
     @Test func theWholeTable() {
         let events: [DeliveryMachine.Event] = [
             .claim(leaseUntil: now), outcome(.accepted), outcome(.transient), outcome(.permanent), outcome(.ambiguous),
-            .leaseExpired, .cancel(reason: ""), .refuse(.template, detail: ""), .hold(until: now, reason: ""),
+            .leaseExpired, .cancel(reason: ""), .refuse(.template, detail: ""),
             .decide(.resend), .decide(.confirmSent), .decide(.discard),
             .outcome(.held(until: now, .quota, "")), .receipt(.delivered), .receipt(.read),
             .receipt(.failed(.recipientRefused, detail: "")),
         ]
-        let waits = "claimed - - - - - cancelled failed deferred - - - - - - -"
-        let stuck = "- - - - - - - - - queued sent cancelled - - - -"
+        let waits = "claimed - - - - - cancelled failed - - - - - - -"
+        let stuck = "- - - - - - - - queued sent cancelled - - - -"
         let table: [(DeliveryState, String)] = [
             (.queued, waits), (.scheduled, waits), (.deferred, waits), (.fallback, waits),
-            (.retry, "claimed sent - - - - cancelled failed deferred - - - - delivered read -"),
-            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - - deferred delivered read failed"),
-            (.sent, "- - - - - - - - - - - - - delivered read failed"),
-            (.delivered, "- - - - - - - - - - - - - - read -"), (.read, "- - - - - - - - - - - - - - - -"),
-            (.cancelled, "- - - - - - - - - - - - - - - -"),
+            (.retry, "claimed sent - - - - cancelled failed - - - - delivered read -"),
+            (.claimed, "- sent retry failed ambiguous ambiguous - - - - - deferred delivered read failed"),
+            (.sent, "- - - - - - - - - - - - delivered read failed"),
+            (.delivered, "- - - - - - - - - - - - - read -"), (.read, "- - - - - - - - - - - - - - -"),
+            (.cancelled, "- - - - - - - - - - - - - - -"),
             (
                 .ambiguous,
-                "- sent retry failed ambiguous - - - - queued sent cancelled deferred delivered read failed"
+                "- sent retry failed ambiguous - - - queued sent cancelled deferred delivered read failed"
             ), (.failed, stuck), (.dead, stuck),
         ]
         #expect(table.count == DeliveryState.allCases.count)

@@ -13,10 +13,8 @@ struct NotifyPauseCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let request = Cdt_Notification_V1_PauseCampaignRequest.with {
-            ($0.requestID, $0.name) = (UUID().uuidString, campaign)
-        }
-        _ = try await suite.notification.pauseCampaign(request, options: suite.call)
+        _ = try await suite.notification.pauseCampaign(
+            .with { ($0.requestID, $0.name) = (UUID().uuidString, campaign) }, options: suite.call)
         try await showCampaign(campaign, suite, output)
     }
 }
@@ -30,10 +28,8 @@ struct NotifyResumeCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let request = Cdt_Notification_V1_ResumeCampaignRequest.with {
-            ($0.requestID, $0.name) = (UUID().uuidString, campaign)
-        }
-        _ = try await suite.notification.resumeCampaign(request, options: suite.call)
+        _ = try await suite.notification.resumeCampaign(
+            .with { ($0.requestID, $0.name) = (UUID().uuidString, campaign) }, options: suite.call)
         try await showCampaign(campaign, suite, output)
     }
 }
@@ -47,10 +43,8 @@ struct NotifyCancelCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let request = Cdt_Notification_V1_CancelCampaignRequest.with {
-            ($0.requestID, $0.name) = (UUID().uuidString, campaign)
-        }
-        _ = try await suite.notification.cancelCampaign(request, options: suite.call)
+        _ = try await suite.notification.cancelCampaign(
+            .with { ($0.requestID, $0.name) = (UUID().uuidString, campaign) }, options: suite.call)
         try await showCampaign(campaign, suite, output)
     }
 }
@@ -108,9 +102,7 @@ struct NotifyResolveCommand: ServiceCommand {
         guard let state = enumValue(Cdt_Notification_V1_DeliveryState.self, state) else {
             throw ValidationError("--state \(state): ambiguous, failed or dead.")
         }
-        guard let decision = enumValue(Cdt_Notification_V1_DeliveryDecision.self, decision) else {
-            throw ValidationError("--decision \(decision): \(enumWords(Cdt_Notification_V1_DeliveryDecision.self)).")
-        }
+        let decision = try enumArgument(Cdt_Notification_V1_DeliveryDecision.self, decision, "--decision")
         var total = Cdt_Notification_V1_ResolveDeadLettersResponse()
         repeat {
             let request = Cdt_Notification_V1_ResolveDeadLettersRequest.with {

@@ -21,6 +21,15 @@ enum AudienceStore {
         }
     }
 
+    /// The unit bound first, and those under it on the day bound twice after it, as the table `subtree`.
+    static let subtree = """
+        WITH RECURSIVE subtree (id) AS (
+            SELECT CAST(? AS TEXT)
+            UNION
+            SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
+            WHERE p.first_day <= ? AND ? < p.end_day)
+        """
+
     /// Ids of the teams placed in the audience's subtree on the tree date, ascending. 93,524 for the whole country.
     static func teams(_ audience: Audience, treeDate: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         if let purposes = audience.groups {
@@ -28,11 +37,7 @@ enum AudienceStore {
         }
         let date = SQLValue.text(treeDate.description)
         var sql = """
-            WITH RECURSIVE subtree (id) AS (
-                SELECT CAST(? AS TEXT)
-                UNION
-                SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
-                WHERE p.first_day <= ? AND ? < p.end_day)
+            \(subtree)
             SELECT t.id FROM subtree s
             JOIN known_team_placement p ON p.unit = s.id AND p.first_day <= ? AND ? < p.end_day
             JOIN known_team t ON t.id = p.team
@@ -123,26 +128,18 @@ enum AudienceStore {
     /// The unit a team sits in, and the units above it, nearest first.
     static func placement(ofTeam team: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         let day = SQLValue.text(date.description)
-        var path: [String] = []
-        var next = try transaction.queryOne(
+        let unit = try transaction.queryOne(
             "SELECT unit FROM known_team_placement WHERE team = ? AND first_day <= ? AND ? < end_day",
             [.text(team), day, day]
         ) { try $0.text(0) }
-        // The tree has five levels; the bound keeps wrong facts from turning in a circle.
-        while let unit = next, path.count < 10 {
-            path.append(unit)
-            next = try transaction.queryOne(
-                "SELECT parent FROM known_unit_placement WHERE unit = ? AND first_day <= ? AND ? < end_day",
-                [.text(unit), day, day]
-            ) { try $0.text(0) }
-        }
-        return path
+        return try unit.map { try path(ofUnit: $0, on: date, transaction) } ?? []
     }
 
     /// A unit and those above it, nearest first.
     static func path(ofUnit unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         let day = SQLValue.text(date.description)
         var path = [unit]
+        // The tree has five levels; the bound keeps wrong facts from turning in a circle.
         while let last = path.last, path.count < 10 {
             let parent = try transaction.queryOne(
                 "SELECT parent FROM known_unit_placement WHERE unit = ? AND first_day <= ? AND ? < end_day",

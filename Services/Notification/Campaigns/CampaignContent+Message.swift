@@ -38,15 +38,7 @@ extension CampaignContent {
     /// check.
     static func reading(_ message: Cdt_Notification_V1_Campaign) -> Result<CampaignContent, ViolationList> {
         var found: [Violation] = []
-        if message.displayName.isEmpty || message.displayName.scalarCount > 200
-            || message.displayName.unicodeScalars.contains(where: \.isControl)
-        {
-            found.append(
-                Violation(
-                    field: "campaign.display_name", reason: "INVALID_TEXT",
-                    description: "give a name of 1 to 200 characters on one line",
-                    descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
-        }
+        found += Violation.displayName(message.displayName, field: "campaign.display_name")
         if ResourceName.id(message.template, in: "templates") == nil {
             found.append(.invalidName("campaign.template", form: "templates/{id}"))
         }
@@ -199,6 +191,16 @@ extension Audience {
 }
 
 extension Violation {
+    /// What is wrong with a name for people: none or one.
+    static func displayName(_ name: String, field: String) -> [Violation] {
+        if !name.isEmpty, name.scalarCount <= 200, !name.unicodeScalars.contains(where: \.isControl) { return [] }
+        return [
+            Violation(
+                field: field, reason: "INVALID_TEXT", description: "give a name of 1 to 200 characters on one line",
+                descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng")
+        ]
+    }
+
     static func invalidName(_ field: String, form: String) -> Violation {
         Violation(
             field: field, reason: "INVALID_NAME", description: "write it as `\(form)`",

@@ -13,8 +13,6 @@ struct DeliveryMachine: Sendable {
         case cancel(reason: String)
         /// It can never be sent as it is, found out before any try.
         case refuse(FailureClass, detail: String)
-        /// A rule or a quota holds it back.
-        case hold(until: Instant, reason: String)
         /// A person decided.
         case decide(Decision)
         /// The provider reports that it arrived, or that it was opened.
@@ -90,9 +88,6 @@ struct DeliveryMachine: Sendable {
 
         case .refuse(let failure, let detail):
             return state.waits ? Transition(state: .failed, failure: failure, detail: detail) : nil
-
-        case .hold(let until, let reason):
-            return state.waits ? Transition(state: .deferred, detail: reason, nextAt: until) : nil
 
         case .decide(let decision):
             guard state.isStuck else { return nil }

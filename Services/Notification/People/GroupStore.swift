@@ -65,11 +65,7 @@ enum GroupStore {
     {
         let day = SQLValue.text(date.description)
         var sql = """
-            WITH RECURSIVE subtree (id) AS (
-                SELECT CAST(? AS TEXT)
-                UNION
-                SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
-                WHERE p.first_day <= ? AND ? < p.end_day)
+            \(AudienceStore.subtree)
             SELECT g.id FROM subtree s JOIN zalo_group g ON g.unit = s.id
             """
         var bindings: [SQLValue] = [.text(unit), day, day]

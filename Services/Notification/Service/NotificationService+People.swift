@@ -204,15 +204,7 @@ extension NotificationService {
         var found: [Violation] = []
         let unit = ResourceName.id(message.unit, in: "units")
         if unit == nil { found.append(.invalidName("group.unit", form: "units/{id}")) }
-        if message.displayName.isEmpty || message.displayName.scalarCount > 200
-            || message.displayName.unicodeScalars.contains(where: \.isControl)
-        {
-            found.append(
-                Violation(
-                    field: "group.display_name", reason: "INVALID_TEXT",
-                    description: "give a name of 1 to 200 characters on one line",
-                    descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
-        }
+        found += Violation.displayName(message.displayName, field: "group.display_name")
         if !message.account.isEmpty, !Template.isID(message.account) { found.append(.invalidTopic("group.account")) }
         if !ZaloID.isID(message.zaloGroupID) {
             found.append(

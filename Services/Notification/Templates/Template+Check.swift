@@ -11,15 +11,7 @@ extension Template {
                     description: "write `templates/{id}` with 1 to 60 lower-case letters, digits and hyphens",
                     descriptionVi: "hãy viết `templates/{id}` gồm 1 đến 60 chữ thường không dấu, chữ số và gạch nối"))
         }
-        if displayName.isEmpty || displayName.scalarCount > 200
-            || displayName.unicodeScalars.contains(where: \.isControl)
-        {
-            found.append(
-                Violation(
-                    field: "template.display_name", reason: "INVALID_TEXT",
-                    description: "give a name of 1 to 200 characters on one line",
-                    descriptionVi: "hãy đặt tên dài 1 đến 200 ký tự trên một dòng"))
-        }
+        found += Violation.displayName(displayName, field: "template.display_name")
         found += parameterViolations()
         if bodies.isEmpty {
             found.append(
