@@ -1,10 +1,14 @@
 """Messages per second of a campaign through the dispatcher to a sink on this machine, the time to its first message, and the
 memory of the service: `./dev bench notification [--recipients N] [--senders N]` (default 50,000 people; the country has
 457,820). The service is that of the release build, on SQLite; the sink is an SMS gateway that takes everything at once.
+
+With --plan instead: the plans for the whole country of `cdt generate` over Zalo templates at 5,000 a day: on one account, on an
+account of each province, and for one leader of each team on one account; ends with 1 unless they take 92, 6 and 19 days.
 """
 
 import argparse
 import asyncio
+import csv
 import importlib
 import json
 import os
@@ -90,11 +94,58 @@ def seed(path, recipients):
         database.executemany(
             "INSERT INTO known_contact VALUES (?, ?, '', ?, '')",
             ((identity(11, n), f"Nguyễn Thị Số {n}", f"09{n:08d}") for n in range(recipients)))
-        for number, topic in enumerate(["registry.facts", "registry.contacts", "activity.facts"]):
-            database.execute(
-                "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 0)",
-                (number, topic, topic))
+        note_feeds(database)
     database.close()
+
+
+def note_feeds(database):
+    """As if the feeds had been read to their end."""
+    database.executemany(
+        "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 0)",
+        [(number, topic, topic)
+         for number, topic in enumerate(["registry.facts", "registry.contacts", "activity.facts"])])
+
+
+def seed_country(path, folder):
+    """The country of `cdt generate`, on its provinces, communes and hamlets; gives back the ids of the provinces."""
+    def rows(name):
+        with open(f"{folder}/{name}", encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+
+    database = sqlite3.connect(path)
+    units, roles = {"vn": NATION}, {"tổ trưởng": 1, "tổ phó": 2, "thành viên": 3}
+    provinces, teams = {}, {}
+
+    def unit(key, level, parent):
+        if key not in units:
+            units[key] = identity(1, len(units))
+            database.execute("INSERT INTO known_unit VALUES (?, ?, ?, '0001-01-01', '9999-12-31')", (units[key], level, key))
+            database.execute(
+                "INSERT INTO known_unit_placement VALUES (?, '0001-01-01', '9999-12-31', ?)", (units[key], parent))
+        return units[key]
+
+    with database:
+        database.execute("INSERT INTO known_unit VALUES (?, 1, 'Việt Nam', '0001-01-01', '9999-12-31')", (NATION,))
+        for number, row in enumerate(rows("teams.csv")):
+            province = provinces[row["province_code"]] = unit("province " + row["province_code"], 2, NATION)
+            place = unit("commune " + row["commune_code"], 4, province)
+            is_hamlet = row["level"] == "thon"
+            if is_hamlet:
+                place = unit("hamlet " + row["team_id"], 5, place)
+            team = teams[row["team_id"]] = identity(7, number)
+            database.execute("INSERT INTO known_team VALUES (?, ?, ?)", (team, 2 if is_hamlet else 1, row["name"]))
+            database.execute("INSERT INTO known_team_status VALUES (?, '2022-01-01', '9999-12-31', 2)", (team,))
+            database.execute("INSERT INTO known_team_placement VALUES (?, '2022-01-01', '9999-12-31', ?)", (team, place))
+        for number, row in enumerate(rows("members.csv")):
+            person = identity(11, number)
+            database.execute(
+                "INSERT INTO known_membership VALUES (?, ?, ?, ?, 1, '2022-01-01', '9999-12-31')",
+                (identity(3, number), teams[row["team_id"]], person, roles[row["role"]]))
+            database.execute(
+                "INSERT INTO known_contact VALUES (?, ?, '', ?, '')", (person, row["full_name"], row["phone"]))
+        note_feeds(database)
+    database.close()
+    return sorted(provinces.values())
 
 
 def memory(pid, field):
@@ -102,14 +153,19 @@ def memory(pid, field):
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
-def start(folder, *more):
-    program = subprocess.run(
-        ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip() + "/notification"
+def program(name, products=None):
+    if products is None:
+        products = subprocess.run(
+            ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    return f"{products}/{name}"
+
+
+def start(folder, *more, products=None):
     port = 20_000 + os.getpid() % 10_000
     process = subprocess.Popen(
-        [program, "--data", folder, "--listen", f"127.0.0.1:{port}", "--admin-listen", "127.0.0.1:0", "--log-level", "error",
-         "--peer", "registry=127.0.0.1:1", "--peer", "activity=127.0.0.1:1", *more])
+        [program("notification", products), "--data", folder, "--listen", f"127.0.0.1:{port}", "--admin-listen",
+         "127.0.0.1:0", "--log-level", "error", "--peer", "registry=127.0.0.1:1", "--peer", "activity=127.0.0.1:1", *more])
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
     grpc.channel_ready_future(channel).result(timeout=60)
     return process, channel
@@ -124,7 +180,11 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench notification", description=__doc__)
     parser.add_argument("--recipients", type=int, default=50_000)
     parser.add_argument("--senders", type=int, default=16)
+    parser.add_argument("--plan", action="store_true", help="the plans for the whole country instead")
+    parser.add_argument("--products", help="folder of the programs; default: those of the release build")
     arguments = parser.parse_args()
+    if arguments.plan:
+        sys.exit(plans(arguments.products))
     with tempfile.TemporaryDirectory() as folder:
         pb2, stubs = contract(folder)
         sink = Sink()
@@ -133,16 +193,80 @@ def main():
             "reply": {"code": "CodeResult", "message_id": "SMSID", "codes": {"100": "accepted"}},
             "rate_per_second": 10_000, "quiet_hours": "none", "cost": {"gsm7": 350, "ucs2": 350}}
         pathlib.Path(folder, "sms.json").write_text(json.dumps(profile), encoding="utf-8")
-        process, channel = start(folder)
+        process, channel = start(folder, products=arguments.products)
         channel.close()
         stop(process)
         seed(f"{folder}/notification.db", arguments.recipients)
         process, channel = start(
-            folder, "--sms-profile", f"{folder}/sms.json", "--senders", str(arguments.senders))
+            folder, "--sms-profile", f"{folder}/sms.json", "--senders", str(arguments.senders),
+            products=arguments.products)
         try:
             measure(pb2, stubs.NotificationServiceStub(channel), process, sink, arguments.recipients)
         finally:
             stop(process)
+
+
+def plans(products):
+    """1 when a plan is not what the data say it must be."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        pb2, stubs = contract(folder)
+        subprocess.run([program("cdt", products), "generate", f"{folder}/country"], check=True, stdout=subprocess.DEVNULL)
+        for name in ["secret", "token"]:
+            pathlib.Path(folder, name).write_text("x" * 32, encoding="utf-8")
+        process, channel = start(folder, products=products)
+        channel.close()
+        stop(process)
+        provinces = seed_country(f"{folder}/notification.db", f"{folder}/country")
+
+        def account(name, unit):
+            # Nothing is sent: nobody listens there.
+            hosts = {key: "http://127.0.0.1:1" for key in ["business_url", "openapi_url", "oauth_url"]}
+            return {"name": name, "app_id": "1", "app_secret_file": "secret", "refresh_token_file": "token",
+                    "daily_quota": 5000, "channels": ["zalo_phone"], **hosts, **({"unit": f"units/{unit}"} if unit else {})}
+
+        many = [account(f"province-{number}", unit) for number, unit in enumerate(provinces)]
+        for title, accounts, role, wanted in [
+                ("one account", [account("nation", None)], 0, (457_820, 92, 91.6)),
+                (f"{len(many)} accounts", many, 0, (457_820, 6, 2.7)),
+                ("leaders, one account", [account("nation", None)], 1, (93_524, 19, 18.7))]:
+            pathlib.Path(folder, "accounts.json").write_text(json.dumps({"accounts": accounts}), encoding="utf-8")
+            process, channel = start(folder, "--zalo-accounts", f"{folder}/accounts.json", products=products)
+            try:
+                client = stubs.NotificationServiceStub(channel)
+                if title == "one account":
+                    zalo_template(pb2, client)
+                request = pb2.PlanCampaignRequest()
+                request.campaign.display_name, request.campaign.template = "Plan", "templates/plan"
+                request.campaign.audience.unit = f"units/{NATION}"
+                request.campaign.channels.append(4)
+                if role:
+                    request.campaign.audience.roles.append(role)
+                begun = time.monotonic()
+                plan = client.PlanCampaign(request, timeout=600).plan
+                took = time.monotonic() - begun
+            finally:
+                channel.close()
+                stop(process)
+            found = (plan.recipients, plan.duration_days, round(plan.average_days, 1))
+            failed |= found != wanted
+            largest = max(part.messages for part in plan.channels)
+            print(f"{title:<22} {plan.recipients:>9,} people, {plan.duration_days:>3} days, on average "
+                  f"{plan.average_days:.1f}; most on one account {largest:,}; planned in {took:.1f} s"
+                  + ("" if found == wanted else f"; wanted {wanted}"), flush=True)
+            for proposal in plan.proposals:
+                print(f"{'':<22} or {proposal.text}")
+    return int(failed)
+
+
+def zalo_template(pb2, client):
+    request = pb2.CreateTemplateRequest(request_id=str(uuid.uuid4()))
+    request.template.name, request.template.display_name = "templates/plan", "Plan"
+    request.template.parameters.add(name="recipient_name", type=1)
+    body = request.template.contents.add(language=1).zalo_template
+    body.provider_template = "1"
+    body.parameters.add(name="name", text="{{recipient_name}}")
+    client.CreateTemplate(request)
 
 
 def measure(pb2, client, process, sink, recipients):
