@@ -345,6 +345,72 @@ import Testing
         await database.close()
     }
 
+    @Test func aProviderThatCanBeAskedIsAskedBeforeAPersonMustDecide() async throws {
+        let database = try await World.populated()
+        // Taken, then silence; taken, then HTTP 500; not taken, and a code that nobody knows.
+        try await phones(["92", "93", "95", "10", "11", "12"], database)
+        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
+        let sender = SMSSender(
+            try gateway.smsProfile { profile in
+                profile.status = .init(
+                    url: gateway.url + "/status?id={{id}}&key={{api_key}}", code: "SendStatus",
+                    codes: ["5": .delivered, "0": .notTaken])
+                profile.timeoutSeconds = 5
+            })
+        let campaign = try await World.launch(content([.sms]), in: database)
+        let dispatcher = dispatcher(database, [sender])
+        try await settle(dispatcher)
+        #expect(try deliveries(database, campaign).values.filter { $0.state == .ambiguous }.count == 3)
+        #expect(try state(database, campaign) == .sending, "some are still asked about")
+        #expect(try await dispatcher.pass().doubtful.isEmpty, "the provider is given a minute")
+
+        clock.advance(by: .seconds(61))
+        let doubtful = try await dispatcher.pass().doubtful
+        #expect(Set(doubtful.map(\.person)) == [World.person(1), World.person(2), World.person(3)])
+        #expect(try await dispatcher.pass().doubtful.isEmpty, "each is asked about once")
+        for delivery in doubtful { await dispatcher.ask(delivery) }
+        let found = try deliveries(database, campaign)
+        for person in [1, 2] {
+            #expect(found[World.person(person)]?.state == .delivered)
+            #expect(found[World.person(person)]?.deliveredAt == clock.now)
+        }
+        #expect(found[World.person(3)]?.state == .retry)
+        #expect(found[World.person(3)]?.detail == "the provider has never had it")
+        let report = try gateway.report()
+        #expect(Set(report.messages.map(\.key)).count == report.messages.count, "none was sent twice")
+        await database.close()
+    }
+
+    @Test func whoeverIsNotAskedInTimeDecidesInTheEnd() async throws {
+        let database = try await World.populated()
+        try await phones(["92", "10", "10", "10", "10", "10"], database)
+        let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
+        let sender = SMSSender(
+            try gateway.smsProfile { profile in
+                // A state that the profile does not list.
+                profile.status = .init(
+                    url: gateway.url + "/status?id={{id}}&key={{api_key}}", code: "SendStatus", codes: ["7": .failed])
+                profile.timeoutSeconds = 5
+            })
+        let campaign = try await World.launch(content([.sms]), in: database)
+        let dispatcher = dispatcher(database, [sender])
+        try await settle(dispatcher)
+        var asked: [Int] = []
+        for wait in [61, 540, 3_000, 3_600] {
+            clock.advance(by: .seconds(wait))
+            let doubtful = try await dispatcher.pass().doubtful
+            asked.append(doubtful.count)
+            for delivery in doubtful { await dispatcher.ask(delivery) }
+        }
+        #expect(asked == [1, 1, 1, 0], "after a minute, ten and sixty")
+        let left = try deliveries(database, campaign)[World.person(1)]
+        #expect(left?.state == .ambiguous)
+        #expect(left?.failure == .unconfirmed)
+        try await settle(dispatcher)
+        #expect(try state(database, campaign) == .completed)
+        await database.close()
+    }
+
     @Test func aSlowProviderIsWaitedForAndNoOtherChannelWith() async throws {
         let database = try await World.populated()
         try await phones(["10", "11", "12", "13", "14", "15"], database)

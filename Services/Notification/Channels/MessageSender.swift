@@ -76,6 +76,21 @@ protocol MessageSender: Sendable {
     /// The provider has refused the credentials: gets others. Whether sending again makes sense.
     func renew() async -> Bool
     func send(_ message: OutgoingMessage) -> SendOutcome
+    /// Whether the provider can be asked what became of a message, by our id.
+    var knowsStatus: Bool { get }
+    /// What the provider knows of a message. Blocks, as `send` does.
+    func status(of delivery: UniqueID) -> StatusWord
+}
+
+/// A provider's word on a message of which nobody knows whether it was taken.
+enum StatusWord: Sendable, Hashable {
+    case taken
+    case delivered
+    case failed(detail: String)
+    /// It has never had it, for certain.
+    case notTaken
+    /// It does not say, or was not heard.
+    case unknown
 }
 
 extension MessageSender {
@@ -90,4 +105,6 @@ extension MessageSender {
     func cost(of message: RenderedMessage) -> Int64 { 0 }
     func ready() async -> SendOutcome? { nil }
     func renew() async -> Bool { false }
+    var knowsStatus: Bool { false }
+    func status(of delivery: UniqueID) -> StatusWord { .unknown }
 }

@@ -16,6 +16,8 @@ struct ClaimedMessage: Sendable, Hashable {
 struct Claims: Sendable {
     struct Result: Sendable {
         var claimed: [ClaimedMessage] = []
+        /// Messages of which nobody knows whether they were taken, to be asked about.
+        var doubtful: [Delivery] = []
         /// Messages that came to an end, or were put off, without a try.
         var settled = 0
         /// The lane's quota is used up until then.
@@ -61,6 +63,11 @@ struct Claims: Sendable {
         }
         let due = try DeliveryStore.due(campaign: id, lane: lane, now: now, limit: limit, transaction)
         for (delivery, random) in zip(due, turn.random) {
+            if delivery.state == .ambiguous {
+                try hold(doubtful: delivery, until: turn.leaseUntil, now: now, transaction)
+                result.doubtful.append(delivery)
+                continue
+            }
             if delivery.state == .claimed {
                 try expire(delivery, now: now, random: random, transaction)
                 result.settled += 1
@@ -112,7 +119,9 @@ struct Claims: Sendable {
         let next = machine.next(
             from: delivery.state, .leaseExpired, recognised: recognised, attempts: delivery.attempts,
             firstAttemptAt: delivery.firstAttemptAt, now: now, random: random)
-        if let next { try DeliveryStore.update(delivery, to: next, now: now, transaction) }
+        if let next {
+            try DeliveryStore.update(delivery, to: try asked(next, delivery, now, transaction), now: now, transaction)
+        }
         try DeliveryStore.interrupt(delivery.attempts, of: delivery.id, transaction)
     }
 
@@ -229,7 +238,7 @@ struct Claims: Sendable {
             delivery.lane = lane
             delivery.firstAttemptAt = nil
         }
-        try DeliveryStore.update(delivery, to: next, now: now, transaction)
+        try DeliveryStore.update(delivery, to: try asked(next, delivery, now, transaction), now: now, transaction)
     }
 
     /// The next channel of the ladder that is on and reaches the recipient.

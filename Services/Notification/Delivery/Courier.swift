@@ -57,6 +57,15 @@ final class Courier: Sendable {
         }
     }
 
+    /// Asks the provider what became of a message of which nobody knows whether it was taken.
+    func status(of delivery: Delivery) async -> StatusWord {
+        guard let lane = delivery.lane, let sender = channels.sender(lane), let threads = threads[lane],
+            let id = UniqueID(delivery.id)
+        else { return .unknown }
+        // Cancelled when the service stops: asked again later.
+        return (try? await threads.runIfActive { sender.status(of: id) }) ?? .unknown
+    }
+
     private func render(_ claimed: ClaimedMessage, _ template: CompiledTemplate?)
         -> Result<OutgoingMessage, ViolationList>
     {

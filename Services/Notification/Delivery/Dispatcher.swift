@@ -22,6 +22,8 @@ final class Dispatcher: Sendable {
     /// What one look at the outbox gave.
     struct Pass: Sendable {
         var claimed: [ClaimedMessage] = []
+        /// Messages to ask their providers about.
+        var doubtful: [Delivery] = []
         /// When to look again at the latest; nil: when somebody calls.
         var next: Instant?
 
@@ -98,6 +100,7 @@ final class Dispatcher: Sendable {
                         let sending = Task { await self.send(message) }
                         group.addTask { await sending.value }
                     }
+                    for delivery in pass.doubtful { group.addTask { await self.ask(delivery) } }
                     next = pass.next.map { min($0, next ?? $0) } ?? next
                 } catch is CancellationError {
                     break
@@ -271,10 +274,10 @@ final class Dispatcher: Sendable {
             let result = try await database.write { [claims] transaction in
                 try claims.take(campaign: campaign.id, turn, transaction)
             }
-            state.withLock {
-                $0.paces.begin(result.claimed.count, giveBack: granted - result.claimed.count, lane)
-            }
+            let begun = result.claimed.count + result.doubtful.count
+            state.withLock { $0.paces.begin(begun, giveBack: granted - begun, lane) }
             pass.claimed += result.claimed
+            pass.doubtful += result.doubtful
             pass.lookAgain(at: result.heldUntil ?? now)
         }
         if isDone { try await complete(campaign) }
@@ -335,6 +338,25 @@ final class Dispatcher: Sendable {
                     "the outcome of a message could not be recorded",
                     metadata: ["delivery": "\(claimed.delivery.id)", "error": "\(error)"])
             }
+        }
+        waker.yield()
+    }
+
+    /// Asks the provider what became of a message, and records what it says.
+    func ask(_ delivery: Delivery) async {
+        let word = await courier.status(of: delivery)
+        let (now, random) = (clock.now, Double.random(in: 0..<1))
+        if let lane = delivery.lane {
+            state.withLock { _ = $0.paces.finish(lane, SendOutcome(kind: .ambiguous), now: now) }
+        }
+        do {
+            try await database.write { [claims] transaction in
+                try claims.settle(delivery, word, now: now, random: random, transaction)
+            }
+        } catch {
+            logger.error(
+                "what a provider says of a message could not be recorded",
+                metadata: ["delivery": "\(delivery.id)", "error": "\(error)"])
         }
         waker.yield()
     }

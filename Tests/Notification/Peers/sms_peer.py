@@ -2,7 +2,8 @@
 
 Options, as JSON in the first argument: api_key, secret_key, brandname; deduplicate (a RequestId that was had before is
 answered 124 and counts once); delay (seconds that each message takes); callback_url and callback_secret (receipts, signed
-with HMAC-SHA256 in the header x-signature, `callback_delay` seconds later); silence; quiet.
+with HMAC-SHA256 in the header x-signature, `callback_delay` seconds later); silence; quiet. GET /status?id=… says what
+became of a message.
 
 The last two digits of a phone number decide what becomes of a message: 91 unknown number · 92 taken, then silence ·
 93 taken, then HTTP 500 · 94 refused twice as "try later" · 95 a code that nobody knows · 96 refused template ·
@@ -25,6 +26,12 @@ class Gateway(StandIn):
         self.later = {}
 
     def handle(self, method, path, query, headers, body):
+        if path == "/status":
+            if query.get("key") != [self.options["api_key"]]:
+                return 200, {"CodeResult": "101"}
+            with self.lock:
+                known = query["id"][0] in self.seen
+            return 200, {"CodeResult": "100", "SendStatus": 5 if known else 0}
         if headers["content-type"].startswith("application/x-www-form-urlencoded"):
             request = dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True))
         else:

@@ -89,6 +89,22 @@ struct SMSProfile: Sendable, Hashable, Codable {
         }
     }
 
+    /// How the gateway is asked, with GET, what became of a message that nobody knows to have been taken.
+    struct Status: Sendable, Hashable, Codable {
+        enum Meaning: String, Sendable, Hashable, Codable, CaseIterable {
+            case taken, delivered, failed
+            /// It has never had the message, for certain: it is sent again.
+            case notTaken
+        }
+
+        /// With the blank `{{id}}`.
+        var url: String
+        /// Where the state stands in the answer.
+        var code: String
+        /// What each state means. One that is not listed leaves it open.
+        var codes: [String: Meaning]
+    }
+
     struct Cost: Sendable, Hashable, Codable {
         /// Đồng for each segment.
         var gsm7: Int64
@@ -110,6 +126,7 @@ struct SMSProfile: Sendable, Hashable, Codable {
     var phone: PhoneForm?
     var reply: Reply
     var callback: Callback?
+    var status: Status?
     var cost: Cost?
     /// The gateway refuses or forgets a message whose id it has had before.
     var deduplicates: Bool?
@@ -120,7 +137,7 @@ struct SMSProfile: Sendable, Hashable, Codable {
     var timeoutSeconds: Int?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, url, method, headers, json, form, values, secrets, phone, reply, callback, cost, deduplicates
+        case name, url, method, headers, json, form, values, secrets, phone, reply, callback, status, cost, deduplicates
         case ratePerSecond = "rate_per_second"
         case dailyQuota = "daily_quota"
         case quietHours = "quiet_hours"
@@ -166,7 +183,16 @@ struct SMSProfile: Sendable, Hashable, Codable {
                 found.append("\(field): {{ without a name in lower-case letters and }} after it")
             }
         }
-        let used = texts.map(\.text).joined()
+        if let status {
+            if !(status.url.hasPrefix("https://") || status.url.hasPrefix("http://")) || !status.url.contains("{{id}}")
+            {
+                found.append("status.url: write https://… with {{id}} for the message's id")
+            }
+            if status.code.isEmpty || status.codes.isEmpty {
+                found.append("status: say with `code` where the state stands, and with `codes` what each means")
+            }
+        }
+        let used = texts.filter { $0.field != "status.url" }.map(\.text).joined()
         for name in ["phone", "text"] where !used.contains("{{\(name)}}") {
             found.append("json, form: {{\(name)}} is missing")
         }
@@ -176,6 +202,7 @@ struct SMSProfile: Sendable, Hashable, Codable {
     /// Every text in which blanks may stand.
     private var texts: [(field: String, text: String)] {
         var texts = [("url", url)]
+        if let status { texts.append(("status.url", status.url)) }
         for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
             texts.append(("headers.\(name)", value))
         }

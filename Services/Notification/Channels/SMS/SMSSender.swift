@@ -52,8 +52,46 @@ struct SMSSender: MessageSender {
         return outcome ?? .noTransfer
     }
 
+    var knowsStatus: Bool { profile.status != nil }
+
+    func status(of delivery: UniqueID) -> StatusWord {
+        guard let status = profile.status else { return .unknown }
+        var values = operatorValues
+        values["id"] = messageID(delivery)
+        let headers = headers(values)
+        guard !headers.contains(where: { $0.unicodeScalars.contains(where: \.isControl) }) else { return .unknown }
+        let call = HTTPCall(
+            url: Self.filled(status.url, values, \.percentEncoded), method: "GET", headers: headers, body: [],
+            timeout: timeout, certificateAuthorities: settings.certificateAuthorities)
+        guard let answer = handles.with({ call.perform($0) }), answer.failure == nil, (200..<300).contains(answer.code),
+            let code = JSONValue(answer.body)?.at(status.code)?.shown
+        else { return .unknown }
+        return switch status.codes[code] {
+        case .taken: .taken
+        case .delivered: .delivered
+        case .failed: .failed(detail: "not delivered: \(code)".shortened)
+        case .notTaken: .notTaken
+        case nil: .unknown
+        }
+    }
+
+    private var operatorValues: [String: String] {
+        (profile.values ?? [:]).merging(settings.secrets) { _, secret in secret }
+    }
+
+    private func headers(_ values: [String: String]) -> [String] {
+        (profile.headers ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key): \(Self.filled($0.value, values))" }
+    }
+
+    private static func filled(
+        _ text: String, _ values: [String: String], _ encode: (String) -> String = { $0 }
+    ) -> String {
+        // Checked when the profile was read.
+        (try? TemplateText(parsing: text))?.filled { values[$0].map(encode) } ?? ""
+    }
+
     private func call(_ message: OutgoingMessage, _ phone: PhoneNumber, _ sms: SMSText) -> HTTPCall? {
-        var values = (profile.values ?? [:]).merging(settings.secrets) { _, secret in secret }
+        var values = operatorValues
         values["phone"] =
             switch profile.phone ?? .international {
             case .national: phone.national
@@ -64,25 +102,22 @@ struct SMSSender: MessageSender {
         values["id"] = messageID(message.deliveryID)
         values["unicode"] = sms.encoding == .ucs2 ? "1" : "0"
         values["segments"] = String(sms.segments)
-        func filled(_ text: String, _ encode: (String) -> String = { $0 }) -> String {
-            // Checked when the profile was read.
-            (try? TemplateText(parsing: text))?.filled { values[$0].map(encode) } ?? ""
-        }
-        var headers = (profile.headers ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key): \(filled($0.value))" }
+        var headers = headers(values)
         guard !headers.contains(where: { $0.unicodeScalars.contains(where: \.isControl) }) else { return nil }
         let body: [UInt8]
         if let json = profile.json {
             headers.append("content-type: application/json; charset=utf-8")
-            body = json.mapTexts { filled($0) }.bytes()
+            body = json.mapTexts { Self.filled($0, values) }.bytes()
         } else {
             headers.append("content-type: application/x-www-form-urlencoded; charset=utf-8")
             let pairs = (profile.form ?? [:]).sorted { $0.key < $1.key }.map {
-                "\($0.key.percentEncoded)=\(filled($0.value).percentEncoded)"
+                "\($0.key.percentEncoded)=\(Self.filled($0.value, values).percentEncoded)"
             }
             body = Array(pairs.joined(separator: "&").utf8)
         }
         return HTTPCall(
-            url: filled(profile.url, \.percentEncoded), method: profile.method ?? "POST", headers: headers, body: body,
+            url: Self.filled(profile.url, values, \.percentEncoded), method: profile.method ?? "POST", headers: headers,
+            body: body,
             timeout: timeout, certificateAuthorities: settings.certificateAuthorities)
     }
 }
