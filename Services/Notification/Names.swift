@@ -23,5 +23,6 @@ enum Names {
     static let focalPoint = "cdt.notification.v1.FocalPoint"
     static let group = "cdt.notification.v1.Group"
     static let ticket = "cdt.notification.v1.Ticket"
+    static let article = "cdt.notification.v1.Article"
     static let unit = "cdt.registry.v1.Unit"
 }

@@ -12,25 +12,18 @@ import Testing
 
 /// Each caller is kept to the verbs and the subtree granted.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct NotificationAccessTests {
-    private typealias Client = Cdt_Notification_V1_NotificationService.Client
+    private typealias Client = ServedNotification.Client
 
     private let folder: ScratchFolder
     private let issuer = TokenIssuer()
 
     init() throws { folder = try ScratchFolder() }
 
-    private func start() async throws -> (RunningService, RPCClient, Client) {
+    private func start(today: String = "2024-11-04") async throws -> (RunningService, RPCClient, Client) {
         try issuer.write(folder.path("jwks.json"))
-        let service = try await ServiceHost.start(
-            NotificationDefinition.self,
-            arguments: [
-                "--data", folder.path("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1", "--jwks", folder.path("jwks.json"),
-            ] + (try TestDatabase.serviceArguments()),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        try await World.tell(try World.events(), service.context.database)
-        let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
-        return (service, client, Client(client))
+        let started = try await ServedNotification.start(folder, ["--jwks", folder.path("jwks.json")], today: today)
+        try await World.tell(try World.events(), started.0.context.database)
+        return started
     }
 
     private func options(_ verbs: [String], _ unit: String) throws -> CallOptions {
@@ -91,6 +84,48 @@ import Testing
         _ = try await client.cancelCampaign(
             .with { ($0.requestID, $0.name) = (UUID().uuidString, name) }, options: nation)
         #expect(await isDenied { _ = try await client.listCampaigns(.init(), options: nation) }, "write does not read")
+        await connection.close()
+        await service.stop()
+    }
+
+    /// R8: "the past of all territory now in it", and "a grant on an abolished unit stays as read access to its past".
+    @Test func afterAReorganisationWhoHasTheTerritoryHasItsPast() async throws {
+        let (service, connection, client) = try await start(today: "2025-08-01")
+        let successor = World.numbered(77)
+        var ended = try Cdt_Registry_V1_UnitFact(
+            serializedBytes: try World.unit(World.commune, .commune, "Xã Cẩm Duệ", under: [World.province]).payload)
+        ended.unit.successors = ["units/\(successor)"]
+        var new = ended
+        (new.unit.name, new.unit.validFrom, new.unit.validTo) = ("units/\(successor)", "2025-07-01", "")
+        new.unit.successors = []
+        new.placements = [.with { ($0.parent, $0.from) = ("units/\(World.province)", "2025-07-01") }]
+        try await World.tell(
+            [
+                try World.event(ended, "units/\(World.commune)"), try World.event(new, "units/\(successor)"),
+            ], service.context.database)
+        let heir = try options(["notification.*"], successor)
+        let name = try await client.createCampaign(
+            .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(World.commune)) }, options: heir
+        ).campaign.name
+        let former = try options(["notification.*"], World.commune)
+        #expect(try await client.listCampaigns(.init(), options: former).campaigns.map(\.name) == [name])
+        #expect(await isDenied { _ = try await client.cancelCampaign(.with { $0.name = name }, options: former) })
+        #expect(
+            await isDenied {
+                _ = try await client.createCampaign(
+                    .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(successor)) }, options: former)
+            }, "what is new is not its past")
+        // The second commune ended without a successor on record: what it was is the province's.
+        let province = try options(["notification.*"], World.province)
+        _ = try await client.createCampaign(
+            .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(World.secondCommune)) },
+            options: province)
+        #expect(
+            await isDenied {
+                _ = try await client.createCampaign(
+                    .with { ($0.requestID, $0.campaign) = (UUID().uuidString, campaign(World.secondCommune)) },
+                    options: heir)
+            })
         await connection.close()
         await service.stop()
     }

@@ -21,10 +21,12 @@ import Testing
 
     /// A delivery in a state, as a campaign leaves it.
     private func delivery(
-        _ state: DeliveryState, channels: [ChannelKind] = [.zaloPhone], providerID: String = "", _ database: Database
+        _ state: DeliveryState, channels: [ChannelKind] = [.zaloPhone], providerID: String = "", asking: Bool = false,
+        _ database: Database
     ) async throws -> Delivery {
         var content = World.reminder
         content.channels = channels
+        content.asksAcknowledgement = asking
         let now = clock.now
         let campaign = Campaign(
             id: UUIDv7.next(at: now).description, content: content, state: .completed, revision: 1, createdAt: now,
@@ -186,6 +188,46 @@ import Testing
         let erased = try database.read { try TicketStore.get(ticket.id, $0) }
         #expect(erased?.text == "")
         #expect(erased?.person == "")
+        await database.close()
+    }
+
+    @Test(
+        arguments: [
+            ("OK", true), ("ok.", true), ("Đã nhận", true), ("đã đọc ạ", true), ("Dạ, đã rõ ạ!", true),
+            ("vâng ok ạ", true),
+            ("Da nhan", true), ("ok nhưng máy hỏng", false), ("Đã nhận được tiền chưa?", false), ("", false),
+            ("ạ", false),
+            ("dạ", false),
+        ])
+    func someWordsAcknowledge(text: String, isOne: Bool) {
+        #expect(Acknowledgements.isAcknowledgement(text) == isOne)
+    }
+
+    @Test func aReplyAcknowledgesTheNewestMessageThatAsksForItAndElseIsATicket() async throws {
+        let database = try await World.populated()
+        try await World.tell(
+            [try World.contact(1, name: "Nguyễn Thị Số 1", email: "", phones: ["0241234567", "0987000111"])], database)
+        let unasked = try await delivery(.sent, database)
+        let asking = try await delivery(.ambiguous, asking: true, database)
+        let box = inbox(database)
+        func reply(_ id: String, _ text: String, from phone: String = "+84 987 000 111") async throws {
+            try await box.take(event(id, .reply(user: phone, text: text), channel: .sms))
+        }
+        func tickets() throws -> [Ticket] {
+            try database.read { try TicketStore.page(state: .open, after: "", limit: 10, $0) }
+        }
+        try await reply("1", "Đã nhận ạ")
+        #expect(try tickets().isEmpty)
+        let known = try database.read { try DeliveryStore.get(campaign: asking.campaign, id: asking.id, $0) }
+        #expect(known?.acknowledgedAt == clock.now)
+        #expect(known?.state == .read, "who acknowledges has got it")
+        #expect(try state(unasked, database) == .sent)
+        // Nothing is left to acknowledge: somebody has to look at it. So it is with a number that two persons have.
+        try await reply("2", "ok")
+        try await World.tell([try World.contact(2, name: "B", email: "", phones: ["0987000111"])], database)
+        try await World.tell([try World.contact(3, name: "C", email: "", phones: ["0987000111"])], database)
+        try await reply("3", "Tôi hỏi chút")
+        #expect(try tickets().map(\.person) == [World.person(1), ""])
         await database.close()
     }
 

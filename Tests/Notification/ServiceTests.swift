@@ -10,40 +10,16 @@ import Testing
 
 @testable import Notification
 
-/// The whole service over the wire, with a real mail server behind it. The other services are away: what is known of
-/// them was told before.
+/// The whole service over the wire, with a real mail server behind it.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct ServiceTests {
-    private typealias Client = Cdt_Notification_V1_NotificationService.Client
+    private typealias Client = ServedNotification.Client
 
     private let folder: ScratchFolder
 
     init() throws { folder = try ScratchFolder() }
 
     private func start(_ arguments: [String] = []) async throws -> (RunningService, RPCClient, Client) {
-        let elsewhere = try TestDatabase.serviceArguments()
-        try await readFeeds(elsewhere.last.map { .postgres($0) } ?? .sqlite(path: folder.path("data/notification.db")))
-        let service = try await ServiceHost.start(
-            NotificationDefinition.self,
-            arguments: [
-                "--data", folder.path("data"), "--today", "2024-11-04", "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1",
-            ] + elsewhere + arguments,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])
-        return (service, client, Client(client))
-    }
-
-    /// Notes that the feeds were read to their end before.
-    private func readFeeds(_ configuration: DatabaseConfiguration) async throws {
-        let database = try await Database.open(configuration, migrations: NotificationDefinition.allMigrations)
-        try await database.write { transaction in
-            for (id, topic) in FactsCopy.Topic.allCases.enumerated() {
-                try transaction.execute(
-                    "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 0)",
-                    [.integer(Int64(id)), .text(topic.rawValue), .text(topic.rawValue)])
-            }
-        }
-        await database.close()
+        try await ServedNotification.start(folder, arguments)
     }
 
     private func reminder(_ channels: [Cdt_Notification_V1_ChannelKind] = [.email]) -> Cdt_Notification_V1_Campaign {

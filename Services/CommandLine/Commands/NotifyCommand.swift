@@ -8,12 +8,13 @@ struct NotifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "notify", abstract: "Messages: channels, templates, reminders, and what became of them.",
         subcommands: [
-            NotifyChannelsCommand.self, NotifyTemplatesCommand.self, NotifyRemindCommand.self,
+            NotifyChannelsCommand.self, NotifyTemplatesCommand.self, NotifyRemindCommand.self, NotifySendCommand.self,
             NotifyStatusCommand.self, NotifyDeliveriesCommand.self, NotifyPauseCommand.self,
             NotifyResumeCommand.self, NotifyCancelCommand.self, NotifyDeadCommand.self, NotifyResolveCommand.self,
             NotifyRulesCommand.self, NotifyRuleAddCommand.self, NotifyRuleDeleteCommand.self,
             NotifyFocalPointCommand.self, NotifyOptOutCommand.self, NotifyGroupAddCommand.self,
-            NotifyTicketsCommand.self, NotifyAnswerCommand.self,
+            NotifyTicketsCommand.self, NotifyAnswerCommand.self, NotifyAcknowledgeCommand.self,
+            NotifyArticlesCommand.self, NotifyArticleAddCommand.self, NotifyPublishCommand.self,
         ])
 }
 
@@ -108,80 +109,15 @@ struct NotifyRemindCommand: ServiceCommand {
         campaign.audience.report.condition = overdue ? .overdue : .owes
         campaign.template = template
         campaign.language = english ? .en : .vi
-        campaign.channels = try channel.map { word in
-            guard let kind = enumValue(Cdt_Notification_V1_ChannelKind.self, word) else {
-                throw ValidationError("--channel \(word): one of \(enumWords(Cdt_Notification_V1_ChannelKind.self)).")
-            }
-            return kind
-        }
-        if campaign.channels.isEmpty { campaign.channels = [.email] }
-        for pair in parameter {
-            guard let equals = pair.firstIndex(of: "=") else {
-                throw ValidationError("--parameter \(pair): write it as name=value.")
-            }
-            campaign.parameters[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
-        }
-        var planning = Cdt_Notification_V1_PlanCampaignRequest()
-        planning.campaign = campaign
+        campaign.channels = try channelArguments(channel)
+        campaign.parameters = try parameterArguments(parameter)
         // Asked again and again, and so of what is cheap: a plan goes through the whole audience.
         if wait {
             try await FactsWait().untilFresh {
                 try await suite.notification.listChannels(.init(), options: suite.call).freshness
             }
         }
-        let planned = try await suite.notification.planCampaign(planning, options: suite.call)
-        if plan {
-            try output.show(planned) { planText(planned.plan) }
-            return
-        }
-        output.note(planText(planned.plan))
-
-        var create = Cdt_Notification_V1_CreateCampaignRequest()
-        create.requestID = UUID().uuidString
-        create.campaign = campaign
-        campaign = try await suite.notification.createCampaign(create, options: suite.call).campaign
-        var launch = Cdt_Notification_V1_LaunchCampaignRequest()
-        launch.requestID = UUID().uuidString
-        launch.name = campaign.name
-        launch.etag = campaign.etag
-        _ = try await suite.notification.launchCampaign(launch, options: suite.call)
-        output.note("launched \(campaign.name)")
-        if !noWait { try await watch(campaign.name, suite) }
-        try await showCampaign(campaign.name, suite, output)
-    }
-
-    private func watch(_ name: String, _ suite: Connections) async throws {
-        var request = Cdt_Notification_V1_WatchCampaignRequest()
-        request.name = name
-        let progress = ProgressLine(label: "send", unit: "messages")
-        for try await answer in try await suite.notification.watchCampaign(request, options: suite.stream).responses {
-            let state = answer.progress
-            progress.update(Int(state.counts.filter { isFinal($0.state) }.reduce(0) { $0 + $1.count }))
-            if state.state == .completed || state.state == .cancelled { break }
-        }
-        progress.finish()
-    }
-
-    private func isFinal(_ state: Cdt_Notification_V1_DeliveryState) -> Bool {
-        [.sent, .delivered, .read, .ambiguous, .failed, .cancelled, .dead].contains(state)
-    }
-
-    private func planText(_ plan: Cdt_Notification_V1_CampaignPlan) -> String {
-        var table = Table("CHANNEL", "ACCOUNT", "ON", ">REACHABLE", ">MESSAGES", ">SECONDS", ">DAYS", ">ĐỒNG")
-        for channel in plan.channels {
-            table.add(
-                label(channel.channel), channel.account, channel.on ? "on" : "off", grouped(channel.reachable),
-                grouped(channel.messages), grouped(channel.durationSeconds), grouped(channel.durationDays),
-                grouped(channel.costDong))
-        }
-        let proposals = plan.proposals.map { "or: \($0.text)\n" }.joined()
-        let average = plan.averageDays > 0 ? ", on average \(plan.averageDays)" : ""
-        return """
-            plan: \(grouped(plan.reports)) reports owed by \(grouped(plan.teams)) teams, \
-            \(grouped(plan.recipients)) people to tell, \(grouped(plan.unreachable)) without an address; \
-            \(grouped(plan.durationDays)) days\(average), \(grouped(plan.costDong)) đồng
-            \(proposals)\(table.text)
-            """
+        try await launch(campaign, planOnly: plan, waiting: !noWait, suite, output)
     }
 }
 
@@ -240,24 +176,5 @@ struct NotifyDeliveriesCommand: ServiceCommand {
             }
             return table
         }
-    }
-}
-
-func showCampaign(_ name: String, _ suite: Connections, _ output: Output) async throws {
-    var request = Cdt_Notification_V1_GetCampaignRequest()
-    request.name = name
-    let answer = try await suite.notification.getCampaign(request, options: suite.call)
-    try output.show(answer) {
-        var table = Table("MESSAGES", ">COUNT", "WHY")
-        for count in answer.progress.counts {
-            table.add(label(count.state), grouped(count.count), label(count.failureClass))
-        }
-        let progress = answer.progress
-        let held = progress.holds.map { hold in
-            "\(label(hold.channel)) \(hold.account) is held until \(hold.until.date.formatted(.iso8601)): "
-                + "\(label(hold.reason))\n"
-        }.joined()
-        return "\(name) \(label(progress.state)): \(grouped(progress.recipients)) recipients, "
-            + "\(grouped(progress.costDong)) đồng\n\(held)\(table.text)"
     }
 }

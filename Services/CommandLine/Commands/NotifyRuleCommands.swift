@@ -81,10 +81,7 @@ struct NotifyRuleAddCommand: ServiceCommand {
         if request.rule.unit.isEmpty { request.rule.unit = try await suite.nationName() }
         (request.rule.enabled, request.rule.days, request.rule.sendAt) = (true, days, at)
         (request.rule.template, request.rule.language) = (template, english ? .en : .vi)
-        request.rule.channels = try channel.map {
-            try enumArgument(Cdt_Notification_V1_ChannelKind.self, $0, "--channel")
-        }
-        if request.rule.channels.isEmpty { request.rule.channels = [.email] }
+        request.rule.channels = try channelArguments(channel)
         (request.rule.topic, request.rule.statutory) = (topic, statutory)
         let answer = try await suite.notification.createRule(request, options: suite.call)
         try output.show(answer) { "\(answer.rule.name) is at work" }
@@ -205,12 +202,17 @@ struct NotifyTicketsCommand: ServiceCommand {
 }
 
 struct NotifyAnswerCommand: ServiceCommand {
-    static let configuration = CommandConfiguration(commandName: "answer", abstract: "Record the answer to a ticket.")
+    static let configuration = CommandConfiguration(
+        commandName: "answer", abstract: "Answer a ticket: the answer is recorded, and sent to who wrote it.")
 
     @Argument(help: "tickets/{id}.")
     var ticket: String
-    @Argument(help: "The answer.")
-    var answer: String
+    @Argument(help: "The answer; with --article its text.")
+    var answer = ""
+    @Option(help: "articles/{id} that answers it.")
+    var article = ""
+    @Flag(help: "They have been told otherwise: send nothing.")
+    var recordOnly = false
     @Option(help: "difficulties/{id} that it tells of.")
     var difficulty = ""
     @OptionGroup var connection: ConnectionOptions
@@ -219,8 +221,13 @@ struct NotifyAnswerCommand: ServiceCommand {
         let request = Cdt_Notification_V1_AnswerTicketRequest.with {
             $0.requestID = UUID().uuidString
             ($0.name, $0.answer, $0.difficulty) = (ticket, answer, difficulty)
+            ($0.article, $0.recordOnly) = (article, recordOnly)
         }
         let reply = try await suite.notification.answerTicket(request, options: suite.call)
-        try output.show(reply) { "\(reply.ticket.name) \(label(reply.ticket.state))" }
+        try output.show(reply) {
+            let way = reply.ticket.answerDelivery
+            return "\(reply.ticket.name) \(label(reply.ticket.state)); "
+                + (way.isEmpty ? "recorded, and sent to nobody" : "sent with \(way)")
+        }
     }
 }

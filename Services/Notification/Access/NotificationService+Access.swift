@@ -10,7 +10,7 @@ extension NotificationService {
         let identity = try caller(context)
         if identity.hasNation(verb) { return }
         let granted = identity.units(for: verb)
-        if !granted.isEmpty, try database.read({ try reaches(granted, unit, $0) }) { return }
+        if !granted.isEmpty, try database.read({ try reaches(granted, unit, verb, $0) }) { return }
         throw ServiceError.denied(verb, "in units/\(unit)", vi: "tại units/\(unit)")
     }
 
@@ -40,7 +40,7 @@ extension NotificationService {
         if identity.hasNation(.read) { return rows }
         let granted = identity.units(for: .read)
         return try await database.readPooled { transaction in
-            try rows.filter { try reaches(granted, unit($0), transaction) }
+            try rows.filter { try reaches(granted, unit($0), .read, transaction) }
         }
     }
 
@@ -53,14 +53,26 @@ extension NotificationService {
         return identity
     }
 
-    /// Whether a unit lies under one of those granted: today, or for an abolished one on the last day it was there.
-    private func reaches(_ granted: Set<String>, _ unit: String, _ transaction: ReadTransaction) throws -> Bool {
-        if granted.contains(unit) { return true }
-        guard let known = try AudienceStore.unit(unit, transaction) else { return false }
+    /// R8: a grant "covers that unit's subtree today and the past of all territory now in it …; a grant on an abolished unit
+    /// stays as read access to its past".
+    private func reaches(
+        _ granted: Set<String>, _ unit: String, _ verb: NotificationVerb, _ transaction: ReadTransaction
+    ) throws -> Bool {
         let today = clock.today
-        let last = LocalDate(known.endDay)?.previous ?? today
-        let date = known.isInForce(on: today) ? today : min(today, last)
-        return try AudienceStore.path(ofUnit: unit, on: date, transaction).contains { granted.contains($0) }
+        func lies(_ unit: String, under above: Set<String>, on date: LocalDate) throws -> Bool {
+            try AudienceStore.path(ofUnit: unit, on: date, transaction).contains { above.contains($0) }
+        }
+        // Of a unit that was not told of yet nothing is known but its id.
+        guard try AudienceStore.unit(unit, transaction) != nil else { return granted.contains(unit) }
+        let ended = try granted.filter { try AudienceStore.lastDay(of: $0, before: today, transaction) != nil }
+        let heirs = try AudienceStore.heirs(of: unit, on: today, transaction)
+        let inForce = granted.subtracting(ended)
+        if !heirs.isEmpty, try heirs.allSatisfy({ try lies($0, under: inForce, on: today) }) { return true }
+        guard verb == .read else { return false }
+        return try ended.contains { grant in
+            guard let last = try AudienceStore.lastDay(of: grant, before: today, transaction) else { return false }
+            return try lies(unit, under: [grant], on: last)
+        }
     }
 }
 

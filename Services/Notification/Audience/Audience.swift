@@ -56,6 +56,8 @@ struct Audience: Sendable, Hashable {
     var isWithoutLeader = false
     /// Instead of people the Zalo groups of these purposes are told; empty: of any. Nil: people.
     var groups: Set<String>?
+    /// Level by level; nil: all at once.
+    var relay: Relay?
 
     /// "Empty: with a report filter the period's last day, else the day of sending."
     func treeDate(sending: LocalDate) -> LocalDate { treeDate ?? report?.period.lastDay ?? sending }
@@ -113,8 +115,8 @@ struct KnownTeam: Sendable, Hashable {
     var members: [Member]
     /// Of the filter's period; empty without a report filter.
     var obligations: [KnownObligation] = []
-    /// Persons whom the unit that the audience is for wants told; empty unless it asks for them.
-    var focalPoints: [String] = []
+    /// Persons whom its commune or province wants told, by the unit's level; only those that the audience asks for.
+    var focalPoints: [Int: [String]] = [:]
 
     var hasLeader: Bool { members.contains { $0.role == Role.leader.rawValue } }
 }
@@ -139,19 +141,25 @@ extension Audience {
     func recipients(of team: KnownTeam, on date: LocalDate) -> TeamRecipients {
         var result = TeamRecipients()
         if isWithoutLeader, !team.isActive || team.hasLeader { return result }
+        if let relay {
+            result.entries = relay.steps(of: team, occupations: occupations).flatMap(\.people)
+                .map { .init(person: $0, obligation: "") }
+            return result
+        }
+        let focalPoints = told.unitLevel.flatMap { team.focalPoints[$0] } ?? []
         guard let report else {
             guard team.isActive else { return result }
             result.entries =
                 told == .members
                 ? distinct(team.members.filter(admits), obligation: "")
-                : team.focalPoints.map { .init(person: $0, obligation: "") }
+                : focalPoints.map { .init(person: $0, obligation: "") }
             return result
         }
         for obligation in team.obligations where obligation.fulfils(report, on: date) {
             result.reports += 1
             let told =
                 told == .members
-                ? told(obligation, team) : team.focalPoints.map { .init(person: $0, obligation: obligation.id) }
+                ? told(obligation, team) : focalPoints.map { .init(person: $0, obligation: obligation.id) }
             if told.isEmpty { result.reportsWithoutRecipient += 1 }
             result.entries += told
         }

@@ -21,6 +21,38 @@ enum AudienceStore {
         }
     }
 
+    /// The last day of a unit that has ended before a day; nil: it has not, or is not known.
+    static func lastDay(of unit: String, before date: LocalDate, _ transaction: ReadTransaction) throws -> LocalDate? {
+        try self.unit(unit, transaction).flatMap { LocalDate($0.endDay) }.flatMap { $0 <= date ? $0.previous : nil }
+    }
+
+    /// The units that have the territory of one on a day: itself, or all that it became; where "no successor is guessed", the
+    /// parent it lay in. Empty for a unit that is not known.
+    static func heirs(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> Set<String> {
+        var (open, heirs, seen): ([String], Set<String>, Set<String>) = ([unit], [], [])
+        while let id = open.popLast() {
+            guard seen.insert(id).inserted, let known = try self.unit(id, transaction) else { continue }
+            guard let end = LocalDate(known.endDay), end <= date else {
+                heirs.insert(id)
+                continue
+            }
+            let successors = try transaction.query(
+                "SELECT successor FROM known_unit_successor WHERE unit = ? ORDER BY successor", [.text(id)]
+            ) { try $0.text(0) }
+            if successors.isEmpty {
+                open += try path(ofUnit: id, on: end.previous, transaction).dropFirst().prefix(1)
+            } else {
+                open += successors
+            }
+        }
+        return heirs
+    }
+
+    /// Id of the nation; nil before the Registry has told of it.
+    static func nation(_ transaction: ReadTransaction) throws -> String? {
+        try transaction.queryOne("SELECT id FROM known_unit WHERE level = 1 ORDER BY id LIMIT 1") { try $0.text(0) }
+    }
+
     /// The unit bound first, and those under it on the day bound twice after it, as the table `subtree`.
     static let subtree = """
         WITH RECURSIVE subtree (id) AS (
@@ -67,11 +99,15 @@ enum AudienceStore {
         ) { KnownTeam.Member(person: try $0.text(0), role: try $0.int(1), occupation: try $0.int(2)) }
         let level = try transaction.queryOne("SELECT level FROM known_team WHERE id = ?", [.text(id)]) { try $0.int(0) }
         var team = KnownTeam(id: id, level: level ?? 0, isActive: isActive, members: members)
-        if let level = audience.told.unitLevel {
+        let levels = Set(
+            ([audience.told.unitLevel] + (audience.relay?.levels.map(\.unitLevel) ?? [])).compactMap { $0 })
+        if !levels.isEmpty {
             // Those of the unit it is in today: nobody works for an abolished one.
             let path = try placement(ofTeam: id, on: date, transaction)
-            let unit = try path.first { try self.unit($0, transaction)?.level == level }
-            team.focalPoints = try unit.map { try FocalPointStore.people(of: $0, transaction) } ?? []
+            for level in levels {
+                let unit = try path.first { try self.unit($0, transaction)?.level == level }
+                team.focalPoints[level] = try unit.map { try FocalPointStore.people(of: $0, transaction) } ?? []
+            }
         }
         if let report = audience.report {
             team.obligations = try transaction.query(

@@ -48,6 +48,12 @@ enum FactsCopy {
                 "INSERT INTO known_unit_placement (unit, first_day, end_day, parent) VALUES (?, ?, ?, ?)",
                 [.text(unit), days.first, days.end, .text(ResourceName.lastID(placement.parent))])
         }
+        try transaction.execute("DELETE FROM known_unit_successor WHERE unit = ?", [.text(unit)])
+        for successor in Set(fact.unit.successors) {
+            try transaction.execute(
+                "INSERT INTO known_unit_successor (unit, successor) VALUES (?, ?)",
+                [.text(unit), .text(ResourceName.lastID(successor))])
+        }
     }
 
     private static func apply(_ fact: Cdt_Registry_V1_TeamFact, _ transaction: WriteTransaction) throws {
@@ -150,13 +156,13 @@ enum FactsCopy {
         } else if aggregate.hasPrefix("units/") {
             statements = [
                 "DELETE FROM known_unit WHERE id = ?", "DELETE FROM known_unit_placement WHERE unit = ?",
+                "DELETE FROM known_unit_successor WHERE unit = ?",
             ]
         } else if aggregate.hasPrefix("people/") {
-            // "Erasure reaches consumers": what the person wrote goes as well.
+            try TicketStore.erase(person: ResourceName.lastID(aggregate), transaction)
             statements = [
                 "DELETE FROM known_contact WHERE person = ?", "DELETE FROM opt_out WHERE person = ?",
                 "DELETE FROM focal_point WHERE person = ?",
-                "UPDATE ticket SET person = '', body = '', answer = '' WHERE person = ?",
             ]
         } else if aggregate.hasPrefix("obligations/") {
             statements = ["DELETE FROM known_obligation WHERE id = ?"]

@@ -47,5 +47,12 @@ enum FactsSchema {
                     CREATE INDEX known_obligation_changed ON known_obligation (changed_at, report_state);
                     CREATE INDEX known_contact_zalo ON known_contact (zalo_user_ids);
                     """),
+            Migration(
+                version: 3, name: "who has a phone number, and what became of units",
+                sql: """
+                    CREATE INDEX known_contact_phones ON known_contact (phones);
+                    CREATE TABLE known_unit_successor (
+                        unit TEXT NOT NULL, successor TEXT NOT NULL, PRIMARY KEY (unit, successor)) WITHOUT ROWID;
+                    """),
         ])
 }

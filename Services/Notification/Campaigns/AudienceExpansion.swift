@@ -12,6 +12,9 @@ struct AudienceExpansion: Sendable {
         var lane: Lane?
         /// Nil for a group.
         var subject: DeliverySubject?
+        /// Of a relay, and how many levels are told about the team before it.
+        var level: RelayLevel?
+        var levelsAbove = 0
     }
 
     let database: Database
@@ -40,9 +43,9 @@ struct AudienceExpansion: Sendable {
                 current.expandedThrough == campaign.expandedThrough
             else { return nil }
             for entry in entries {
-                try DeliveryStore.insert(
-                    Self.delivery(entry, campaign: current.id, now: now), about: entry.subject.map { [$0] } ?? [],
-                    transaction)
+                let delivery = Self.delivery(entry, of: current, now: now)
+                try DeliveryStore.insert(delivery, about: entry.subject.map { [$0] } ?? [], transaction)
+                if entry.level != nil { try DeliveryStore.raise(delivery, transaction) }
             }
             current.expandedThrough = slice.last ?? current.expandedThrough
             current.teamsTotal = teams.count
@@ -76,19 +79,40 @@ struct AudienceExpansion: Sendable {
             content.channels.contains(where: \.dependsOnPlace)
             ? try AudienceStore.placement(
                 ofTeam: team, on: audience.treeDate(sending: sendingDay), transaction) : []
-        return try recipients.map { recipient in
-            Entry(
-                person: recipient.person,
-                lane: try book.lane(for: recipient.person, path: path, among: content.channels, transaction),
-                subject: DeliverySubject(team: team, obligation: recipient.obligation))
+        func lane(_ person: String) throws -> Lane? {
+            try book.lane(for: person, path: path, among: content.channels, transaction)
         }
+        guard let relay = audience.relay else {
+            return try recipients.map { recipient in
+                Entry(
+                    person: recipient.person, lane: try lane(recipient.person),
+                    subject: DeliverySubject(team: team, obligation: recipient.obligation))
+            }
+        }
+        var entries: [Entry] = []
+        var levelsAbove = 0
+        for step in relay.steps(of: known, occupations: audience.occupations) {
+            let told = try step.people.map { person in
+                Entry(
+                    person: person, lane: try lane(person), subject: DeliverySubject(team: team, obligation: ""),
+                    level: step.level, levelsAbove: levelsAbove)
+            }
+            entries += told
+            // "A level at which nobody can be told is passed over."
+            if told.contains(where: { $0.lane != nil }) { levelsAbove += 1 }
+        }
+        return entries
     }
 
-    private static func delivery(_ entry: Entry, campaign: String, now: Instant) -> Delivery {
+    private static func delivery(_ entry: Entry, of campaign: Campaign, now: Instant) -> Delivery {
         var delivery = Delivery(
-            campaign: campaign, id: Delivery.id(campaign: campaign, person: entry.person), person: entry.person,
+            campaign: campaign.id, id: Delivery.id(campaign: campaign.id, person: entry.person), person: entry.person,
             channel: entry.lane?.channel, account: entry.lane?.account ?? "", state: .queued, nextAt: now,
-            createdAt: now, updatedAt: now)
+            relayLevel: entry.level, createdAt: now, updatedAt: now)
+        if entry.levelsAbove > 0, let relay = campaign.content.audience.relay {
+            delivery.state = .scheduled
+            delivery.nextAt = relay.deadline(levelsAbove: entry.levelsAbove, from: now)
+        }
         if entry.lane == nil {
             delivery.state = .failed
             delivery.failure = .unreachable

@@ -30,6 +30,12 @@ struct CampaignContent: Sendable, Hashable {
     var isStatutory = false
     /// Id of the rule that made it; empty: a person.
     var rule = ""
+    /// Recipients are asked to acknowledge.
+    var asksAcknowledgement = false
+    /// Id of the ticket that it answers; empty: none.
+    var ticket = ""
+    /// Id of the article that it publishes; empty: none.
+    var article = ""
 
     /// The parameters that the audience fills in for this campaign.
     var filledIn: Set<String> {

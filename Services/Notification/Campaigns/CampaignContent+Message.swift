@@ -16,6 +16,9 @@ extension CampaignContent {
             $0.topic = topic
             $0.statutory = isStatutory
             $0.rule = rule.isEmpty ? "" : "rules/\(rule)"
+            $0.acknowledge = asksAcknowledgement
+            $0.ticket = ticket.isEmpty ? "" : "tickets/\(ticket)"
+            $0.article = article.isEmpty ? "" : "articles/\(article)"
         }
     }
 
@@ -31,7 +34,9 @@ extension CampaignContent {
             displayName: message.displayName, audience: audience, template: template,
             templateVersion: Int(message.templateVersion), parameters: message.parameters, language: language,
             channels: channels, topic: message.topic, isStatutory: message.statutory,
-            rule: ResourceName.id(message.rule, in: "rules") ?? "")
+            rule: ResourceName.id(message.rule, in: "rules") ?? "", asksAcknowledgement: message.acknowledge,
+            ticket: ResourceName.id(message.ticket, in: "tickets") ?? "",
+            article: ResourceName.id(message.article, in: "articles") ?? "")
     }
 
     /// Reads a request; every violation is named. Whether the template exists and takes the parameters is another
@@ -79,7 +84,8 @@ extension CampaignContent {
                         displayName: message.displayName.nfc, audience: audience, template: template,
                         templateVersion: Int(message.templateVersion), parameters: message.parameters,
                         language: language, channels: channels, topic: message.topic,
-                        isStatutory: message.statutory))
+                        isStatutory: message.statutory,
+                        asksAcknowledgement: message.acknowledge || audience.relay != nil))
             }
         }
         return .failure(ViolationList(violations: found))
@@ -105,6 +111,7 @@ extension Audience {
             $0.recipients = .init(rawValue: told.rawValue) ?? .members
             $0.withoutLeader = isWithoutLeader
             if let groups { $0.groups = .with { $0.purposes = groups.sorted() } }
+            if let relay { $0.relay = relay.message }
             $0.treeDate = treeDate?.description ?? ""
         }
     }
@@ -180,13 +187,60 @@ extension Audience {
                         descriptionVi: "nhóm không lọc theo thành viên, tổ hay báo cáo: chỉ cho `unit` bên cạnh"))
             }
         }
+        var relay: Relay?
+        if message.hasRelay {
+            switch Relay.reading(message.relay) {
+            case .success(let read): relay = read
+            case .failure(let list): found += list.violations
+            }
+            if report != nil || told != .members || message.withoutLeader || !message.roles.isEmpty || message.hasGroups
+            {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.relay", reason: "CONFLICT",
+                        description:
+                            "the levels say who is told: give `unit`, `team_levels` and `occupations` alone beside it",
+                        descriptionVi:
+                            "các cấp đã nêu người nhận: chỉ cho `unit`, `team_levels` và `occupations` bên cạnh"))
+            }
+        }
         guard found.isEmpty, let unit, let told else { return .failure(ViolationList(violations: found)) }
         return .success(
             Audience(
                 unit: unit, levels: Set(message.teamLevels.map(\.rawValue)), roles: Set(message.roles.map(\.rawValue)),
                 occupations: Set(message.occupations.map(\.rawValue)), report: report, treeDate: treeDate, told: told,
                 isWithoutLeader: message.withoutLeader,
-                groups: message.hasGroups ? Set(message.groups.purposes) : nil))
+                groups: message.hasGroups ? Set(message.groups.purposes) : nil, relay: relay))
+    }
+}
+
+extension Relay {
+    fileprivate var message: Cdt_Notification_V1_Relay {
+        .with {
+            $0.levels = levels.compactMap { .init(rawValue: $0.rawValue) }
+            $0.waitHours = Int32(waitHours)
+        }
+    }
+
+    fileprivate static func reading(_ message: Cdt_Notification_V1_Relay) -> Result<Relay, ViolationList> {
+        var found: [Violation] = []
+        let levels = message.levels.compactMap { RelayLevel(rawValue: $0.rawValue) }
+        let isDescending = zip(levels, levels.dropFirst()).allSatisfy { $0.rawValue < $1.rawValue }
+        if levels.count != message.levels.count || levels.count < 2 || !isDescending {
+            found.append(
+                Violation(
+                    field: "campaign.audience.relay.levels", reason: "INVALID_LEVELS",
+                    description: "name at least two levels, each known and at most once, from the top",
+                    descriptionVi: "hãy nêu ít nhất hai cấp, mỗi cấp có thật và chỉ một lần, từ trên xuống"))
+        }
+        if !(1...720).contains(message.waitHours) {
+            found.append(
+                Violation(
+                    field: "campaign.audience.relay.wait_hours", reason: "OUT_OF_RANGE",
+                    description: "give 1 to 720 hours", descriptionVi: "hãy cho 1 đến 720 giờ"))
+        }
+        guard found.isEmpty else { return .failure(ViolationList(violations: found)) }
+        return .success(Relay(levels: levels, waitHours: Int(message.waitHours)))
     }
 }
 

@@ -15,15 +15,25 @@ enum CampaignStore {
         try transaction.execute(
             """
             INSERT INTO campaign (id, payload, state, active, revision, send_at, sending_day, expanded_through,
-                teams_expanded, teams_total, created_at, updated_at)
-            VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)
+                teams_expanded, teams_total, created_at, updated_at, acknowledge, article)
+            VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .text(campaign.id), .blob(payload), SQLValue(campaign.state.rawValue), SQLValue(campaign.revision),
                 SQLValue(campaign.sendAt), SQLValue(campaign.sendingDay?.description),
                 .text(campaign.expandedThrough), SQLValue(campaign.teamsExpanded), SQLValue(campaign.teamsTotal),
                 SQLValue(campaign.createdAt), SQLValue(campaign.updatedAt),
+                SQLValue(campaign.content.asksAcknowledgement), .text(campaign.content.article),
             ])
+    }
+
+    /// Takes the values out of what a campaign has said: they named somebody who is erased.
+    static func eraseParameters(_ id: String, _ transaction: WriteTransaction) throws {
+        guard var content = try get(id, transaction)?.content else { return }
+        content.parameters = content.parameters.mapValues { _ in "…" }
+        try transaction.execute(
+            "UPDATE campaign SET payload = ? WHERE id = ?",
+            [.blob(try content.message.serializedBytes()), .text(id)])
     }
 
     /// Stores what changes. `active`: whether the dispatcher has something to do for it.

@@ -22,6 +22,9 @@ struct Delivery: Sendable, Hashable {
     var cost: Int64 = 0
     var deliveredAt: Instant?
     var readAt: Instant?
+    var acknowledgedAt: Instant?
+    /// The level of the relay at which the recipient is told; nil without one.
+    var relayLevel: RelayLevel?
     var createdAt: Instant
     var updatedAt: Instant
 

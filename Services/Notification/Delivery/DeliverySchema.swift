@@ -100,5 +100,22 @@ enum NotificationSchema {
                     CREATE INDEX ticket_person ON ticket (person);
                     CREATE INDEX delivery_person ON delivery (person);
                     """),
+            Migration(
+                version: 4, name: "acknowledgements, relays, answers that are sent, articles",
+                sql: """
+                    ALTER TABLE campaign ADD COLUMN acknowledge INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE campaign ADD COLUMN article TEXT NOT NULL DEFAULT '';
+                    CREATE INDEX campaign_article ON campaign (article) WHERE article <> '';
+                    ALTER TABLE delivery ADD COLUMN acknowledged_at BIGINT;
+                    ALTER TABLE delivery ADD COLUMN relay_level INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE ticket ADD COLUMN answer_delivery TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE ticket ADD COLUMN article TEXT NOT NULL DEFAULT '';
+                    CREATE INDEX ticket_article ON ticket (article) WHERE article <> '';
+                    CREATE TABLE article (
+                        id TEXT PRIMARY KEY, unit TEXT NOT NULL, kind INTEGER NOT NULL, title TEXT NOT NULL,
+                        folded_title TEXT NOT NULL, body TEXT NOT NULL, url TEXT NOT NULL, subjects TEXT NOT NULL,
+                        language INTEGER NOT NULL, revision INTEGER NOT NULL, created_at BIGINT NOT NULL,
+                        updated_at BIGINT NOT NULL);
+                    """),
         ])
 }

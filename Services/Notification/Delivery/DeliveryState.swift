@@ -27,6 +27,14 @@ enum DeliveryState: Int, Sendable, Hashable, CaseIterable {
     /// Whether it goes on by itself. A campaign is completed when none of its messages does.
     var isMoving: Bool { waits || self == .claimed }
 
+    /// Whether it may be with its recipient, as far as anybody knows.
+    var mayHaveArrived: Bool {
+        switch self {
+        case .claimed, .sent, .ambiguous, .delivered, .read: true
+        case .queued, .scheduled, .retry, .deferred, .failed, .cancelled, .dead, .fallback: false
+        }
+    }
+
     /// Whether a person may decide about it.
     var isStuck: Bool { self == .ambiguous || self == .failed || self == .dead }
 }

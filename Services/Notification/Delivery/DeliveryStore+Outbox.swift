@@ -62,7 +62,7 @@ extension DeliveryStore {
             """
             UPDATE delivery SET channel = ?, account = ?, state = ?, failure = ?, detail = ?, attempts = ?,
                 first_attempt_at = ?, next_at = ?, sent_at = ?, provider_id = ?, cost = ?, delivered_at = ?, read_at = ?,
-                updated_at = ? WHERE campaign = ? AND id = ?
+                acknowledged_at = ?, relay_level = ?, updated_at = ? WHERE campaign = ? AND id = ?
             """,
             [
                 SQLValue(delivery.channel?.rawValue ?? 0), .text(delivery.account),
@@ -70,7 +70,8 @@ extension DeliveryStore {
                 SQLValue(transition.failure.rawValue), .text(transition.detail), SQLValue(delivery.attempts),
                 SQLValue(delivery.firstAttemptAt), SQLValue(transition.nextAt),
                 SQLValue(transition.state == .sent ? now : delivery.sentAt), .text(delivery.providerID),
-                SQLValue(delivery.cost), SQLValue(delivery.deliveredAt), SQLValue(delivery.readAt), SQLValue(now),
+                SQLValue(delivery.cost), SQLValue(delivery.deliveredAt), SQLValue(delivery.readAt),
+                SQLValue(delivery.acknowledgedAt), SQLValue(delivery.relayLevel?.rawValue ?? 0), SQLValue(now),
                 .text(delivery.campaign), .text(delivery.id),
             ])
         transaction.notify(CampaignSignal.channel(delivery.campaign))

@@ -5,7 +5,7 @@ import Storage
 enum DeliveryStore {
     static let columns = """
         campaign, id, person, channel, state, failure, detail, attempts, first_attempt_at, next_at, sent_at, created_at,
-        updated_at, account, provider_id, cost, delivered_at, read_at
+        updated_at, account, provider_id, cost, delivered_at, read_at, acknowledged_at, relay_level
         """
 
     // MARK: Writing down an audience
@@ -16,7 +16,8 @@ enum DeliveryStore {
     {
         try transaction.execute(
             """
-            INSERT INTO delivery (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL, ?, ?, ?, '', 0, NULL, NULL)
+            INSERT INTO delivery (\(columns))
+            VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL, ?, ?, ?, '', 0, NULL, NULL, NULL, ?)
             ON CONFLICT (campaign, id) DO UPDATE SET channel = excluded.channel, account = excluded.account,
                 state = excluded.state, failure = excluded.failure, detail = excluded.detail, next_at = excluded.next_at
             WHERE delivery.channel = 0 AND excluded.channel <> 0
@@ -26,6 +27,7 @@ enum DeliveryStore {
                 SQLValue(delivery.channel?.rawValue ?? 0), SQLValue(delivery.state.rawValue),
                 SQLValue(delivery.failure.rawValue), .text(delivery.detail), SQLValue(delivery.nextAt),
                 SQLValue(delivery.createdAt), SQLValue(delivery.updatedAt), .text(delivery.account),
+                SQLValue(delivery.relayLevel?.rawValue ?? 0),
             ])
         for subject in subjects {
             try transaction.execute(
@@ -34,6 +36,20 @@ enum DeliveryStore {
                 ON CONFLICT (delivery, team, obligation) DO NOTHING
                 """, [.text(delivery.id), .text(subject.team), .text(subject.obligation)])
         }
+    }
+
+    /// "Each person is told once, at their highest level", and as early as any of their teams has it. Nothing of a campaign
+    /// is sent before its whole audience is written down.
+    static func raise(_ delivery: Delivery, _ transaction: WriteTransaction) throws {
+        guard let level = delivery.relayLevel, let at = delivery.nextAt,
+            var known = try get(campaign: delivery.campaign, id: delivery.id, transaction),
+            let knownLevel = known.relayLevel, let knownAt = known.nextAt,
+            level.rawValue < knownLevel.rawValue || at < knownAt
+        else { return }
+        known.relayLevel = level.rawValue < knownLevel.rawValue ? level : knownLevel
+        let next = DeliveryMachine.Transition(
+            state: at < knownAt ? delivery.state : known.state, nextAt: min(at, knownAt))
+        try update(known, to: next, now: delivery.updatedAt, transaction)
     }
 
     // MARK: Reading
@@ -142,6 +158,62 @@ enum DeliveryStore {
         }
     }
 
+    /// The newest message to a person that asks for an acknowledgement, has none and may have reached them.
+    static func unacknowledged(of person: String, _ transaction: ReadTransaction) throws -> Delivery? {
+        let out = DeliveryState.allCases.filter(\.mayHaveArrived).map { String($0.rawValue) }.joined(separator: ", ")
+        return try transaction.queryOne(
+            """
+            SELECT \(columns) FROM delivery WHERE person = ? AND acknowledged_at IS NULL AND state IN (\(out))
+                AND campaign IN (SELECT id FROM campaign WHERE acknowledge = 1)
+            ORDER BY updated_at DESC, id LIMIT 1
+            """, [.text(person)], delivery)
+    }
+
+    /// How many of some messages were handed over, arrived, were opened and were acknowledged.
+    struct Reach: Sendable, Hashable {
+        var level: RelayLevel?
+        var recipients = 0
+        var waiting = 0
+        var sent = 0
+        var delivered = 0
+        var read = 0
+        var acknowledged = 0
+    }
+
+    /// By level of the relay, from the top; one row without a relay.
+    static func reach(campaign: String, _ transaction: ReadTransaction) throws -> [Reach] {
+        try reach("campaign = ?", .text(campaign), transaction)
+    }
+
+    /// Over all campaigns that published an article.
+    static func reach(article: String, _ transaction: ReadTransaction) throws -> Reach {
+        let rows = try reach("campaign IN (SELECT id FROM campaign WHERE article = ?)", .text(article), transaction)
+        return rows.reduce(into: Reach()) { sum, row in
+            sum.recipients += row.recipients
+            sum.waiting += row.waiting
+            sum.sent += row.sent
+            sum.delivered += row.delivered
+            sum.read += row.read
+            sum.acknowledged += row.acknowledged
+        }
+    }
+
+    private static func reach(_ condition: String, _ value: SQLValue, _ transaction: ReadTransaction) throws -> [Reach]
+    {
+        let waits = DeliveryState.allCases.filter(\.waits).map { String($0.rawValue) }.joined(separator: ", ")
+        return try transaction.query(
+            """
+            SELECT relay_level, count(*), CAST(sum(CASE WHEN state IN (\(waits)) THEN 1 ELSE 0 END) AS BIGINT),
+                count(sent_at), count(delivered_at), count(read_at), count(acknowledged_at)
+            FROM delivery WHERE \(condition) GROUP BY relay_level ORDER BY relay_level
+            """, [value]
+        ) { row in
+            Reach(
+                level: RelayLevel(rawValue: try row.int(0)), recipients: try row.int(1), waiting: try row.int(2),
+                sent: try row.int(3), delivered: try row.int(4), read: try row.int(5), acknowledged: try row.int(6))
+        }
+    }
+
     struct Count: Sendable, Hashable {
         var state: DeliveryState
         var failure: FailureClass
@@ -198,6 +270,7 @@ enum DeliveryStore {
             nextAt: try row.instantOrNull(9),
             sentAt: try row.instantOrNull(10), providerID: try row.text(14), cost: try row.int64(15),
             deliveredAt: try row.instantOrNull(16), readAt: try row.instantOrNull(17),
+            acknowledgedAt: try row.instantOrNull(18), relayLevel: RelayLevel(rawValue: try row.int(19)),
             createdAt: try row.instant(11), updatedAt: try row.instant(12))
     }
 }

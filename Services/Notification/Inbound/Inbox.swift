@@ -12,12 +12,22 @@ struct Inbox: Sendable {
         let now = clock.now
         let ticket = UUIDv7.next(at: now).description
         let random = Double.random(in: 0..<1)
+        // Looked for beforehand: it may take going through all contacts, which must not hold up others' writes.
+        let person: String? =
+            if case .reply(let user, _) = event.kind {
+                try await database.readPooled { try InboundStore.sender(user, event.channel, $0) }
+            } else { nil }
         try await database.write { transaction in
             guard try InboundStore.note(event, now: now, transaction) else { return }
             switch event.kind {
             case .other: break
-            case .reply(let user, let text):
-                try TicketStore.open(ticket, user: user, text: text, event, now: now, transaction)
+            case .reply(_, let text):
+                if Acknowledgements.isAcknowledgement(text), let person,
+                    try InboundStore.acknowledge(person, now: now, transaction)
+                {
+                    return
+                }
+                try TicketStore.open(ticket, from: person, text: text, event, now: now, transaction)
             case .receipt(let receipt, let delivery, let providerID):
                 let claims = Claims(channels: channels, machine: DeliveryMachine())
                 for known in try InboundStore.deliveries(delivery, providerID: providerID, transaction)
@@ -43,6 +53,40 @@ enum InboundStore {
         try transaction.execute(
             "INSERT INTO inbound_event (source, id, received_at) VALUES (?, ?, ?) ON CONFLICT (source, id) DO NOTHING",
             [.text(event.source), .text(String(event.id.prefix(300))), SQLValue(now)]) > 0
+    }
+
+    /// Acknowledges the newest message to a person that asks for it; whether there was one.
+    static func acknowledge(_ person: String, now: Instant, _ transaction: WriteTransaction) throws -> Bool {
+        guard let delivery = try DeliveryStore.unacknowledged(of: person, transaction),
+            let campaign = try CampaignStore.get(delivery.campaign, transaction)
+        else { return false }
+        return try Acknowledgements.record(delivery, of: campaign, now: now, transaction) == .done
+    }
+
+    /// Who wrote, by the addresses that the Registry knows of people; nil when nobody is known, or when several have it.
+    static func sender(_ user: String, _ channel: ChannelKind, _ transaction: ReadTransaction) throws -> String? {
+        let column: String
+        let address: String
+        if channel == .sms {
+            // The Registry keeps numbers as they are dialled within Vietnam.
+            guard let phone = PhoneNumber(user) else { return nil }
+            column = "phones"
+            address = phone.national
+        } else {
+            guard ZaloID.isID(user) else { return nil }
+            column = "zalo_user_ids"
+            address = user
+        }
+        // Nearly everybody has one address, which the index finds; only then are those with several gone through.
+        for (condition, value) in [("= ?", address), ("LIKE ?", "%\(address)%")] {
+            let people = try transaction.query(
+                "SELECT person, \(column) FROM known_contact WHERE \(column) \(condition) ORDER BY person LIMIT 100",
+                [.text(value)]
+            ) { (person: try $0.text(0), addresses: try $0.text(1)) }
+            .filter { $0.addresses.split(separator: "\n").contains { $0 == address } }
+            if let first = people.first { return people.count == 1 ? first.person : nil }
+        }
+        return nil
     }
 
     /// The messages that a receipt is about: by our id, else by the provider's.

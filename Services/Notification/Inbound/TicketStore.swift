@@ -27,6 +27,10 @@ struct Ticket: Sendable, Hashable {
     var revision = 1
     var createdAt: Instant
     var answeredAt: Instant?
+    /// The message that carries the answer, `campaigns/{id}/deliveries/{id}`, or empty.
+    var answerDelivery = ""
+    /// The article that it was answered with, bare, or empty.
+    var article = ""
 
     var message: Cdt_Notification_V1_Ticket {
         .with {
@@ -43,25 +47,29 @@ struct Ticket: Sendable, Hashable {
             $0.etag = Etag.of(version: Int64(revision))
             $0.createTime = createdAt.timestamp
             if let answeredAt { $0.answerTime = answeredAt.timestamp }
+            $0.answerDelivery = answerDelivery
+            $0.article = article.isEmpty ? "" : "articles/\(article)"
         }
     }
 }
 
 enum TicketStore {
     private static let columns = """
-        id, state, channel, account, person, delivery, team, body, answer, difficulty, revision, created_at, answered_at
+        id, state, channel, account, person, delivery, team, body, answer, difficulty, revision, created_at, answered_at,
+        answer_delivery, article
         """
     /// Longer texts are cut: nobody writes a report into a chat.
     private static let longestText = 4_000
 
     /// Writes a reply down, tied to who wrote it and to what they were told last.
     static func open(
-        _ id: String, user: String, text: String, _ event: InboundEvent, now: Instant, _ transaction: WriteTransaction
+        _ id: String, from person: String?, text: String, _ event: InboundEvent, now: Instant,
+        _ transaction: WriteTransaction
     ) throws {
         var ticket = Ticket(
             id: id, channel: event.channel, account: event.account,
             text: String(String.UnicodeScalarView(text.nfc.unicodeScalars.prefix(longestText))), createdAt: now)
-        if event.channel != .sms, let person = try person(zaloUser: user, transaction) {
+        if let person {
             ticket.person = person
             if let last = try DeliveryStore.newest(of: person, transaction) {
                 ticket.delivery = "campaigns/\(last.campaign)/deliveries/\(last.id)"
@@ -71,37 +79,28 @@ enum TicketStore {
         try insert(ticket, transaction)
     }
 
-    /// By the first of the user ids that the Registry knows of a person.
-    private static func person(zaloUser user: String, _ transaction: ReadTransaction) throws -> String? {
-        guard ZaloID.isID(user) else { return nil }
-        // Nearly everybody has one id, which the index finds; only then are those with several gone through.
-        for (condition, value) in [("= ?", user), ("LIKE ?", user + "\n%")] {
-            let person = try transaction.queryOne(
-                "SELECT person FROM known_contact WHERE zalo_user_ids \(condition) ORDER BY person LIMIT 1",
-                [.text(value)]
-            ) { try $0.text(0) }
-            if let person { return person }
-        }
-        return nil
-    }
-
     static func insert(_ ticket: Ticket, _ transaction: WriteTransaction) throws {
         try transaction.execute(
-            "INSERT INTO ticket (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO ticket (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(ticket.id), SQLValue(ticket.state.rawValue), SQLValue(ticket.channel.rawValue),
                 .text(ticket.account), .text(ticket.person), .text(ticket.delivery), .text(ticket.team),
                 .text(ticket.text), .text(ticket.answer), .text(ticket.difficulty), SQLValue(ticket.revision),
-                SQLValue(ticket.createdAt), SQLValue(ticket.answeredAt),
+                SQLValue(ticket.createdAt), SQLValue(ticket.answeredAt), .text(ticket.answerDelivery),
+                .text(ticket.article),
             ])
     }
 
     static func answer(_ ticket: Ticket, _ transaction: WriteTransaction) throws {
         try transaction.execute(
-            "UPDATE ticket SET state = ?, answer = ?, difficulty = ?, revision = ?, answered_at = ? WHERE id = ?",
+            """
+            UPDATE ticket SET state = ?, answer = ?, difficulty = ?, revision = ?, answered_at = ?, answer_delivery = ?,
+                article = ? WHERE id = ?
+            """,
             [
                 SQLValue(ticket.state.rawValue), .text(ticket.answer), .text(ticket.difficulty),
-                SQLValue(ticket.revision), SQLValue(ticket.answeredAt), .text(ticket.id),
+                SQLValue(ticket.revision), SQLValue(ticket.answeredAt), .text(ticket.answerDelivery),
+                .text(ticket.article), .text(ticket.id),
             ])
     }
 
@@ -117,12 +116,32 @@ enum TicketStore {
             ticket)
     }
 
+    /// How many were answered with an article.
+    static func count(article: String, _ transaction: ReadTransaction) throws -> Int {
+        try transaction.count("SELECT count(*) FROM ticket WHERE article = ?", [.text(article)])
+    }
+
+    /// "Erasure reaches consumers": what the person wrote goes, what they were answered, and that it was them.
+    static func erase(person: String, _ transaction: WriteTransaction) throws {
+        let answers = try transaction.query(
+            "SELECT answer_delivery FROM ticket WHERE person = ? AND answer_delivery <> ''", [.text(person)]
+        ) { try $0.text(0) }
+        for answer in answers {
+            if let campaign = Names.delivery(answer)?.campaign {
+                try CampaignStore.eraseParameters(campaign, transaction)
+            }
+        }
+        try transaction.execute(
+            "UPDATE ticket SET person = '', body = '', answer = '' WHERE person = ?", [.text(person)])
+    }
+
     private static func ticket(_ row: Row) throws -> Ticket {
         Ticket(
             id: try row.text(0), state: Ticket.State(rawValue: try row.int(1)) ?? .open,
             channel: ChannelKind(rawValue: try row.int(2)) ?? .zaloText, account: try row.text(3),
             person: try row.text(4), delivery: try row.text(5), team: try row.text(6), text: try row.text(7),
             answer: try row.text(8), difficulty: try row.text(9), revision: try row.int(10),
-            createdAt: try row.instant(11), answeredAt: try row.instantOrNull(12))
+            createdAt: try row.instant(11), answeredAt: try row.instantOrNull(12), answerDelivery: try row.text(13),
+            article: try row.text(14))
     }
 }

@@ -74,6 +74,20 @@ extension Campaign {
     }
 }
 
+extension DeliveryStore.Reach {
+    /// Of a level of a relay.
+    var message: Cdt_Notification_V1_RelayProgress? {
+        guard let level else { return nil }
+        return .with {
+            $0.level = .init(rawValue: level.rawValue) ?? .unspecified
+            $0.recipients = Int64(recipients)
+            $0.waiting = Int64(waiting)
+            $0.sent = Int64(sent)
+            $0.acknowledged = Int64(acknowledged)
+        }
+    }
+}
+
 extension DeliveryAttempt {
     var message: Cdt_Notification_V1_DeliveryAttempt {
         .with {

@@ -25,12 +25,9 @@ extension NotificationService {
     {
         let known = try campaign(request.name)
         try admit(.send, at: known.content.audience.unit, context)
-        for kind in known.content.channels {
-            if let off = channels.off(kind) { throw ServiceError.channelOff(kind, off) }
-        }
         let now = clock.now
         let sendAt = request.hasSendTime ? Instant(request.sendTime) : nil
-        try checkUnit(known.content.audience, sending: max(sendAt ?? now, now).localDate)
+        try checkSendable(known.content, at: max(sendAt ?? now, now))
         let (id, name, etag) = (known.id, request.name, request.etag)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
@@ -168,16 +165,21 @@ extension NotificationService {
         let found = try await database.readPooled { transaction in
             let holds = try LaneStore.holds(at: now, transaction)
             return try CampaignStore.get(id, transaction).map { campaign in
-                (campaign, try DeliveryStore.counts(campaign: id, holds: holds, transaction), holds)
+                let reach =
+                    campaign.content.asksAcknowledgement ? try DeliveryStore.reach(campaign: id, transaction) : []
+                return (campaign, try DeliveryStore.counts(campaign: id, holds: holds, transaction), holds, reach)
             }
         }
-        guard let (campaign, counts, holds) = found else { throw ServiceError.noCampaign(name) }
-        return (campaign, campaign.progress(counts, holds, now: now))
+        guard let (campaign, counts, holds, reach) = found else { throw ServiceError.noCampaign(name) }
+        var progress = campaign.progress(counts, holds, now: now)
+        progress.acknowledged = reach.reduce(0) { $0 + Int64($1.acknowledged) }
+        progress.relay = reach.compactMap(\.message)
+        return (campaign, progress)
     }
 }
 
 /// Stores a campaign that the dispatcher must look at, and calls it.
-private func store(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
+func store(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
     try CampaignStore.update(campaign, active: true, transaction)
     transaction.notify(CampaignSignal.work)
 }

@@ -87,6 +87,29 @@ extension NotificationService {
         }
     }
 
+    func acknowledgeDelivery(_ request: Cdt_Notification_V1_AcknowledgeDeliveryRequest, context: ServerContext)
+        async throws -> Cdt_Notification_V1_AcknowledgeDeliveryResponse
+    {
+        let (known, id) = try deliveryName(request.name)
+        try admit(.send, at: known.content.audience.unit, context)
+        let (name, now) = (request.name, clock.now)
+        return try await once(request.requestID, of: request, context, now: now) { [channels] transaction in
+            guard let campaign = try CampaignStore.get(known.id, transaction),
+                let delivery = try DeliveryStore.get(campaign: known.id, id: id, transaction)
+            else { return .failure(.noDelivery(name)) }
+            switch try Acknowledgements.record(delivery, of: campaign, now: now, transaction) {
+            case .notAsked: return .failure(.acknowledgementNotAsked(name))
+            case .notSent(let state): return .failure(.notSent(name, state))
+            case .done: break
+            }
+            guard let recorded = try DeliveryStore.get(campaign: campaign.id, id: id, transaction) else {
+                return .failure(.noDelivery(name))
+            }
+            let message = try Self.message(recorded, of: campaign, channels, [], transaction)
+            return .success(.with { $0.delivery = message })
+        }
+    }
+
     private func deliveryName(_ name: String) throws -> (Campaign, delivery: String) {
         guard let ids = Names.delivery(name) else {
             throw ServiceError.invalid(
@@ -116,6 +139,8 @@ extension NotificationService {
             $0.costDong = delivery.cost
             if let deliveredAt = delivery.deliveredAt { $0.deliveredTime = deliveredAt.timestamp }
             if let readAt = delivery.readAt { $0.readTime = readAt.timestamp }
+            if let acknowledgedAt = delivery.acknowledgedAt { $0.acknowledgeTime = acknowledgedAt.timestamp }
+            $0.relayLevel = delivery.relayLevel.flatMap { .init(rawValue: $0.rawValue) } ?? .unspecified
             $0.detail = delivery.detail
             $0.attemptCount = Int32(delivery.attempts)
             if let nextAt = delivery.nextAt, delivery.state.waits { $0.nextAttemptTime = nextAt.timestamp }
@@ -153,6 +178,20 @@ extension ServiceError {
             "\(name) is \(state): only AMBIGUOUS, FAILED and DEAD messages wait for a decision",
             vi: "\(name) không chờ quyết định: chỉ thư AMBIGUOUS, FAILED và DEAD mới cần",
             metadata: ["state": "\(state)"])
+    }
+
+    static func notSent(_ name: String, _ state: DeliveryState) -> ServiceError {
+        .failedPrecondition(
+            reason: "DELIVERY_NOT_SENT", subject: name,
+            "\(name) is \(state): only a message that was sent can be acknowledged",
+            vi: "\(name) chưa được gửi: chỉ thư đã gửi mới xác nhận được", metadata: ["state": "\(state)"])
+    }
+
+    static func acknowledgementNotAsked(_ name: String) -> ServiceError {
+        .failedPrecondition(
+            reason: "ACKNOWLEDGEMENT_NOT_ASKED", subject: name,
+            "its campaign asks for no acknowledgement; set `campaign.acknowledge` when it is created",
+            vi: "chiến dịch không yêu cầu xác nhận; hãy đặt `campaign.acknowledge` khi tạo")
     }
 
     static func campaignCancelled(_ name: String) -> ServiceError {

@@ -92,6 +92,14 @@ extension NotificationService {
         return unit
     }
 
+    /// All channels must be on, and the unit there.
+    func checkSendable(_ content: CampaignContent, at moment: Instant) throws {
+        for kind in content.channels {
+            if let off = channels.off(kind) { throw ServiceError.channelOff(kind, off) }
+        }
+        try checkUnit(content.audience, sending: moment.localDate)
+    }
+
     /// The unit must exist on the day for which the tree is read.
     func checkUnit(_ audience: Audience, sending day: LocalDate) throws {
         let unit = try unit(audience.unit)

@@ -32,8 +32,11 @@ extension NotificationService {
         try admitInNation(.decide, context)
         let id = try self.id(request.name, in: "tickets")
         var found: [Violation] = []
-        if let violation = Template.textViolation(
-            request.answer.withLineFeeds, field: "answer", limit: 4_000, isLine: false)
+        let article = request.article.isEmpty ? nil : Names.uuid(request.article, in: "articles")
+        if !request.article.isEmpty, article == nil { found.append(.invalidName("article", form: "articles/{id}")) }
+        if !request.answer.isEmpty || article == nil,
+            let violation = Template.textViolation(
+                request.answer.withLineFeeds, field: "answer", limit: 4_000, isLine: false)
         {
             found.append(violation)
         }
@@ -43,24 +46,38 @@ extension NotificationService {
         guard found.isEmpty else {
             throw ServiceError.invalid(ViolationList(violations: found), reason: "INVALID_ANSWER")
         }
-        let (name, now) = (request.name, clock.now)
-        let (answer, difficulty) = (request.answer.withLineFeeds.nfc, request.difficulty)
+        let now = clock.now
+        let answer = TicketAnswer(channels: channels, now: now)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
-            guard var ticket = try TicketStore.get(id, transaction) else {
-                return .failure(.notFound(type: Names.ticket, name: name, reason: "TICKET_NOT_FOUND"))
-            }
+            guard var ticket = try TicketStore.get(id, transaction) else { return .failure(.noTicket(request.name)) }
             guard ticket.state == .open else {
                 return .failure(
                     .failedPrecondition(
-                        reason: "TICKET_ANSWERED", subject: name, "\(name) was answered; an answer stays as it is",
-                        vi: "\(name) đã được trả lời; câu trả lời không đổi được"))
+                        reason: "TICKET_ANSWERED", subject: request.name,
+                        "\(request.name) was answered; an answer stays as it is",
+                        vi: "\(request.name) đã được trả lời; câu trả lời không đổi được"))
             }
-            ticket.state = .answered
-            (ticket.answer, ticket.difficulty, ticket.answeredAt) = (answer, difficulty, now)
+            var text = request.answer.withLineFeeds.nfc
+            if let article {
+                guard let known = try ArticleStore.get(article, transaction) else {
+                    return .failure(.noArticle(request.article))
+                }
+                ticket.article = article
+                if text.isEmpty { text = known.answer }
+            }
+            (ticket.state, ticket.answer, ticket.answeredAt) = (.answered, text, now)
+            ticket.difficulty = request.difficulty
             ticket.revision += 1
+            if !request.recordOnly { ticket.answerDelivery = try answer.send(text, to: ticket, transaction) ?? "" }
             try TicketStore.answer(ticket, transaction)
             let message = ticket.message
             return .success(.with { $0.ticket = message })
         }
+    }
+}
+
+extension ServiceError {
+    static func noTicket(_ name: String) -> ServiceError {
+        .notFound(type: Names.ticket, name: name, reason: "TICKET_NOT_FOUND")
     }
 }

@@ -4,7 +4,10 @@ import Storage
 /// Templates that come with the service, so that a reminder can be sent before anybody has written one. A team that
 /// wants other words makes a template of its own.
 enum BuiltInTemplates {
-    static let all = [reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader]
+    static let all = [
+        reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader, announcement, article,
+        ticketAnswer,
+    ]
 
     /// "Reminders to those who owe a report".
     static let reportReminder = Template(
@@ -132,6 +135,36 @@ extension BuiltInTemplates {
             "{{team_count}} teams without a leader",
             "{{recipient_name}}: {{team_count}} teams have no leader: {{team_name}}."
         ))
+
+    private static let title = Template.Parameter(name: "title", type: .text, description: "Tiêu đề")
+    private static let text = Template.Parameter(name: "text", type: .text, description: "Nội dung")
+
+    /// Whatever people have to be told, with the words by which they acknowledge.
+    static let announcement = simple(
+        "announcement", "Thông báo, đề nghị xác nhận", [title, text],
+        vi: ("{{title}}", "{{title}}. {{text}} Xin trả lời OK để xác nhận đã nhận."),
+        en: ("{{title}}", "{{title}}. {{text}} Please reply OK when you have read this."))
+
+    /// Short messages say where an article is, the others what it says.
+    static let article: Template = {
+        var template = simple(
+            "article", "Tài liệu, hướng dẫn, kinh nghiệm hay",
+            [title, text, .init(name: "url", type: .text, description: "Liên kết tới toàn văn")],
+            vi: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nXin trả lời OK khi đã đọc."),
+            en: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nPlease reply OK when you have read this."))
+        for (language, ending) in [(Language.vietnamese, "Trả lời OK khi đã đọc."), (.english, "Reply OK when read.")] {
+            template.bodies[.init(language: language, kind: .sms)] = TemplateBody(
+                subject: "", text: "{{title}} {{url}} \(ending)")
+        }
+        return template
+    }()
+
+    /// What somebody wrote back is answered.
+    static let ticketAnswer = simple(
+        TicketAnswer.template, "Trả lời câu hỏi",
+        [recipient, .init(name: "answer", type: .text, description: "Câu trả lời")],
+        vi: ("Trả lời câu hỏi của ông/bà", "Kính gửi {{recipient_name}}: {{answer}}"),
+        en: ("Answer to your question", "Dear {{recipient_name}}, {{answer}}"))
 
     /// The same short text over every channel that carries free text.
     private static func simple(

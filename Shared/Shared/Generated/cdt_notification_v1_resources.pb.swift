@@ -362,6 +362,63 @@ public nonisolated enum Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf.En
 
 }
 
+/// A level of a relay: who is told at it about a team.
+public nonisolated enum Cdt_Notification_V1_RelayLevel: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: refused.
+  case unspecified // = 0
+
+  /// The focal points of the team's province.
+  case provinceFocalPoints // = 1
+
+  /// The focal points of the team's commune.
+  case communeFocalPoints // = 2
+
+  /// The team's leader; without one, its deputies.
+  case leaders // = 3
+
+  /// The team's members.
+  case members // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .provinceFocalPoints
+    case 2: self = .communeFocalPoints
+    case 3: self = .leaders
+    case 4: self = .members
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .provinceFocalPoints: return 1
+    case .communeFocalPoints: return 2
+    case .leaders: return 3
+    case .members: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_RelayLevel] = [
+    .unspecified,
+    .provinceFocalPoints,
+    .communeFocalPoints,
+    .leaders,
+    .members,
+  ]
+
+}
+
 /// State of a campaign.
 public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -559,6 +616,63 @@ public nonisolated enum Cdt_Notification_V1_TicketState: SwiftProtobuf.Enum, Swi
     .unspecified,
     .open,
     .answered,
+  ]
+
+}
+
+/// What an article is.
+public nonisolated enum Cdt_Notification_V1_ArticleKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: refused.
+  case unspecified // = 0
+
+  /// A guide.
+  case guide // = 1
+
+  /// A document for training.
+  case trainingDocument // = 2
+
+  /// A good practice of a team or a place.
+  case goodPractice // = 3
+
+  /// The answer to a question that came back as a ticket.
+  case answer // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .guide
+    case 2: self = .trainingDocument
+    case 3: self = .goodPractice
+    case 4: self = .answer
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .guide: return 1
+    case .trainingDocument: return 2
+    case .goodPractice: return 3
+    case .answer: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_ArticleKind] = [
+    .unspecified,
+    .guide,
+    .trainingDocument,
+    .goodPractice,
+    .answer,
   ]
 
 }
@@ -1390,6 +1504,26 @@ public nonisolated struct Cdt_Notification_V1_ReportFilter: Sendable {
   fileprivate var _changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
+/// Tells an audience level by level: those of the next level are told when somebody of the level above, of the same team, has
+/// acknowledged, or when time is up. Each person is told once, at their highest level. Every message of a relay asks for
+/// acknowledgement.
+public nonisolated struct Cdt_Notification_V1_Relay: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The levels, from the top: at least two, each at most once, in the order of RelayLevel.
+  public var levels: [Cdt_Notification_V1_RelayLevel] = []
+
+  /// Without an acknowledgement the next level is told so many hours after the level above was: 1 to 720. A level at which
+  /// nobody can be told is passed over.
+  public var waitHours: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Chooses Zalo groups instead of people.
 public nonisolated struct Cdt_Notification_V1_GroupFilter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1406,60 +1540,91 @@ public nonisolated struct Cdt_Notification_V1_GroupFilter: Sendable {
 
 /// Who is told. Conditions of different fields must all hold; values within one field are alternatives; an empty
 /// field does not restrict. A person in several teams is told once.
-public nonisolated struct Cdt_Notification_V1_Audience: Sendable {
+public nonisolated struct Cdt_Notification_V1_Audience: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The subtree: `units/{id}`. Required.
-  public var unit: String = String()
+  public var unit: String {
+    get {_storage._unit}
+    set {_uniqueStorage()._unit = newValue}
+  }
 
   /// Levels of teams.
-  public var teamLevels: [Cdt_Common_V1_TeamLevel] = []
+  public var teamLevels: [Cdt_Common_V1_TeamLevel] {
+    get {_storage._teamLevels}
+    set {_uniqueStorage()._teamLevels = newValue}
+  }
 
   /// Roles of members.
-  public var roles: [Cdt_Registry_V1_MemberRole] = []
+  public var roles: [Cdt_Registry_V1_MemberRole] {
+    get {_storage._roles}
+    set {_uniqueStorage()._roles = newValue}
+  }
 
   /// Occupations of members.
-  public var occupations: [Cdt_Registry_V1_Occupation] = []
+  public var occupations: [Cdt_Registry_V1_Occupation] {
+    get {_storage._occupations}
+    set {_uniqueStorage()._occupations = newValue}
+  }
 
   /// By report.
   public var report: Cdt_Notification_V1_ReportFilter {
-    get {_report ?? Cdt_Notification_V1_ReportFilter()}
-    set {_report = newValue}
+    get {_storage._report ?? Cdt_Notification_V1_ReportFilter()}
+    set {_uniqueStorage()._report = newValue}
   }
   /// Returns true if `report` has been explicitly set.
-  public var hasReport: Bool {self._report != nil}
+  public var hasReport: Bool {_storage._report != nil}
   /// Clears the value of `report`. Subsequent reads from it will return its default value.
-  public mutating func clearReport() {self._report = nil}
+  public mutating func clearReport() {_uniqueStorage()._report = nil}
 
   /// Date on which the tree is read, `YYYY-MM-DD`. Empty: with a report filter the period's last day, else the day of
   /// sending. Memberships and roles are always those of the day of sending.
-  public var treeDate: String = String()
+  public var treeDate: String {
+    get {_storage._treeDate}
+    set {_uniqueStorage()._treeDate = newValue}
+  }
 
   /// Who is told about the teams.
-  public var recipients: Cdt_Notification_V1_AudienceRecipients = .unspecified
+  public var recipients: Cdt_Notification_V1_AudienceRecipients {
+    get {_storage._recipients}
+    set {_uniqueStorage()._recipients = newValue}
+  }
 
   /// Only teams at work that have no leader on the day of sending; checked once more for each message when it is sent.
-  public var withoutLeader: Bool = false
+  public var withoutLeader: Bool {
+    get {_storage._withoutLeader}
+    set {_uniqueStorage()._withoutLeader = newValue}
+  }
 
   /// Instead of people the Zalo groups of the units in the subtree are told, by the channel ZALO_GROUP alone. Only `unit`
   /// and `tree_date` may be given beside it.
   public var groups: Cdt_Notification_V1_GroupFilter {
-    get {_groups ?? Cdt_Notification_V1_GroupFilter()}
-    set {_groups = newValue}
+    get {_storage._groups ?? Cdt_Notification_V1_GroupFilter()}
+    set {_uniqueStorage()._groups = newValue}
   }
   /// Returns true if `groups` has been explicitly set.
-  public var hasGroups: Bool {self._groups != nil}
+  public var hasGroups: Bool {_storage._groups != nil}
   /// Clears the value of `groups`. Subsequent reads from it will return its default value.
-  public mutating func clearGroups() {self._groups = nil}
+  public mutating func clearGroups() {_uniqueStorage()._groups = nil}
+
+  /// Tells the audience level by level. Only `unit`, `team_levels`, `occupations` (of members) and `tree_date` may be given
+  /// beside it.
+  public var relay: Cdt_Notification_V1_Relay {
+    get {_storage._relay ?? Cdt_Notification_V1_Relay()}
+    set {_uniqueStorage()._relay = newValue}
+  }
+  /// Returns true if `relay` has been explicitly set.
+  public var hasRelay: Bool {_storage._relay != nil}
+  /// Clears the value of `relay`. Subsequent reads from it will return its default value.
+  public mutating func clearRelay() {_uniqueStorage()._relay = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _report: Cdt_Notification_V1_ReportFilter? = nil
-  fileprivate var _groups: Cdt_Notification_V1_GroupFilter? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// A message to an audience.
@@ -1581,6 +1746,25 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
   public var rule: String {
     get {_storage._rule}
     set {_uniqueStorage()._rule = newValue}
+  }
+
+  /// Asks recipients to acknowledge: by AcknowledgeDelivery, or by writing back one of the words that it names. Always true
+  /// with a relay.
+  public var acknowledge: Bool {
+    get {_storage._acknowledge}
+    set {_uniqueStorage()._acknowledge = newValue}
+  }
+
+  /// The ticket that it answers, `tickets/{id}`: its only recipient is who wrote that. Output only.
+  public var ticket: String {
+    get {_storage._ticket}
+    set {_uniqueStorage()._ticket = newValue}
+  }
+
+  /// The article that it publishes, `articles/{id}`. Output only.
+  public var article: String {
+    get {_storage._article}
+    set {_uniqueStorage()._article = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1763,45 +1947,151 @@ public nonisolated struct Cdt_Notification_V1_Group: Sendable {
 }
 
 /// What somebody wrote back.
-public nonisolated struct Cdt_Notification_V1_Ticket: Sendable {
+public nonisolated struct Cdt_Notification_V1_Ticket: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// `tickets/{id}`.
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// State.
-  public var state: Cdt_Notification_V1_TicketState = .unspecified
+  public var state: Cdt_Notification_V1_TicketState {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
   /// The channel it came by.
-  public var channel: Cdt_Notification_V1_ChannelKind = .unspecified
+  public var channel: Cdt_Notification_V1_ChannelKind {
+    get {_storage._channel}
+    set {_uniqueStorage()._channel = newValue}
+  }
 
   /// The account that it was sent to.
-  public var account: String = String()
+  public var account: String {
+    get {_storage._account}
+    set {_uniqueStorage()._account = newValue}
+  }
 
   /// `people/{id}` of the sender; empty: nobody that is known.
-  public var person: String = String()
+  public var person: String {
+    get {_storage._person}
+    set {_uniqueStorage()._person = newValue}
+  }
 
   /// The newest message to that person by the same channel, `campaigns/{id}/deliveries/{id}`; empty: none.
-  public var delivery: String = String()
+  public var delivery: String {
+    get {_storage._delivery}
+    set {_uniqueStorage()._delivery = newValue}
+  }
 
   /// The team that message was about first, `teams/{id}`; empty: none.
-  public var team: String = String()
+  public var team: String {
+    get {_storage._team}
+    set {_uniqueStorage()._team = newValue}
+  }
 
   /// What they wrote.
-  public var text: String = String()
+  public var text: String {
+    get {_storage._text}
+    set {_uniqueStorage()._text = newValue}
+  }
 
   /// The answer.
-  public var answer: String = String()
+  public var answer: String {
+    get {_storage._answer}
+    set {_uniqueStorage()._answer = newValue}
+  }
 
   /// The difficulty it tells of, `difficulties/{id}` of Activity reporting; empty: none that is known.
-  public var difficulty: String = String()
+  public var difficulty: String {
+    get {_storage._difficulty}
+    set {_uniqueStorage()._difficulty = newValue}
+  }
 
   /// Version tag.
-  public var etag: String = String()
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
 
   /// When it came.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {_storage._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {_uniqueStorage()._createTime = nil}
+
+  /// When it was answered.
+  public var answerTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._answerTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._answerTime = newValue}
+  }
+  /// Returns true if `answerTime` has been explicitly set.
+  public var hasAnswerTime: Bool {_storage._answerTime != nil}
+  /// Clears the value of `answerTime`. Subsequent reads from it will return its default value.
+  public mutating func clearAnswerTime() {_uniqueStorage()._answerTime = nil}
+
+  /// The message that carries the answer, `campaigns/{id}/deliveries/{id}`; empty: none, as nobody is known to send it to, no
+  /// channel reaches them, or it was only recorded.
+  public var answerDelivery: String {
+    get {_storage._answerDelivery}
+    set {_uniqueStorage()._answerDelivery = newValue}
+  }
+
+  /// The article that it was answered with, `articles/{id}`; empty: none.
+  public var article: String {
+    get {_storage._article}
+    set {_uniqueStorage()._article = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Something worth knowing, kept to be found and published to an audience like any message.
+public nonisolated struct Cdt_Notification_V1_Article: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `articles/{id}`. Output only.
+  public var name: String = String()
+
+  /// What it is.
+  public var kind: Cdt_Notification_V1_ArticleKind = .unspecified
+
+  /// `units/{id}`: who it is of; everybody may read it.
+  public var unit: String = String()
+
+  /// One line, at most 200 characters; for an answer the question, in words that name nobody.
+  public var title: String = String()
+
+  /// At most 1,500 characters: it is sent. Longer documents are linked to.
+  public var text: String = String()
+
+  /// Where the whole document lies, `https://…`; empty: nowhere else.
+  public var url: String = String()
+
+  /// What it is about: lower-case letters, digits and hyphens, at most 60 each; at most 10.
+  public var subjects: [String] = []
+
+  /// Language.
+  public var language: Cdt_Notification_V1_Language = .unspecified
+
+  /// Version tag; send it back on update to be refused (ABORTED) when somebody was faster.
+  public var etag: String = String()
+
+  /// When it was written down.
   public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_createTime = newValue}
@@ -1811,22 +2101,51 @@ public nonisolated struct Cdt_Notification_V1_Ticket: Sendable {
   /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
   public mutating func clearCreateTime() {self._createTime = nil}
 
-  /// When it was answered.
-  public var answerTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_answerTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_answerTime = newValue}
+  /// When it was last changed.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_updateTime = newValue}
   }
-  /// Returns true if `answerTime` has been explicitly set.
-  public var hasAnswerTime: Bool {self._answerTime != nil}
-  /// Clears the value of `answerTime`. Subsequent reads from it will return its default value.
-  public mutating func clearAnswerTime() {self._answerTime = nil}
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {self._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {self._updateTime = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _answerTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// How far an article has come, over all campaigns that published it.
+public nonisolated struct Cdt_Notification_V1_ArticleReach: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Campaigns.
+  public var campaigns: Int64 = 0
+
+  /// Messages.
+  public var recipients: Int64 = 0
+
+  /// Of those, handed over to a provider, whatever came then.
+  public var sent: Int64 = 0
+
+  /// Of those, arrived by a provider's word.
+  public var delivered: Int64 = 0
+
+  /// Of those, opened by a provider's word, or acknowledged.
+  public var read: Int64 = 0
+
+  /// Of those, acknowledged.
+  public var acknowledged: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// What a message is about: one team, and the report it owes.
@@ -1982,6 +2301,22 @@ public nonisolated struct Cdt_Notification_V1_Delivery: @unchecked Sendable {
   public var hasReadTime: Bool {_storage._readTime != nil}
   /// Clears the value of `readTime`. Subsequent reads from it will return its default value.
   public mutating func clearReadTime() {_uniqueStorage()._readTime = nil}
+
+  /// When the recipient acknowledged it; unset: not yet.
+  public var acknowledgeTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._acknowledgeTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._acknowledgeTime = newValue}
+  }
+  /// Returns true if `acknowledgeTime` has been explicitly set.
+  public var hasAcknowledgeTime: Bool {_storage._acknowledgeTime != nil}
+  /// Clears the value of `acknowledgeTime`. Subsequent reads from it will return its default value.
+  public mutating func clearAcknowledgeTime() {_uniqueStorage()._acknowledgeTime = nil}
+
+  /// The level of the relay at which the recipient is told; UNSPECIFIED without a relay.
+  public var relayLevel: Cdt_Notification_V1_RelayLevel {
+    get {_storage._relayLevel}
+    set {_uniqueStorage()._relayLevel = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2140,11 +2475,43 @@ public nonisolated struct Cdt_Notification_V1_CampaignProgress: Sendable {
   /// Channels of the campaign that are held now.
   public var holds: [Cdt_Notification_V1_ChannelHold] = []
 
+  /// Messages that were acknowledged.
+  public var acknowledged: Int64 = 0
+
+  /// Each level of a relay, from the top; empty without one.
+  public var relay: [Cdt_Notification_V1_RelayProgress] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _asOf: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// Where a level of a relay stands.
+public nonisolated struct Cdt_Notification_V1_RelayProgress: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Level.
+  public var level: Cdt_Notification_V1_RelayLevel = .unspecified
+
+  /// Messages of the level.
+  public var recipients: Int64 = 0
+
+  /// Of those, waiting for the level above or for their turn.
+  public var waiting: Int64 = 0
+
+  /// Of those, handed over to a provider, whatever came then.
+  public var sent: Int64 = 0
+
+  /// Of those, acknowledged.
+  public var acknowledged: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// How many of a plan's recipients an account of a channel carries.
@@ -2332,6 +2699,10 @@ nonisolated extension Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf._Pro
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0AUDIENCE_RECIPIENTS_UNSPECIFIED\0\u{1}AUDIENCE_RECIPIENTS_MEMBERS\0\u{1}AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS\0\u{1}AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS\0")
 }
 
+nonisolated extension Cdt_Notification_V1_RelayLevel: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RELAY_LEVEL_UNSPECIFIED\0\u{1}RELAY_LEVEL_PROVINCE_FOCAL_POINTS\0\u{1}RELAY_LEVEL_COMMUNE_FOCAL_POINTS\0\u{1}RELAY_LEVEL_LEADERS\0\u{1}RELAY_LEVEL_MEMBERS\0")
+}
+
 nonisolated extension Cdt_Notification_V1_CampaignState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAMPAIGN_STATE_UNSPECIFIED\0\u{1}CAMPAIGN_STATE_DRAFT\0\u{1}CAMPAIGN_STATE_SCHEDULED\0\u{1}CAMPAIGN_STATE_EXPANDING\0\u{1}CAMPAIGN_STATE_SENDING\0\u{1}CAMPAIGN_STATE_COMPLETED\0\u{1}CAMPAIGN_STATE_CANCELLED\0\u{1}CAMPAIGN_STATE_PAUSED\0")
 }
@@ -2342,6 +2713,10 @@ nonisolated extension Cdt_Notification_V1_RuleKind: SwiftProtobuf._ProtoNameProv
 
 nonisolated extension Cdt_Notification_V1_TicketState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TICKET_STATE_UNSPECIFIED\0\u{1}TICKET_STATE_OPEN\0\u{1}TICKET_STATE_ANSWERED\0")
+}
+
+nonisolated extension Cdt_Notification_V1_ArticleKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ARTICLE_KIND_UNSPECIFIED\0\u{1}ARTICLE_KIND_GUIDE\0\u{1}ARTICLE_KIND_TRAINING_DOCUMENT\0\u{1}ARTICLE_KIND_GOOD_PRACTICE\0\u{1}ARTICLE_KIND_ANSWER\0")
 }
 
 nonisolated extension Cdt_Notification_V1_DeliveryState: SwiftProtobuf._ProtoNameProviding {
@@ -3086,6 +3461,41 @@ nonisolated extension Cdt_Notification_V1_ReportFilter: SwiftProtobuf.Message, S
   }
 }
 
+nonisolated extension Cdt_Notification_V1_Relay: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Relay"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}levels\0\u{3}wait_hours\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedEnumField(value: &self.levels) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.waitHours) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.levels.isEmpty {
+      try visitor.visitPackedEnumField(value: self.levels, fieldNumber: 1)
+    }
+    if self.waitHours != 0 {
+      try visitor.visitSingularInt32Field(value: self.waitHours, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_Relay, rhs: Cdt_Notification_V1_Relay) -> Bool {
+    if lhs.levels != rhs.levels {return false}
+    if lhs.waitHours != rhs.waitHours {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Notification_V1_GroupFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GroupFilter"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}purposes\0")
@@ -3118,73 +3528,132 @@ nonisolated extension Cdt_Notification_V1_GroupFilter: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Audience"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0\u{1}relay\0")
+
+  fileprivate class _StorageClass {
+    var _unit: String = String()
+    var _teamLevels: [Cdt_Common_V1_TeamLevel] = []
+    var _roles: [Cdt_Registry_V1_MemberRole] = []
+    var _occupations: [Cdt_Registry_V1_Occupation] = []
+    var _report: Cdt_Notification_V1_ReportFilter? = nil
+    var _treeDate: String = String()
+    var _recipients: Cdt_Notification_V1_AudienceRecipients = .unspecified
+    var _withoutLeader: Bool = false
+    var _groups: Cdt_Notification_V1_GroupFilter? = nil
+    var _relay: Cdt_Notification_V1_Relay? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _unit = source._unit
+      _teamLevels = source._teamLevels
+      _roles = source._roles
+      _occupations = source._occupations
+      _report = source._report
+      _treeDate = source._treeDate
+      _recipients = source._recipients
+      _withoutLeader = source._withoutLeader
+      _groups = source._groups
+      _relay = source._relay
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.unit) }()
-      case 2: try { try decoder.decodeRepeatedEnumField(value: &self.teamLevels) }()
-      case 3: try { try decoder.decodeRepeatedEnumField(value: &self.roles) }()
-      case 4: try { try decoder.decodeRepeatedEnumField(value: &self.occupations) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._report) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.treeDate) }()
-      case 7: try { try decoder.decodeSingularEnumField(value: &self.recipients) }()
-      case 8: try { try decoder.decodeSingularBoolField(value: &self.withoutLeader) }()
-      case 9: try { try decoder.decodeSingularMessageField(value: &self._groups) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._unit) }()
+        case 2: try { try decoder.decodeRepeatedEnumField(value: &_storage._teamLevels) }()
+        case 3: try { try decoder.decodeRepeatedEnumField(value: &_storage._roles) }()
+        case 4: try { try decoder.decodeRepeatedEnumField(value: &_storage._occupations) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._report) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._treeDate) }()
+        case 7: try { try decoder.decodeSingularEnumField(value: &_storage._recipients) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._withoutLeader) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._groups) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._relay) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.unit.isEmpty {
-      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._unit.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._unit, fieldNumber: 1)
+      }
+      if !_storage._teamLevels.isEmpty {
+        try visitor.visitPackedEnumField(value: _storage._teamLevels, fieldNumber: 2)
+      }
+      if !_storage._roles.isEmpty {
+        try visitor.visitPackedEnumField(value: _storage._roles, fieldNumber: 3)
+      }
+      if !_storage._occupations.isEmpty {
+        try visitor.visitPackedEnumField(value: _storage._occupations, fieldNumber: 4)
+      }
+      try { if let v = _storage._report {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      if !_storage._treeDate.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._treeDate, fieldNumber: 6)
+      }
+      if _storage._recipients != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._recipients, fieldNumber: 7)
+      }
+      if _storage._withoutLeader != false {
+        try visitor.visitSingularBoolField(value: _storage._withoutLeader, fieldNumber: 8)
+      }
+      try { if let v = _storage._groups {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._relay {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
     }
-    if !self.teamLevels.isEmpty {
-      try visitor.visitPackedEnumField(value: self.teamLevels, fieldNumber: 2)
-    }
-    if !self.roles.isEmpty {
-      try visitor.visitPackedEnumField(value: self.roles, fieldNumber: 3)
-    }
-    if !self.occupations.isEmpty {
-      try visitor.visitPackedEnumField(value: self.occupations, fieldNumber: 4)
-    }
-    try { if let v = self._report {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
-    if !self.treeDate.isEmpty {
-      try visitor.visitSingularStringField(value: self.treeDate, fieldNumber: 6)
-    }
-    if self.recipients != .unspecified {
-      try visitor.visitSingularEnumField(value: self.recipients, fieldNumber: 7)
-    }
-    if self.withoutLeader != false {
-      try visitor.visitSingularBoolField(value: self.withoutLeader, fieldNumber: 8)
-    }
-    try { if let v = self._groups {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Notification_V1_Audience, rhs: Cdt_Notification_V1_Audience) -> Bool {
-    if lhs.unit != rhs.unit {return false}
-    if lhs.teamLevels != rhs.teamLevels {return false}
-    if lhs.roles != rhs.roles {return false}
-    if lhs.occupations != rhs.occupations {return false}
-    if lhs._report != rhs._report {return false}
-    if lhs.treeDate != rhs.treeDate {return false}
-    if lhs.recipients != rhs.recipients {return false}
-    if lhs.withoutLeader != rhs.withoutLeader {return false}
-    if lhs._groups != rhs._groups {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._unit != rhs_storage._unit {return false}
+        if _storage._teamLevels != rhs_storage._teamLevels {return false}
+        if _storage._roles != rhs_storage._roles {return false}
+        if _storage._occupations != rhs_storage._occupations {return false}
+        if _storage._report != rhs_storage._report {return false}
+        if _storage._treeDate != rhs_storage._treeDate {return false}
+        if _storage._recipients != rhs_storage._recipients {return false}
+        if _storage._withoutLeader != rhs_storage._withoutLeader {return false}
+        if _storage._groups != rhs_storage._groups {return false}
+        if _storage._relay != rhs_storage._relay {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3192,7 +3661,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
 
 nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Campaign"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}display_name\0\u{1}audience\0\u{1}template\0\u{3}template_version\0\u{1}parameters\0\u{1}language\0\u{1}channels\0\u{1}state\0\u{3}send_time\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0\u{1}topic\0\u{1}statutory\0\u{1}rule\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}display_name\0\u{1}audience\0\u{1}template\0\u{3}template_version\0\u{1}parameters\0\u{1}language\0\u{1}channels\0\u{1}state\0\u{3}send_time\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0\u{1}topic\0\u{1}statutory\0\u{1}rule\0\u{1}acknowledge\0\u{1}ticket\0\u{1}article\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -3211,6 +3680,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
     var _topic: String = String()
     var _statutory: Bool = false
     var _rule: String = String()
+    var _acknowledge: Bool = false
+    var _ticket: String = String()
+    var _article: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3237,6 +3709,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
       _topic = source._topic
       _statutory = source._statutory
       _rule = source._rule
+      _acknowledge = source._acknowledge
+      _ticket = source._ticket
+      _article = source._article
     }
   }
 
@@ -3271,6 +3746,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._topic) }()
         case 15: try { try decoder.decodeSingularBoolField(value: &_storage._statutory) }()
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._rule) }()
+        case 17: try { try decoder.decodeSingularBoolField(value: &_storage._acknowledge) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._ticket) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._article) }()
         default: break
         }
       }
@@ -3331,6 +3809,15 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
       if !_storage._rule.isEmpty {
         try visitor.visitSingularStringField(value: _storage._rule, fieldNumber: 16)
       }
+      if _storage._acknowledge != false {
+        try visitor.visitSingularBoolField(value: _storage._acknowledge, fieldNumber: 17)
+      }
+      if !_storage._ticket.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._ticket, fieldNumber: 18)
+      }
+      if !_storage._article.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._article, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3356,6 +3843,9 @@ nonisolated extension Cdt_Notification_V1_Campaign: SwiftProtobuf.Message, Swift
         if _storage._topic != rhs_storage._topic {return false}
         if _storage._statutory != rhs_storage._statutory {return false}
         if _storage._rule != rhs_storage._rule {return false}
+        if _storage._acknowledge != rhs_storage._acknowledge {return false}
+        if _storage._ticket != rhs_storage._ticket {return false}
+        if _storage._article != rhs_storage._article {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -3633,7 +4123,175 @@ nonisolated extension Cdt_Notification_V1_Group: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Cdt_Notification_V1_Ticket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Ticket"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}channel\0\u{1}account\0\u{1}person\0\u{1}delivery\0\u{1}team\0\u{1}text\0\u{1}answer\0\u{1}difficulty\0\u{1}etag\0\u{3}create_time\0\u{3}answer_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}channel\0\u{1}account\0\u{1}person\0\u{1}delivery\0\u{1}team\0\u{1}text\0\u{1}answer\0\u{1}difficulty\0\u{1}etag\0\u{3}create_time\0\u{3}answer_time\0\u{3}answer_delivery\0\u{1}article\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _state: Cdt_Notification_V1_TicketState = .unspecified
+    var _channel: Cdt_Notification_V1_ChannelKind = .unspecified
+    var _account: String = String()
+    var _person: String = String()
+    var _delivery: String = String()
+    var _team: String = String()
+    var _text: String = String()
+    var _answer: String = String()
+    var _difficulty: String = String()
+    var _etag: String = String()
+    var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _answerTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _answerDelivery: String = String()
+    var _article: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _state = source._state
+      _channel = source._channel
+      _account = source._account
+      _person = source._person
+      _delivery = source._delivery
+      _team = source._team
+      _text = source._text
+      _answer = source._answer
+      _difficulty = source._difficulty
+      _etag = source._etag
+      _createTime = source._createTime
+      _answerTime = source._answerTime
+      _answerDelivery = source._answerDelivery
+      _article = source._article
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._channel) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._account) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._person) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._delivery) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._team) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._text) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._answer) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._difficulty) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._answerTime) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._answerDelivery) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._article) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if _storage._state != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._state, fieldNumber: 2)
+      }
+      if _storage._channel != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._channel, fieldNumber: 3)
+      }
+      if !_storage._account.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._account, fieldNumber: 4)
+      }
+      if !_storage._person.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._person, fieldNumber: 5)
+      }
+      if !_storage._delivery.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._delivery, fieldNumber: 6)
+      }
+      if !_storage._team.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._team, fieldNumber: 7)
+      }
+      if !_storage._text.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._text, fieldNumber: 8)
+      }
+      if !_storage._answer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._answer, fieldNumber: 9)
+      }
+      if !_storage._difficulty.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._difficulty, fieldNumber: 10)
+      }
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 11)
+      }
+      try { if let v = _storage._createTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._answerTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      if !_storage._answerDelivery.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._answerDelivery, fieldNumber: 14)
+      }
+      if !_storage._article.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._article, fieldNumber: 15)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_Ticket, rhs: Cdt_Notification_V1_Ticket) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._channel != rhs_storage._channel {return false}
+        if _storage._account != rhs_storage._account {return false}
+        if _storage._person != rhs_storage._person {return false}
+        if _storage._delivery != rhs_storage._delivery {return false}
+        if _storage._team != rhs_storage._team {return false}
+        if _storage._text != rhs_storage._text {return false}
+        if _storage._answer != rhs_storage._answer {return false}
+        if _storage._difficulty != rhs_storage._difficulty {return false}
+        if _storage._etag != rhs_storage._etag {return false}
+        if _storage._createTime != rhs_storage._createTime {return false}
+        if _storage._answerTime != rhs_storage._answerTime {return false}
+        if _storage._answerDelivery != rhs_storage._answerDelivery {return false}
+        if _storage._article != rhs_storage._article {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_Article: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Article"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}unit\0\u{1}title\0\u{1}text\0\u{1}url\0\u{1}subjects\0\u{1}language\0\u{1}etag\0\u{3}create_time\0\u{3}update_time\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3642,18 +4300,16 @@ nonisolated extension Cdt_Notification_V1_Ticket: SwiftProtobuf.Message, SwiftPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
-      case 3: try { try decoder.decodeSingularEnumField(value: &self.channel) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.account) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.person) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.delivery) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.team) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.text) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.answer) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.difficulty) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.etag) }()
-      case 12: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
-      case 13: try { try decoder.decodeSingularMessageField(value: &self._answerTime) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.title) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.url) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.subjects) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.language) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 10: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._updateTime) }()
       default: break
       }
     }
@@ -3667,59 +4323,106 @@ nonisolated extension Cdt_Notification_V1_Ticket: SwiftProtobuf.Message, SwiftPr
     if !self.name.isEmpty {
       try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
     }
-    if self.state != .unspecified {
-      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
     }
-    if self.channel != .unspecified {
-      try visitor.visitSingularEnumField(value: self.channel, fieldNumber: 3)
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 3)
     }
-    if !self.account.isEmpty {
-      try visitor.visitSingularStringField(value: self.account, fieldNumber: 4)
-    }
-    if !self.person.isEmpty {
-      try visitor.visitSingularStringField(value: self.person, fieldNumber: 5)
-    }
-    if !self.delivery.isEmpty {
-      try visitor.visitSingularStringField(value: self.delivery, fieldNumber: 6)
-    }
-    if !self.team.isEmpty {
-      try visitor.visitSingularStringField(value: self.team, fieldNumber: 7)
+    if !self.title.isEmpty {
+      try visitor.visitSingularStringField(value: self.title, fieldNumber: 4)
     }
     if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 8)
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 5)
     }
-    if !self.answer.isEmpty {
-      try visitor.visitSingularStringField(value: self.answer, fieldNumber: 9)
+    if !self.url.isEmpty {
+      try visitor.visitSingularStringField(value: self.url, fieldNumber: 6)
     }
-    if !self.difficulty.isEmpty {
-      try visitor.visitSingularStringField(value: self.difficulty, fieldNumber: 10)
+    if !self.subjects.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.subjects, fieldNumber: 7)
+    }
+    if self.language != .unspecified {
+      try visitor.visitSingularEnumField(value: self.language, fieldNumber: 8)
     }
     if !self.etag.isEmpty {
-      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 11)
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 9)
     }
     try { if let v = self._createTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
     } }()
-    try { if let v = self._answerTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    try { if let v = self._updateTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
     } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Cdt_Notification_V1_Ticket, rhs: Cdt_Notification_V1_Ticket) -> Bool {
+  public static func ==(lhs: Cdt_Notification_V1_Article, rhs: Cdt_Notification_V1_Article) -> Bool {
     if lhs.name != rhs.name {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs.channel != rhs.channel {return false}
-    if lhs.account != rhs.account {return false}
-    if lhs.person != rhs.person {return false}
-    if lhs.delivery != rhs.delivery {return false}
-    if lhs.team != rhs.team {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.title != rhs.title {return false}
     if lhs.text != rhs.text {return false}
-    if lhs.answer != rhs.answer {return false}
-    if lhs.difficulty != rhs.difficulty {return false}
+    if lhs.url != rhs.url {return false}
+    if lhs.subjects != rhs.subjects {return false}
+    if lhs.language != rhs.language {return false}
     if lhs.etag != rhs.etag {return false}
     if lhs._createTime != rhs._createTime {return false}
-    if lhs._answerTime != rhs._answerTime {return false}
+    if lhs._updateTime != rhs._updateTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_ArticleReach: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ArticleReach"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}campaigns\0\u{1}recipients\0\u{1}sent\0\u{1}delivered\0\u{1}read\0\u{1}acknowledged\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.campaigns) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.recipients) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.sent) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.delivered) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.read) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.acknowledged) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.campaigns != 0 {
+      try visitor.visitSingularInt64Field(value: self.campaigns, fieldNumber: 1)
+    }
+    if self.recipients != 0 {
+      try visitor.visitSingularInt64Field(value: self.recipients, fieldNumber: 2)
+    }
+    if self.sent != 0 {
+      try visitor.visitSingularInt64Field(value: self.sent, fieldNumber: 3)
+    }
+    if self.delivered != 0 {
+      try visitor.visitSingularInt64Field(value: self.delivered, fieldNumber: 4)
+    }
+    if self.read != 0 {
+      try visitor.visitSingularInt64Field(value: self.read, fieldNumber: 5)
+    }
+    if self.acknowledged != 0 {
+      try visitor.visitSingularInt64Field(value: self.acknowledged, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_ArticleReach, rhs: Cdt_Notification_V1_ArticleReach) -> Bool {
+    if lhs.campaigns != rhs.campaigns {return false}
+    if lhs.recipients != rhs.recipients {return false}
+    if lhs.sent != rhs.sent {return false}
+    if lhs.delivered != rhs.delivered {return false}
+    if lhs.read != rhs.read {return false}
+    if lhs.acknowledged != rhs.acknowledged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3767,7 +4470,7 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
 
 nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Delivery"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}recipient\0\u{1}subjects\0\u{1}channel\0\u{1}state\0\u{3}failure_class\0\u{1}detail\0\u{3}masked_address\0\u{3}message_id\0\u{3}attempt_count\0\u{3}next_attempt_time\0\u{3}sent_time\0\u{3}update_time\0\u{1}account\0\u{3}provider_id\0\u{3}cost_dong\0\u{3}delivered_time\0\u{3}read_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}recipient\0\u{1}subjects\0\u{1}channel\0\u{1}state\0\u{3}failure_class\0\u{1}detail\0\u{3}masked_address\0\u{3}message_id\0\u{3}attempt_count\0\u{3}next_attempt_time\0\u{3}sent_time\0\u{3}update_time\0\u{1}account\0\u{3}provider_id\0\u{3}cost_dong\0\u{3}delivered_time\0\u{3}read_time\0\u{3}acknowledge_time\0\u{3}relay_level\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -3788,6 +4491,8 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
     var _costDong: Int64 = 0
     var _deliveredTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _readTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _acknowledgeTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _relayLevel: Cdt_Notification_V1_RelayLevel = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3816,6 +4521,8 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
       _costDong = source._costDong
       _deliveredTime = source._deliveredTime
       _readTime = source._readTime
+      _acknowledgeTime = source._acknowledgeTime
+      _relayLevel = source._relayLevel
     }
   }
 
@@ -3852,6 +4559,8 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
         case 16: try { try decoder.decodeSingularInt64Field(value: &_storage._costDong) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._deliveredTime) }()
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._readTime) }()
+        case 19: try { try decoder.decodeSingularMessageField(value: &_storage._acknowledgeTime) }()
+        case 20: try { try decoder.decodeSingularEnumField(value: &_storage._relayLevel) }()
         default: break
         }
       }
@@ -3918,6 +4627,12 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
       try { if let v = _storage._readTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
       } }()
+      try { if let v = _storage._acknowledgeTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
+      } }()
+      if _storage._relayLevel != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._relayLevel, fieldNumber: 20)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3945,6 +4660,8 @@ nonisolated extension Cdt_Notification_V1_Delivery: SwiftProtobuf.Message, Swift
         if _storage._costDong != rhs_storage._costDong {return false}
         if _storage._deliveredTime != rhs_storage._deliveredTime {return false}
         if _storage._readTime != rhs_storage._readTime {return false}
+        if _storage._acknowledgeTime != rhs_storage._acknowledgeTime {return false}
+        if _storage._relayLevel != rhs_storage._relayLevel {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -4129,7 +4846,7 @@ nonisolated extension Cdt_Notification_V1_ChannelHold: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CampaignProgress"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}recipients\0\u{3}teams_expanded\0\u{3}teams_total\0\u{1}counts\0\u{3}as_of\0\u{3}cost_dong\0\u{1}holds\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}recipients\0\u{3}teams_expanded\0\u{3}teams_total\0\u{1}counts\0\u{3}as_of\0\u{3}cost_dong\0\u{1}holds\0\u{1}acknowledged\0\u{1}relay\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4145,6 +4862,8 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
       case 6: try { try decoder.decodeSingularMessageField(value: &self._asOf) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.holds) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.acknowledged) }()
+      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.relay) }()
       default: break
       }
     }
@@ -4179,6 +4898,12 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
     if !self.holds.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.holds, fieldNumber: 8)
     }
+    if self.acknowledged != 0 {
+      try visitor.visitSingularInt64Field(value: self.acknowledged, fieldNumber: 9)
+    }
+    if !self.relay.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.relay, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4191,6 +4916,58 @@ nonisolated extension Cdt_Notification_V1_CampaignProgress: SwiftProtobuf.Messag
     if lhs._asOf != rhs._asOf {return false}
     if lhs.costDong != rhs.costDong {return false}
     if lhs.holds != rhs.holds {return false}
+    if lhs.acknowledged != rhs.acknowledged {return false}
+    if lhs.relay != rhs.relay {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Notification_V1_RelayProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RelayProgress"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}level\0\u{1}recipients\0\u{1}waiting\0\u{1}sent\0\u{1}acknowledged\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.level) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.recipients) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.waiting) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.sent) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.acknowledged) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.level != .unspecified {
+      try visitor.visitSingularEnumField(value: self.level, fieldNumber: 1)
+    }
+    if self.recipients != 0 {
+      try visitor.visitSingularInt64Field(value: self.recipients, fieldNumber: 2)
+    }
+    if self.waiting != 0 {
+      try visitor.visitSingularInt64Field(value: self.waiting, fieldNumber: 3)
+    }
+    if self.sent != 0 {
+      try visitor.visitSingularInt64Field(value: self.sent, fieldNumber: 4)
+    }
+    if self.acknowledged != 0 {
+      try visitor.visitSingularInt64Field(value: self.acknowledged, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_RelayProgress, rhs: Cdt_Notification_V1_RelayProgress) -> Bool {
+    if lhs.level != rhs.level {return false}
+    if lhs.recipients != rhs.recipients {return false}
+    if lhs.waiting != rhs.waiting {return false}
+    if lhs.sent != rhs.sent {return false}
+    if lhs.acknowledged != rhs.acknowledged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -53,6 +53,12 @@ public enum Cdt_Notification_V1_NotificationService {
         Method.deleteGroup,
         Method.listTickets,
         Method.answerTicket,
+        Method.acknowledgeDelivery,
+        Method.createArticle,
+        Method.updateArticle,
+        Method.getArticle,
+        Method.listArticles,
+        Method.publishArticle,
     ]
 
     /// The methods by name.
@@ -171,6 +177,24 @@ public enum Cdt_Notification_V1_NotificationService {
         /// `/cdt.notification.v1.NotificationService/AnswerTicket`.
         public static let answerTicket = MethodDescriptor(
             service: "cdt.notification.v1.NotificationService", method: "AnswerTicket", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/AcknowledgeDelivery`.
+        public static let acknowledgeDelivery = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "AcknowledgeDelivery", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/CreateArticle`.
+        public static let createArticle = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "CreateArticle", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/UpdateArticle`.
+        public static let updateArticle = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "UpdateArticle", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/GetArticle`.
+        public static let getArticle = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "GetArticle", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/ListArticles`.
+        public static let listArticles = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "ListArticles", kind: .unary)
+        /// `/cdt.notification.v1.NotificationService/PublishArticle`.
+        public static let publishArticle = MethodDescriptor(
+            service: "cdt.notification.v1.NotificationService", method: "PublishArticle", kind: .unary)
     }
 
     /// What a server of `cdt.notification.v1.NotificationService` implements. Give it to `RPCServer`.
@@ -320,9 +344,39 @@ public enum Cdt_Notification_V1_NotificationService {
         /// Lists what people wrote back, the oldest first.
         func listTickets(_ request: Cdt_Notification_V1_ListTicketsRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListTicketsResponse
 
-        /// Records the answer to a ticket, once. What is recorded is for the record: telling the person is the caller's part.
-        /// Errors: NOT_FOUND (TICKET_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT (INVALID_ANSWER).
+        /// Answers a ticket, once: the answer is recorded and sent to who wrote it, first by the channel they wrote by, then by the
+        /// others that reach them.
+        /// Errors: NOT_FOUND (TICKET_NOT_FOUND, ARTICLE_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT
+        /// (INVALID_ANSWER).
         func answerTicket(_ request: Cdt_Notification_V1_AnswerTicketRequest, context: ServerContext) async throws -> Cdt_Notification_V1_AnswerTicketResponse
+
+        /// Records that a recipient has acknowledged a message, as a system they use has learned; the first time counts. In a
+        /// relay it has the next level told. A recipient may as well write back, by Zalo or SMS, one of: ok, oke, da nhan, da doc,
+        /// da ro, da biet, xac nhan, da xac nhan, da truyen dat, received, read (case and tone marks aside); this acknowledges the
+        /// newest message to them that asks for it, instead of opening a ticket.
+        /// Errors: NOT_FOUND (DELIVERY_NOT_FOUND); FAILED_PRECONDITION (DELIVERY_NOT_SENT, ACKNOWLEDGEMENT_NOT_ASKED).
+        func acknowledgeDelivery(_ request: Cdt_Notification_V1_AcknowledgeDeliveryRequest, context: ServerContext) async throws -> Cdt_Notification_V1_AcknowledgeDeliveryResponse
+
+        /// Writes an article down. Nothing is sent. An answer may be made from the ticket it was first given to.
+        /// Errors: INVALID_ARGUMENT (INVALID_ARTICLE); NOT_FOUND (UNIT_NOT_FOUND, TICKET_NOT_FOUND); FAILED_PRECONDITION
+        /// (TICKET_NOT_ANSWERED).
+        func createArticle(_ request: Cdt_Notification_V1_CreateArticleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_CreateArticleResponse
+
+        /// Changes an article; what was sent of it stays as it is. Kind and unit stay the same.
+        /// Errors: as of CreateArticle, and NOT_FOUND (ARTICLE_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        func updateArticle(_ request: Cdt_Notification_V1_UpdateArticleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_UpdateArticleResponse
+
+        /// Returns an article and how far it has come.
+        /// Errors: NOT_FOUND (ARTICLE_NOT_FOUND).
+        func getArticle(_ request: Cdt_Notification_V1_GetArticleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_GetArticleResponse
+
+        /// Lists articles, the newest first.
+        /// Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN, UNKNOWN_VALUE).
+        func listArticles(_ request: Cdt_Notification_V1_ListArticlesRequest, context: ServerContext) async throws -> Cdt_Notification_V1_ListArticlesResponse
+
+        /// Publishes an article to an audience: a campaign, launched.
+        /// Errors: NOT_FOUND (ARTICLE_NOT_FOUND) and as of CreateCampaign and LaunchCampaign.
+        func publishArticle(_ request: Cdt_Notification_V1_PublishArticleRequest, context: ServerContext) async throws -> Cdt_Notification_V1_PublishArticleResponse
     }
 
     /// Calls `cdt.notification.v1.NotificationService`.
@@ -663,13 +717,73 @@ public enum Cdt_Notification_V1_NotificationService {
                 decode: { try Cdt_Notification_V1_ListTicketsResponse(serializedBytes: $0) })
         }
 
-        /// Records the answer to a ticket, once. What is recorded is for the record: telling the person is the caller's part.
-        /// Errors: NOT_FOUND (TICKET_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT (INVALID_ANSWER).
+        /// Answers a ticket, once: the answer is recorded and sent to who wrote it, first by the channel they wrote by, then by the
+        /// others that reach them.
+        /// Errors: NOT_FOUND (TICKET_NOT_FOUND, ARTICLE_NOT_FOUND); FAILED_PRECONDITION (TICKET_ANSWERED); INVALID_ARGUMENT
+        /// (INVALID_ANSWER).
         public func answerTicket(_ request: Cdt_Notification_V1_AnswerTicketRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_AnswerTicketResponse {
             try await rpc.unary(
                 Method.answerTicket, request, options: options,
                 encode: { (message: Cdt_Notification_V1_AnswerTicketRequest) in try message.serializedBytes() },
                 decode: { try Cdt_Notification_V1_AnswerTicketResponse(serializedBytes: $0) })
+        }
+
+        /// Records that a recipient has acknowledged a message, as a system they use has learned; the first time counts. In a
+        /// relay it has the next level told. A recipient may as well write back, by Zalo or SMS, one of: ok, oke, da nhan, da doc,
+        /// da ro, da biet, xac nhan, da xac nhan, da truyen dat, received, read (case and tone marks aside); this acknowledges the
+        /// newest message to them that asks for it, instead of opening a ticket.
+        /// Errors: NOT_FOUND (DELIVERY_NOT_FOUND); FAILED_PRECONDITION (DELIVERY_NOT_SENT, ACKNOWLEDGEMENT_NOT_ASKED).
+        public func acknowledgeDelivery(_ request: Cdt_Notification_V1_AcknowledgeDeliveryRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_AcknowledgeDeliveryResponse {
+            try await rpc.unary(
+                Method.acknowledgeDelivery, request, options: options,
+                encode: { (message: Cdt_Notification_V1_AcknowledgeDeliveryRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_AcknowledgeDeliveryResponse(serializedBytes: $0) })
+        }
+
+        /// Writes an article down. Nothing is sent. An answer may be made from the ticket it was first given to.
+        /// Errors: INVALID_ARGUMENT (INVALID_ARTICLE); NOT_FOUND (UNIT_NOT_FOUND, TICKET_NOT_FOUND); FAILED_PRECONDITION
+        /// (TICKET_NOT_ANSWERED).
+        public func createArticle(_ request: Cdt_Notification_V1_CreateArticleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_CreateArticleResponse {
+            try await rpc.unary(
+                Method.createArticle, request, options: options,
+                encode: { (message: Cdt_Notification_V1_CreateArticleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_CreateArticleResponse(serializedBytes: $0) })
+        }
+
+        /// Changes an article; what was sent of it stays as it is. Kind and unit stay the same.
+        /// Errors: as of CreateArticle, and NOT_FOUND (ARTICLE_NOT_FOUND); ABORTED (ETAG_MISMATCH).
+        public func updateArticle(_ request: Cdt_Notification_V1_UpdateArticleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_UpdateArticleResponse {
+            try await rpc.unary(
+                Method.updateArticle, request, options: options,
+                encode: { (message: Cdt_Notification_V1_UpdateArticleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_UpdateArticleResponse(serializedBytes: $0) })
+        }
+
+        /// Returns an article and how far it has come.
+        /// Errors: NOT_FOUND (ARTICLE_NOT_FOUND).
+        public func getArticle(_ request: Cdt_Notification_V1_GetArticleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_GetArticleResponse {
+            try await rpc.unary(
+                Method.getArticle, request, options: options,
+                encode: { (message: Cdt_Notification_V1_GetArticleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_GetArticleResponse(serializedBytes: $0) })
+        }
+
+        /// Lists articles, the newest first.
+        /// Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN, UNKNOWN_VALUE).
+        public func listArticles(_ request: Cdt_Notification_V1_ListArticlesRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_ListArticlesResponse {
+            try await rpc.unary(
+                Method.listArticles, request, options: options,
+                encode: { (message: Cdt_Notification_V1_ListArticlesRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_ListArticlesResponse(serializedBytes: $0) })
+        }
+
+        /// Publishes an article to an audience: a campaign, launched.
+        /// Errors: NOT_FOUND (ARTICLE_NOT_FOUND) and as of CreateCampaign and LaunchCampaign.
+        public func publishArticle(_ request: Cdt_Notification_V1_PublishArticleRequest, options: CallOptions = .defaults) async throws -> Cdt_Notification_V1_PublishArticleResponse {
+            try await rpc.unary(
+                Method.publishArticle, request, options: options,
+                encode: { (message: Cdt_Notification_V1_PublishArticleRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Notification_V1_PublishArticleResponse(serializedBytes: $0) })
         }
     }
 }
@@ -867,5 +981,35 @@ extension Cdt_Notification_V1_NotificationService.ServiceProtocol {
             decode: { try Cdt_Notification_V1_AnswerTicketRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Notification_V1_AnswerTicketResponse) in try message.serializedBytes() },
             handler: { try await self.answerTicket($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.acknowledgeDelivery,
+            decode: { try Cdt_Notification_V1_AcknowledgeDeliveryRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_AcknowledgeDeliveryResponse) in try message.serializedBytes() },
+            handler: { try await self.acknowledgeDelivery($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.createArticle,
+            decode: { try Cdt_Notification_V1_CreateArticleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_CreateArticleResponse) in try message.serializedBytes() },
+            handler: { try await self.createArticle($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.updateArticle,
+            decode: { try Cdt_Notification_V1_UpdateArticleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_UpdateArticleResponse) in try message.serializedBytes() },
+            handler: { try await self.updateArticle($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.getArticle,
+            decode: { try Cdt_Notification_V1_GetArticleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_GetArticleResponse) in try message.serializedBytes() },
+            handler: { try await self.getArticle($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.listArticles,
+            decode: { try Cdt_Notification_V1_ListArticlesRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_ListArticlesResponse) in try message.serializedBytes() },
+            handler: { try await self.listArticles($0, context: $1) })
+        router.unary(
+            Cdt_Notification_V1_NotificationService.Method.publishArticle,
+            decode: { try Cdt_Notification_V1_PublishArticleRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Notification_V1_PublishArticleResponse) in try message.serializedBytes() },
+            handler: { try await self.publishArticle($0, context: $1) })
     }
 }

@@ -598,6 +598,51 @@ void   cdt__notification__v1__report_filter__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__report_filter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__relay__init
+                     (Cdt__Notification__V1__Relay         *message)
+{
+  static const Cdt__Notification__V1__Relay init_value = CDT__NOTIFICATION__V1__RELAY__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__relay__get_packed_size
+                     (const Cdt__Notification__V1__Relay *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__relay__pack
+                     (const Cdt__Notification__V1__Relay *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__relay__pack_to_buffer
+                     (const Cdt__Notification__V1__Relay *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__Relay *
+       cdt__notification__v1__relay__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__Relay *)
+     protobuf_c_message_unpack (&cdt__notification__v1__relay__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__relay__free_unpacked
+                     (Cdt__Notification__V1__Relay *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__relay__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__group_filter__init
                      (Cdt__Notification__V1__GroupFilter         *message)
 {
@@ -970,6 +1015,96 @@ void   cdt__notification__v1__ticket__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__ticket__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__article__init
+                     (Cdt__Notification__V1__Article         *message)
+{
+  static const Cdt__Notification__V1__Article init_value = CDT__NOTIFICATION__V1__ARTICLE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__article__get_packed_size
+                     (const Cdt__Notification__V1__Article *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__article__pack
+                     (const Cdt__Notification__V1__Article *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__article__pack_to_buffer
+                     (const Cdt__Notification__V1__Article *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__Article *
+       cdt__notification__v1__article__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__Article *)
+     protobuf_c_message_unpack (&cdt__notification__v1__article__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__article__free_unpacked
+                     (Cdt__Notification__V1__Article *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__article__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__article_reach__init
+                     (Cdt__Notification__V1__ArticleReach         *message)
+{
+  static const Cdt__Notification__V1__ArticleReach init_value = CDT__NOTIFICATION__V1__ARTICLE_REACH__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__article_reach__get_packed_size
+                     (const Cdt__Notification__V1__ArticleReach *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article_reach__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__article_reach__pack
+                     (const Cdt__Notification__V1__ArticleReach *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article_reach__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__article_reach__pack_to_buffer
+                     (const Cdt__Notification__V1__ArticleReach *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__article_reach__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ArticleReach *
+       cdt__notification__v1__article_reach__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ArticleReach *)
+     protobuf_c_message_unpack (&cdt__notification__v1__article_reach__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__article_reach__free_unpacked
+                     (Cdt__Notification__V1__ArticleReach *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__article_reach__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__delivery_subject__init
                      (Cdt__Notification__V1__DeliverySubject         *message)
 {
@@ -1238,6 +1373,51 @@ void   cdt__notification__v1__campaign_progress__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &cdt__notification__v1__campaign_progress__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__relay_progress__init
+                     (Cdt__Notification__V1__RelayProgress         *message)
+{
+  static const Cdt__Notification__V1__RelayProgress init_value = CDT__NOTIFICATION__V1__RELAY_PROGRESS__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__relay_progress__get_packed_size
+                     (const Cdt__Notification__V1__RelayProgress *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay_progress__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__relay_progress__pack
+                     (const Cdt__Notification__V1__RelayProgress *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay_progress__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__relay_progress__pack_to_buffer
+                     (const Cdt__Notification__V1__RelayProgress *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__relay_progress__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__RelayProgress *
+       cdt__notification__v1__relay_progress__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__RelayProgress *)
+     protobuf_c_message_unpack (&cdt__notification__v1__relay_progress__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__relay_progress__free_unpacked
+                     (Cdt__Notification__V1__RelayProgress *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__relay_progress__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__notification__v1__channel_plan__init
@@ -2615,6 +2795,57 @@ const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descripto
   (ProtobufCMessageInit) cdt__notification__v1__report_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__relay__field_descriptors[2] =
+{
+  {
+    "levels",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Notification__V1__Relay, n_levels),
+    offsetof(Cdt__Notification__V1__Relay, levels),
+    &cdt__notification__v1__relay_level__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_hours",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Relay, wait_hours),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__relay__field_indices_by_name[] = {
+  0,   /* field[0] = levels */
+  1,   /* field[1] = wait_hours */
+};
+static const ProtobufCIntRange cdt__notification__v1__relay__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__relay__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Relay",
+  "Relay",
+  "Cdt__Notification__V1__Relay",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Relay),
+  2,
+  cdt__notification__v1__relay__field_descriptors,
+  cdt__notification__v1__relay__field_indices_by_name,
+  1,  cdt__notification__v1__relay__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__relay__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__notification__v1__group_filter__field_descriptors[1] =
 {
   {
@@ -2653,7 +2884,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor
   (ProtobufCMessageInit) cdt__notification__v1__group_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[9] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[10] =
 {
   {
     "unit",
@@ -2763,11 +2994,24 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "relay",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, relay),
+    &cdt__notification__v1__relay__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__audience__field_indices_by_name[] = {
   8,   /* field[8] = groups */
   3,   /* field[3] = occupations */
   6,   /* field[6] = recipients */
+  9,   /* field[9] = relay */
   4,   /* field[4] = report */
   2,   /* field[2] = roles */
   1,   /* field[1] = team_levels */
@@ -2778,7 +3022,7 @@ static const unsigned cdt__notification__v1__audience__field_indices_by_name[] =
 static const ProtobufCIntRange cdt__notification__v1__audience__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
 {
@@ -2788,7 +3032,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
   "Cdt__Notification__V1__Audience",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Audience),
-  9,
+  10,
   cdt__notification__v1__audience__field_descriptors,
   cdt__notification__v1__audience__field_indices_by_name,
   1,  cdt__notification__v1__audience__number_ranges,
@@ -2846,7 +3090,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign__parameters_ent
   (ProtobufCMessageInit) cdt__notification__v1__campaign__parameters_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_descriptors[16] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_descriptors[19] =
 {
   {
     "name",
@@ -3040,8 +3284,46 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__campaign__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, acknowledge),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ticket",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, ticket),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "article",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Campaign, article),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__campaign__field_indices_by_name[] = {
+  16,   /* field[16] = acknowledge */
+  18,   /* field[18] = article */
   2,   /* field[2] = audience */
   7,   /* field[7] = channels */
   11,   /* field[11] = create_time */
@@ -3056,13 +3338,14 @@ static const unsigned cdt__notification__v1__campaign__field_indices_by_name[] =
   14,   /* field[14] = statutory */
   3,   /* field[3] = template */
   4,   /* field[4] = template_version */
+  17,   /* field[17] = ticket */
   13,   /* field[13] = topic */
   12,   /* field[12] = update_time */
 };
 static const ProtobufCIntRange cdt__notification__v1__campaign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor =
 {
@@ -3072,7 +3355,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor =
   "Cdt__Notification__V1__Campaign",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Campaign),
-  16,
+  19,
   cdt__notification__v1__campaign__field_descriptors,
   cdt__notification__v1__campaign__field_indices_by_name,
   1,  cdt__notification__v1__campaign__number_ranges,
@@ -3620,7 +3903,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__group__descriptor =
   (ProtobufCMessageInit) cdt__notification__v1__group__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__ticket__field_descriptors[13] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__ticket__field_descriptors[15] =
 {
   {
     "name",
@@ -3778,11 +4061,37 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__ticket__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "answer_delivery",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, answer_delivery),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "article",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Ticket, article),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__ticket__field_indices_by_name[] = {
   3,   /* field[3] = account */
   8,   /* field[8] = answer */
+  13,   /* field[13] = answer_delivery */
   12,   /* field[12] = answer_time */
+  14,   /* field[14] = article */
   2,   /* field[2] = channel */
   11,   /* field[11] = create_time */
   5,   /* field[5] = delivery */
@@ -3797,7 +4106,7 @@ static const unsigned cdt__notification__v1__ticket__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__notification__v1__ticket__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__ticket__descriptor =
 {
@@ -3807,11 +4116,282 @@ const ProtobufCMessageDescriptor cdt__notification__v1__ticket__descriptor =
   "Cdt__Notification__V1__Ticket",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Ticket),
-  13,
+  15,
   cdt__notification__v1__ticket__field_descriptors,
   cdt__notification__v1__ticket__field_indices_by_name,
   1,  cdt__notification__v1__ticket__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__ticket__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__article__field_descriptors[11] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, kind),
+    &cdt__notification__v1__article_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "title",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, title),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "url",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subjects",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Cdt__Notification__V1__Article, n_subjects),
+    offsetof(Cdt__Notification__V1__Article, subjects),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "language",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, language),
+    &cdt__notification__v1__language__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "update_time",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Article, update_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__article__field_indices_by_name[] = {
+  9,   /* field[9] = create_time */
+  8,   /* field[8] = etag */
+  1,   /* field[1] = kind */
+  7,   /* field[7] = language */
+  0,   /* field[0] = name */
+  6,   /* field[6] = subjects */
+  4,   /* field[4] = text */
+  3,   /* field[3] = title */
+  2,   /* field[2] = unit */
+  10,   /* field[10] = update_time */
+  5,   /* field[5] = url */
+};
+static const ProtobufCIntRange cdt__notification__v1__article__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__article__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.Article",
+  "Article",
+  "Cdt__Notification__V1__Article",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__Article),
+  11,
+  cdt__notification__v1__article__field_descriptors,
+  cdt__notification__v1__article__field_indices_by_name,
+  1,  cdt__notification__v1__article__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__article__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__article_reach__field_descriptors[6] =
+{
+  {
+    "campaigns",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, campaigns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recipients",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, recipients),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sent",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, sent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delivered",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, delivered),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "read",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, read),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledged",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ArticleReach, acknowledged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__article_reach__field_indices_by_name[] = {
+  5,   /* field[5] = acknowledged */
+  0,   /* field[0] = campaigns */
+  3,   /* field[3] = delivered */
+  4,   /* field[4] = read */
+  1,   /* field[1] = recipients */
+  2,   /* field[2] = sent */
+};
+static const ProtobufCIntRange cdt__notification__v1__article_reach__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__article_reach__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ArticleReach",
+  "ArticleReach",
+  "Cdt__Notification__V1__ArticleReach",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ArticleReach),
+  6,
+  cdt__notification__v1__article_reach__field_descriptors,
+  cdt__notification__v1__article_reach__field_indices_by_name,
+  1,  cdt__notification__v1__article_reach__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__article_reach__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[3] =
@@ -3878,7 +4458,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descri
   (ProtobufCMessageInit) cdt__notification__v1__delivery_subject__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_descriptors[18] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_descriptors[20] =
 {
   {
     "name",
@@ -4096,9 +4676,34 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__delivery__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge_time",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, acknowledge_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "relay_level",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Delivery, relay_level),
+    &cdt__notification__v1__relay_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__delivery__field_indices_by_name[] = {
   13,   /* field[13] = account */
+  18,   /* field[18] = acknowledge_time */
   9,   /* field[9] = attempt_count */
   3,   /* field[3] = channel */
   15,   /* field[15] = cost_dong */
@@ -4112,6 +4717,7 @@ static const unsigned cdt__notification__v1__delivery__field_indices_by_name[] =
   14,   /* field[14] = provider_id */
   17,   /* field[17] = read_time */
   1,   /* field[1] = recipient */
+  19,   /* field[19] = relay_level */
   11,   /* field[11] = sent_time */
   4,   /* field[4] = state */
   2,   /* field[2] = subjects */
@@ -4120,7 +4726,7 @@ static const unsigned cdt__notification__v1__delivery__field_indices_by_name[] =
 static const ProtobufCIntRange cdt__notification__v1__delivery__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor =
 {
@@ -4130,7 +4736,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor =
   "Cdt__Notification__V1__Delivery",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Delivery),
-  18,
+  20,
   cdt__notification__v1__delivery__field_descriptors,
   cdt__notification__v1__delivery__field_indices_by_name,
   1,  cdt__notification__v1__delivery__number_ranges,
@@ -4446,7 +5052,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__channel_hold__descriptor
   (ProtobufCMessageInit) cdt__notification__v1__channel_hold__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__field_descriptors[8] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__field_descriptors[10] =
 {
   {
     "state",
@@ -4544,13 +5150,39 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__campaign_progress__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledged",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CampaignProgress, acknowledged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "relay",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__CampaignProgress, n_relay),
+    offsetof(Cdt__Notification__V1__CampaignProgress, relay),
+    &cdt__notification__v1__relay_progress__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__campaign_progress__field_indices_by_name[] = {
+  8,   /* field[8] = acknowledged */
   5,   /* field[5] = as_of */
   6,   /* field[6] = cost_dong */
   4,   /* field[4] = counts */
   7,   /* field[7] = holds */
   1,   /* field[1] = recipients */
+  9,   /* field[9] = relay */
   0,   /* field[0] = state */
   2,   /* field[2] = teams_expanded */
   3,   /* field[3] = teams_total */
@@ -4558,7 +5190,7 @@ static const unsigned cdt__notification__v1__campaign_progress__field_indices_by
 static const ProtobufCIntRange cdt__notification__v1__campaign_progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descriptor =
 {
@@ -4568,11 +5200,101 @@ const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descr
   "Cdt__Notification__V1__CampaignProgress",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__CampaignProgress),
-  8,
+  10,
   cdt__notification__v1__campaign_progress__field_descriptors,
   cdt__notification__v1__campaign_progress__field_indices_by_name,
   1,  cdt__notification__v1__campaign_progress__number_ranges,
   (ProtobufCMessageInit) cdt__notification__v1__campaign_progress__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__relay_progress__field_descriptors[5] =
+{
+  {
+    "level",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RelayProgress, level),
+    &cdt__notification__v1__relay_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recipients",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RelayProgress, recipients),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waiting",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RelayProgress, waiting),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sent",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RelayProgress, sent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledged",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__RelayProgress, acknowledged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__relay_progress__field_indices_by_name[] = {
+  4,   /* field[4] = acknowledged */
+  0,   /* field[0] = level */
+  1,   /* field[1] = recipients */
+  3,   /* field[3] = sent */
+  2,   /* field[2] = waiting */
+};
+static const ProtobufCIntRange cdt__notification__v1__relay_progress__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__relay_progress__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.RelayProgress",
+  "RelayProgress",
+  "Cdt__Notification__V1__RelayProgress",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__RelayProgress),
+  5,
+  cdt__notification__v1__relay_progress__field_descriptors,
+  cdt__notification__v1__relay_progress__field_indices_by_name,
+  1,  cdt__notification__v1__relay_progress__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__relay_progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field_descriptors[10] =
@@ -5308,6 +6030,40 @@ const ProtobufCEnumDescriptor cdt__notification__v1__audience_recipients__descri
   cdt__notification__v1__audience_recipients__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue cdt__notification__v1__relay_level__enum_values_by_number[5] =
+{
+  { "RELAY_LEVEL_UNSPECIFIED", "CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_UNSPECIFIED", 0 },
+  { "RELAY_LEVEL_PROVINCE_FOCAL_POINTS", "CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_PROVINCE_FOCAL_POINTS", 1 },
+  { "RELAY_LEVEL_COMMUNE_FOCAL_POINTS", "CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_COMMUNE_FOCAL_POINTS", 2 },
+  { "RELAY_LEVEL_LEADERS", "CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_LEADERS", 3 },
+  { "RELAY_LEVEL_MEMBERS", "CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_MEMBERS", 4 },
+};
+static const ProtobufCIntRange cdt__notification__v1__relay_level__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__relay_level__enum_values_by_name[5] =
+{
+  { "RELAY_LEVEL_COMMUNE_FOCAL_POINTS", 2 },
+  { "RELAY_LEVEL_LEADERS", 3 },
+  { "RELAY_LEVEL_MEMBERS", 4 },
+  { "RELAY_LEVEL_PROVINCE_FOCAL_POINTS", 1 },
+  { "RELAY_LEVEL_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__relay_level__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.RelayLevel",
+  "RelayLevel",
+  "Cdt__Notification__V1__RelayLevel",
+  "cdt.notification.v1",
+  5,
+  cdt__notification__v1__relay_level__enum_values_by_number,
+  5,
+  cdt__notification__v1__relay_level__enum_values_by_name,
+  1,
+  cdt__notification__v1__relay_level__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_values_by_number[8] =
 {
   { "CAMPAIGN_STATE_UNSPECIFIED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED", 0 },
@@ -5418,6 +6174,40 @@ const ProtobufCEnumDescriptor cdt__notification__v1__ticket_state__descriptor =
   cdt__notification__v1__ticket_state__enum_values_by_name,
   1,
   cdt__notification__v1__ticket_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue cdt__notification__v1__article_kind__enum_values_by_number[5] =
+{
+  { "ARTICLE_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_UNSPECIFIED", 0 },
+  { "ARTICLE_KIND_GUIDE", "CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_GUIDE", 1 },
+  { "ARTICLE_KIND_TRAINING_DOCUMENT", "CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_TRAINING_DOCUMENT", 2 },
+  { "ARTICLE_KIND_GOOD_PRACTICE", "CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_GOOD_PRACTICE", 3 },
+  { "ARTICLE_KIND_ANSWER", "CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_ANSWER", 4 },
+};
+static const ProtobufCIntRange cdt__notification__v1__article_kind__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__article_kind__enum_values_by_name[5] =
+{
+  { "ARTICLE_KIND_ANSWER", 4 },
+  { "ARTICLE_KIND_GOOD_PRACTICE", 3 },
+  { "ARTICLE_KIND_GUIDE", 1 },
+  { "ARTICLE_KIND_TRAINING_DOCUMENT", 2 },
+  { "ARTICLE_KIND_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__article_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ArticleKind",
+  "ArticleKind",
+  "Cdt__Notification__V1__ArticleKind",
+  "cdt.notification.v1",
+  5,
+  cdt__notification__v1__article_kind__enum_values_by_number,
+  5,
+  cdt__notification__v1__article_kind__enum_values_by_name,
+  1,
+  cdt__notification__v1__article_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue cdt__notification__v1__delivery_state__enum_values_by_number[14] =

@@ -32,6 +32,7 @@ typedef struct Cdt__Notification__V1__Template Cdt__Notification__V1__Template;
 typedef struct Cdt__Notification__V1__RenderedMessage Cdt__Notification__V1__RenderedMessage;
 typedef struct Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry;
 typedef struct Cdt__Notification__V1__ReportFilter Cdt__Notification__V1__ReportFilter;
+typedef struct Cdt__Notification__V1__Relay Cdt__Notification__V1__Relay;
 typedef struct Cdt__Notification__V1__GroupFilter Cdt__Notification__V1__GroupFilter;
 typedef struct Cdt__Notification__V1__Audience Cdt__Notification__V1__Audience;
 typedef struct Cdt__Notification__V1__Campaign Cdt__Notification__V1__Campaign;
@@ -42,12 +43,15 @@ typedef struct Cdt__Notification__V1__FocalPoint Cdt__Notification__V1__FocalPoi
 typedef struct Cdt__Notification__V1__OptOut Cdt__Notification__V1__OptOut;
 typedef struct Cdt__Notification__V1__Group Cdt__Notification__V1__Group;
 typedef struct Cdt__Notification__V1__Ticket Cdt__Notification__V1__Ticket;
+typedef struct Cdt__Notification__V1__Article Cdt__Notification__V1__Article;
+typedef struct Cdt__Notification__V1__ArticleReach Cdt__Notification__V1__ArticleReach;
 typedef struct Cdt__Notification__V1__DeliverySubject Cdt__Notification__V1__DeliverySubject;
 typedef struct Cdt__Notification__V1__Delivery Cdt__Notification__V1__Delivery;
 typedef struct Cdt__Notification__V1__DeliveryAttempt Cdt__Notification__V1__DeliveryAttempt;
 typedef struct Cdt__Notification__V1__DeliveryCount Cdt__Notification__V1__DeliveryCount;
 typedef struct Cdt__Notification__V1__ChannelHold Cdt__Notification__V1__ChannelHold;
 typedef struct Cdt__Notification__V1__CampaignProgress Cdt__Notification__V1__CampaignProgress;
+typedef struct Cdt__Notification__V1__RelayProgress Cdt__Notification__V1__RelayProgress;
 typedef struct Cdt__Notification__V1__ChannelPlan Cdt__Notification__V1__ChannelPlan;
 typedef struct Cdt__Notification__V1__PlanProposal Cdt__Notification__V1__PlanProposal;
 typedef struct Cdt__Notification__V1__CampaignPlan Cdt__Notification__V1__CampaignPlan;
@@ -213,6 +217,32 @@ typedef enum _Cdt__Notification__V1__AudienceRecipients {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS)
 } Cdt__Notification__V1__AudienceRecipients;
 /*
+ * A level of a relay: who is told at it about a team.
+ */
+typedef enum _Cdt__Notification__V1__RelayLevel {
+  /*
+   * Not given: refused.
+   */
+  CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_UNSPECIFIED = 0,
+  /*
+   * The focal points of the team's province.
+   */
+  CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_PROVINCE_FOCAL_POINTS = 1,
+  /*
+   * The focal points of the team's commune.
+   */
+  CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_COMMUNE_FOCAL_POINTS = 2,
+  /*
+   * The team's leader; without one, its deputies.
+   */
+  CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_LEADERS = 3,
+  /*
+   * The team's members.
+   */
+  CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_MEMBERS = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__RELAY_LEVEL)
+} Cdt__Notification__V1__RelayLevel;
+/*
  * State of a campaign.
  */
 typedef enum _Cdt__Notification__V1__CampaignState {
@@ -310,6 +340,32 @@ typedef enum _Cdt__Notification__V1__TicketState {
   CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_ANSWERED = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__TICKET_STATE)
 } Cdt__Notification__V1__TicketState;
+/*
+ * What an article is.
+ */
+typedef enum _Cdt__Notification__V1__ArticleKind {
+  /*
+   * Not given: refused.
+   */
+  CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_UNSPECIFIED = 0,
+  /*
+   * A guide.
+   */
+  CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_GUIDE = 1,
+  /*
+   * A document for training.
+   */
+  CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_TRAINING_DOCUMENT = 2,
+  /*
+   * A good practice of a team or a place.
+   */
+  CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_GOOD_PRACTICE = 3,
+  /*
+   * The answer to a question that came back as a ticket.
+   */
+  CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_ANSWER = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__ARTICLE_KIND)
+} Cdt__Notification__V1__ArticleKind;
 /*
  * State of one message to one recipient.
  */
@@ -928,6 +984,30 @@ struct  Cdt__Notification__V1__ReportFilter
 
 
 /*
+ * Tells an audience level by level: those of the next level are told when somebody of the level above, of the same team, has
+ * acknowledged, or when time is up. Each person is told once, at their highest level. Every message of a relay asks for
+ * acknowledgement.
+ */
+struct  Cdt__Notification__V1__Relay
+{
+  ProtobufCMessage base;
+  /*
+   * The levels, from the top: at least two, each at most once, in the order of RelayLevel.
+   */
+  size_t n_levels;
+  Cdt__Notification__V1__RelayLevel *levels;
+  /*
+   * Without an acknowledgement the next level is told so many hours after the level above was: 1 to 720. A level at which
+   * nobody can be told is passed over.
+   */
+  int32_t wait_hours;
+};
+#define CDT__NOTIFICATION__V1__RELAY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__relay__descriptor) \
+    , 0,NULL, 0 }
+
+
+/*
  * Chooses Zalo groups instead of people.
  */
 struct  Cdt__Notification__V1__GroupFilter
@@ -992,10 +1072,15 @@ struct  Cdt__Notification__V1__Audience
    * and `tree_date` may be given beside it.
    */
   Cdt__Notification__V1__GroupFilter *groups;
+  /*
+   * Tells the audience level by level. Only `unit`, `team_levels`, `occupations` (of members) and `tree_date` may be given
+   * beside it.
+   */
+  Cdt__Notification__V1__Relay *relay;
 };
 #define CDT__NOTIFICATION__V1__AUDIENCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__audience__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL, NULL }
 
 
 struct  Cdt__Notification__V1__Campaign__ParametersEntry
@@ -1084,10 +1169,23 @@ struct  Cdt__Notification__V1__Campaign
    * The rule that made it, `rules/{id}`; empty: a person. Output only.
    */
   char *rule;
+  /*
+   * Asks recipients to acknowledge: by AcknowledgeDelivery, or by writing back one of the words that it names. Always true
+   * with a relay.
+   */
+  protobuf_c_boolean acknowledge;
+  /*
+   * The ticket that it answers, `tickets/{id}`: its only recipient is who wrote that. Output only.
+   */
+  char *ticket;
+  /*
+   * The article that it publishes, `articles/{id}`. Output only.
+   */
+  char *article;
 };
 #define CDT__NOTIFICATION__V1__CAMPAIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__campaign__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, 0, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, 0,NULL, CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, 0, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, 0,NULL, CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Cdt__Notification__V1__Rule__ParametersEntry
@@ -1331,10 +1429,112 @@ struct  Cdt__Notification__V1__Ticket
    * When it was answered.
    */
   Google__Protobuf__Timestamp *answer_time;
+  /*
+   * The message that carries the answer, `campaigns/{id}/deliveries/{id}`; empty: none, as nobody is known to send it to, no
+   * channel reaches them, or it was only recorded.
+   */
+  char *answer_delivery;
+  /*
+   * The article that it was answered with, `articles/{id}`; empty: none.
+   */
+  char *article;
 };
 #define CDT__NOTIFICATION__V1__TICKET__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__ticket__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL }
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__TICKET_STATE__TICKET_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Something worth knowing, kept to be found and published to an audience like any message.
+ */
+struct  Cdt__Notification__V1__Article
+{
+  ProtobufCMessage base;
+  /*
+   * `articles/{id}`. Output only.
+   */
+  char *name;
+  /*
+   * What it is.
+   */
+  Cdt__Notification__V1__ArticleKind kind;
+  /*
+   * `units/{id}`: who it is of; everybody may read it.
+   */
+  char *unit;
+  /*
+   * One line, at most 200 characters; for an answer the question, in words that name nobody.
+   */
+  char *title;
+  /*
+   * At most 1,500 characters: it is sent. Longer documents are linked to.
+   */
+  char *text;
+  /*
+   * Where the whole document lies, `https://…`; empty: nowhere else.
+   */
+  char *url;
+  /*
+   * What it is about: lower-case letters, digits and hyphens, at most 60 each; at most 10.
+   */
+  size_t n_subjects;
+  char **subjects;
+  /*
+   * Language.
+   */
+  Cdt__Notification__V1__Language language;
+  /*
+   * Version tag; send it back on update to be refused (ABORTED) when somebody was faster.
+   */
+  char *etag;
+  /*
+   * When it was written down.
+   */
+  Google__Protobuf__Timestamp *create_time;
+  /*
+   * When it was last changed.
+   */
+  Google__Protobuf__Timestamp *update_time;
+};
+#define CDT__NOTIFICATION__V1__ARTICLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__article__descriptor) \
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__LANGUAGE__LANGUAGE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, NULL }
+
+
+/*
+ * How far an article has come, over all campaigns that published it.
+ */
+struct  Cdt__Notification__V1__ArticleReach
+{
+  ProtobufCMessage base;
+  /*
+   * Campaigns.
+   */
+  int64_t campaigns;
+  /*
+   * Messages.
+   */
+  int64_t recipients;
+  /*
+   * Of those, handed over to a provider, whatever came then.
+   */
+  int64_t sent;
+  /*
+   * Of those, arrived by a provider's word.
+   */
+  int64_t delivered;
+  /*
+   * Of those, opened by a provider's word, or acknowledged.
+   */
+  int64_t read;
+  /*
+   * Of those, acknowledged.
+   */
+  int64_t acknowledged;
+};
+#define CDT__NOTIFICATION__V1__ARTICLE_REACH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__article_reach__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -1440,10 +1640,18 @@ struct  Cdt__Notification__V1__Delivery
    * When it was opened, by the provider's word.
    */
   Google__Protobuf__Timestamp *read_time;
+  /*
+   * When the recipient acknowledged it; unset: not yet.
+   */
+  Google__Protobuf__Timestamp *acknowledge_time;
+  /*
+   * The level of the relay at which the recipient is told; UNSPECIFIED without a relay.
+   */
+  Cdt__Notification__V1__RelayLevel relay_level;
 };
 #define CDT__NOTIFICATION__V1__DELIVERY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, CDT__NOTIFICATION__V1__DELIVERY_STATE__DELIVERY_STATE_UNSPECIFIED, CDT__NOTIFICATION__V1__FAILURE_CLASS__FAILURE_CLASS_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_UNSPECIFIED }
 
 
 /*
@@ -1594,10 +1802,51 @@ struct  Cdt__Notification__V1__CampaignProgress
    */
   size_t n_holds;
   Cdt__Notification__V1__ChannelHold **holds;
+  /*
+   * Messages that were acknowledged.
+   */
+  int64_t acknowledged;
+  /*
+   * Each level of a relay, from the top; empty without one.
+   */
+  size_t n_relay;
+  Cdt__Notification__V1__RelayProgress **relay;
 };
 #define CDT__NOTIFICATION__V1__CAMPAIGN_PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__campaign_progress__descriptor) \
-    , CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, NULL, 0, 0,NULL }
+    , CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, NULL, 0, 0,NULL, 0, 0,NULL }
+
+
+/*
+ * Where a level of a relay stands.
+ */
+struct  Cdt__Notification__V1__RelayProgress
+{
+  ProtobufCMessage base;
+  /*
+   * Level.
+   */
+  Cdt__Notification__V1__RelayLevel level;
+  /*
+   * Messages of the level.
+   */
+  int64_t recipients;
+  /*
+   * Of those, waiting for the level above or for their turn.
+   */
+  int64_t waiting;
+  /*
+   * Of those, handed over to a provider, whatever came then.
+   */
+  int64_t sent;
+  /*
+   * Of those, acknowledged.
+   */
+  int64_t acknowledged;
+};
+#define CDT__NOTIFICATION__V1__RELAY_PROGRESS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__relay_progress__descriptor) \
+    , CDT__NOTIFICATION__V1__RELAY_LEVEL__RELAY_LEVEL_UNSPECIFIED, 0, 0, 0, 0 }
 
 
 /*
@@ -2037,6 +2286,25 @@ Cdt__Notification__V1__ReportFilter *
 void   cdt__notification__v1__report_filter__free_unpacked
                      (Cdt__Notification__V1__ReportFilter *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__Relay methods */
+void   cdt__notification__v1__relay__init
+                     (Cdt__Notification__V1__Relay         *message);
+size_t cdt__notification__v1__relay__get_packed_size
+                     (const Cdt__Notification__V1__Relay   *message);
+size_t cdt__notification__v1__relay__pack
+                     (const Cdt__Notification__V1__Relay   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__relay__pack_to_buffer
+                     (const Cdt__Notification__V1__Relay   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__Relay *
+       cdt__notification__v1__relay__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__relay__free_unpacked
+                     (Cdt__Notification__V1__Relay *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__GroupFilter methods */
 void   cdt__notification__v1__group_filter__init
                      (Cdt__Notification__V1__GroupFilter         *message);
@@ -2195,6 +2463,44 @@ Cdt__Notification__V1__Ticket *
 void   cdt__notification__v1__ticket__free_unpacked
                      (Cdt__Notification__V1__Ticket *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__Article methods */
+void   cdt__notification__v1__article__init
+                     (Cdt__Notification__V1__Article         *message);
+size_t cdt__notification__v1__article__get_packed_size
+                     (const Cdt__Notification__V1__Article   *message);
+size_t cdt__notification__v1__article__pack
+                     (const Cdt__Notification__V1__Article   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__article__pack_to_buffer
+                     (const Cdt__Notification__V1__Article   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__Article *
+       cdt__notification__v1__article__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__article__free_unpacked
+                     (Cdt__Notification__V1__Article *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ArticleReach methods */
+void   cdt__notification__v1__article_reach__init
+                     (Cdt__Notification__V1__ArticleReach         *message);
+size_t cdt__notification__v1__article_reach__get_packed_size
+                     (const Cdt__Notification__V1__ArticleReach   *message);
+size_t cdt__notification__v1__article_reach__pack
+                     (const Cdt__Notification__V1__ArticleReach   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__article_reach__pack_to_buffer
+                     (const Cdt__Notification__V1__ArticleReach   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ArticleReach *
+       cdt__notification__v1__article_reach__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__article_reach__free_unpacked
+                     (Cdt__Notification__V1__ArticleReach *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__DeliverySubject methods */
 void   cdt__notification__v1__delivery_subject__init
                      (Cdt__Notification__V1__DeliverySubject         *message);
@@ -2308,6 +2614,25 @@ Cdt__Notification__V1__CampaignProgress *
                       const uint8_t       *data);
 void   cdt__notification__v1__campaign_progress__free_unpacked
                      (Cdt__Notification__V1__CampaignProgress *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__RelayProgress methods */
+void   cdt__notification__v1__relay_progress__init
+                     (Cdt__Notification__V1__RelayProgress         *message);
+size_t cdt__notification__v1__relay_progress__get_packed_size
+                     (const Cdt__Notification__V1__RelayProgress   *message);
+size_t cdt__notification__v1__relay_progress__pack
+                     (const Cdt__Notification__V1__RelayProgress   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__relay_progress__pack_to_buffer
+                     (const Cdt__Notification__V1__RelayProgress   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__RelayProgress *
+       cdt__notification__v1__relay_progress__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__relay_progress__free_unpacked
+                     (Cdt__Notification__V1__RelayProgress *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__ChannelPlan methods */
 void   cdt__notification__v1__channel_plan__init
@@ -2429,6 +2754,9 @@ typedef void (*Cdt__Notification__V1__RenderedMessage_Closure)
 typedef void (*Cdt__Notification__V1__ReportFilter_Closure)
                  (const Cdt__Notification__V1__ReportFilter *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__Relay_Closure)
+                 (const Cdt__Notification__V1__Relay *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__GroupFilter_Closure)
                  (const Cdt__Notification__V1__GroupFilter *message,
                   void *closure_data);
@@ -2459,6 +2787,12 @@ typedef void (*Cdt__Notification__V1__Group_Closure)
 typedef void (*Cdt__Notification__V1__Ticket_Closure)
                  (const Cdt__Notification__V1__Ticket *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__Article_Closure)
+                 (const Cdt__Notification__V1__Article *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ArticleReach_Closure)
+                 (const Cdt__Notification__V1__ArticleReach *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__DeliverySubject_Closure)
                  (const Cdt__Notification__V1__DeliverySubject *message,
                   void *closure_data);
@@ -2476,6 +2810,9 @@ typedef void (*Cdt__Notification__V1__ChannelHold_Closure)
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__CampaignProgress_Closure)
                  (const Cdt__Notification__V1__CampaignProgress *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__RelayProgress_Closure)
+                 (const Cdt__Notification__V1__RelayProgress *message,
                   void *closure_data);
 typedef void (*Cdt__Notification__V1__ChannelPlan_Closure)
                  (const Cdt__Notification__V1__ChannelPlan *message,
@@ -2501,9 +2838,11 @@ extern const ProtobufCEnumDescriptor    cdt__notification__v1__parameter_type__d
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__sms_encoding__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__report_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__audience_recipients__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__relay_level__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__campaign_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__rule_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__ticket_state__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__article_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__delivery_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__failure_class__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__attempt_outcome__descriptor;
@@ -2522,6 +2861,7 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__template__descrip
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__relay__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor;
@@ -2532,12 +2872,15 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__focal_point__desc
 extern const ProtobufCMessageDescriptor cdt__notification__v1__opt_out__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__group__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__ticket__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__article__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__article_reach__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_attempt__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__delivery_count__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__channel_hold__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign_progress__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__relay_progress__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__plan_proposal__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign_plan__descriptor;

@@ -3433,6 +3433,546 @@ void   cdt__notification__v1__answer_ticket_response__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__answer_ticket_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__acknowledge_delivery_request__init
+                     (Cdt__Notification__V1__AcknowledgeDeliveryRequest         *message)
+{
+  static const Cdt__Notification__V1__AcknowledgeDeliveryRequest init_value = CDT__NOTIFICATION__V1__ACKNOWLEDGE_DELIVERY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__acknowledge_delivery_request__get_packed_size
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__acknowledge_delivery_request__pack
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__acknowledge_delivery_request__pack_to_buffer
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__AcknowledgeDeliveryRequest *
+       cdt__notification__v1__acknowledge_delivery_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__AcknowledgeDeliveryRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__acknowledge_delivery_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__acknowledge_delivery_request__free_unpacked
+                     (Cdt__Notification__V1__AcknowledgeDeliveryRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__acknowledge_delivery_response__init
+                     (Cdt__Notification__V1__AcknowledgeDeliveryResponse         *message)
+{
+  static const Cdt__Notification__V1__AcknowledgeDeliveryResponse init_value = CDT__NOTIFICATION__V1__ACKNOWLEDGE_DELIVERY_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__acknowledge_delivery_response__get_packed_size
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__acknowledge_delivery_response__pack
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__acknowledge_delivery_response__pack_to_buffer
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__AcknowledgeDeliveryResponse *
+       cdt__notification__v1__acknowledge_delivery_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__AcknowledgeDeliveryResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__acknowledge_delivery_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__acknowledge_delivery_response__free_unpacked
+                     (Cdt__Notification__V1__AcknowledgeDeliveryResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__acknowledge_delivery_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_article_request__init
+                     (Cdt__Notification__V1__CreateArticleRequest         *message)
+{
+  static const Cdt__Notification__V1__CreateArticleRequest init_value = CDT__NOTIFICATION__V1__CREATE_ARTICLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_article_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateArticleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_article_request__pack
+                     (const Cdt__Notification__V1__CreateArticleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateArticleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateArticleRequest *
+       cdt__notification__v1__create_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateArticleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_article_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_article_request__free_unpacked
+                     (Cdt__Notification__V1__CreateArticleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__create_article_response__init
+                     (Cdt__Notification__V1__CreateArticleResponse         *message)
+{
+  static const Cdt__Notification__V1__CreateArticleResponse init_value = CDT__NOTIFICATION__V1__CREATE_ARTICLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__create_article_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateArticleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__create_article_response__pack
+                     (const Cdt__Notification__V1__CreateArticleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__create_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateArticleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__CreateArticleResponse *
+       cdt__notification__v1__create_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__CreateArticleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__create_article_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__create_article_response__free_unpacked
+                     (Cdt__Notification__V1__CreateArticleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__create_article_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_article_request__init
+                     (Cdt__Notification__V1__UpdateArticleRequest         *message)
+{
+  static const Cdt__Notification__V1__UpdateArticleRequest init_value = CDT__NOTIFICATION__V1__UPDATE_ARTICLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_article_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateArticleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_article_request__pack
+                     (const Cdt__Notification__V1__UpdateArticleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateArticleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateArticleRequest *
+       cdt__notification__v1__update_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateArticleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_article_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_article_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateArticleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__update_article_response__init
+                     (Cdt__Notification__V1__UpdateArticleResponse         *message)
+{
+  static const Cdt__Notification__V1__UpdateArticleResponse init_value = CDT__NOTIFICATION__V1__UPDATE_ARTICLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__update_article_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateArticleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__update_article_response__pack
+                     (const Cdt__Notification__V1__UpdateArticleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__update_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateArticleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__UpdateArticleResponse *
+       cdt__notification__v1__update_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__UpdateArticleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__update_article_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__update_article_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateArticleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__update_article_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__get_article_request__init
+                     (Cdt__Notification__V1__GetArticleRequest         *message)
+{
+  static const Cdt__Notification__V1__GetArticleRequest init_value = CDT__NOTIFICATION__V1__GET_ARTICLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__get_article_request__get_packed_size
+                     (const Cdt__Notification__V1__GetArticleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__get_article_request__pack
+                     (const Cdt__Notification__V1__GetArticleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__get_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__GetArticleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__GetArticleRequest *
+       cdt__notification__v1__get_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__GetArticleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__get_article_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__get_article_request__free_unpacked
+                     (Cdt__Notification__V1__GetArticleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__get_article_response__init
+                     (Cdt__Notification__V1__GetArticleResponse         *message)
+{
+  static const Cdt__Notification__V1__GetArticleResponse init_value = CDT__NOTIFICATION__V1__GET_ARTICLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__get_article_response__get_packed_size
+                     (const Cdt__Notification__V1__GetArticleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__get_article_response__pack
+                     (const Cdt__Notification__V1__GetArticleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__get_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__GetArticleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__GetArticleResponse *
+       cdt__notification__v1__get_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__GetArticleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__get_article_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__get_article_response__free_unpacked
+                     (Cdt__Notification__V1__GetArticleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__get_article_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_articles_request__init
+                     (Cdt__Notification__V1__ListArticlesRequest         *message)
+{
+  static const Cdt__Notification__V1__ListArticlesRequest init_value = CDT__NOTIFICATION__V1__LIST_ARTICLES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_articles_request__get_packed_size
+                     (const Cdt__Notification__V1__ListArticlesRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_articles_request__pack
+                     (const Cdt__Notification__V1__ListArticlesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_articles_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListArticlesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListArticlesRequest *
+       cdt__notification__v1__list_articles_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListArticlesRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_articles_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_articles_request__free_unpacked
+                     (Cdt__Notification__V1__ListArticlesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__list_articles_response__init
+                     (Cdt__Notification__V1__ListArticlesResponse         *message)
+{
+  static const Cdt__Notification__V1__ListArticlesResponse init_value = CDT__NOTIFICATION__V1__LIST_ARTICLES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__list_articles_response__get_packed_size
+                     (const Cdt__Notification__V1__ListArticlesResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__list_articles_response__pack
+                     (const Cdt__Notification__V1__ListArticlesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__list_articles_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListArticlesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__ListArticlesResponse *
+       cdt__notification__v1__list_articles_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__ListArticlesResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__list_articles_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__list_articles_response__free_unpacked
+                     (Cdt__Notification__V1__ListArticlesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__list_articles_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__publish_article_request__init
+                     (Cdt__Notification__V1__PublishArticleRequest         *message)
+{
+  static const Cdt__Notification__V1__PublishArticleRequest init_value = CDT__NOTIFICATION__V1__PUBLISH_ARTICLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__publish_article_request__get_packed_size
+                     (const Cdt__Notification__V1__PublishArticleRequest *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__publish_article_request__pack
+                     (const Cdt__Notification__V1__PublishArticleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__publish_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__PublishArticleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PublishArticleRequest *
+       cdt__notification__v1__publish_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PublishArticleRequest *)
+     protobuf_c_message_unpack (&cdt__notification__v1__publish_article_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__publish_article_request__free_unpacked
+                     (Cdt__Notification__V1__PublishArticleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__notification__v1__publish_article_response__init
+                     (Cdt__Notification__V1__PublishArticleResponse         *message)
+{
+  static const Cdt__Notification__V1__PublishArticleResponse init_value = CDT__NOTIFICATION__V1__PUBLISH_ARTICLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__publish_article_response__get_packed_size
+                     (const Cdt__Notification__V1__PublishArticleResponse *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__publish_article_response__pack
+                     (const Cdt__Notification__V1__PublishArticleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__publish_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__PublishArticleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PublishArticleResponse *
+       cdt__notification__v1__publish_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PublishArticleResponse *)
+     protobuf_c_message_unpack (&cdt__notification__v1__publish_article_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__publish_article_response__free_unpacked
+                     (Cdt__Notification__V1__PublishArticleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__publish_article_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define cdt__notification__v1__list_channels_request__field_descriptors NULL
 #define cdt__notification__v1__list_channels_request__field_indices_by_name NULL
 #define cdt__notification__v1__list_channels_request__number_ranges NULL
@@ -7106,7 +7646,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_response__d
   (ProtobufCMessageInit) cdt__notification__v1__list_tickets_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__answer_ticket_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__answer_ticket_request__field_descriptors[6] =
 {
   {
     "request_id",
@@ -7156,17 +7696,43 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__answer_ticket_reque
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "record_only",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, record_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "article",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AnswerTicketRequest, article),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__answer_ticket_request__field_indices_by_name[] = {
   2,   /* field[2] = answer */
+  5,   /* field[5] = article */
   3,   /* field[3] = difficulty */
   1,   /* field[1] = name */
+  4,   /* field[4] = record_only */
   0,   /* field[0] = request_id */
 };
 static const ProtobufCIntRange cdt__notification__v1__answer_ticket_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_request__descriptor =
 {
@@ -7176,7 +7742,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_request__d
   "Cdt__Notification__V1__AnswerTicketRequest",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__AnswerTicketRequest),
-  4,
+  6,
   cdt__notification__v1__answer_ticket_request__field_descriptors,
   cdt__notification__v1__answer_ticket_request__field_indices_by_name,
   1,  cdt__notification__v1__answer_ticket_request__number_ranges,
@@ -7221,6 +7787,696 @@ const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_response__
   (ProtobufCMessageInit) cdt__notification__v1__answer_ticket_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__acknowledge_delivery_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AcknowledgeDeliveryRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AcknowledgeDeliveryRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__acknowledge_delivery_request__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__acknowledge_delivery_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__acknowledge_delivery_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.AcknowledgeDeliveryRequest",
+  "AcknowledgeDeliveryRequest",
+  "Cdt__Notification__V1__AcknowledgeDeliveryRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__AcknowledgeDeliveryRequest),
+  2,
+  cdt__notification__v1__acknowledge_delivery_request__field_descriptors,
+  cdt__notification__v1__acknowledge_delivery_request__field_indices_by_name,
+  1,  cdt__notification__v1__acknowledge_delivery_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__acknowledge_delivery_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__acknowledge_delivery_response__field_descriptors[1] =
+{
+  {
+    "delivery",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__AcknowledgeDeliveryResponse, delivery),
+    &cdt__notification__v1__delivery__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__acknowledge_delivery_response__field_indices_by_name[] = {
+  0,   /* field[0] = delivery */
+};
+static const ProtobufCIntRange cdt__notification__v1__acknowledge_delivery_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__acknowledge_delivery_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.AcknowledgeDeliveryResponse",
+  "AcknowledgeDeliveryResponse",
+  "Cdt__Notification__V1__AcknowledgeDeliveryResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__AcknowledgeDeliveryResponse),
+  1,
+  cdt__notification__v1__acknowledge_delivery_response__field_descriptors,
+  cdt__notification__v1__acknowledge_delivery_response__field_indices_by_name,
+  1,  cdt__notification__v1__acknowledge_delivery_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__acknowledge_delivery_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_article_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateArticleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "article",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateArticleRequest, article),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ticket",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateArticleRequest, ticket),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_article_request__field_indices_by_name[] = {
+  1,   /* field[1] = article */
+  0,   /* field[0] = request_id */
+  2,   /* field[2] = ticket */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_article_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_article_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateArticleRequest",
+  "CreateArticleRequest",
+  "Cdt__Notification__V1__CreateArticleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateArticleRequest),
+  3,
+  cdt__notification__v1__create_article_request__field_descriptors,
+  cdt__notification__v1__create_article_request__field_indices_by_name,
+  1,  cdt__notification__v1__create_article_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_article_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__create_article_response__field_descriptors[1] =
+{
+  {
+    "article",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__CreateArticleResponse, article),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__create_article_response__field_indices_by_name[] = {
+  0,   /* field[0] = article */
+};
+static const ProtobufCIntRange cdt__notification__v1__create_article_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__create_article_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.CreateArticleResponse",
+  "CreateArticleResponse",
+  "Cdt__Notification__V1__CreateArticleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__CreateArticleResponse),
+  1,
+  cdt__notification__v1__create_article_response__field_descriptors,
+  cdt__notification__v1__create_article_response__field_indices_by_name,
+  1,  cdt__notification__v1__create_article_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__create_article_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_article_request__field_descriptors[2] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateArticleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "article",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateArticleRequest, article),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_article_request__field_indices_by_name[] = {
+  1,   /* field[1] = article */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_article_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_article_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateArticleRequest",
+  "UpdateArticleRequest",
+  "Cdt__Notification__V1__UpdateArticleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateArticleRequest),
+  2,
+  cdt__notification__v1__update_article_request__field_descriptors,
+  cdt__notification__v1__update_article_request__field_indices_by_name,
+  1,  cdt__notification__v1__update_article_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_article_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__update_article_response__field_descriptors[1] =
+{
+  {
+    "article",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__UpdateArticleResponse, article),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__update_article_response__field_indices_by_name[] = {
+  0,   /* field[0] = article */
+};
+static const ProtobufCIntRange cdt__notification__v1__update_article_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__update_article_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.UpdateArticleResponse",
+  "UpdateArticleResponse",
+  "Cdt__Notification__V1__UpdateArticleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__UpdateArticleResponse),
+  1,
+  cdt__notification__v1__update_article_response__field_descriptors,
+  cdt__notification__v1__update_article_response__field_indices_by_name,
+  1,  cdt__notification__v1__update_article_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__update_article_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__get_article_request__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__GetArticleRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__get_article_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange cdt__notification__v1__get_article_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__get_article_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.GetArticleRequest",
+  "GetArticleRequest",
+  "Cdt__Notification__V1__GetArticleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__GetArticleRequest),
+  1,
+  cdt__notification__v1__get_article_request__field_descriptors,
+  cdt__notification__v1__get_article_request__field_indices_by_name,
+  1,  cdt__notification__v1__get_article_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__get_article_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__get_article_response__field_descriptors[3] =
+{
+  {
+    "article",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__GetArticleResponse, article),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reach",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__GetArticleResponse, reach),
+    &cdt__notification__v1__article_reach__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tickets",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__GetArticleResponse, tickets),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__get_article_response__field_indices_by_name[] = {
+  0,   /* field[0] = article */
+  1,   /* field[1] = reach */
+  2,   /* field[2] = tickets */
+};
+static const ProtobufCIntRange cdt__notification__v1__get_article_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__get_article_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.GetArticleResponse",
+  "GetArticleResponse",
+  "Cdt__Notification__V1__GetArticleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__GetArticleResponse),
+  3,
+  cdt__notification__v1__get_article_response__field_descriptors,
+  cdt__notification__v1__get_article_response__field_indices_by_name,
+  1,  cdt__notification__v1__get_article_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__get_article_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_articles_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesRequest, kind),
+    &cdt__notification__v1__article_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subject",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesRequest, subject),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "query",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesRequest, query),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_articles_request__field_indices_by_name[] = {
+  2,   /* field[2] = kind */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+  4,   /* field[4] = query */
+  3,   /* field[3] = subject */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_articles_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_articles_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListArticlesRequest",
+  "ListArticlesRequest",
+  "Cdt__Notification__V1__ListArticlesRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListArticlesRequest),
+  5,
+  cdt__notification__v1__list_articles_request__field_descriptors,
+  cdt__notification__v1__list_articles_request__field_indices_by_name,
+  1,  cdt__notification__v1__list_articles_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_articles_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__list_articles_response__field_descriptors[2] =
+{
+  {
+    "articles",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Notification__V1__ListArticlesResponse, n_articles),
+    offsetof(Cdt__Notification__V1__ListArticlesResponse, articles),
+    &cdt__notification__v1__article__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ListArticlesResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__list_articles_response__field_indices_by_name[] = {
+  0,   /* field[0] = articles */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange cdt__notification__v1__list_articles_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__list_articles_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.ListArticlesResponse",
+  "ListArticlesResponse",
+  "Cdt__Notification__V1__ListArticlesResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__ListArticlesResponse),
+  2,
+  cdt__notification__v1__list_articles_response__field_descriptors,
+  cdt__notification__v1__list_articles_response__field_indices_by_name,
+  1,  cdt__notification__v1__list_articles_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__list_articles_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__publish_article_request__field_descriptors[8] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "audience",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, audience),
+    &cdt__notification__v1__audience__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "channels",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, n_channels),
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, channels),
+    &cdt__notification__v1__channel_kind__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledge",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, acknowledge),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topic",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, topic),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "template",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, template_),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "send_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleRequest, send_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__publish_article_request__field_indices_by_name[] = {
+  4,   /* field[4] = acknowledge */
+  2,   /* field[2] = audience */
+  3,   /* field[3] = channels */
+  1,   /* field[1] = name */
+  0,   /* field[0] = request_id */
+  7,   /* field[7] = send_time */
+  6,   /* field[6] = template */
+  5,   /* field[5] = topic */
+};
+static const ProtobufCIntRange cdt__notification__v1__publish_article_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__publish_article_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PublishArticleRequest",
+  "PublishArticleRequest",
+  "Cdt__Notification__V1__PublishArticleRequest",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PublishArticleRequest),
+  8,
+  cdt__notification__v1__publish_article_request__field_descriptors,
+  cdt__notification__v1__publish_article_request__field_indices_by_name,
+  1,  cdt__notification__v1__publish_article_request__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__publish_article_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__publish_article_response__field_descriptors[1] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PublishArticleResponse, campaign),
+    &cdt__notification__v1__campaign__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__publish_article_response__field_indices_by_name[] = {
+  0,   /* field[0] = campaign */
+};
+static const ProtobufCIntRange cdt__notification__v1__publish_article_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__publish_article_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PublishArticleResponse",
+  "PublishArticleResponse",
+  "Cdt__Notification__V1__PublishArticleResponse",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PublishArticleResponse),
+  1,
+  cdt__notification__v1__publish_article_response__field_descriptors,
+  cdt__notification__v1__publish_article_response__field_indices_by_name,
+  1,  cdt__notification__v1__publish_article_response__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__publish_article_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__delivery_decision__enum_values_by_number[4] =
 {
   { "DELIVERY_DECISION_UNSPECIFIED", "CDT__NOTIFICATION__V1__DELIVERY_DECISION__DELIVERY_DECISION_UNSPECIFIED", 0 },
@@ -7253,7 +8509,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__delivery_decision__descript
   cdt__notification__v1__delivery_decision__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[38] =
+static const ProtobufCMethodDescriptor cdt__notification__v1__notification_service__method_descriptors[44] =
 {
   { "ListChannels", &cdt__notification__v1__list_channels_request__descriptor, &cdt__notification__v1__list_channels_response__descriptor },
   { "CreateTemplate", &cdt__notification__v1__create_template_request__descriptor, &cdt__notification__v1__create_template_response__descriptor },
@@ -7293,10 +8549,18 @@ static const ProtobufCMethodDescriptor cdt__notification__v1__notification_servi
   { "DeleteGroup", &cdt__notification__v1__delete_group_request__descriptor, &cdt__notification__v1__delete_group_response__descriptor },
   { "ListTickets", &cdt__notification__v1__list_tickets_request__descriptor, &cdt__notification__v1__list_tickets_response__descriptor },
   { "AnswerTicket", &cdt__notification__v1__answer_ticket_request__descriptor, &cdt__notification__v1__answer_ticket_response__descriptor },
+  { "AcknowledgeDelivery", &cdt__notification__v1__acknowledge_delivery_request__descriptor, &cdt__notification__v1__acknowledge_delivery_response__descriptor },
+  { "CreateArticle", &cdt__notification__v1__create_article_request__descriptor, &cdt__notification__v1__create_article_response__descriptor },
+  { "UpdateArticle", &cdt__notification__v1__update_article_request__descriptor, &cdt__notification__v1__update_article_response__descriptor },
+  { "GetArticle", &cdt__notification__v1__get_article_request__descriptor, &cdt__notification__v1__get_article_response__descriptor },
+  { "ListArticles", &cdt__notification__v1__list_articles_request__descriptor, &cdt__notification__v1__list_articles_response__descriptor },
+  { "PublishArticle", &cdt__notification__v1__publish_article_request__descriptor, &cdt__notification__v1__publish_article_response__descriptor },
 };
 const unsigned cdt__notification__v1__notification_service__method_indices_by_name[] = {
+  38,        /* AcknowledgeDelivery */
   37,        /* AnswerTicket */
   9,        /* CancelCampaign */
+  39,        /* CreateArticle */
   6,        /* CreateCampaign */
   27,        /* CreateFocalPoint */
   32,        /* CreateGroup */
@@ -7307,10 +8571,12 @@ const unsigned cdt__notification__v1__notification_service__method_indices_by_na
   35,        /* DeleteGroup */
   26,        /* DeleteRule */
   22,        /* DeleteWebhookEndpoint */
+  41,        /* GetArticle */
   12,        /* GetCampaign */
   16,        /* GetDelivery */
   3,        /* GetTemplate */
   8,        /* LaunchCampaign */
+  42,        /* ListArticles */
   13,        /* ListCampaigns */
   0,        /* ListChannels */
   18,        /* ListDeadLetters */
@@ -7324,11 +8590,13 @@ const unsigned cdt__notification__v1__notification_service__method_indices_by_na
   21,        /* ListWebhookEndpoints */
   10,        /* PauseCampaign */
   7,        /* PlanCampaign */
+  43,        /* PublishArticle */
   5,        /* RenderTemplate */
   19,        /* ResolveDeadLetters */
   17,        /* ResolveDelivery */
   11,        /* ResumeCampaign */
   30,        /* SetOptOut */
+  40,        /* UpdateArticle */
   33,        /* UpdateGroup */
   24,        /* UpdateRule */
   2,        /* UpdateTemplate */
@@ -7341,7 +8609,7 @@ const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__de
   "NotificationService",
   "Cdt__Notification__V1__NotificationService",
   "cdt.notification.v1",
-  38,
+  44,
   cdt__notification__v1__notification_service__method_descriptors,
   cdt__notification__v1__notification_service__method_indices_by_name
 };
@@ -7648,6 +8916,54 @@ void cdt__notification__v1__notification_service__answer_ticket(ProtobufCService
 {
   assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
   service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__acknowledge_delivery(ProtobufCService *service,
+                                                                       const Cdt__Notification__V1__AcknowledgeDeliveryRequest *input,
+                                                                       Cdt__Notification__V1__AcknowledgeDeliveryResponse_Closure closure,
+                                                                       void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__create_article(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__CreateArticleRequest *input,
+                                                                 Cdt__Notification__V1__CreateArticleResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__update_article(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__UpdateArticleRequest *input,
+                                                                 Cdt__Notification__V1__UpdateArticleResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__get_article(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__GetArticleRequest *input,
+                                                              Cdt__Notification__V1__GetArticleResponse_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__list_articles(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__ListArticlesRequest *input,
+                                                                Cdt__Notification__V1__ListArticlesResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__notification__v1__notification_service__publish_article(ProtobufCService *service,
+                                                                  const Cdt__Notification__V1__PublishArticleRequest *input,
+                                                                  Cdt__Notification__V1__PublishArticleResponse_Closure closure,
+                                                                  void *closure_data)
+{
+  assert(service->descriptor == &cdt__notification__v1__notification_service__descriptor);
+  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__NotificationService_Service *service,
                                                         Cdt__Notification__V1__NotificationService_ServiceDestroy destroy)

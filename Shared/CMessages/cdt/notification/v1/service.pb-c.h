@@ -95,6 +95,18 @@ typedef struct Cdt__Notification__V1__ListTicketsRequest Cdt__Notification__V1__
 typedef struct Cdt__Notification__V1__ListTicketsResponse Cdt__Notification__V1__ListTicketsResponse;
 typedef struct Cdt__Notification__V1__AnswerTicketRequest Cdt__Notification__V1__AnswerTicketRequest;
 typedef struct Cdt__Notification__V1__AnswerTicketResponse Cdt__Notification__V1__AnswerTicketResponse;
+typedef struct Cdt__Notification__V1__AcknowledgeDeliveryRequest Cdt__Notification__V1__AcknowledgeDeliveryRequest;
+typedef struct Cdt__Notification__V1__AcknowledgeDeliveryResponse Cdt__Notification__V1__AcknowledgeDeliveryResponse;
+typedef struct Cdt__Notification__V1__CreateArticleRequest Cdt__Notification__V1__CreateArticleRequest;
+typedef struct Cdt__Notification__V1__CreateArticleResponse Cdt__Notification__V1__CreateArticleResponse;
+typedef struct Cdt__Notification__V1__UpdateArticleRequest Cdt__Notification__V1__UpdateArticleRequest;
+typedef struct Cdt__Notification__V1__UpdateArticleResponse Cdt__Notification__V1__UpdateArticleResponse;
+typedef struct Cdt__Notification__V1__GetArticleRequest Cdt__Notification__V1__GetArticleRequest;
+typedef struct Cdt__Notification__V1__GetArticleResponse Cdt__Notification__V1__GetArticleResponse;
+typedef struct Cdt__Notification__V1__ListArticlesRequest Cdt__Notification__V1__ListArticlesRequest;
+typedef struct Cdt__Notification__V1__ListArticlesResponse Cdt__Notification__V1__ListArticlesResponse;
+typedef struct Cdt__Notification__V1__PublishArticleRequest Cdt__Notification__V1__PublishArticleRequest;
+typedef struct Cdt__Notification__V1__PublishArticleResponse Cdt__Notification__V1__PublishArticleResponse;
 
 
 /* --- enums --- */
@@ -1623,17 +1635,25 @@ struct  Cdt__Notification__V1__AnswerTicketRequest
    */
   char *name;
   /*
-   * The answer, at most 4,000 characters.
+   * The answer, at most 4,000 characters; a channel that takes fewer is passed over. Empty with `article`: its text.
    */
   char *answer;
   /*
    * `difficulties/{id}` of Activity reporting that it tells of; empty: none.
    */
   char *difficulty;
+  /*
+   * True: the answer is recorded and not sent, as the person has been told otherwise.
+   */
+  protobuf_c_boolean record_only;
+  /*
+   * `articles/{id}` that answers the question; empty: none.
+   */
+  char *article;
 };
 #define CDT__NOTIFICATION__V1__ANSWER_TICKET_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__answer_ticket_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -1649,6 +1669,272 @@ struct  Cdt__Notification__V1__AnswerTicketResponse
 };
 #define CDT__NOTIFICATION__V1__ANSWER_TICKET_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__answer_ticket_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Records an acknowledgement.
+ */
+struct  Cdt__Notification__V1__AcknowledgeDeliveryRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `campaigns/{id}/deliveries/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__ACKNOWLEDGE_DELIVERY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__acknowledge_delivery_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The message as it stands.
+ */
+struct  Cdt__Notification__V1__AcknowledgeDeliveryResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The message.
+   */
+  Cdt__Notification__V1__Delivery *delivery;
+};
+#define CDT__NOTIFICATION__V1__ACKNOWLEDGE_DELIVERY_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__acknowledge_delivery_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Writes an article down.
+ */
+struct  Cdt__Notification__V1__CreateArticleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The article. With `ticket` its kind is ANSWER, and an empty text is the answer that was given.
+   */
+  Cdt__Notification__V1__Article *article;
+  /*
+   * `tickets/{id}` whose answer it publishes; the ticket is then one that was answered with the article. Empty: none.
+   */
+  char *ticket;
+};
+#define CDT__NOTIFICATION__V1__CREATE_ARTICLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_article_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The article.
+ */
+struct  Cdt__Notification__V1__CreateArticleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The article.
+   */
+  Cdt__Notification__V1__Article *article;
+};
+#define CDT__NOTIFICATION__V1__CREATE_ARTICLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__create_article_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Changes an article.
+ */
+struct  Cdt__Notification__V1__UpdateArticleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * The whole article as it shall be. With an `etag`, only if that is the newest.
+   */
+  Cdt__Notification__V1__Article *article;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_ARTICLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_article_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The article changed.
+ */
+struct  Cdt__Notification__V1__UpdateArticleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The article.
+   */
+  Cdt__Notification__V1__Article *article;
+};
+#define CDT__NOTIFICATION__V1__UPDATE_ARTICLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__update_article_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for an article.
+ */
+struct  Cdt__Notification__V1__GetArticleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `articles/{id}`.
+   */
+  char *name;
+};
+#define CDT__NOTIFICATION__V1__GET_ARTICLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__get_article_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * An article and how far it has come.
+ */
+struct  Cdt__Notification__V1__GetArticleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The article.
+   */
+  Cdt__Notification__V1__Article *article;
+  /*
+   * How far it has come.
+   */
+  Cdt__Notification__V1__ArticleReach *reach;
+  /*
+   * Tickets that were answered with it.
+   */
+  int64_t tickets;
+};
+#define CDT__NOTIFICATION__V1__GET_ARTICLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__get_article_response__descriptor) \
+    , NULL, NULL, 0 }
+
+
+/*
+ * Asks for articles.
+ */
+struct  Cdt__Notification__V1__ListArticlesRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most so many; 0: 50; at most 500.
+   */
+  int32_t page_size;
+  /*
+   * `next_page_token` of the page before.
+   */
+  char *page_token;
+  /*
+   * Only of this kind; UNSPECIFIED: any.
+   */
+  Cdt__Notification__V1__ArticleKind kind;
+  /*
+   * Only those with this subject; empty: any.
+   */
+  char *subject;
+  /*
+   * Only those whose title has words that begin with these, case and tone marks aside; empty: any.
+   */
+  char *query;
+};
+#define CDT__NOTIFICATION__V1__LIST_ARTICLES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_articles_request__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__ARTICLE_KIND__ARTICLE_KIND_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A page of articles.
+ */
+struct  Cdt__Notification__V1__ListArticlesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Articles.
+   */
+  size_t n_articles;
+  Cdt__Notification__V1__Article **articles;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define CDT__NOTIFICATION__V1__LIST_ARTICLES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__list_articles_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Publishes an article.
+ */
+struct  Cdt__Notification__V1__PublishArticleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * UUID of the caller's choice.
+   */
+  char *request_id;
+  /*
+   * `articles/{id}`.
+   */
+  char *name;
+  /*
+   * Who is told.
+   */
+  Cdt__Notification__V1__Audience *audience;
+  /*
+   * Channels in order of preference.
+   */
+  size_t n_channels;
+  Cdt__Notification__V1__ChannelKind *channels;
+  /*
+   * As of `Campaign`.
+   */
+  protobuf_c_boolean acknowledge;
+  /*
+   * As of `Campaign`.
+   */
+  char *topic;
+  /*
+   * `templates/{id}` with the TEXT parameters `title`, `text` and `url`, or some of them; empty: `templates/article`.
+   */
+  char *template_;
+  /*
+   * When; unset or past: now.
+   */
+  Google__Protobuf__Timestamp *send_time;
+};
+#define CDT__NOTIFICATION__V1__PUBLISH_ARTICLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__publish_article_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * The campaign that publishes it.
+ */
+struct  Cdt__Notification__V1__PublishArticleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The campaign, launched.
+   */
+  Cdt__Notification__V1__Campaign *campaign;
+};
+#define CDT__NOTIFICATION__V1__PUBLISH_ARTICLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__publish_article_response__descriptor) \
     , NULL }
 
 
@@ -3099,6 +3385,234 @@ Cdt__Notification__V1__AnswerTicketResponse *
 void   cdt__notification__v1__answer_ticket_response__free_unpacked
                      (Cdt__Notification__V1__AnswerTicketResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__AcknowledgeDeliveryRequest methods */
+void   cdt__notification__v1__acknowledge_delivery_request__init
+                     (Cdt__Notification__V1__AcknowledgeDeliveryRequest         *message);
+size_t cdt__notification__v1__acknowledge_delivery_request__get_packed_size
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest   *message);
+size_t cdt__notification__v1__acknowledge_delivery_request__pack
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__acknowledge_delivery_request__pack_to_buffer
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__AcknowledgeDeliveryRequest *
+       cdt__notification__v1__acknowledge_delivery_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__acknowledge_delivery_request__free_unpacked
+                     (Cdt__Notification__V1__AcknowledgeDeliveryRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__AcknowledgeDeliveryResponse methods */
+void   cdt__notification__v1__acknowledge_delivery_response__init
+                     (Cdt__Notification__V1__AcknowledgeDeliveryResponse         *message);
+size_t cdt__notification__v1__acknowledge_delivery_response__get_packed_size
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse   *message);
+size_t cdt__notification__v1__acknowledge_delivery_response__pack
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__acknowledge_delivery_response__pack_to_buffer
+                     (const Cdt__Notification__V1__AcknowledgeDeliveryResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__AcknowledgeDeliveryResponse *
+       cdt__notification__v1__acknowledge_delivery_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__acknowledge_delivery_response__free_unpacked
+                     (Cdt__Notification__V1__AcknowledgeDeliveryResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateArticleRequest methods */
+void   cdt__notification__v1__create_article_request__init
+                     (Cdt__Notification__V1__CreateArticleRequest         *message);
+size_t cdt__notification__v1__create_article_request__get_packed_size
+                     (const Cdt__Notification__V1__CreateArticleRequest   *message);
+size_t cdt__notification__v1__create_article_request__pack
+                     (const Cdt__Notification__V1__CreateArticleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateArticleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateArticleRequest *
+       cdt__notification__v1__create_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_article_request__free_unpacked
+                     (Cdt__Notification__V1__CreateArticleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__CreateArticleResponse methods */
+void   cdt__notification__v1__create_article_response__init
+                     (Cdt__Notification__V1__CreateArticleResponse         *message);
+size_t cdt__notification__v1__create_article_response__get_packed_size
+                     (const Cdt__Notification__V1__CreateArticleResponse   *message);
+size_t cdt__notification__v1__create_article_response__pack
+                     (const Cdt__Notification__V1__CreateArticleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__create_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__CreateArticleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__CreateArticleResponse *
+       cdt__notification__v1__create_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__create_article_response__free_unpacked
+                     (Cdt__Notification__V1__CreateArticleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateArticleRequest methods */
+void   cdt__notification__v1__update_article_request__init
+                     (Cdt__Notification__V1__UpdateArticleRequest         *message);
+size_t cdt__notification__v1__update_article_request__get_packed_size
+                     (const Cdt__Notification__V1__UpdateArticleRequest   *message);
+size_t cdt__notification__v1__update_article_request__pack
+                     (const Cdt__Notification__V1__UpdateArticleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateArticleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateArticleRequest *
+       cdt__notification__v1__update_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_article_request__free_unpacked
+                     (Cdt__Notification__V1__UpdateArticleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__UpdateArticleResponse methods */
+void   cdt__notification__v1__update_article_response__init
+                     (Cdt__Notification__V1__UpdateArticleResponse         *message);
+size_t cdt__notification__v1__update_article_response__get_packed_size
+                     (const Cdt__Notification__V1__UpdateArticleResponse   *message);
+size_t cdt__notification__v1__update_article_response__pack
+                     (const Cdt__Notification__V1__UpdateArticleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__update_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__UpdateArticleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__UpdateArticleResponse *
+       cdt__notification__v1__update_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__update_article_response__free_unpacked
+                     (Cdt__Notification__V1__UpdateArticleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__GetArticleRequest methods */
+void   cdt__notification__v1__get_article_request__init
+                     (Cdt__Notification__V1__GetArticleRequest         *message);
+size_t cdt__notification__v1__get_article_request__get_packed_size
+                     (const Cdt__Notification__V1__GetArticleRequest   *message);
+size_t cdt__notification__v1__get_article_request__pack
+                     (const Cdt__Notification__V1__GetArticleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__get_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__GetArticleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__GetArticleRequest *
+       cdt__notification__v1__get_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__get_article_request__free_unpacked
+                     (Cdt__Notification__V1__GetArticleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__GetArticleResponse methods */
+void   cdt__notification__v1__get_article_response__init
+                     (Cdt__Notification__V1__GetArticleResponse         *message);
+size_t cdt__notification__v1__get_article_response__get_packed_size
+                     (const Cdt__Notification__V1__GetArticleResponse   *message);
+size_t cdt__notification__v1__get_article_response__pack
+                     (const Cdt__Notification__V1__GetArticleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__get_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__GetArticleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__GetArticleResponse *
+       cdt__notification__v1__get_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__get_article_response__free_unpacked
+                     (Cdt__Notification__V1__GetArticleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListArticlesRequest methods */
+void   cdt__notification__v1__list_articles_request__init
+                     (Cdt__Notification__V1__ListArticlesRequest         *message);
+size_t cdt__notification__v1__list_articles_request__get_packed_size
+                     (const Cdt__Notification__V1__ListArticlesRequest   *message);
+size_t cdt__notification__v1__list_articles_request__pack
+                     (const Cdt__Notification__V1__ListArticlesRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_articles_request__pack_to_buffer
+                     (const Cdt__Notification__V1__ListArticlesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListArticlesRequest *
+       cdt__notification__v1__list_articles_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_articles_request__free_unpacked
+                     (Cdt__Notification__V1__ListArticlesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__ListArticlesResponse methods */
+void   cdt__notification__v1__list_articles_response__init
+                     (Cdt__Notification__V1__ListArticlesResponse         *message);
+size_t cdt__notification__v1__list_articles_response__get_packed_size
+                     (const Cdt__Notification__V1__ListArticlesResponse   *message);
+size_t cdt__notification__v1__list_articles_response__pack
+                     (const Cdt__Notification__V1__ListArticlesResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__list_articles_response__pack_to_buffer
+                     (const Cdt__Notification__V1__ListArticlesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__ListArticlesResponse *
+       cdt__notification__v1__list_articles_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__list_articles_response__free_unpacked
+                     (Cdt__Notification__V1__ListArticlesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PublishArticleRequest methods */
+void   cdt__notification__v1__publish_article_request__init
+                     (Cdt__Notification__V1__PublishArticleRequest         *message);
+size_t cdt__notification__v1__publish_article_request__get_packed_size
+                     (const Cdt__Notification__V1__PublishArticleRequest   *message);
+size_t cdt__notification__v1__publish_article_request__pack
+                     (const Cdt__Notification__V1__PublishArticleRequest   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__publish_article_request__pack_to_buffer
+                     (const Cdt__Notification__V1__PublishArticleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PublishArticleRequest *
+       cdt__notification__v1__publish_article_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__publish_article_request__free_unpacked
+                     (Cdt__Notification__V1__PublishArticleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PublishArticleResponse methods */
+void   cdt__notification__v1__publish_article_response__init
+                     (Cdt__Notification__V1__PublishArticleResponse         *message);
+size_t cdt__notification__v1__publish_article_response__get_packed_size
+                     (const Cdt__Notification__V1__PublishArticleResponse   *message);
+size_t cdt__notification__v1__publish_article_response__pack
+                     (const Cdt__Notification__V1__PublishArticleResponse   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__publish_article_response__pack_to_buffer
+                     (const Cdt__Notification__V1__PublishArticleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PublishArticleResponse *
+       cdt__notification__v1__publish_article_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__publish_article_response__free_unpacked
+                     (Cdt__Notification__V1__PublishArticleResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cdt__Notification__V1__ListChannelsRequest_Closure)
@@ -3332,6 +3846,42 @@ typedef void (*Cdt__Notification__V1__AnswerTicketRequest_Closure)
 typedef void (*Cdt__Notification__V1__AnswerTicketResponse_Closure)
                  (const Cdt__Notification__V1__AnswerTicketResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__AcknowledgeDeliveryRequest_Closure)
+                 (const Cdt__Notification__V1__AcknowledgeDeliveryRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__AcknowledgeDeliveryResponse_Closure)
+                 (const Cdt__Notification__V1__AcknowledgeDeliveryResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateArticleRequest_Closure)
+                 (const Cdt__Notification__V1__CreateArticleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__CreateArticleResponse_Closure)
+                 (const Cdt__Notification__V1__CreateArticleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateArticleRequest_Closure)
+                 (const Cdt__Notification__V1__UpdateArticleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__UpdateArticleResponse_Closure)
+                 (const Cdt__Notification__V1__UpdateArticleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__GetArticleRequest_Closure)
+                 (const Cdt__Notification__V1__GetArticleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__GetArticleResponse_Closure)
+                 (const Cdt__Notification__V1__GetArticleResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListArticlesRequest_Closure)
+                 (const Cdt__Notification__V1__ListArticlesRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__ListArticlesResponse_Closure)
+                 (const Cdt__Notification__V1__ListArticlesResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__PublishArticleRequest_Closure)
+                 (const Cdt__Notification__V1__PublishArticleRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Notification__V1__PublishArticleResponse_Closure)
+                 (const Cdt__Notification__V1__PublishArticleResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -3491,6 +4041,30 @@ struct Cdt__Notification__V1__NotificationService_Service
                         const Cdt__Notification__V1__AnswerTicketRequest *input,
                         Cdt__Notification__V1__AnswerTicketResponse_Closure closure,
                         void *closure_data);
+  void (*acknowledge_delivery)(Cdt__Notification__V1__NotificationService_Service *service,
+                               const Cdt__Notification__V1__AcknowledgeDeliveryRequest *input,
+                               Cdt__Notification__V1__AcknowledgeDeliveryResponse_Closure closure,
+                               void *closure_data);
+  void (*create_article)(Cdt__Notification__V1__NotificationService_Service *service,
+                         const Cdt__Notification__V1__CreateArticleRequest *input,
+                         Cdt__Notification__V1__CreateArticleResponse_Closure closure,
+                         void *closure_data);
+  void (*update_article)(Cdt__Notification__V1__NotificationService_Service *service,
+                         const Cdt__Notification__V1__UpdateArticleRequest *input,
+                         Cdt__Notification__V1__UpdateArticleResponse_Closure closure,
+                         void *closure_data);
+  void (*get_article)(Cdt__Notification__V1__NotificationService_Service *service,
+                      const Cdt__Notification__V1__GetArticleRequest *input,
+                      Cdt__Notification__V1__GetArticleResponse_Closure closure,
+                      void *closure_data);
+  void (*list_articles)(Cdt__Notification__V1__NotificationService_Service *service,
+                        const Cdt__Notification__V1__ListArticlesRequest *input,
+                        Cdt__Notification__V1__ListArticlesResponse_Closure closure,
+                        void *closure_data);
+  void (*publish_article)(Cdt__Notification__V1__NotificationService_Service *service,
+                          const Cdt__Notification__V1__PublishArticleRequest *input,
+                          Cdt__Notification__V1__PublishArticleResponse_Closure closure,
+                          void *closure_data);
 };
 typedef void (*Cdt__Notification__V1__NotificationService_ServiceDestroy)(Cdt__Notification__V1__NotificationService_Service *);
 void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__NotificationService_Service *service,
@@ -3536,7 +4110,13 @@ void cdt__notification__v1__notification_service__init (Cdt__Notification__V1__N
       function_prefix__ ## list_groups,\
       function_prefix__ ## delete_group,\
       function_prefix__ ## list_tickets,\
-      function_prefix__ ## answer_ticket  }
+      function_prefix__ ## answer_ticket,\
+      function_prefix__ ## acknowledge_delivery,\
+      function_prefix__ ## create_article,\
+      function_prefix__ ## update_article,\
+      function_prefix__ ## get_article,\
+      function_prefix__ ## list_articles,\
+      function_prefix__ ## publish_article  }
 void cdt__notification__v1__notification_service__list_channels(ProtobufCService *service,
                                                                 const Cdt__Notification__V1__ListChannelsRequest *input,
                                                                 Cdt__Notification__V1__ListChannelsResponse_Closure closure,
@@ -3689,6 +4269,30 @@ void cdt__notification__v1__notification_service__answer_ticket(ProtobufCService
                                                                 const Cdt__Notification__V1__AnswerTicketRequest *input,
                                                                 Cdt__Notification__V1__AnswerTicketResponse_Closure closure,
                                                                 void *closure_data);
+void cdt__notification__v1__notification_service__acknowledge_delivery(ProtobufCService *service,
+                                                                       const Cdt__Notification__V1__AcknowledgeDeliveryRequest *input,
+                                                                       Cdt__Notification__V1__AcknowledgeDeliveryResponse_Closure closure,
+                                                                       void *closure_data);
+void cdt__notification__v1__notification_service__create_article(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__CreateArticleRequest *input,
+                                                                 Cdt__Notification__V1__CreateArticleResponse_Closure closure,
+                                                                 void *closure_data);
+void cdt__notification__v1__notification_service__update_article(ProtobufCService *service,
+                                                                 const Cdt__Notification__V1__UpdateArticleRequest *input,
+                                                                 Cdt__Notification__V1__UpdateArticleResponse_Closure closure,
+                                                                 void *closure_data);
+void cdt__notification__v1__notification_service__get_article(ProtobufCService *service,
+                                                              const Cdt__Notification__V1__GetArticleRequest *input,
+                                                              Cdt__Notification__V1__GetArticleResponse_Closure closure,
+                                                              void *closure_data);
+void cdt__notification__v1__notification_service__list_articles(ProtobufCService *service,
+                                                                const Cdt__Notification__V1__ListArticlesRequest *input,
+                                                                Cdt__Notification__V1__ListArticlesResponse_Closure closure,
+                                                                void *closure_data);
+void cdt__notification__v1__notification_service__publish_article(ProtobufCService *service,
+                                                                  const Cdt__Notification__V1__PublishArticleRequest *input,
+                                                                  Cdt__Notification__V1__PublishArticleResponse_Closure closure,
+                                                                  void *closure_data);
 
 /* --- descriptors --- */
 
@@ -3770,6 +4374,18 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_requ
 extern const ProtobufCMessageDescriptor cdt__notification__v1__list_tickets_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__answer_ticket_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__acknowledge_delivery_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__acknowledge_delivery_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_article_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__create_article_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_article_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__update_article_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__get_article_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__get_article_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_articles_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__list_articles_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__publish_article_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__publish_article_response__descriptor;
 extern const ProtobufCServiceDescriptor cdt__notification__v1__notification_service__descriptor;
 
 PROTOBUF_C__END_DECLS
