@@ -61,8 +61,8 @@ package enum NotificationDefinition: ServiceDefinition {
                 BackgroundTask("callbacks") {
                     // Until the service stops; meanwhile what is old is forgotten.
                     while !Task.isCancelled {
+                        try? await inbox.forgetOldEvents()
                         try? await Task.sleep(for: .seconds(86_400))
-                        if !Task.isCancelled { try? await inbox.forgetOldEvents() }
                     }
                     await callbacks.stop()
                 })

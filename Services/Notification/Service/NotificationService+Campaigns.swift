@@ -195,8 +195,10 @@ extension CampaignRules.Refusal {
         switch self {
         case .notDraft(let state):
             .failedPrecondition(
-                reason: "CAMPAIGN_NOT_DRAFT", subject: name, "\(name) is \(state), not a draft; it was launched before",
-                vi: "\(name) không còn là bản nháp; đã được khởi chạy trước đó", metadata: ["state": "\(state)"])
+                reason: "CAMPAIGN_NOT_DRAFT", subject: name,
+                "\(name) is \(state), not a draft; it was launched before: create another campaign to send again",
+                vi: "\(name) không còn là bản nháp; đã được khởi chạy trước đó: hãy tạo chiến dịch khác để gửi lại",
+                metadata: ["state": "\(state)"])
         case .finished(let state):
             .failedPrecondition(
                 reason: "CAMPAIGN_FINISHED", subject: name, "\(name) is \(state); nothing is left to cancel",

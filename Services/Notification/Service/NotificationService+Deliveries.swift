@@ -196,8 +196,9 @@ extension ServiceError {
 
     static func campaignCancelled(_ name: String) -> ServiceError {
         .failedPrecondition(
-            reason: "CAMPAIGN_CANCELLED", subject: name, "its campaign was cancelled; nothing is sent for it any more",
-            vi: "chiến dịch đã bị hủy; không gửi gì thêm")
+            reason: "CAMPAIGN_CANCELLED", subject: name,
+            "its campaign was cancelled; nothing is sent for it any more: create another campaign",
+            vi: "chiến dịch đã bị hủy; không gửi gì thêm: hãy tạo chiến dịch khác")
     }
 
     static func unreachable(_ name: String) -> ServiceError {
