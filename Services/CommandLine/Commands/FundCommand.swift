@@ -15,45 +15,6 @@ struct FundCommand: AsyncParsableCommand {
         ])
 }
 
-struct FundPoliciesCommand: ServiceCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "policies", abstract: "The provinces' policies.",
-        discussion: "Example: cdt fund policies --on 2024-10-31")
-
-    @Option(help: "Only those in force on this day, YYYY-MM-DD.")
-    var on = ""
-    @Flag(help: "Also drafts.")
-    var drafts = false
-    @OptionGroup var connection: ConnectionOptions
-
-    func run(_ suite: Connections, _ output: Output) async throws {
-        var request = Cdt_Funding_V1_ListPoliciesRequest()
-        request.validOn = on
-        request.includeDrafts = drafts
-        var answer = Cdt_Funding_V1_ListPoliciesResponse()
-        answer.policies = try await allPages { token, size in
-            request.pageToken = token
-            request.pageSize = size
-            let page = try await suite.funding.listPolicies(request, options: suite.call)
-            return (page.policies, page.nextPageToken)
-        }
-        try output.show(answer) {
-            var table = Table("POLICY", "DOCUMENT", "BENEFICIARY", "LEVELS", "VALID", "WHAT")
-            for policy in answer.policies {
-                let what = policy.components.map { component in
-                    component.rateDong > 0
-                        ? "\(label(component.kind)) \(grouped(component.rateDong)) đ" : label(component.kind)
-                }
-                table.add(
-                    policy.name, policy.document.number, label(policy.beneficiary),
-                    policy.levels.map(label).joined(separator: "+"), shownInterval(policy.validFrom, policy.validTo),
-                    what.joined(separator: ", "))
-            }
-            return table
-        }
-    }
-}
-
 struct FundEntitlementCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "entitlement", abstract: "What one team or its members are due, and why.",
