@@ -29,7 +29,7 @@ struct BudgetCeilings {
 
     /// Cuts the stored lines, and says by which ceilings: nil where there is none.
     func apply(_ transaction: WriteTransaction) throws -> [UInt8]? {
-        let named = policies.filter { $0.caps.contains { $0.kind == .budgetYear } }
+        let named = policies.filter(\.hasBudgetCeiling)
         guard !named.isEmpty else { return nil }
         var hash = SHA256()
         for name in Set(named.map(\.name)).sorted() {
@@ -62,17 +62,20 @@ struct BudgetCeilings {
             line.reasons.insert(.cap)
             cuts.append(line)
         }
+        // What the run does not decide again keeps its room, whatever its place.
+        var again: [(index: Int, limit: Int64?)] = []
         for recorded in try recorded(under: name, transaction) {
             let line = recorded.line
             let position = RunStore.Position([
                 line.month.description, recorded.team, line.person ?? "", name, line.component,
             ])
             if line.item.isEmpty, let index = position.flatMap({ positions[$0] }) {
-                try take(index, limit: line.limit)
+                again.append((index, line.limit))
             } else {
                 try use.use(line, policies: versions)
             }
         }
+        for (index, limit) in again { try take(index, limit: limit) }
         for index in lines.indices where !isDecided[index] { try take(index, limit: nil) }
         for line in cuts { try update(line, transaction) }
         return cuts

@@ -106,7 +106,7 @@ package struct RunWorker: Sendable {
 
     private enum Part: Sendable {
         case plan(teams: Int, journal: Int64)
-        case teams(done: Int, lines: [RunStore.StoredLine])
+        case teams(done: Int, lines: [(record: LineRecord, evidence: Evidence)])
         case end(hash: String, postingHash: String, tally: Tally, policies: [Policy])
     }
 
@@ -154,15 +154,13 @@ package struct RunWorker: Sendable {
         var hash = SnapshotHash(plan.sweep)
         var postingHash = PostingHash()
         for chunk in plan.chunks {
-            var lines: [RunStore.StoredLine] = []
+            var lines: [(record: LineRecord, evidence: Evidence)] = []
             for team in try plan.compute(chunk, transaction, withEvidence: true, recording: true) {
                 try tally.add(team)
                 for (line, evidence) in zip(team.lines, team.evidence) {
                     hash.add(line)
                     postingHash.add(line)
-                    lines.append(
-                        RunStore.StoredLine(
-                            record: LineRecord(line, policies: plan.rules.policies), evidence: try evidence.content()))
+                    lines.append((LineRecord(line, policies: plan.rules.policies), evidence))
                 }
             }
             try handoff.push(.teams(done: chunk.upperBound, lines: lines))
@@ -183,8 +181,12 @@ package struct RunWorker: Sendable {
         case .teams(let done, let lines):
             run.teamsDone = Int64(done)
             let progress = run
+            // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
+            let stored = try lines.map {
+                RunStore.StoredLine(record: $0.record, evidence: try $0.evidence.content())
+            }
             try await database.write { transaction in
-                try RunStore.insert(lines, run: number, transaction)
+                try RunStore.insert(stored, run: number, transaction)
                 try RunStore.update(progress, transaction)
             }
         case .end(let hash, let postingHash, let tally, let policies):
@@ -212,7 +214,7 @@ package struct RunWorker: Sendable {
         var budgets = tally.budgets
         if let cuts = try BudgetCeilings(policies: policies, run: number).apply(transaction) {
             postingHash += Hex.text(cuts)
-            let changed = policies.filter { $0.caps.contains { $0.kind == .budgetYear } }.map(\.name)
+            let changed = policies.filter(\.hasBudgetCeiling).map(\.name)
             let affected = policies.filter { changed.contains($0.name) }
             budgets = budgets.filter { !changed.contains($0.key.policy) }
             budgets.merge(

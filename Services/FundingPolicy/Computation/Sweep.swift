@@ -172,7 +172,8 @@ extension Sweep.Plan {
         let reports =
             rules.policies.contains { $0.reportCondition != .none } ? try reader.reports(of: ids) : [:]
         var cases: [String: (case: TeamCase, scopeDays: [DateRange]?)] = [:]
-        for (id, team) in facts {
+        for (id, unnamed) in facts {
+            let team = reader.named(unnamed)
             let scopeDays = try scopeTracer?.days(of: team.placements, in: reader)
             if let scopeDays, scopeDays.isEmpty { continue }
             var coverage: [Coverage?] = []
@@ -195,13 +196,6 @@ extension Sweep.Plan {
         of team: TeamCase, scopeDays: [DateRange]?, persons: [PersonCase], teams: [String: TeamCase],
         recorded: RecordedLines?, withEvidence: Bool
     ) throws -> Sweep.TeamResult {
-        let all =
-            if let recorded {
-                try rules.linesToRecord(
-                    of: team, persons: persons, teams: teams, months: sweep.months, recorded: recorded)
-            } else {
-                try rules.lines(of: team, persons: persons, teams: teams, months: sweep.months)
-            }
         func isInScope(_ month: Month) -> Bool { scopeDays.map { !MonthDays(month, in: $0).isEmpty } ?? true }
         func concerns(_ policy: Int, _ month: Month) -> Bool {
             if !isInScope(month) { return false }
@@ -209,10 +203,15 @@ extension Sweep.Plan {
             guard let coverage = team.coverage[policy] else { return false }
             return rules.policies[policy].isInForce(in: month) && !MonthDays(month, in: coverage.territory).isEmpty
         }
-        var lines = all.filter { concerns($0.policy, $0.month) }
+        var lines: [EntitlementLine]
         if let recorded {
+            lines = try rules.linesToRecord(
+                of: team, persons: persons, teams: teams, months: sweep.months, recorded: recorded, concerns: concerns)
             lines += rules.vanished(
                 from: recorded, of: team, lines: lines, months: sweep.months.filter(isInScope))
+        } else {
+            lines = try rules.lines(of: team, persons: persons, teams: teams, months: sweep.months)
+                .filter { concerns($0.policy, $0.month) }
         }
         var considered: [(policy: Int, month: Month)] = []
         for month in sweep.months {

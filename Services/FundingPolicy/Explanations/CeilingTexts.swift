@@ -15,6 +15,11 @@ enum CeilingTexts {
                 "At most \(whole) per team over the policy's life.",
                 "Tối đa \(wholeVi) mỗi tổ trong cả thời hạn chính sách."
             )
+        } else if cap.kind == .budgetYear {
+            texts = (
+                "At most \(whole) for all teams together in \(year).",
+                "Tối đa \(wholeVi) cho tất cả các tổ trong năm \(year)."
+            )
         } else {
             switch cap.proration {
             case .none:

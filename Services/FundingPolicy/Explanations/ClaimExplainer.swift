@@ -80,9 +80,10 @@ struct ClaimExplainer {
                 "\(step.textVi) Còn lại trước khoản này: \(Texts.dongVi(left)).", left)
         }
         if decision.cutByTeam > 0 {
+            let isOverBudget = decision.ceilings.contains { $0.cap.kind == .budgetYear }
             add(
-                "The team's ceilings cut \(Texts.dong(decision.cutByTeam)).",
-                "Mức trần của tổ cắt \(Texts.dongVi(decision.cutByTeam)).", decision.due)
+                "\(isOverBudget ? "The" : "The team's") ceilings cut \(Texts.dong(decision.cutByTeam)).",
+                "Mức trần \(isOverBudget ? "" : "của tổ ")cắt \(Texts.dongVi(decision.cutByTeam)).", decision.due)
         }
         for refusal in refusals() where refusal.reason != .cap {
             let label = RefusalReason(rawValue: refusal.reason.rawValue)?.label ?? ""

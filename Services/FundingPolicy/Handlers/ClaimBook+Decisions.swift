@@ -21,8 +21,7 @@ extension ClaimBook {
                 case .success(let claim): found = claim
                 case .failure(let error): return .failure(error)
                 }
-                let (team, policy) = (found.claim.team, found.claim.policy)
-                if let run = try RunStore.onItsWay(team: team, policy: policy, transaction) {
+                if let run = try ClaimBook.runOnItsWay(found.claim, transaction) {
                     return .failure(FundingErrors.runInProgress(found.claim.name, run))
                 }
                 let decided = try FundingErrors.catchingOverflow { try ClaimBook.decided(found.claim, transaction) }
@@ -70,6 +69,15 @@ extension ClaimBook {
                 return .success(try .with { $0.claim = try ClaimBook.store(claim, transaction) })
             }
         }.get()
+    }
+
+    /// A run that was approved over ceilings which the claim would change: its team's or, where one is over a whole
+    /// budget, all teams'.
+    static func runOnItsWay(_ claim: Claim, _ transaction: ReadTransaction) throws -> String? {
+        if let run = try RunStore.onItsWay(team: claim.team, policy: claim.policy, transaction) { return run }
+        let versions = try PolicyStore.versions(of: claim.policy, transaction)
+        guard versions.contains(where: \.policy.hasBudgetCeiling) else { return nil }
+        return try RunStore.onItsWay(policy: claim.policy, transaction)
     }
 
     /// A claim that waits for its checker, and the caller may be it.
@@ -143,8 +151,8 @@ extension FundingErrors {
     static func runInProgress(_ claim: String, _ run: String) -> ServiceError {
         .failedPrecondition(
             reason: "RUN_IN_PROGRESS", subject: claim,
-            "\(run) is on its way into the books with lines of the same team and policy; decide \(claim) after it is posted",
-            vi: "\(run) đang được ghi sổ cho cùng tổ và chính sách; hãy quyết định \(claim) sau khi ghi sổ xong",
+            "\(run) is on its way into the books under the same policy; decide \(claim) after it is posted",
+            vi: "\(run) đang được ghi sổ theo cùng chính sách; hãy quyết định \(claim) sau khi ghi sổ xong",
             metadata: ["resourceName": claim, "run": run])
     }
 }

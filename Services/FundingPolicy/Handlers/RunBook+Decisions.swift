@@ -133,7 +133,7 @@ extension RunBook {
         // A ceiling over a whole budget makes every team's amount depend on all others'.
         for policy in Set(try RunStore.budgets(of: run.number, transaction).map(\.0.policy)).sorted() {
             let versions = try PolicyStore.versions(of: policy, transaction)
-            guard versions.contains(where: { $0.policy.caps.contains { $0.kind == .budgetYear } }) else { continue }
+            guard versions.contains(where: \.policy.hasBudgetCeiling) else { continue }
             if try RunStore.isStale(run, policy: policy, transaction) { return FundingErrors.runStale(name) }
             if let other = try RunStore.onItsWay(policy: policy, besides: run, transaction) {
                 return FundingErrors.runOverlaps(name, other)

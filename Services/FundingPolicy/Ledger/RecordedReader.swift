@@ -24,6 +24,25 @@ extension FactsReader {
         return found
     }
 
+    /// What all teams together are due under a policy by component and year, each as a line of January.
+    package func budgetLines(of policy: String) throws -> [RecordedLine] {
+        try transaction.query(
+            """
+            SELECT e.component, a.year, CAST(sum(CASE WHEN e.debit = a.id THEN e.amount ELSE -e.amount END) AS BIGINT)
+            FROM ledger_accounts a JOIN ledger_movements m ON m.account = a.id
+            JOIN ledger_entries e ON e.journal = m.journal AND (e.debit = a.id OR e.credit = a.id)
+            WHERE a.policy = ? AND a.kind = ? AND e.due IS NOT NULL GROUP BY e.component, a.year
+            """, [.text(policy), SQLValue(AccountKind.payable.rawValue)]
+        ) { row in
+            guard let january = Month(year: try row.int(1), month: 1) else {
+                throw StorageError.misuse("the year of an account of \(policy) cannot be read")
+            }
+            return RecordedLine(
+                policy: policy, component: try row.text(0), month: january, person: nil, item: "",
+                due: try row.int64(2), limit: nil)
+        }
+    }
+
     /// Teams that something was recorded for under any of the policies, ascending.
     package func recordedTeams(under policies: [String]) throws -> [String] {
         var teams: Set<String> = []

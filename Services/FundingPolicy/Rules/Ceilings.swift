@@ -27,6 +27,8 @@ package struct CeilingUse: Sendable {
         case team
         /// Ceilings over all that a policy pays.
         case budgets
+        /// Both, for one team's claims.
+        case all
     }
 
     /// A ceiling stays the same one through the versions of a policy that cut the same components by it.
@@ -44,8 +46,14 @@ package struct CeilingUse: Sendable {
 
     package init(of scope: Scope = .team) { self.scope = scope }
 
+    /// What one team has used of its own ceilings, and all teams of those over the budget.
+    init(team: CeilingUse, budgets: CeilingUse) {
+        scope = .all
+        used = team.used.merging(budgets.used) { max($0, $1) }
+    }
+
     private func key(_ cap: Cap, _ policy: Policy, _ month: Month, person: String?) -> Key? {
-        guard (cap.kind == .budgetYear) == (scope == .budgets) else { return nil }
+        guard scope == .all || (cap.kind == .budgetYear) == (scope == .budgets) else { return nil }
         let components = cap.components.sorted()
         switch cap.kind {
         case .teamYear, .budgetYear:

@@ -10,6 +10,9 @@ package struct ClaimRules: Sendable {
         /// Stays of the persons of the claim in this team.
         package var stays: [String: [DateRange]]
         package var recorded: RecordedLines
+        /// What all teams together are due by component and year, each as a line of January; only where a ceiling over the
+        /// budget asks for it.
+        package var budgetLines: [RecordedLine]
         /// Taken from the ceiling per person and day by earlier claims of the team.
         package var usedByDay: [WorkDay: Int64]
         /// Days of these persons that are paid already, in whatever team.
@@ -17,12 +20,14 @@ package struct ClaimRules: Sendable {
 
         package init(
             versions: [(policy: Policy, coverage: Coverage)], team: TeamFacts, stays: [String: [DateRange]] = [:],
-            recorded: RecordedLines = RecordedLines(), usedByDay: [WorkDay: Int64] = [:], paidDays: Set<WorkDay> = []
+            recorded: RecordedLines = RecordedLines(), budgetLines: [RecordedLine] = [],
+            usedByDay: [WorkDay: Int64] = [:], paidDays: Set<WorkDay> = []
         ) {
             self.versions = versions
             self.team = team
             self.stays = stays
             self.recorded = recorded
+            self.budgetLines = budgetLines
             self.usedByDay = usedByDay
             self.paidDays = paidDays
         }
@@ -48,7 +53,7 @@ package struct ClaimRules: Sendable {
         package var cutByTeam: Int64
         package var parts: [Part]
         package var paidDays: [WorkDay]
-        /// What was left of each yearly and life-long ceiling before the item.
+        /// What was left of each yearly and life-long ceiling before the item, those over the budget among them.
         package var ceilings: [(cap: Cap, year: Int, ceiling: Int64, left: Int64)]
     }
 
@@ -62,9 +67,11 @@ package struct ClaimRules: Sendable {
     package init(facts: Facts, component: String) throws(Money.Overflow) {
         self.facts = facts
         componentID = component
-        ceilings = CeilingUse()
         let policies = facts.versions.map(\.policy)
-        for line in facts.recorded.lines { try ceilings.use(line, policies: policies) }
+        var (own, budgets) = (CeilingUse(), CeilingUse(of: .budgets))
+        for line in facts.recorded.lines { try own.use(line, policies: policies) }
+        for line in facts.budgetLines { try budgets.use(line, policies: policies) }
+        ceilings = CeilingUse(team: own, budgets: budgets)
         usedByDay = facts.usedByDay
         paidDays = facts.paidDays
     }
@@ -121,10 +128,10 @@ package struct ClaimRules: Sendable {
     )] {
         var result: [(cap: Cap, year: Int, ceiling: Int64, left: Int64)] = []
         for cap in policy.caps
-        where cap.cuts(componentID) && (cap.kind == .teamYear || cap.kind == .teamLife) {
+        where cap.cuts(componentID) && [.teamYear, .teamLife, .budgetYear].contains(cap.kind) {
             let ceiling = try cap.ceiling(in: year, validity: policy.validity)
             let used = ceilings.used(cap, policy: policy, year: year)
-            result.append((cap, cap.kind == .teamYear ? year : 0, ceiling, max(0, ceiling - used)))
+            result.append((cap, cap.kind == .teamLife ? 0 : year, ceiling, max(0, ceiling - used)))
         }
         return result
     }

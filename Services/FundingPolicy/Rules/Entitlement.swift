@@ -3,7 +3,7 @@ import ServiceKit
 /// Computes entitlement lines from facts. Pure: same policies and facts, same lines.
 package struct EntitlementRules: Sendable {
     /// Changes when a rule changes, so that old and new results never pass for runs over the same inputs.
-    package static let version = "funding-rules/1"
+    package static let version = "funding-rules/2"
 
     package let policies: [Policy]
     /// Replaces every policy's own part-month rule, to compare.

@@ -194,5 +194,12 @@ package struct Policy: Sendable, Hashable {
 
     package var monthlyComponents: [Component] { components.filter(\.kind.isMonthly) }
 
+    /// All that it pays in a year has a ceiling, so that what one team is due depends on all others.
+    package var hasBudgetCeiling: Bool { caps.contains { $0.kind == .budgetYear } }
+
+    package func hasBudgetCeiling(on component: String) -> Bool {
+        caps.contains { $0.kind == .budgetYear && $0.cuts(component) }
+    }
+
     package func isInForce(in month: Month) -> Bool { validity.overlaps(month.days) }
 }

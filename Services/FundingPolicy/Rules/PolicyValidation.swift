@@ -130,13 +130,6 @@ package enum PolicyValidation {
                     "\(field).proration", "NOT_USED", "Only a ceiling per team and year is prorated.",
                     "Chỉ mức trần theo năm được tính theo tỷ lệ.")
             }
-            if cap.kind == .budgetYear && cut.contains(where: { !$0.kind.isMonthly }) {
-                add(
-                    "\(field).components", "CAP_WITHOUT_COMPONENT",
-                    "A ceiling over the budget source cuts what is paid by the month; claims are held by what is appropriated.",
-                    "Mức trần theo nguồn kinh phí áp dụng cho khoản chi theo tháng; đề nghị thanh toán bị giới hạn bởi dự toán được giao."
-                )
-            }
             if cap.kind == .memberMonth && !cut.contains(where: { $0.kind == .ratePerMemberMonth }) {
                 add(
                     "\(field).kind", "CAP_WITHOUT_COMPONENT",

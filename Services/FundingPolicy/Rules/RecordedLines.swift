@@ -71,27 +71,29 @@ extension EntitlementRules {
     ///
     /// Ceilings "are used up in the recorded order of posting or approval; corrections replay that order and never reopen
     /// a cut": what is recorded comes first, in its order, with today's amounts where these months are computed again;
-    /// then what is new, by month, person, policy and component.
+    /// then what is new, by month, person, policy and component. What is recorded and not decided again keeps its room
+    /// whatever its place: otherwise a line that was taken back and is due again would pass the ceiling with those that
+    /// have used its room meanwhile.
+    ///
+    /// - Parameter concerns: the months of each policy that are decided; lines of others stay as they are recorded.
     package func linesToRecord(
         of team: TeamCase, persons: [PersonCase] = [], teams: [String: TeamCase] = [:], months: ClosedRange<Month>,
-        recorded: RecordedLines
+        recorded: RecordedLines, concerns: (_ policy: Int, Month) -> Bool = { _, _ in true }
     ) throws(Money.Overflow) -> [EntitlementLine] {
         var lines: [EntitlementLine] = []
         var positions: [RecordedLine.Key: Int] = [:]
         for month in months {
             for line in try uncutLines(of: team, persons: persons, teams: teams, month: month)
-            where line.team == team.facts.id {
+            where line.team == team.facts.id && concerns(line.policy, month) {
                 positions[key(of: line)] = lines.count
                 lines.append(line)
             }
         }
         var ceilings = CeilingUse()
         var isDecided = Array(repeating: false, count: lines.count)
+        for line in recorded.lines where positions[line.key] == nil { try ceilings.use(line, policies: policies) }
         for line in recorded.lines {
-            guard let position = positions[line.key] else {
-                try ceilings.use(line, policies: policies)
-                continue
-            }
+            guard let position = positions[line.key] else { continue }
             lines[position].postedBefore = line.due
             lines[position].wasCut = line.limit != nil
             isDecided[position] = true

@@ -36,6 +36,8 @@ struct ClaimFacts {
         let facts = ClaimRules.Facts(
             versions: zip(versions, coverage).map { ($0.policy, $1) }, team: team.facts, stays: stays,
             recorded: try reader.recordedLines(of: [claim.team])[claim.team] ?? RecordedLines(),
+            budgetLines: versions.contains { $0.policy.hasBudgetCeiling(on: claim.component) }
+                ? try reader.budgetLines(of: claim.policy) : [],
             usedByDay: try ClaimStore.usedByDay(
                 team: claim.team, policy: claim.policy, component: claim.component, transaction),
             paidDays: try ClaimStore.days(

@@ -27,6 +27,7 @@ package struct FactsReader {
 
     // MARK: Teams
 
+    /// Its places have no names yet.
     package func team(_ id: String) throws -> TeamFacts? { try teams([id])[id] }
 
     package func teams(_ ids: [String]) throws -> [String: TeamFacts] {
@@ -58,13 +59,11 @@ package struct FactsReader {
         }
         try forEach(
             """
-            SELECT p.team_id, p.unit_id, p.from_day, p.end_day, coalesce(u.display_name, '')
-            FROM team_placements p LEFT JOIN units u ON u.id = p.unit_id WHERE p.team_id IN (@ids)
-            ORDER BY p.team_id, p.position
+            SELECT team_id, unit_id, from_day, end_day FROM team_placements WHERE team_id IN (@ids)
+            ORDER BY team_id, position
             """, ids
         ) { row in
-            found[try row.text(0)]?.placements.append(
-                Placement(unit: try row.text(1), days: try row.days(2), unitName: try row.text(4)))
+            found[try row.text(0)]?.placements.append(Placement(unit: try row.text(1), days: try row.days(2)))
         }
         return found
     }
@@ -159,6 +158,15 @@ package struct FactsReader {
         ) { row in
             units[try row.text(0)]?.successors.append(try row.text(1))
         }
+    }
+
+    /// The team with the names of its places, whose units were read before.
+    package func named(_ team: TeamFacts) -> TeamFacts {
+        var team = team
+        for index in team.placements.indices {
+            team.placements[index].unitName = units[team.placements[index].unit]?.displayName ?? ""
+        }
+        return team
     }
 
     private static func unit(_ row: Row) throws -> UnitFacts {

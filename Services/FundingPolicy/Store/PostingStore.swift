@@ -128,14 +128,14 @@ extension RunStore {
     }
 
     /// Another run on its way into the books under a policy.
-    package static func onItsWay(policy: String, besides run: Numbered, _ transaction: ReadTransaction) throws
+    package static func onItsWay(policy: String, besides run: Numbered? = nil, _ transaction: ReadTransaction) throws
         -> String?
     {
         try transaction.queryOne(
             """
             SELECT r.name FROM runs r JOIN run_budgets b ON b.run = r.number
             WHERE r.state IN (5, 6) AND r.number <> ? AND b.policy = ? LIMIT 1
-            """, [.integer(run.number), .text(policy)]
+            """, [.integer(run?.number ?? 0), .text(policy)]
         ) { try $0.text(0) }
     }
 

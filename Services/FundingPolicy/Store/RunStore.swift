@@ -84,18 +84,20 @@ package enum RunStore {
 
     package struct StoredLine: Sendable {
         package var record: LineRecord
-        /// The serialized `Evidence`.
-        package var evidence: [UInt8]
+        /// The serialized `Evidence`, and the key it is kept under.
+        package let evidence: [UInt8]
+        let evidenceKey: [UInt8]
 
         package init(record: LineRecord, evidence: [UInt8]) {
             self.record = record
             self.evidence = evidence
+            evidenceKey = Evidence.key(of: evidence)
         }
     }
 
     package static func insert(_ lines: [StoredLine], run: Int64, _ transaction: WriteTransaction) throws {
         for line in lines {
-            let key = Evidence.key(of: line.evidence)
+            let key = line.evidenceKey
             try transaction.executeLater(
                 "INSERT INTO evidence (hash, content) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
                 [.blob(key), .blob(line.evidence)])

@@ -237,6 +237,46 @@ import Testing
         try await service.expectSoundBooks()
     }
 
+    /// A line that was taken back and is due again finds only the room that others have left meanwhile.
+    @Test func whatIsDueAgainDoesNotPassTheCeiling() async throws {
+        let service = try await Fixture()
+        let policy = try await service.activate {
+            $0.components = [
+                .with {
+                    $0.id = "allowance"
+                    $0.kind = .ratePerTeamMonth
+                    $0.rateDong = 600_000
+                }
+            ]
+            $0.caps = [
+                .with {
+                    $0.kind = .teamYear
+                    $0.amountDong = 1_000_000
+                }
+            ]
+        }
+        try await service.apply([Fixture.team("a", in: "ht")])
+        try await service.appropriate(policy, 2024, 50_000_000)
+        func run(_ month: String) async throws -> Int64 {
+            try await service.posted(
+                .with {
+                    $0.policy = policy
+                    $0.fromMonth = month
+                }
+            ).amountDong
+        }
+        #expect(try await run("2024-01") == 600_000)
+        var corrected = Fixture.team("a", in: "ht")
+        corrected.statusHistory[0].from = "2024-02-01"
+        try await service.apply([corrected])
+        #expect(try await run("2024-01") == 0)
+        #expect(try await run("2024-07") == 600_000)
+        try await service.apply([Fixture.team("a", in: "ht")])
+        #expect(try await run("2024-01") == 400_000)
+        #expect(try await service.balance(policy, 2024, .payable) == 1_000_000)
+        try await service.expectSoundBooks()
+    }
+
     /// "A budget source's ceiling is per calendar year, and the last line that fits is paid in part."
     @Test func aBudgetsCeilingCutsTheRunInItsOrder() async throws {
         let service = try await Fixture()
