@@ -62,33 +62,10 @@ import Testing
         }
     }
 
-    /// A Registry that only tells its facts.
-    private func withRegistry(of facts: [any Message], _ body: (String) async throws -> Void) async throws {
-        let database = try await TestDatabase.open([Outbox.migrations])
-        let outbox = try await Outbox.open([RegistryCopy.topic], in: database)
-        try await database.write { transaction in
-            for (index, fact) in facts.enumerated() {
-                try outbox.append(
-                    topic: RegistryCopy.topic, aggregate: "facts/\(index)", version: 1, payload: fact, at: 0,
-                    in: transaction)
-            }
-        }
-        let server = RPCServer(configuration: .init(), services: [FeedServer(database: database, outbox: outbox)])
-        let port = try await server.start()
-        do {
-            try await body("127.0.0.1:\(port)")
-        } catch {
-            await server.shutdown(grace: .zero)
-            throw error
-        }
-        await server.shutdown(grace: .zero)
-        await database.close()
-    }
-
     @Test func aRunIsStartedWatchedAndReadBack() async throws {
         let facts: [any Message] =
             Fixture.country + [Fixture.team("a", in: "ht"), Fixture.team("b", in: "ht", level: .commune)]
-        try await withRegistry(of: facts) { try await aRunIsStartedWatchedAndReadBack(registry: $0) }
+        try await ToldRegistry.with(facts) { try await aRunIsStartedWatchedAndReadBack(registry: $0.address) }
     }
 
     private func aRunIsStartedWatchedAndReadBack(registry: String) async throws {
