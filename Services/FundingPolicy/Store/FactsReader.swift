@@ -77,6 +77,12 @@ package struct FactsReader {
 
     /// Days on which other ACTIVE teams of the same level sat on the same unit, by team.
     package func sharedUnits(_ teams: some Collection<TeamFacts>) throws -> [String: [DateRange]] {
+        // Nearly every unit has one team: the index alone tells which have more.
+        var crowded: [String] = []
+        try forEach(
+            "SELECT unit_id FROM team_placements WHERE unit_id IN (@ids) GROUP BY unit_id HAVING count(*) > 1",
+            Set(teams.flatMap { $0.placements.map(\.unit) }).sorted()
+        ) { crowded.append(try $0.text(0)) }
         var places = SharedPlaces()
         try forEach(
             """
@@ -84,7 +90,7 @@ package struct FactsReader {
             FROM team_placements p JOIN teams t ON t.id = p.team_id
             JOIN team_statuses s ON s.team_id = p.team_id AND s.status = 2
             WHERE p.unit_id IN (@ids)
-            """, Set(teams.flatMap { $0.placements.map(\.unit) }).sorted()
+            """, crowded
         ) { row in
             guard let level = TeamLevel(rawValue: try row.int(1)),
                 let present = try row.days(3).intersection(try row.days(5))
