@@ -42,7 +42,8 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         let claims = ClaimHandlers(
             book: ClaimBook(database: database, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
         let payments = PaymentHandlers(
-            book: PaymentBook(database: database, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
+            book: PaymentBook(
+                database: database, outbox: outbox, pageTokens: context.pageTokens, clock: context.clock), gate: gate)
         return ServiceParts(
             services: [handlers, ledger, claims, payments],
             feed: FeedServer(database: database, outbox: outbox, access: .funding),

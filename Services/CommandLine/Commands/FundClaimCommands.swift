@@ -7,7 +7,7 @@ import SwiftProtobuf
 struct FundClaimsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "claims", abstract: "Expenses and worked days that teams claim.",
-        subcommands: [List.self, Submit.self, Show.self, Approve.self, Reject.self, Ceilings.self])
+        subcommands: [List.self, Submit.self, Show.self, Approve.self, Reject.self, Reverse.self, Ceilings.self])
 
     struct List: ServiceCommand {
         static let configuration = CommandConfiguration(abstract: "Claims, the newest first.")
@@ -159,6 +159,26 @@ struct FundClaimsCommand: AsyncParsableCommand {
         }
     }
 
+    struct Reverse: ServiceCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take an approved claim back: its entries are booked the other way round.")
+
+        @Argument(help: "claims/{id}.")
+        var claim: String
+        @Option(help: "Why.")
+        var note: String
+        @OptionGroup var connection: ConnectionOptions
+
+        func run(_ suite: Connections, _ output: Output) async throws {
+            var request = Cdt_Funding_V1_ReverseClaimRequest()
+            request.name = claim
+            request.note = note
+            request.requestID = UUID().uuidString
+            let answer = try await suite.claims.reverseClaim(request, options: suite.call)
+            try output.show(answer) { claimText(answer.claim, vi: false) }
+        }
+    }
+
     struct Ceilings: ServiceCommand {
         static let configuration = CommandConfiguration(abstract: "What is left of a team's ceilings.")
 
@@ -194,6 +214,7 @@ private func claimText(_ claim: Cdt_Funding_V1_Claim, vi: Bool) -> String {
         "\(claim.name) \(label(claim.state)): claimed \(grouped(claim.claimedDong)) đồng, due \(grouped(claim.dueDong)) đồng"
     ]
     if !claim.decidedBy.isEmpty { lines.append("decided by \(claim.decidedBy) \(claim.decisionNote)") }
+    if !claim.reversedBy.isEmpty { lines.append("taken back by \(claim.reversedBy) \(claim.reversalNote)") }
     lines += claim.items.map { vi ? $0.explanation.textVi : $0.explanation.text }.filter { !$0.isEmpty }
     return lines.joined(separator: "\n\n")
 }

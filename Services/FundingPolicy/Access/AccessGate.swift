@@ -133,7 +133,7 @@ package struct AccessGate: Sendable {
 }
 
 extension FeedAccess {
-    /// Runs tell sums of whole provinces and more: for who may read everywhere.
+    /// Runs tell sums of whole provinces and more, and payments who gets what: for who may read everywhere.
     static let funding = FeedAccess { _, context in
         guard let identity = context.identity, identity.hasNation(.read) else {
             throw AccessNeed.nation(.read).refusal

@@ -17,7 +17,9 @@ extension ClaimBook {
         return try await database.write { transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
                 let found: ClaimStore.Numbered
-                switch try ClaimBook.open(request.name, etag: request.etag, caller: caller, transaction) {
+                switch try ClaimBook.undecided(
+                    by: caller, request.name, etag: request.etag, in: .submitted, transaction)
+                {
                 case .success(let claim): found = claim
                 case .failure(let error): return .failure(error)
                 }
@@ -57,7 +59,9 @@ extension ClaimBook {
         return try await database.write { transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
                 var claim: Claim
-                switch try ClaimBook.open(request.name, etag: request.etag, caller: caller, transaction) {
+                switch try ClaimBook.undecided(
+                    by: caller, request.name, etag: request.etag, in: .submitted, transaction)
+                {
                 case .success(let found): claim = found.claim
                 case .failure(let error): return .failure(error)
                 }
@@ -80,15 +84,20 @@ extension ClaimBook {
         return try RunStore.onItsWay(policy: claim.policy, transaction)
     }
 
-    /// A claim that waits for its checker, and the caller may be it.
-    private static func open(
-        _ name: String, etag: String, caller: String, _ transaction: ReadTransaction
+    /// A claim in the state in which it is decided about, and the caller may: it is not the caller's own.
+    static func undecided(
+        by caller: String, _ name: String, etag: String, in state: Cdt_Funding_V1_ClaimState,
+        _ transaction: ReadTransaction
     ) throws -> Result<ClaimStore.Numbered, ServiceError> {
         guard let found = try ClaimStore.get(name, transaction) else {
             return .failure(FundingErrors.claimNotFound(name))
         }
         if let stale = Etag.refusal(etag, version: found.version, name: name) { return .failure(stale) }
-        guard found.claim.state == .submitted else { return .failure(FundingErrors.claimDecided(found.claim)) }
+        guard found.claim.state == state else {
+            return .failure(
+                state == .submitted
+                    ? FundingErrors.claimDecided(found.claim) : FundingErrors.claimNotApproved(found.claim))
+        }
         if found.claim.submittedBy == caller {
             return .failure(
                 FundingErrors.samePerson(caller, "submitted \(name)", vi: "là người nộp \(name)", name: name))
@@ -118,7 +127,7 @@ extension ClaimBook {
         } + accruals
     }
 
-    private static func store(_ claim: Claim, _ transaction: WriteTransaction) throws -> Claim {
+    static func store(_ claim: Claim, _ transaction: WriteTransaction) throws -> Claim {
         try ClaimStore.update(claim, transaction)
         return try ClaimStore.get(claim.name, transaction)?.claim ?? claim
     }
@@ -130,7 +139,7 @@ extension FundingErrors {
     }
 
     static func claimDecided(_ claim: Cdt_Funding_V1_Claim) -> ServiceError {
-        let label = claim.state == .approved ? "APPROVED" : "REJECTED"
+        let label = "\(claim.state)".uppercased()
         return .failedPrecondition(
             reason: "CLAIM_DECIDED", subject: claim.name,
             "\(claim.name) is \(label) by \(claim.decidedBy); a decision stands, submit a new claim instead",

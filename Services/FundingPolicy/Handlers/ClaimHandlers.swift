@@ -54,6 +54,15 @@ package struct ClaimHandlers: Cdt_Funding_V1_ClaimService.ServiceProtocol {
             key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
+    package func reverseClaim(_ request: Cdt_Funding_V1_ReverseClaimRequest, context: ServerContext) async throws
+        -> Cdt_Funding_V1_ReverseClaimResponse
+    {
+        try await gate.admit(.claim(.approve, request.name), context)
+        return try await book.reverse(
+            request, caller: context.identity?.subject ?? "",
+            key: try RequestIDs.key(request.requestID, of: request, context))
+    }
+
     package func getTeamCeilings(_ request: Cdt_Funding_V1_GetTeamCeilingsRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_GetTeamCeilingsResponse
     {

@@ -1,3 +1,4 @@
+import ChangeFeed
 import RPC
 import ServiceKit
 import Shared
@@ -25,7 +26,7 @@ extension PaymentBook {
             "send 1 to \(PaymentBook.mostResults) results", vi: "gửi từ 1 đến \(PaymentBook.mostResults) kết quả")
         try check.refuse()
         let now = clock.now
-        return try await database.write { transaction in
+        return try await database.write { [outbox] transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
                 let found: PaymentStore.Numbered
                 switch try PaymentBook.payable(request.batch, caller: caller, transaction) {
@@ -53,14 +54,14 @@ extension PaymentBook {
                             entries[move.kind, default: []].append(
                                 PaymentBook.entry(next, found.budget, move.from, move.to))
                         }
-                        current[result.instruction] = next
+                        if !moves.isEmpty { current[result.instruction] = next }
                     }
                     verdicts.append(verdict)
                 }
                 try PaymentBook.book(entries, found, caller: caller, note: "", at: now, transaction)
-                for instruction in current.values.sorted(by: { $0.name < $1.name }) {
-                    try PaymentStore.update(instruction, transaction)
-                }
+                let changed = current.values.sorted { $0.name < $1.name }
+                for instruction in changed { try PaymentStore.update(instruction, transaction) }
+                try PaymentBook.tell(changed, of: found, outbox, at: now, transaction)
                 let (told, batch) = (verdicts, try PaymentBook.settled(found, transaction))
                 return .success(
                     .with {
@@ -83,7 +84,7 @@ extension PaymentBook {
         let note = check.text(request.note, "note", max: 2000)
         try check.refuse()
         let now = clock.now
-        return try await database.write { transaction in
+        return try await database.write { [outbox] transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
                 let found: PaymentStore.Numbered
                 switch try PaymentBook.find(request.batch, transaction) {
@@ -106,12 +107,13 @@ extension PaymentBook {
                 }
                 let entries = chosen.map { PaymentBook.entry($0, found.budget, .returned, .payable) }
                 try PaymentBook.book([.reopening: entries], found, caller: caller, note: note, at: now, transaction)
-                for var instruction in chosen {
-                    instruction.state = .reopened
-                    instruction.note = note
-                    instruction.recordedBy = caller
-                    try PaymentStore.update(instruction, transaction)
+                for index in chosen.indices {
+                    chosen[index].state = .reopened
+                    chosen[index].note = note
+                    chosen[index].recordedBy = caller
+                    try PaymentStore.update(chosen[index], transaction)
                 }
+                try PaymentBook.tell(chosen, of: found, outbox, at: now, transaction)
                 let (count, batch) = (Int32(chosen.count), try PaymentBook.settled(found, transaction))
                 return .success(
                     .with {
@@ -196,6 +198,29 @@ extension PaymentBook {
     private enum Judged<Success> {
         case success(Success)
         case failure(Refused)
+    }
+
+    /// Others learn of each payment once its batch is approved, and whenever it goes on. Its states only go forward, so
+    /// that they number its facts.
+    static func tell(
+        _ instructions: [PaymentStore.Instruction], of batch: PaymentStore.Numbered, _ outbox: Outbox, at now: Instant,
+        _ transaction: WriteTransaction
+    ) throws {
+        guard let policy = try PolicyStore.get(batch.budget.policy, version: 0, transaction)?.policy else {
+            throw StorageError.misuse("\(batch.budget.policy), which \(batch.batch.name) pays, is gone")
+        }
+        for instruction in instructions {
+            let fact = Cdt_Funding_V1_PaymentFact.with {
+                $0.payment = instruction.message(batch: batch.batch.name)
+                $0.policy = policy.name
+                $0.policyTitle = policy.title
+                $0.policyTitleVi = policy.titleVi
+                $0.year = batch.batch.year
+            }
+            try outbox.append(
+                topic: RunWorker.topic, aggregate: instruction.name, version: Int64(instruction.state.rawValue),
+                payload: fact, at: now.microseconds, in: transaction)
+        }
     }
 
     /// One journal for each kind, in the order in which money goes.

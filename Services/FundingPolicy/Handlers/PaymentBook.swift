@@ -1,13 +1,11 @@
+import ChangeFeed
 import RPC
 import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
 
-extension Cdt_Funding_V1_ListPaymentBatchesRequest: PagedRequest {}
-extension Cdt_Funding_V1_ListPaymentInstructionsRequest: PagedRequest {}
-
-/// Payment batches: made, approved, given up, listed and exported. What became of payments is in an extension.
+/// Payment batches: made, approved, given up. What became of payments, and reading, are in extensions.
 package struct PaymentBook: Sendable {
     typealias Method = Cdt_Funding_V1_PaymentService.Method
     typealias Batch = Cdt_Funding_V1_PaymentBatch
@@ -15,14 +13,16 @@ package struct PaymentBook: Sendable {
     /// Teams that a request may name.
     package static let mostTeams = 10_000
     /// Lines of a file in one message.
-    private static let linesAtOnce = 500
+    static let linesAtOnce = 500
 
     let database: Database
     let pageTokens: PageTokens
     let clock: Clock
+    let outbox: Outbox
 
-    package init(database: Database, pageTokens: PageTokens, clock: Clock) {
+    package init(database: Database, outbox: Outbox, pageTokens: PageTokens, clock: Clock) {
         self.database = database
+        self.outbox = outbox
         self.pageTokens = pageTokens
         self.clock = clock
     }
@@ -123,13 +123,14 @@ package struct PaymentBook: Sendable {
     ) async throws -> Cdt_Funding_V1_ApprovePaymentBatchResponse {
         let now = clock.now
         try PaymentBook.check(request.name, "name")
-        return try await database.write { transaction in
+        return try await database.write { [outbox] transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
-                var batch: Batch
+                let found: PaymentStore.Numbered
                 switch try PaymentBook.find(request.name, etag: request.etag, transaction) {
-                case .success(let found): batch = found.batch
+                case .success(let batch): found = batch
                 case .failure(let error): return .failure(error)
                 }
+                var batch = found.batch
                 guard batch.state == .reserved else {
                     return .failure(
                         FundingErrors.batchState(batch, needs: "a RESERVED batch is approved", vi: "duyệt đợt RESERVED")
@@ -143,6 +144,9 @@ package struct PaymentBook: Sendable {
                 batch.state = .approved
                 batch.approvedBy = caller
                 batch.approveTime = now.timestamp
+                try PaymentBook.tell(
+                    PaymentStore.instructions(of: found.number, limit: .max, transaction), of: found, outbox, at: now,
+                    transaction)
                 return .success(try .with { $0.paymentBatch = try PaymentBook.store(batch, transaction) })
             }
         }.get()
@@ -156,7 +160,7 @@ package struct PaymentBook: Sendable {
         let note = check.text(request.note, "note", max: 2000)
         try check.refuse()
         let now = clock.now
-        return try await database.write { transaction in
+        return try await database.write { [outbox] transaction in
             try RequestIDs.once(key, in: transaction, now: now) {
                 let found: PaymentStore.Numbered
                 switch try PaymentBook.find(request.name, etag: request.etag, transaction) {
@@ -172,19 +176,23 @@ package struct PaymentBook: Sendable {
                             batch, needs: "a RESERVED or APPROVED batch of which nothing was paid is given up",
                             vi: "huỷ đợt RESERVED hoặc APPROVED chưa có khoản nào được chi"))
                 }
-                let instructions = try PaymentStore.instructions(of: found.number, limit: .max, transaction)
+                var instructions = try PaymentStore.instructions(of: found.number, limit: .max, transaction)
                 let draft = JournalDraft(
                     .void, actor: caller, reference: batch.name, note: note,
                     entries: instructions.map { PaymentBook.entry($0, found.budget, .reserved, .payable) })
                 if case .failure(let refusal) = try LedgerStore.append(draft, at: now, transaction) {
                     return .failure(FundingErrors.refusal(refusal))
                 }
-                for var instruction in instructions {
-                    instruction.state = .failed
-                    instruction.note = note
-                    instruction.recordedBy = caller
-                    instruction.paidOn = now.localDate.description
-                    try PaymentStore.update(instruction, transaction)
+                for index in instructions.indices {
+                    instructions[index].state = .failed
+                    instructions[index].note = note
+                    instructions[index].recordedBy = caller
+                    instructions[index].paidOn = now.localDate.description
+                    try PaymentStore.update(instructions[index], transaction)
+                }
+                // Of what was never approved nobody has been told.
+                if batch.state == .approved {
+                    try PaymentBook.tell(instructions, of: found, outbox, at: now, transaction)
                 }
                 batch.state = .voided
                 return .success(try .with { $0.paymentBatch = try PaymentBook.store(batch, transaction) })
@@ -211,106 +219,5 @@ package struct PaymentBook: Sendable {
     static func store(_ batch: Batch, _ transaction: WriteTransaction) throws -> Batch {
         try PaymentStore.update(batch, transaction)
         return try PaymentStore.get(batch.name, transaction)?.batch ?? batch
-    }
-
-    // MARK: Reading
-
-    package func get(_ request: Cdt_Funding_V1_GetPaymentBatchRequest) async throws
-        -> Cdt_Funding_V1_GetPaymentBatchResponse
-    {
-        try PaymentBook.check(request.name, "name")
-        return try await database.readPooled { transaction in
-            let found = try PaymentBook.find(request.name, transaction).get()
-            return .with { $0.paymentBatch = found.batch }
-        }
-    }
-
-    package func list(_ request: Cdt_Funding_V1_ListPaymentBatchesRequest) async throws
-        -> Cdt_Funding_V1_ListPaymentBatchesResponse
-    {
-        var check = Violations()
-        _ = check.name(request.policy, of: "policies", "policy", required: false)
-        try check.refuse()
-        let page = try pageTokens.page(of: request, Method.listPaymentBatches, size: 100)
-        let before = page.position?.first.flatMap { Int64($0) }
-        let found = try await database.readPooled {
-            try PaymentStore.list(
-                policy: request.policy, state: request.state == .unspecified ? nil : request.state.rawValue,
-                before: before, limit: page.size + 1, $0)
-        }
-        var response = Cdt_Funding_V1_ListPaymentBatchesResponse()
-        response.paymentBatches = found.prefix(page.size).map(\.batch)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [String(found[page.size - 1].number)], of: request, Method.listPaymentBatches)
-        }
-        return response
-    }
-
-    package func instructions(_ request: Cdt_Funding_V1_ListPaymentInstructionsRequest) async throws
-        -> Cdt_Funding_V1_ListPaymentInstructionsResponse
-    {
-        try PaymentBook.check(request.batch, "batch")
-        let page = try pageTokens.page(of: request, Method.listPaymentInstructions, size: 100)
-        let after = page.position.flatMap { $0.count == 2 ? Payee(team: $0[0], person: $0[1]) : nil }
-        let found = try await database.readPooled { transaction in
-            let batch = try PaymentBook.find(request.batch, transaction).get()
-            return try PaymentStore.instructions(
-                of: batch.number, state: PaymentState(rawValue: request.state.rawValue), after: after,
-                limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Funding_V1_ListPaymentInstructionsResponse()
-        response.paymentInstructions = found.prefix(page.size).map { $0.message(batch: request.batch) }
-        if found.count > page.size {
-            let last = found[page.size - 1].payee
-            response.nextPageToken = try pageTokens.token(
-                after: [last.team, last.person], of: request, Method.listPaymentInstructions)
-        }
-        return response
-    }
-
-    package static let columns = [
-        "instruction", "batch", "policy", "year", "budget_source", "team", "team_name", "person", "amount_dong",
-        "reference", "state", "bank_reference", "paid_on", "note",
-    ]
-
-    /// The batch as a file, some lines at a time.
-    package func export(
-        _ request: Cdt_Funding_V1_ExportPaymentBatchRequest,
-        send: (Cdt_Funding_V1_ExportPaymentBatchResponse) async throws -> Void
-    ) async throws {
-        try PaymentBook.check(request.name, "name")
-        let batch = try await database.readPooled { try PaymentBook.find(request.name, $0).get() }
-        guard batch.batch.state == .approved || batch.batch.state == .reconciled else {
-            throw FundingErrors.batchState(
-                batch.batch, needs: "an APPROVED or RECONCILED batch is exported",
-                vi: "xuất đợt APPROVED hoặc RECONCILED")
-        }
-        var text = CSVField.line(PaymentBook.columns)
-        var after: Payee?
-        while true {
-            let found = try await database.readPooled { [after] in
-                try PaymentStore.instructions(
-                    of: batch.number, after: after, limit: PaymentBook.linesAtOnce, $0)
-            }
-            for instruction in found { text += CSVField.line(PaymentBook.fields(instruction, batch)) }
-            if !text.isEmpty {
-                let part = text
-                try await send(.with { $0.csv = part })
-            }
-            guard found.count == PaymentBook.linesAtOnce else { return }
-            after = found.last?.payee
-            text = ""
-        }
-    }
-
-    private static func fields(_ instruction: PaymentStore.Instruction, _ batch: PaymentStore.Numbered) -> [String] {
-        let isOpen = instruction.state == .reserved
-        return [
-            instruction.name, batch.batch.name, batch.batch.policy, String(batch.batch.year), batch.budget.source.label,
-            instruction.payee.team, instruction.teamName, instruction.payee.person, String(instruction.amount),
-            instruction.reference, isOpen ? "" : instruction.state.label, instruction.bankReference,
-            instruction.paidOn, instruction.note,
-        ]
     }
 }

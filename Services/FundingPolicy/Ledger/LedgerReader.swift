@@ -147,4 +147,27 @@ package enum LedgerReader {
             "SELECT \(EntryRow.columns) FROM ledger_entries WHERE journal = ? ORDER BY position", [.integer(journal)]
         ) { try body(EntryRow($0, at: 0)) }
     }
+
+    /// What one journal accrued, in its order.
+    package static func accruals(of journal: String, _ transaction: ReadTransaction) throws
+        -> [(budget: Budget, entry: EntryRow, line: AccruedLine)]
+    {
+        guard let number = ResourceName.id(journal, in: "journals").flatMap({ Int64($0) }) else { return [] }
+        return try transaction.query(
+            """
+            SELECT a.policy, a.source, a.year, \(EntryRow.columns.split(separator: ", ").map { "e.\($0)" }.joined(separator: ", "))
+            FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.debit
+            WHERE e.journal = ? AND e.due IS NOT NULL ORDER BY e.position
+            """, [.integer(number)]
+        ) { row in
+            let entry = try EntryRow(row, at: 3)
+            guard let source = BudgetSource(rawValue: try row.int(1)), let month = Month(entry.month) else {
+                throw StorageError.misuse("an entry of \(journal) cannot be read")
+            }
+            return (
+                Budget(policy: try row.text(0), source: source, year: try row.int(2)), entry,
+                AccruedLine(component: entry.component, month: month, due: entry.due ?? 0, cut: entry.cut)
+            )
+        }
+    }
 }

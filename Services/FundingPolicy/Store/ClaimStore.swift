@@ -113,4 +113,14 @@ package enum ClaimStore {
                 ])
         }
     }
+
+    /// The days of a claim that was taken back may be claimed again.
+    package static func removeDays(of claim: Numbered, _ transaction: WriteTransaction) throws {
+        try transaction.execute(
+            "DELETE FROM claim_days WHERE team_id = ? AND policy = ? AND component = ? AND claim = ?",
+            [
+                .text(claim.claim.team), .text(claim.claim.policy), .text(claim.claim.component),
+                .integer(claim.number),
+            ])
+    }
 }

@@ -35,6 +35,9 @@ public nonisolated enum Cdt_Funding_V1_ClaimState: SwiftProtobuf.Enum, Swift.Cas
 
   /// Rejected with a reason.
   case rejected // = 3
+
+  /// Approved, and taken back afterwards: nothing is due any more.
+  case reversed // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -47,6 +50,7 @@ public nonisolated enum Cdt_Funding_V1_ClaimState: SwiftProtobuf.Enum, Swift.Cas
     case 1: self = .submitted
     case 2: self = .approved
     case 3: self = .rejected
+    case 4: self = .reversed
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -57,6 +61,7 @@ public nonisolated enum Cdt_Funding_V1_ClaimState: SwiftProtobuf.Enum, Swift.Cas
     case .submitted: return 1
     case .approved: return 2
     case .rejected: return 3
+    case .reversed: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -67,6 +72,7 @@ public nonisolated enum Cdt_Funding_V1_ClaimState: SwiftProtobuf.Enum, Swift.Cas
     .submitted,
     .approved,
     .rejected,
+    .reversed,
   ]
 
 }
@@ -234,7 +240,7 @@ public nonisolated struct Cdt_Funding_V1_ClaimItem: @unchecked Sendable {
     set {_uniqueStorage()._evidence = newValue}
   }
 
-  /// Due, in đồng. Output only: before the decision, what it would be.
+  /// Due, in đồng. Output only: before the decision, what it would be; of a REVERSED claim, what it was.
   public var dueDong: Int64 {
     get {_storage._dueDong}
     set {_uniqueStorage()._dueDong = newValue}
@@ -252,7 +258,7 @@ public nonisolated struct Cdt_Funding_V1_ClaimItem: @unchecked Sendable {
     set {_uniqueStorage()._cutByDayDong = newValue}
   }
 
-  /// Cut by the team's ceilings, in đồng. Output only.
+  /// Cut by the ceilings of the team and of the budget source, in đồng. Output only.
   public var cutByTeamDong: Int64 {
     get {_storage._cutByTeamDong}
     set {_uniqueStorage()._cutByTeamDong = newValue}
@@ -341,7 +347,7 @@ public nonisolated struct Cdt_Funding_V1_Claim: @unchecked Sendable {
     set {_uniqueStorage()._claimedDong = newValue}
   }
 
-  /// Sum due, in đồng. Output only.
+  /// Sum due, in đồng; 0 once the claim is REJECTED or REVERSED. Output only.
   public var dueDong: Int64 {
     get {_storage._dueDong}
     set {_uniqueStorage()._dueDong = newValue}
@@ -401,6 +407,34 @@ public nonisolated struct Cdt_Funding_V1_Claim: @unchecked Sendable {
   public var etag: String {
     get {_storage._etag}
     set {_uniqueStorage()._etag = newValue}
+  }
+
+  /// Who took it back; only REVERSED. Output only.
+  public var reversedBy: String {
+    get {_storage._reversedBy}
+    set {_uniqueStorage()._reversedBy = newValue}
+  }
+
+  /// When. Output only.
+  public var reverseTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._reverseTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._reverseTime = newValue}
+  }
+  /// Returns true if `reverseTime` has been explicitly set.
+  public var hasReverseTime: Bool {_storage._reverseTime != nil}
+  /// Clears the value of `reverseTime`. Subsequent reads from it will return its default value.
+  public mutating func clearReverseTime() {_uniqueStorage()._reverseTime = nil}
+
+  /// Why. Output only.
+  public var reversalNote: String {
+    get {_storage._reversalNote}
+    set {_uniqueStorage()._reversalNote = newValue}
+  }
+
+  /// `journals/{number}` of the contra entries; empty: nothing was due. Output only.
+  public var reversalJournal: String {
+    get {_storage._reversalJournal}
+    set {_uniqueStorage()._reversalJournal = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -634,6 +668,52 @@ public nonisolated struct Cdt_Funding_V1_RejectClaimResponse: Sendable {
   fileprivate var _claim: Cdt_Funding_V1_Claim? = nil
 }
 
+/// Takes an approved claim back.
+public nonisolated struct Cdt_Funding_V1_ReverseClaimRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `claims/{id}`.
+  public var name: String = String()
+
+  /// Why.
+  public var note: String = String()
+
+  /// The claim's etag; empty: whatever is stored.
+  public var etag: String = String()
+
+  /// Same id and payload: same answer, for 24 hours.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The claim taken back.
+public nonisolated struct Cdt_Funding_V1_ReverseClaimResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The claim.
+  public var claim: Cdt_Funding_V1_Claim {
+    get {_claim ?? Cdt_Funding_V1_Claim()}
+    set {_claim = newValue}
+  }
+  /// Returns true if `claim` has been explicitly set.
+  public var hasClaim: Bool {self._claim != nil}
+  /// Clears the value of `claim`. Subsequent reads from it will return its default value.
+  public mutating func clearClaim() {self._claim = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _claim: Cdt_Funding_V1_Claim? = nil
+}
+
 /// Asks for a team's ceilings.
 public nonisolated struct Cdt_Funding_V1_GetTeamCeilingsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -676,7 +756,7 @@ public nonisolated struct Cdt_Funding_V1_GetTeamCeilingsResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "cdt.funding.v1"
 
 nonisolated extension Cdt_Funding_V1_ClaimState: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CLAIM_STATE_UNSPECIFIED\0\u{1}CLAIM_STATE_SUBMITTED\0\u{1}CLAIM_STATE_APPROVED\0\u{1}CLAIM_STATE_REJECTED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CLAIM_STATE_UNSPECIFIED\0\u{1}CLAIM_STATE_SUBMITTED\0\u{1}CLAIM_STATE_APPROVED\0\u{1}CLAIM_STATE_REJECTED\0\u{1}CLAIM_STATE_REVERSED\0")
 }
 
 nonisolated extension Cdt_Funding_V1_EvidenceKind: SwiftProtobuf._ProtoNameProviding {
@@ -939,7 +1019,7 @@ nonisolated extension Cdt_Funding_V1_ClaimItem: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Claim"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}team\0\u{1}policy\0\u{1}component\0\u{1}items\0\u{1}note\0\u{3}claimed_dong\0\u{3}due_dong\0\u{3}submitted_by\0\u{3}submit_time\0\u{3}submitted_on\0\u{3}decided_by\0\u{3}decide_time\0\u{3}decision_note\0\u{1}journal\0\u{1}etag\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0\u{1}team\0\u{1}policy\0\u{1}component\0\u{1}items\0\u{1}note\0\u{3}claimed_dong\0\u{3}due_dong\0\u{3}submitted_by\0\u{3}submit_time\0\u{3}submitted_on\0\u{3}decided_by\0\u{3}decide_time\0\u{3}decision_note\0\u{1}journal\0\u{1}etag\0\u{3}reversed_by\0\u{3}reverse_time\0\u{3}reversal_note\0\u{3}reversal_journal\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -959,6 +1039,10 @@ nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf
     var _decisionNote: String = String()
     var _journal: String = String()
     var _etag: String = String()
+    var _reversedBy: String = String()
+    var _reverseTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _reversalNote: String = String()
+    var _reversalJournal: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -986,6 +1070,10 @@ nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf
       _decisionNote = source._decisionNote
       _journal = source._journal
       _etag = source._etag
+      _reversedBy = source._reversedBy
+      _reverseTime = source._reverseTime
+      _reversalNote = source._reversalNote
+      _reversalJournal = source._reversalJournal
     }
   }
 
@@ -1021,6 +1109,10 @@ nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._decisionNote) }()
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._journal) }()
         case 17: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._reversedBy) }()
+        case 19: try { try decoder.decodeSingularMessageField(value: &_storage._reverseTime) }()
+        case 20: try { try decoder.decodeSingularStringField(value: &_storage._reversalNote) }()
+        case 21: try { try decoder.decodeSingularStringField(value: &_storage._reversalJournal) }()
         default: break
         }
       }
@@ -1084,6 +1176,18 @@ nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf
       if !_storage._etag.isEmpty {
         try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 17)
       }
+      if !_storage._reversedBy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reversedBy, fieldNumber: 18)
+      }
+      try { if let v = _storage._reverseTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
+      } }()
+      if !_storage._reversalNote.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reversalNote, fieldNumber: 20)
+      }
+      if !_storage._reversalJournal.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reversalJournal, fieldNumber: 21)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1110,6 +1214,10 @@ nonisolated extension Cdt_Funding_V1_Claim: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._decisionNote != rhs_storage._decisionNote {return false}
         if _storage._journal != rhs_storage._journal {return false}
         if _storage._etag != rhs_storage._etag {return false}
+        if _storage._reversedBy != rhs_storage._reversedBy {return false}
+        if _storage._reverseTime != rhs_storage._reverseTime {return false}
+        if _storage._reversalNote != rhs_storage._reversalNote {return false}
+        if _storage._reversalJournal != rhs_storage._reversalJournal {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1498,6 +1606,85 @@ nonisolated extension Cdt_Funding_V1_RejectClaimResponse: SwiftProtobuf.Message,
   }
 
   public static func ==(lhs: Cdt_Funding_V1_RejectClaimResponse, rhs: Cdt_Funding_V1_RejectClaimResponse) -> Bool {
+    if lhs._claim != rhs._claim {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_ReverseClaimRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReverseClaimRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}note\0\u{1}etag\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_ReverseClaimRequest, rhs: Cdt_Funding_V1_ReverseClaimRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_ReverseClaimResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReverseClaimResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}claim\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._claim) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._claim {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_ReverseClaimResponse, rhs: Cdt_Funding_V1_ReverseClaimResponse) -> Bool {
     if lhs._claim != rhs._claim {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -20,6 +20,7 @@ public enum Cdt_Funding_V1_ClaimService {
         Method.listClaims,
         Method.approveClaim,
         Method.rejectClaim,
+        Method.reverseClaim,
         Method.getTeamCeilings,
     ]
 
@@ -40,6 +41,9 @@ public enum Cdt_Funding_V1_ClaimService {
         /// `/cdt.funding.v1.ClaimService/RejectClaim`.
         public static let rejectClaim = MethodDescriptor(
             service: "cdt.funding.v1.ClaimService", method: "RejectClaim", kind: .unary)
+        /// `/cdt.funding.v1.ClaimService/ReverseClaim`.
+        public static let reverseClaim = MethodDescriptor(
+            service: "cdt.funding.v1.ClaimService", method: "ReverseClaim", kind: .unary)
         /// `/cdt.funding.v1.ClaimService/GetTeamCeilings`.
         public static let getTeamCeilings = MethodDescriptor(
             service: "cdt.funding.v1.ClaimService", method: "GetTeamCeilings", kind: .unary)
@@ -69,6 +73,13 @@ public enum Cdt_Funding_V1_ClaimService {
         /// Errors: NOT_FOUND (CLAIM_NOT_FOUND); PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION (CLAIM_DECIDED);
         /// ABORTED (ETAG_MISMATCH).
         func rejectClaim(_ request: Cdt_Funding_V1_RejectClaimRequest, context: ServerContext) async throws -> Cdt_Funding_V1_RejectClaimResponse
+
+        /// Takes an approved claim back with a reason: what it was due is booked the other way round, its room under the
+        /// ceilings and its worked days are free again, and what was paid already is set off against the next payment. The
+        /// caller must not be who submitted it.
+        /// Errors: NOT_FOUND (CLAIM_NOT_FOUND); INVALID_ARGUMENT; PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION
+        /// (CLAIM_NOT_APPROVED, RUN_IN_PROGRESS); ABORTED (ETAG_MISMATCH).
+        func reverseClaim(_ request: Cdt_Funding_V1_ReverseClaimRequest, context: ServerContext) async throws -> Cdt_Funding_V1_ReverseClaimResponse
 
         /// What a team's ceilings of one policy and year are, what is used up, what is left, and whether it has lapsed.
         /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
@@ -131,6 +142,18 @@ public enum Cdt_Funding_V1_ClaimService {
                 decode: { try Cdt_Funding_V1_RejectClaimResponse(serializedBytes: $0) })
         }
 
+        /// Takes an approved claim back with a reason: what it was due is booked the other way round, its room under the
+        /// ceilings and its worked days are free again, and what was paid already is set off against the next payment. The
+        /// caller must not be who submitted it.
+        /// Errors: NOT_FOUND (CLAIM_NOT_FOUND); INVALID_ARGUMENT; PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION
+        /// (CLAIM_NOT_APPROVED, RUN_IN_PROGRESS); ABORTED (ETAG_MISMATCH).
+        public func reverseClaim(_ request: Cdt_Funding_V1_ReverseClaimRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_ReverseClaimResponse {
+            try await rpc.unary(
+                Method.reverseClaim, request, options: options,
+                encode: { (message: Cdt_Funding_V1_ReverseClaimRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Funding_V1_ReverseClaimResponse(serializedBytes: $0) })
+        }
+
         /// What a team's ceilings of one policy and year are, what is used up, what is left, and whether it has lapsed.
         /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); FAILED_PRECONDITION (POLICY_NOT_ACTIVE).
         public func getTeamCeilings(_ request: Cdt_Funding_V1_GetTeamCeilingsRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_GetTeamCeilingsResponse {
@@ -170,6 +193,11 @@ extension Cdt_Funding_V1_ClaimService.ServiceProtocol {
             decode: { try Cdt_Funding_V1_RejectClaimRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Funding_V1_RejectClaimResponse) in try message.serializedBytes() },
             handler: { try await self.rejectClaim($0, context: $1) })
+        router.unary(
+            Cdt_Funding_V1_ClaimService.Method.reverseClaim,
+            decode: { try Cdt_Funding_V1_ReverseClaimRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Funding_V1_ReverseClaimResponse) in try message.serializedBytes() },
+            handler: { try await self.reverseClaim($0, context: $1) })
         router.unary(
             Cdt_Funding_V1_ClaimService.Method.getTeamCeilings,
             decode: { try Cdt_Funding_V1_GetTeamCeilingsRequest(serializedBytes: $0) },

@@ -2,8 +2,11 @@
 
 extension EncodedDescriptors {
     static let cdt_funding_v1_events: StaticString = """
-        CoEBChtjZHQvZnVuZGluZy92MS9ldmVudHMucHJvdG8SDmNkdC5mdW5kaW5nLnYxGhhjZHQvZnVuZGluZy92MS9ydW4ucHJvdG8iMAoHUnVuRmFj\
-        dBIlCgNydW4YASABKAsyEy5jZHQuZnVuZGluZy52MS5SdW5SA3J1bmIGcHJvdG8z\
+        CuQCChtjZHQvZnVuZGluZy92MS9ldmVudHMucHJvdG8SDmNkdC5mdW5kaW5nLnYxGhxjZHQvZnVuZGluZy92MS9wYXltZW50LnByb3RvGhhjZHQv\
+        ZnVuZGluZy92MS9ydW4ucHJvdG8iMAoHUnVuRmFjdBIlCgNydW4YASABKAsyEy5jZHQuZnVuZGluZy52MS5SdW5SA3J1biLCAQoLUGF5bWVudEZh\
+        Y3QSPAoHcGF5bWVudBgBIAEoCzIiLmNkdC5mdW5kaW5nLnYxLlBheW1lbnRJbnN0cnVjdGlvblIHcGF5bWVudBIWCgZwb2xpY3kYAiABKAlSBnBv\
+        bGljeRIhCgxwb2xpY3lfdGl0bGUYAyABKAlSC3BvbGljeVRpdGxlEiYKD3BvbGljeV90aXRsZV92aRgEIAEoCVINcG9saWN5VGl0bGVWaRISCgR5\
+        ZWFyGAUgASgFUgR5ZWFyYgZwcm90bzM=\
 
         """
 }

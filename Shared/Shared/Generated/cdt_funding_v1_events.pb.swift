@@ -43,6 +43,42 @@ public nonisolated struct Cdt_Funding_V1_RunFact: Sendable {
   fileprivate var _run: Cdt_Funding_V1_Run? = nil
 }
 
+/// One payment, when its batch is approved and whenever it goes on: what whoever is paid is told. Aggregate
+/// `paymentInstructions/{id}`.
+public nonisolated struct Cdt_Funding_V1_PaymentFact: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The payment. RESERVED: its batch is approved, and it will be made. A payment of a batch that was given up is FAILED.
+  public var payment: Cdt_Funding_V1_PaymentInstruction {
+    get {_payment ?? Cdt_Funding_V1_PaymentInstruction()}
+    set {_payment = newValue}
+  }
+  /// Returns true if `payment` has been explicitly set.
+  public var hasPayment: Bool {self._payment != nil}
+  /// Clears the value of `payment`. Subsequent reads from it will return its default value.
+  public mutating func clearPayment() {self._payment = nil}
+
+  /// `policies/{id}` it is paid under.
+  public var policy: String = String()
+
+  /// Title of the policy in English.
+  public var policyTitle: String = String()
+
+  /// Title of the policy in Vietnamese.
+  public var policyTitleVi: String = String()
+
+  /// Calendar year of what is paid.
+  public var year: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _payment: Cdt_Funding_V1_PaymentInstruction? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "cdt.funding.v1"
@@ -76,6 +112,60 @@ nonisolated extension Cdt_Funding_V1_RunFact: SwiftProtobuf.Message, SwiftProtob
 
   public static func ==(lhs: Cdt_Funding_V1_RunFact, rhs: Cdt_Funding_V1_RunFact) -> Bool {
     if lhs._run != rhs._run {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Funding_V1_PaymentFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PaymentFact"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}payment\0\u{1}policy\0\u{3}policy_title\0\u{3}policy_title_vi\0\u{1}year\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._payment) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.policy) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.policyTitle) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.policyTitleVi) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self.year) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._payment {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.policy.isEmpty {
+      try visitor.visitSingularStringField(value: self.policy, fieldNumber: 2)
+    }
+    if !self.policyTitle.isEmpty {
+      try visitor.visitSingularStringField(value: self.policyTitle, fieldNumber: 3)
+    }
+    if !self.policyTitleVi.isEmpty {
+      try visitor.visitSingularStringField(value: self.policyTitleVi, fieldNumber: 4)
+    }
+    if self.year != 0 {
+      try visitor.visitSingularInt32Field(value: self.year, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Funding_V1_PaymentFact, rhs: Cdt_Funding_V1_PaymentFact) -> Bool {
+    if lhs._payment != rhs._payment {return false}
+    if lhs.policy != rhs.policy {return false}
+    if lhs.policyTitle != rhs.policyTitle {return false}
+    if lhs.policyTitleVi != rhs.policyTitleVi {return false}
+    if lhs.year != rhs.year {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

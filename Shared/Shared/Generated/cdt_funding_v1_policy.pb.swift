@@ -198,8 +198,8 @@ public nonisolated enum Cdt_Funding_V1_CapKind: SwiftProtobuf.Enum, Swift.CaseIt
   /// Per person and worked day.
   case memberDay // = 4
 
-  /// Per calendar year over all that the policy pays from its budget source. It cuts what is posted, in the order of
-  /// posting; the last line that fits is paid in part.
+  /// Per calendar year over all that the policy pays from its budget source. It cuts what is posted and what is claimed, in
+  /// the order of posting and approval; the last line that fits is paid in part.
   case budgetYear // = 5
   case UNRECOGNIZED(Int)
 

@@ -47,7 +47,8 @@ import Testing
 
     @Test func claimsOfAllTeamsShareIt() async throws {
         let (service, policy) = try await service()
-        #expect(try await approved(service, policy, "a", 900_000).dueDong == 900_000)
+        let first = try await approved(service, policy, "a", 900_000)
+        #expect(first.dueDong == 900_000)
         let second = try await approved(service, policy, "b", 900_000)
         #expect(second.dueDong == 600_000)
         let item = second.items[0]
@@ -57,6 +58,14 @@ import Testing
         #expect(item.explanation.text.contains("The ceilings cut 300,000 đồng."))
         #expect(item.explanation.textVi.contains("Tối đa 1.500.000 đồng cho tất cả các tổ trong năm 2024."))
         #expect(try await approved(service, policy, "c", 100_000).dueDong == 0)
+        // What is taken back leaves room, up to the team's own ceiling.
+        _ = try await service.claims.reverse(
+            .with {
+                $0.name = first.name
+                $0.note = "x"
+            }, caller: "checker", key: nil)
+        #expect(try await approved(service, policy, "b", 900_000).dueDong == 400_000)
+        #expect(try await approved(service, policy, "c", 900_000).dueDong == 500_000)
         #expect(try await service.balance(policy, 2024, .payable) == 1_500_000)
         try await service.expectSoundBooks()
     }
@@ -104,7 +113,7 @@ import Testing
         var claims: [Cdt_Funding_V1_Claim] = []
         for _ in 0..<16 {
             let team = ["a", "b", "c"].randomElement(using: &random) ?? "a"
-            switch Int.random(in: 0..<3, using: &random) {
+            switch Int.random(in: 0..<4, using: &random) {
             case 0:
                 let month = "2024-0\(Int.random(in: 1...9, using: &random))"
                 _ = try await service.posted(
@@ -116,6 +125,13 @@ import Testing
                 var corrected = Fixture.team(team, in: "ht")
                 corrected.statusHistory[0].from = "2024-0\(Int.random(in: 1...9, using: &random))-01"
                 try await service.apply([corrected])
+            case 2 where !claims.isEmpty:
+                let claim = claims.remove(at: .random(in: claims.indices, using: &random))
+                _ = try await service.claims.reverse(
+                    .with {
+                        $0.name = claim.name
+                        $0.note = "x"
+                    }, caller: "checker", key: nil)
             default:
                 claims.append(try await approved(service, policy, team, .random(in: 1...700_000, using: &random)))
             }

@@ -46,7 +46,7 @@ final class Fixture: Sendable {
             database: database, outbox: outbox, clock: clock.clock, freshness: freshness, logger: Logger(label: "test"))
         ledger = LedgerBook(database: database, pageTokens: tokens, clock: clock.clock)
         claims = ClaimBook(database: database, pageTokens: tokens, clock: clock.clock)
-        payments = PaymentBook(database: database, pageTokens: tokens, clock: clock.clock)
+        payments = PaymentBook(database: database, outbox: outbox, pageTokens: tokens, clock: clock.clock)
         simulations = Simulations(queries: queries)
         try await ShippedPolicies.load(into: database, now: clock.now)
         try await apply(Fixture.country)

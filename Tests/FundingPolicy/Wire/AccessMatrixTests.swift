@@ -174,6 +174,9 @@ import Testing
         Row(method: Claims.rejectClaim, verb: .approve) { funding, place, options in
             _ = try await funding.claims.rejectClaim(.with { $0.name = place.claim }, options: options)
         },
+        Row(method: Claims.reverseClaim, verb: .approve) { funding, place, options in
+            _ = try await funding.claims.reverseClaim(.with { $0.name = place.claim }, options: options)
+        },
         Row(method: Claims.getTeamCeilings, verb: .read) { funding, place, options in
             _ = try await funding.claims.getTeamCeilings(
                 .with {
@@ -348,6 +351,13 @@ import Testing
                     }, options: maker)
             }
             _ = try await funding.claims.approveClaim(.with { $0.name = claim }, options: checker)
+            await samePerson("reverse a claim") {
+                _ = try await funding.claims.reverseClaim(
+                    .with {
+                        $0.name = claim
+                        $0.note = "x"
+                    }, options: maker)
+            }
             let run = try await funding.run(
                 .with {
                     $0.unit = "units/ht"

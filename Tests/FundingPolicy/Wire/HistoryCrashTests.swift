@@ -9,8 +9,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// "Invariants are checked by property tests over random histories, with crashes": corrections, runs and claims, called over
-/// the wire, while the program is killed and started again. A call without an answer is repeated
+/// "Invariants are checked by property tests over random histories, with crashes": corrections, runs, claims and claims
+/// taken back, called over the wire, while the program is killed and started again. A call without an answer is repeated
 /// with the same request id.
 @Suite(.onBothEngines) struct HistoryCrashTests {
     /// The program, which somebody kills now and then.
@@ -82,6 +82,18 @@ import Testing
                         $0.requestID = id
                     }, options: funding.as("checker"))
             }.claim
+        }
+
+        func reverse(_ claim: Cdt_Funding_V1_Claim) async throws {
+            let id = UUIDv7.next().description
+            _ = try await answer {
+                try await funding.claims.reverseClaim(
+                    .with {
+                        $0.name = claim.name
+                        $0.note = "x"
+                        $0.requestID = id
+                    }, options: funding.as("checker"))
+            }
         }
 
         /// A run until it is in the books, or found to be there already.
@@ -161,7 +173,7 @@ import Testing
         let killing = Task { [random] in try await mortal.killNowAndThen(5, random) }
         var claims: [Cdt_Funding_V1_Claim] = []
         for _ in 0..<12 {
-            switch Int.random(in: 0..<3, using: &random) {
+            switch Int.random(in: 0..<4, using: &random) {
             case 0:
                 let from = day("2024-01-01").adding(days: .random(in: 0...300, using: &random))
                 let correction = Fixture.member(
@@ -174,9 +186,12 @@ import Testing
             case 1:
                 let first = Int.random(in: 1...6, using: &random)
                 _ = try await mortal.posted("2024-0\(first)", "2024-0\(first + Int.random(in: 0...3, using: &random))")
-            default:
+            case 2:
                 let date = day("2024-09-01").adding(days: .random(in: 0...90, using: &random)).description
                 claims.append(try await mortal.claim(date, .random(in: 1...1_200_000, using: &random)))
+            default:
+                guard !claims.isEmpty else { continue }
+                try await mortal.reverse(claims.remove(at: .random(in: claims.indices, using: &random)))
             }
         }
         try await killing.value
@@ -203,7 +218,7 @@ import Testing
         for try await response in computing.responses { scratch = response }
         #expect(balance(Fixture.binhDuong, .payable) == scratch.amountDong)
         #expect(balance(Fixture.binhDuong, .committed) == 0 && balance(Fixture.daNang, .committed) == 0)
-        // Each claim is in the books once, and no ceiling was passed.
+        // Each claim is in the books once, those taken back not at all, and no ceiling was passed.
         let due = claims.reduce(0) { $0 + $1.dueDong }
         #expect(due <= 3_000_000)
         #expect(balance(Fixture.daNang, .payable) == due)

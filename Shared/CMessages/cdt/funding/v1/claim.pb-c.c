@@ -637,6 +637,96 @@ void   cdt__funding__v1__reject_claim_response__free_unpacked
   assert(message->base.descriptor == &cdt__funding__v1__reject_claim_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__funding__v1__reverse_claim_request__init
+                     (Cdt__Funding__V1__ReverseClaimRequest         *message)
+{
+  static const Cdt__Funding__V1__ReverseClaimRequest init_value = CDT__FUNDING__V1__REVERSE_CLAIM_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__reverse_claim_request__get_packed_size
+                     (const Cdt__Funding__V1__ReverseClaimRequest *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__reverse_claim_request__pack
+                     (const Cdt__Funding__V1__ReverseClaimRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__reverse_claim_request__pack_to_buffer
+                     (const Cdt__Funding__V1__ReverseClaimRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__ReverseClaimRequest *
+       cdt__funding__v1__reverse_claim_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__ReverseClaimRequest *)
+     protobuf_c_message_unpack (&cdt__funding__v1__reverse_claim_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__reverse_claim_request__free_unpacked
+                     (Cdt__Funding__V1__ReverseClaimRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__funding__v1__reverse_claim_response__init
+                     (Cdt__Funding__V1__ReverseClaimResponse         *message)
+{
+  static const Cdt__Funding__V1__ReverseClaimResponse init_value = CDT__FUNDING__V1__REVERSE_CLAIM_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__reverse_claim_response__get_packed_size
+                     (const Cdt__Funding__V1__ReverseClaimResponse *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__reverse_claim_response__pack
+                     (const Cdt__Funding__V1__ReverseClaimResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__reverse_claim_response__pack_to_buffer
+                     (const Cdt__Funding__V1__ReverseClaimResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__ReverseClaimResponse *
+       cdt__funding__v1__reverse_claim_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__ReverseClaimResponse *)
+     protobuf_c_message_unpack (&cdt__funding__v1__reverse_claim_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__reverse_claim_response__free_unpacked
+                     (Cdt__Funding__V1__ReverseClaimResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__reverse_claim_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__funding__v1__get_team_ceilings_request__init
                      (Cdt__Funding__V1__GetTeamCeilingsRequest         *message)
 {
@@ -1101,7 +1191,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__claim_item__descriptor =
   (ProtobufCMessageInit) cdt__funding__v1__claim_item__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__funding__v1__claim__field_descriptors[17] =
+static const ProtobufCFieldDescriptor cdt__funding__v1__claim__field_descriptors[21] =
 {
   {
     "name",
@@ -1307,6 +1397,54 @@ static const ProtobufCFieldDescriptor cdt__funding__v1__claim__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reversed_by",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Claim, reversed_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reverse_time",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Claim, reverse_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reversal_note",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Claim, reversal_note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reversal_journal",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__Claim, reversal_journal),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__funding__v1__claim__field_indices_by_name[] = {
   7,   /* field[7] = claimed_dong */
@@ -1321,6 +1459,10 @@ static const unsigned cdt__funding__v1__claim__field_indices_by_name[] = {
   0,   /* field[0] = name */
   6,   /* field[6] = note */
   3,   /* field[3] = policy */
+  20,   /* field[20] = reversal_journal */
+  19,   /* field[19] = reversal_note */
+  18,   /* field[18] = reverse_time */
+  17,   /* field[17] = reversed_by */
   1,   /* field[1] = state */
   10,   /* field[10] = submit_time */
   9,   /* field[9] = submitted_by */
@@ -1330,7 +1472,7 @@ static const unsigned cdt__funding__v1__claim__field_indices_by_name[] = {
 static const ProtobufCIntRange cdt__funding__v1__claim__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor cdt__funding__v1__claim__descriptor =
 {
@@ -1340,7 +1482,7 @@ const ProtobufCMessageDescriptor cdt__funding__v1__claim__descriptor =
   "Cdt__Funding__V1__Claim",
   "cdt.funding.v1",
   sizeof(Cdt__Funding__V1__Claim),
-  17,
+  21,
   cdt__funding__v1__claim__field_descriptors,
   cdt__funding__v1__claim__field_indices_by_name,
   1,  cdt__funding__v1__claim__number_ranges,
@@ -1896,6 +2038,121 @@ const ProtobufCMessageDescriptor cdt__funding__v1__reject_claim_response__descri
   (ProtobufCMessageInit) cdt__funding__v1__reject_claim_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__funding__v1__reverse_claim_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ReverseClaimRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ReverseClaimRequest, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ReverseClaimRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ReverseClaimRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__reverse_claim_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = name */
+  1,   /* field[1] = note */
+  3,   /* field[3] = request_id */
+};
+static const ProtobufCIntRange cdt__funding__v1__reverse_claim_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__reverse_claim_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.ReverseClaimRequest",
+  "ReverseClaimRequest",
+  "Cdt__Funding__V1__ReverseClaimRequest",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__ReverseClaimRequest),
+  4,
+  cdt__funding__v1__reverse_claim_request__field_descriptors,
+  cdt__funding__v1__reverse_claim_request__field_indices_by_name,
+  1,  cdt__funding__v1__reverse_claim_request__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__reverse_claim_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__reverse_claim_response__field_descriptors[1] =
+{
+  {
+    "claim",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__ReverseClaimResponse, claim),
+    &cdt__funding__v1__claim__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__reverse_claim_response__field_indices_by_name[] = {
+  0,   /* field[0] = claim */
+};
+static const ProtobufCIntRange cdt__funding__v1__reverse_claim_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__reverse_claim_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.ReverseClaimResponse",
+  "ReverseClaimResponse",
+  "Cdt__Funding__V1__ReverseClaimResponse",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__ReverseClaimResponse),
+  1,
+  cdt__funding__v1__reverse_claim_response__field_descriptors,
+  cdt__funding__v1__reverse_claim_response__field_indices_by_name,
+  1,  cdt__funding__v1__reverse_claim_response__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__reverse_claim_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__funding__v1__get_team_ceilings_request__field_descriptors[3] =
 {
   {
@@ -2011,20 +2268,22 @@ const ProtobufCMessageDescriptor cdt__funding__v1__get_team_ceilings_response__d
   (ProtobufCMessageInit) cdt__funding__v1__get_team_ceilings_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cdt__funding__v1__claim_state__enum_values_by_number[4] =
+static const ProtobufCEnumValue cdt__funding__v1__claim_state__enum_values_by_number[5] =
 {
   { "CLAIM_STATE_UNSPECIFIED", "CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_UNSPECIFIED", 0 },
   { "CLAIM_STATE_SUBMITTED", "CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_SUBMITTED", 1 },
   { "CLAIM_STATE_APPROVED", "CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_APPROVED", 2 },
   { "CLAIM_STATE_REJECTED", "CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_REJECTED", 3 },
+  { "CLAIM_STATE_REVERSED", "CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_REVERSED", 4 },
 };
 static const ProtobufCIntRange cdt__funding__v1__claim_state__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex cdt__funding__v1__claim_state__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex cdt__funding__v1__claim_state__enum_values_by_name[5] =
 {
   { "CLAIM_STATE_APPROVED", 2 },
   { "CLAIM_STATE_REJECTED", 3 },
+  { "CLAIM_STATE_REVERSED", 4 },
   { "CLAIM_STATE_SUBMITTED", 1 },
   { "CLAIM_STATE_UNSPECIFIED", 0 },
 };
@@ -2035,9 +2294,9 @@ const ProtobufCEnumDescriptor cdt__funding__v1__claim_state__descriptor =
   "ClaimState",
   "Cdt__Funding__V1__ClaimState",
   "cdt.funding.v1",
-  4,
+  5,
   cdt__funding__v1__claim_state__enum_values_by_number,
-  4,
+  5,
   cdt__funding__v1__claim_state__enum_values_by_name,
   1,
   cdt__funding__v1__claim_state__value_ranges,
@@ -2081,21 +2340,23 @@ const ProtobufCEnumDescriptor cdt__funding__v1__evidence_kind__descriptor =
   cdt__funding__v1__evidence_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cdt__funding__v1__claim_service__method_descriptors[6] =
+static const ProtobufCMethodDescriptor cdt__funding__v1__claim_service__method_descriptors[7] =
 {
   { "SubmitClaim", &cdt__funding__v1__submit_claim_request__descriptor, &cdt__funding__v1__submit_claim_response__descriptor },
   { "GetClaim", &cdt__funding__v1__get_claim_request__descriptor, &cdt__funding__v1__get_claim_response__descriptor },
   { "ListClaims", &cdt__funding__v1__list_claims_request__descriptor, &cdt__funding__v1__list_claims_response__descriptor },
   { "ApproveClaim", &cdt__funding__v1__approve_claim_request__descriptor, &cdt__funding__v1__approve_claim_response__descriptor },
   { "RejectClaim", &cdt__funding__v1__reject_claim_request__descriptor, &cdt__funding__v1__reject_claim_response__descriptor },
+  { "ReverseClaim", &cdt__funding__v1__reverse_claim_request__descriptor, &cdt__funding__v1__reverse_claim_response__descriptor },
   { "GetTeamCeilings", &cdt__funding__v1__get_team_ceilings_request__descriptor, &cdt__funding__v1__get_team_ceilings_response__descriptor },
 };
 const unsigned cdt__funding__v1__claim_service__method_indices_by_name[] = {
   3,        /* ApproveClaim */
   1,        /* GetClaim */
-  5,        /* GetTeamCeilings */
+  6,        /* GetTeamCeilings */
   2,        /* ListClaims */
   4,        /* RejectClaim */
+  5,        /* ReverseClaim */
   0         /* SubmitClaim */
 };
 const ProtobufCServiceDescriptor cdt__funding__v1__claim_service__descriptor =
@@ -2105,7 +2366,7 @@ const ProtobufCServiceDescriptor cdt__funding__v1__claim_service__descriptor =
   "ClaimService",
   "Cdt__Funding__V1__ClaimService",
   "cdt.funding.v1",
-  6,
+  7,
   cdt__funding__v1__claim_service__method_descriptors,
   cdt__funding__v1__claim_service__method_indices_by_name
 };
@@ -2149,13 +2410,21 @@ void cdt__funding__v1__claim_service__reject_claim(ProtobufCService *service,
   assert(service->descriptor == &cdt__funding__v1__claim_service__descriptor);
   service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cdt__funding__v1__claim_service__reverse_claim(ProtobufCService *service,
+                                                    const Cdt__Funding__V1__ReverseClaimRequest *input,
+                                                    Cdt__Funding__V1__ReverseClaimResponse_Closure closure,
+                                                    void *closure_data)
+{
+  assert(service->descriptor == &cdt__funding__v1__claim_service__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cdt__funding__v1__claim_service__get_team_ceilings(ProtobufCService *service,
                                                         const Cdt__Funding__V1__GetTeamCeilingsRequest *input,
                                                         Cdt__Funding__V1__GetTeamCeilingsResponse_Closure closure,
                                                         void *closure_data)
 {
   assert(service->descriptor == &cdt__funding__v1__claim_service__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__funding__v1__claim_service__init (Cdt__Funding__V1__ClaimService_Service *service,
                                             Cdt__Funding__V1__ClaimService_ServiceDestroy destroy)

@@ -31,6 +31,8 @@ typedef struct Cdt__Funding__V1__ApproveClaimRequest Cdt__Funding__V1__ApproveCl
 typedef struct Cdt__Funding__V1__ApproveClaimResponse Cdt__Funding__V1__ApproveClaimResponse;
 typedef struct Cdt__Funding__V1__RejectClaimRequest Cdt__Funding__V1__RejectClaimRequest;
 typedef struct Cdt__Funding__V1__RejectClaimResponse Cdt__Funding__V1__RejectClaimResponse;
+typedef struct Cdt__Funding__V1__ReverseClaimRequest Cdt__Funding__V1__ReverseClaimRequest;
+typedef struct Cdt__Funding__V1__ReverseClaimResponse Cdt__Funding__V1__ReverseClaimResponse;
 typedef struct Cdt__Funding__V1__GetTeamCeilingsRequest Cdt__Funding__V1__GetTeamCeilingsRequest;
 typedef struct Cdt__Funding__V1__GetTeamCeilingsResponse Cdt__Funding__V1__GetTeamCeilingsResponse;
 
@@ -56,7 +58,11 @@ typedef enum _Cdt__Funding__V1__ClaimState {
   /*
    * Rejected with a reason.
    */
-  CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_REJECTED = 3
+  CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_REJECTED = 3,
+  /*
+   * Approved, and taken back afterwards: nothing is due any more.
+   */
+  CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_REVERSED = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__CLAIM_STATE)
 } Cdt__Funding__V1__ClaimState;
 /*
@@ -193,7 +199,7 @@ struct  Cdt__Funding__V1__ClaimItem
   size_t n_evidence;
   Cdt__Funding__V1__ClaimEvidence **evidence;
   /*
-   * Due, in đồng. Output only: before the decision, what it would be.
+   * Due, in đồng. Output only: before the decision, what it would be; of a REVERSED claim, what it was.
    */
   int64_t due_dong;
   /*
@@ -206,7 +212,7 @@ struct  Cdt__Funding__V1__ClaimItem
    */
   int64_t cut_by_day_dong;
   /*
-   * Cut by the team's ceilings, in đồng. Output only.
+   * Cut by the ceilings of the team and of the budget source, in đồng. Output only.
    */
   int64_t cut_by_team_dong;
   /*
@@ -267,7 +273,7 @@ struct  Cdt__Funding__V1__Claim
    */
   int64_t claimed_dong;
   /*
-   * Sum due, in đồng. Output only.
+   * Sum due, in đồng; 0 once the claim is REJECTED or REVERSED. Output only.
    */
   int64_t due_dong;
   /*
@@ -302,10 +308,26 @@ struct  Cdt__Funding__V1__Claim
    * Version tag. Output only.
    */
   char *etag;
+  /*
+   * Who took it back; only REVERSED. Output only.
+   */
+  char *reversed_by;
+  /*
+   * When. Output only.
+   */
+  Google__Protobuf__Timestamp *reverse_time;
+  /*
+   * Why. Output only.
+   */
+  char *reversal_note;
+  /*
+   * `journals/{number}` of the contra entries; empty: nothing was due. Output only.
+   */
+  char *reversal_journal;
 };
 #define CDT__FUNDING__V1__CLAIM__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__claim__descriptor) \
-    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, CDT__FUNDING__V1__CLAIM_STATE__CLAIM_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -518,6 +540,50 @@ struct  Cdt__Funding__V1__RejectClaimResponse
 };
 #define CDT__FUNDING__V1__REJECT_CLAIM_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__reject_claim_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Takes an approved claim back.
+ */
+struct  Cdt__Funding__V1__ReverseClaimRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `claims/{id}`.
+   */
+  char *name;
+  /*
+   * Why.
+   */
+  char *note;
+  /*
+   * The claim's etag; empty: whatever is stored.
+   */
+  char *etag;
+  /*
+   * Same id and payload: same answer, for 24 hours.
+   */
+  char *request_id;
+};
+#define CDT__FUNDING__V1__REVERSE_CLAIM_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__reverse_claim_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The claim taken back.
+ */
+struct  Cdt__Funding__V1__ReverseClaimResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The claim.
+   */
+  Cdt__Funding__V1__Claim *claim;
+};
+#define CDT__FUNDING__V1__REVERSE_CLAIM_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__funding__v1__reverse_claim_response__descriptor) \
     , NULL }
 
 
@@ -832,6 +898,44 @@ Cdt__Funding__V1__RejectClaimResponse *
 void   cdt__funding__v1__reject_claim_response__free_unpacked
                      (Cdt__Funding__V1__RejectClaimResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__ReverseClaimRequest methods */
+void   cdt__funding__v1__reverse_claim_request__init
+                     (Cdt__Funding__V1__ReverseClaimRequest         *message);
+size_t cdt__funding__v1__reverse_claim_request__get_packed_size
+                     (const Cdt__Funding__V1__ReverseClaimRequest   *message);
+size_t cdt__funding__v1__reverse_claim_request__pack
+                     (const Cdt__Funding__V1__ReverseClaimRequest   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__reverse_claim_request__pack_to_buffer
+                     (const Cdt__Funding__V1__ReverseClaimRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__ReverseClaimRequest *
+       cdt__funding__v1__reverse_claim_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__reverse_claim_request__free_unpacked
+                     (Cdt__Funding__V1__ReverseClaimRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Funding__V1__ReverseClaimResponse methods */
+void   cdt__funding__v1__reverse_claim_response__init
+                     (Cdt__Funding__V1__ReverseClaimResponse         *message);
+size_t cdt__funding__v1__reverse_claim_response__get_packed_size
+                     (const Cdt__Funding__V1__ReverseClaimResponse   *message);
+size_t cdt__funding__v1__reverse_claim_response__pack
+                     (const Cdt__Funding__V1__ReverseClaimResponse   *message,
+                      uint8_t             *out);
+size_t cdt__funding__v1__reverse_claim_response__pack_to_buffer
+                     (const Cdt__Funding__V1__ReverseClaimResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Funding__V1__ReverseClaimResponse *
+       cdt__funding__v1__reverse_claim_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__funding__v1__reverse_claim_response__free_unpacked
+                     (Cdt__Funding__V1__ReverseClaimResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Funding__V1__GetTeamCeilingsRequest methods */
 void   cdt__funding__v1__get_team_ceilings_request__init
                      (Cdt__Funding__V1__GetTeamCeilingsRequest         *message);
@@ -914,6 +1018,12 @@ typedef void (*Cdt__Funding__V1__RejectClaimRequest_Closure)
 typedef void (*Cdt__Funding__V1__RejectClaimResponse_Closure)
                  (const Cdt__Funding__V1__RejectClaimResponse *message,
                   void *closure_data);
+typedef void (*Cdt__Funding__V1__ReverseClaimRequest_Closure)
+                 (const Cdt__Funding__V1__ReverseClaimRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Funding__V1__ReverseClaimResponse_Closure)
+                 (const Cdt__Funding__V1__ReverseClaimResponse *message,
+                  void *closure_data);
 typedef void (*Cdt__Funding__V1__GetTeamCeilingsRequest_Closure)
                  (const Cdt__Funding__V1__GetTeamCeilingsRequest *message,
                   void *closure_data);
@@ -947,6 +1057,10 @@ struct Cdt__Funding__V1__ClaimService_Service
                        const Cdt__Funding__V1__RejectClaimRequest *input,
                        Cdt__Funding__V1__RejectClaimResponse_Closure closure,
                        void *closure_data);
+  void (*reverse_claim)(Cdt__Funding__V1__ClaimService_Service *service,
+                        const Cdt__Funding__V1__ReverseClaimRequest *input,
+                        Cdt__Funding__V1__ReverseClaimResponse_Closure closure,
+                        void *closure_data);
   void (*get_team_ceilings)(Cdt__Funding__V1__ClaimService_Service *service,
                             const Cdt__Funding__V1__GetTeamCeilingsRequest *input,
                             Cdt__Funding__V1__GetTeamCeilingsResponse_Closure closure,
@@ -964,6 +1078,7 @@ void cdt__funding__v1__claim_service__init (Cdt__Funding__V1__ClaimService_Servi
       function_prefix__ ## list_claims,\
       function_prefix__ ## approve_claim,\
       function_prefix__ ## reject_claim,\
+      function_prefix__ ## reverse_claim,\
       function_prefix__ ## get_team_ceilings  }
 void cdt__funding__v1__claim_service__submit_claim(ProtobufCService *service,
                                                    const Cdt__Funding__V1__SubmitClaimRequest *input,
@@ -985,6 +1100,10 @@ void cdt__funding__v1__claim_service__reject_claim(ProtobufCService *service,
                                                    const Cdt__Funding__V1__RejectClaimRequest *input,
                                                    Cdt__Funding__V1__RejectClaimResponse_Closure closure,
                                                    void *closure_data);
+void cdt__funding__v1__claim_service__reverse_claim(ProtobufCService *service,
+                                                    const Cdt__Funding__V1__ReverseClaimRequest *input,
+                                                    Cdt__Funding__V1__ReverseClaimResponse_Closure closure,
+                                                    void *closure_data);
 void cdt__funding__v1__claim_service__get_team_ceilings(ProtobufCService *service,
                                                         const Cdt__Funding__V1__GetTeamCeilingsRequest *input,
                                                         Cdt__Funding__V1__GetTeamCeilingsResponse_Closure closure,
@@ -1008,6 +1127,8 @@ extern const ProtobufCMessageDescriptor cdt__funding__v1__approve_claim_request_
 extern const ProtobufCMessageDescriptor cdt__funding__v1__approve_claim_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__reject_claim_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__reject_claim_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__reverse_claim_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__funding__v1__reverse_claim_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__get_team_ceilings_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__funding__v1__get_team_ceilings_response__descriptor;
 extern const ProtobufCServiceDescriptor cdt__funding__v1__claim_service__descriptor;

@@ -52,6 +52,51 @@ void   cdt__funding__v1__run_fact__free_unpacked
   assert(message->base.descriptor == &cdt__funding__v1__run_fact__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__funding__v1__payment_fact__init
+                     (Cdt__Funding__V1__PaymentFact         *message)
+{
+  static const Cdt__Funding__V1__PaymentFact init_value = CDT__FUNDING__V1__PAYMENT_FACT__INIT;
+  *message = init_value;
+}
+size_t cdt__funding__v1__payment_fact__get_packed_size
+                     (const Cdt__Funding__V1__PaymentFact *message)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__payment_fact__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__funding__v1__payment_fact__pack
+                     (const Cdt__Funding__V1__PaymentFact *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__payment_fact__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__funding__v1__payment_fact__pack_to_buffer
+                     (const Cdt__Funding__V1__PaymentFact *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__funding__v1__payment_fact__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Funding__V1__PaymentFact *
+       cdt__funding__v1__payment_fact__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Funding__V1__PaymentFact *)
+     protobuf_c_message_unpack (&cdt__funding__v1__payment_fact__descriptor,
+                                allocator, len, data);
+}
+void   cdt__funding__v1__payment_fact__free_unpacked
+                     (Cdt__Funding__V1__PaymentFact *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__funding__v1__payment_fact__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor cdt__funding__v1__run_fact__field_descriptors[1] =
 {
   {
@@ -88,5 +133,95 @@ const ProtobufCMessageDescriptor cdt__funding__v1__run_fact__descriptor =
   cdt__funding__v1__run_fact__field_indices_by_name,
   1,  cdt__funding__v1__run_fact__number_ranges,
   (ProtobufCMessageInit) cdt__funding__v1__run_fact__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__funding__v1__payment_fact__field_descriptors[5] =
+{
+  {
+    "payment",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PaymentFact, payment),
+    &cdt__funding__v1__payment_instruction__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PaymentFact, policy),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy_title",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PaymentFact, policy_title),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy_title_vi",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PaymentFact, policy_title_vi),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "year",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Funding__V1__PaymentFact, year),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__funding__v1__payment_fact__field_indices_by_name[] = {
+  0,   /* field[0] = payment */
+  1,   /* field[1] = policy */
+  2,   /* field[2] = policy_title */
+  3,   /* field[3] = policy_title_vi */
+  4,   /* field[4] = year */
+};
+static const ProtobufCIntRange cdt__funding__v1__payment_fact__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor cdt__funding__v1__payment_fact__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.funding.v1.PaymentFact",
+  "PaymentFact",
+  "Cdt__Funding__V1__PaymentFact",
+  "cdt.funding.v1",
+  sizeof(Cdt__Funding__V1__PaymentFact),
+  5,
+  cdt__funding__v1__payment_fact__field_descriptors,
+  cdt__funding__v1__payment_fact__field_indices_by_name,
+  1,  cdt__funding__v1__payment_fact__number_ranges,
+  (ProtobufCMessageInit) cdt__funding__v1__payment_fact__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

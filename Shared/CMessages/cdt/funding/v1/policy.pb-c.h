@@ -121,8 +121,8 @@ typedef enum _Cdt__Funding__V1__CapKind {
    */
   CDT__FUNDING__V1__CAP_KIND__CAP_KIND_MEMBER_DAY = 4,
   /*
-   * Per calendar year over all that the policy pays from its budget source. It cuts what is posted, in the order of
-   * posting; the last line that fits is paid in part.
+   * Per calendar year over all that the policy pays from its budget source. It cuts what is posted and what is claimed, in
+   * the order of posting and approval; the last line that fits is paid in part.
    */
   CDT__FUNDING__V1__CAP_KIND__CAP_KIND_BUDGET_YEAR = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__FUNDING__V1__CAP_KIND)
