@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `the services take the tokens that were made, and the key makes more of them`() async throws {
-        var command = try AdminCommand.InitSecrets.parse(["--out", folder])
+        let command = try AdminCommand.InitSecrets.parse(["--out", folder])
         try await command.run()
         #expect(try await subject(of: "funding/peer.token", at: "registry") == "service:funding")
         #expect(try await subject(of: "notification/peer.token", at: "activity") == "service:notification")
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `secrets are their owner's alone, and are never written over`() async throws {
-        var command = try AdminCommand.InitSecrets.parse(["--out", folder])
+        let command = try AdminCommand.InitSecrets.parse(["--out", folder])
         try await command.run()
         #expect(try names() == Self.files)
         for name in Self.files {
@@ -132,7 +132,7 @@ import Testing
 
     @Test func `a service with its certificate is called by its names, by those who trust the authority`() async throws
     {
-        var command = try AdminCommand.InitSecrets.parse([
+        let command = try AdminCommand.InitSecrets.parse([
             "--out", folder, "--host", "10.1.2.3", "--host", "cdt.example",
         ])
         try await command.run()

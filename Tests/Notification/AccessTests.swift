@@ -1,3 +1,4 @@
+import ChangeFeed
 import Foundation
 import Logging
 import RPC

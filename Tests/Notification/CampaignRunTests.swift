@@ -352,6 +352,8 @@ import Testing
         let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
         let sender = SMSSender(
             try gateway.smsProfile { profile in
+                // One that recognises an id is sent the message again instead.
+                profile.deduplicates = false
                 profile.status = .init(
                     url: gateway.url + "/status?id={{id}}&key={{api_key}}", code: "SendStatus",
                     codes: ["5": .delivered, "0": .notTaken])
@@ -387,6 +389,7 @@ import Testing
         let gateway = try await StandIn("sms_peer.py", StandIn.smsOptions(["silence": 90]))
         let sender = SMSSender(
             try gateway.smsProfile { profile in
+                profile.deduplicates = false
                 // A state that the profile does not list.
                 profile.status = .init(
                     url: gateway.url + "/status?id={{id}}&key={{api_key}}", code: "SendStatus", codes: ["7": .failed])

@@ -228,8 +228,10 @@ import Testing
         #expect(old.contents[0].email.text == "Kính mời.")
         #expect(
             try await client.listTemplates(.init()).templates.map { "\($0.name) \($0.version)" } == [
-                "templates/hop-to 2", "templates/report-approved 1", "templates/report-escalation 1",
+                "templates/announcement 1", "templates/article 1", "templates/hop-to 2", "templates/report-approved 1",
+                "templates/report-escalation 1",
                 "templates/report-reminder 1", "templates/report-returned 1", "templates/team-without-leader 1",
+                "templates/ticket-answer 1",
             ])
         let rendered = try await client.renderTemplate(
             .with {

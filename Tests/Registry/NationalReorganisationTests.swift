@@ -94,7 +94,7 @@ import Testing
             rows.append(
                 teamRow(Int64(rows.count + 1), "\(commune.code)-000", commune: commune.code, established: "2022-05-01"))
         }
-        try data.forEachTeam(provinces: ["02"]) { team in
+        data.forEachTeam(provinces: ["02"]) { team in
             rows.append(
                 teamRow(
                     Int64(rows.count + 1), team.id, commune: team.communeCode, hamlet: team.hamlet,

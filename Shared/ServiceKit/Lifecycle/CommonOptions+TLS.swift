@@ -5,7 +5,7 @@ extension CommonOptions {
     /// TLS of the port of calls; nil: plaintext. Certificate and key go together, and all files must be readable.
     func tls(_ settings: Settings) throws -> TLS? {
         let own = try certificate(tlsCertificate, tlsKey, in: settings)
-        let authorities = try readable(clientAuthorities, in: settings)
+        let authorities = try settings[clientAuthorities].map { try readable($0, of: clientAuthorities) }
         guard let own else {
             guard authorities == nil else {
                 throw ConfigurationError("--client-authorities needs --tls-certificate and --tls-key as well")
@@ -20,7 +20,7 @@ extension CommonOptions {
     func peerTLS(_ settings: Settings) throws -> TLS? {
         guard peers != nil else { return nil }
         let own = try certificate(peerCertificate, peerKey, in: settings)
-        guard let authorities = try readable(peerAuthorities, in: settings) else {
+        guard let authorities = try settings[peerAuthorities].map({ try readable($0, of: peerAuthorities) }) else {
             guard own == nil else { throw ConfigurationError("--peer-certificate needs --peer-authorities as well") }
             return nil
         }
@@ -30,16 +30,16 @@ extension CommonOptions {
     private func certificate(
         _ chain: Option<String?>, _ key: Option<String?>, in settings: Settings
     ) throws -> (chain: String, key: String)? {
-        switch (try readable(chain, in: settings), try readable(key, in: settings)) {
+        switch (try settings[chain], try settings[key]) {
         case (nil, nil): return nil
-        case (let chainFile?, let keyFile?): return (chainFile, keyFile)
+        case (let chainFile?, let keyFile?):
+            return (try readable(chainFile, of: chain), try readable(keyFile, of: key))
         case (_?, nil): throw ConfigurationError("--\(chain.name) needs --\(key.name) as well")
         case (nil, _?): throw ConfigurationError("--\(key.name) needs --\(chain.name) as well")
         }
     }
 
-    private func readable(_ option: Option<String?>, in settings: Settings) throws -> String? {
-        guard let path = try settings[option] else { return nil }
+    private func readable(_ path: String, of option: Option<String?>) throws -> String {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw ConfigurationError("--\(option.name): \(path) cannot be read")
         }

@@ -56,7 +56,7 @@ import Testing
                             }
                         ]
                     }, options: funding.as("payer"))
-                #expect(answer.verdicts.allSatisfy(\.accepted))
+                #expect(answer.verdicts.allSatisfy { $0.accepted })
             }
             try await record(names[0], .paid)
             try await record(names[0], .paid)
