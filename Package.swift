@@ -33,7 +33,8 @@ func service(
             name: name,
             dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto]
                 + dependencies,
-            path: "Services/\(name)", exclude: ["Main"] + exclude, resources: resources, swiftSettings: staying),
+            path: "Services/\(name)", exclude: ["Main", "OPERATING.md"] + exclude, resources: resources,
+            swiftSettings: staying),
         .executableTarget(
             name: executable, dependencies: [.target(name: name), "ServiceKit"], path: "Services/\(name)/Main",
             swiftSettings: staying),

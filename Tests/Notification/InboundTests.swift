@@ -284,7 +284,9 @@ import Testing
             await withTaskGroup(of: Void.self) { group in
                 for message in pass.claimed { group.addTask { await dispatcher.send(message) } }
             }
-            guard let next = pass.next, next <= clock.now else { break }
+            guard let next = pass.next else { break }
+            // On a busy machine a connection may not come about in time: such a message is tried again when it is due.
+            if next > clock.now { clock.advance(by: .microseconds(next.microseconds - clock.now.microseconds)) }
         }
         let expected: [Int: DeliveryState] = [
             1: .delivered, 2: .delivered, 3: .delivered, 4: .failed, 5: .delivered, 6: .delivered,
