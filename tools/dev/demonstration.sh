@@ -109,7 +109,7 @@ summary() { # summary UNIT
     cdt report status "$1" --month $month --total -o json | field \
         '"  {received} of {expected} reports received, {onTime} on time".format_map(answer["figures"])'
     cdt fund runs --limit 1 -o json | field '"  {:,} đồng due in all".format(int(answer["runs"][0]["amountDong"]))'
-    cdt notify status -o json | field '"  reminders: " + answer["campaigns"][0]["name"] + " " + answer["campaigns"][0]["state"]'
+    cdt notify status -o json | field '"  reminders: " + answer["campaigns"][0]["name"] + " " + answer["campaigns"][0]["state"].removeprefix("CAMPAIGN_STATE_").lower()'
 }
 
 # The first and the last lines of a long table.
