@@ -103,7 +103,9 @@ import Testing
         }
         try await consumer.running {
             try await eventually { consumer.statistics.failures >= 3 }
-            #expect(consumer.freshness.problem?.contains("Refused") == true)
+            let problem = try #require(consumer.freshness.problem)
+            #expect(problem.contains("Refused"))
+            #expect(problem.contains("of items/4, cannot be applied"), "\(problem)")
             // The whole batch is undone.
             #expect(try copy.items() == [:])
             isBroken.withLock { $0 = false }

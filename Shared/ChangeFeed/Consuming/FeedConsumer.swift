@@ -293,7 +293,12 @@ package final class FeedConsumer: Sendable {
             let consumer = try position.id(in: tx)
             var applied = 0
             for event in events where try position.isNew(event, for: consumer, in: tx) {
-                try apply(event, tx)
+                do {
+                    try apply(event, tx)
+                } catch let error where !(error is StorageError) && !(error is CancellationError) {
+                    // What the database throws decides whether the batch is run again, and passes as it is.
+                    throw CannotApply(sequence: event.sequence, aggregate: event.aggregate, cause: error)
+                }
                 applied += 1
             }
             if isSettled {
