@@ -42,7 +42,10 @@ package struct FeedFilter: Sendable {
 
     func apply(_ events: [FeedEvent]) async throws -> [FeedEvent] {
         guard !events.isEmpty else { return [] }
-        return zip(events, try await judge(events)).compactMap { event, visibility in
+        let visibilities = try await judge(events)
+        // One too few would keep an event from a reader for ever.
+        precondition(visibilities.count == events.count, "each event is judged")
+        return zip(events, visibilities).compactMap { event, visibility in
             switch visibility {
             case .full: event
             case .tombstone: event.asTombstone
