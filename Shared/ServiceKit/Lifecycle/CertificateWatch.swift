@@ -12,7 +12,7 @@ final class CertificateWatch: Sendable {
     private let reload: @Sendable () throws -> Void
     private let isBehind = Mutex(false)
 
-    /// `whose`: of which option, for log lines. The files have just been read.
+    /// `whose`: of which option, for log lines. Made before they are read, so that no change is missed.
     init(_ files: [String], of whose: String, logger: Logger, reload: @escaping @Sendable () throws -> Void) {
         self.files = files.map { WatchedFile($0, interval: .zero) }
         self.whose = whose

@@ -66,7 +66,7 @@ package final class RunningService: Sendable {
                 services: services, interceptors: [interceptor])
             let work =
                 parts.allTasks(clock: context.clock) + [purge(context)]
-                + (try watches(options, settings, server, context.clients, logger)).map(\.task)
+                + watches(options, tls, server, context.clients, logger).map(\.task)
             let tasks = Task { await RunningService.run(work, logger: logger) }
             begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
@@ -164,14 +164,14 @@ package final class RunningService: Sendable {
 
     /// Of the files of certificates.
     private static func watches(
-        _ options: CommonOptions, _ settings: Settings, _ server: RPCServer, _ clients: PeerClients, _ logger: Logger
-    ) throws -> [CertificateWatch] {
-        let own = try options.tls(settings).map { tls in
+        _ options: CommonOptions, _ tls: TLS?, _ server: RPCServer, _ clients: PeerClients, _ logger: Logger
+    ) -> [CertificateWatch] {
+        let own = tls.map { tls in
             CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
                 try server.reloadCertificates()
             }
         }
-        let peers = try options.peerTLS(settings).map { tls in
+        let peers = clients.tls.map { tls in
             CertificateWatch(tls.files, of: options.peerAuthorities.name, logger: logger) {
                 try clients.reloadCertificates()
             }

@@ -77,7 +77,7 @@ package struct ServiceContext: Sendable {
 /// Connections to the services this one depends on.
 final class PeerClients: Sendable {
     private let endpoints: [String: [Endpoint]]
-    private let tls: TLS?
+    let tls: TLS?
     private let token: PeerToken?
     private let clients = Mutex<[String: RPCClient]>([:])
 
