@@ -58,3 +58,18 @@ struct DifficultyArgument: ExpressibleByArgument {
         self.difficulty = difficulty
     }
 }
+
+/// What a question about a month is about: a unit, and the tree in which it is one.
+struct UnitMonthArguments: ParsableArguments {
+    @Argument(help: "units/{id}, vn, or a national code.")
+    var unit = "vn"
+    @Option(help: "YYYY-MM.")
+    var month: MonthArgument
+    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
+    var treeDate = ""
+
+    /// The resource name of the unit; empty for the country.
+    func unitName(_ suite: Connections) async throws -> String {
+        try await suite.unitName(unit, on: treeDate.isEmpty ? month.month.day(month.month.lastDay) : treeDate)
+    }
+}

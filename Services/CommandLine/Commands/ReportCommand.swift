@@ -174,12 +174,7 @@ struct ReportStatusCommand: ServiceCommand {
               cdt report status 42 --month 2024-10 --tree-date 2026-10-01   (the same month in today's units)
             """)
 
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
+    @OptionGroup var scope: UnitMonthArguments
     @Option(help: "Level of the units listed; default: those right below.")
     var by: Cdt_Registry_V1_UnitLevel?
     @Flag(help: "Only the unit itself.")
@@ -187,21 +182,20 @@ struct ReportStatusCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
-        let name = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
+        let name = try await scope.unitName(suite)
         if total {
             var request = Cdt_Activity_V1_GetFiguresRequest()
-            request.period = "\(month)"
+            request.period = "\(scope.month)"
             request.unit = name
-            request.treeDate = treeDate
+            request.treeDate = scope.treeDate
             let answer = try await suite.activity.getFigures(request, options: suite.call)
             try output.show(answer) { text([answer.figures], answer.treeDate) }
             return
         }
         var request = Cdt_Activity_V1_ListFiguresRequest()
-        request.period = "\(month)"
+        request.period = "\(scope.month)"
         request.parent = name
-        request.treeDate = treeDate
+        request.treeDate = scope.treeDate
         request.unitLevel = by ?? .unspecified
         var answer = Cdt_Activity_V1_ListFiguresResponse()
         answer.figures = try await allPages { token, size in
@@ -218,7 +212,7 @@ struct ReportStatusCommand: ServiceCommand {
     }
 
     private func text(_ rows: [Cdt_Activity_V1_Figures], _ treeDate: String) -> String {
-        "\(figuresTable(rows).text)\n\(month), units of \(treeDate)"
+        "\(figuresTable(rows).text)\n\(scope.month), units of \(treeDate)"
     }
 }
 

@@ -8,12 +8,7 @@ struct ReportOwedCommand: ServiceCommand {
         commandName: "owed", abstract: "Who owes a report.",
         discussion: "Example: cdt report owed 42 --month 2024-10 --limit 20")
 
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
+    @OptionGroup var scope: UnitMonthArguments
     @Flag(help: "Also those who have reported, are excused, or whose period has not ended.")
     var all = false
     @Option(help: "At most so many; 0: all.")
@@ -21,11 +16,10 @@ struct ReportOwedCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
         var request = Cdt_Activity_V1_ListObligationsRequest()
-        request.period = "\(month)"
-        request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
-        request.treeDate = treeDate
+        request.period = "\(scope.month)"
+        request.unit = try await scope.unitName(suite)
+        request.treeDate = scope.treeDate
         request.states = all ? [] : [.due, .missing]
         var answer = Cdt_Activity_V1_ListObligationsResponse()
         answer.obligations = try await allPages(limit: limit) { token, size in

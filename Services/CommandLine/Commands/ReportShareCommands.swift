@@ -8,20 +8,14 @@ struct ReportWhoCommand: ServiceCommand {
         commandName: "who", abstract: "Which occupations and organisations do the work under a unit.",
         discussion: "Example: cdt report who 20 --month 2024-10")
 
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
+    @OptionGroup var scope: UnitMonthArguments
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
         var request = Cdt_Activity_V1_GetParticipationRequest()
-        request.period = "\(month)"
-        request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
-        request.treeDate = treeDate
+        request.period = "\(scope.month)"
+        request.unit = try await scope.unitName(suite)
+        request.treeDate = scope.treeDate
         let answer = try await suite.achievements.getParticipation(request, options: suite.call)
         try output.show(answer) {
             var table = Table("GROUP", ">HELPED", ">%", ">REPORTS", "")

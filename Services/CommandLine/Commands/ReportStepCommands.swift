@@ -8,12 +8,7 @@ struct ReportListCommand: ServiceCommand {
         commandName: "list", abstract: "The reports of a month, or only those with a flag.",
         discussion: "Example: cdt report list 42 --month 2024-10 --flagged")
 
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
+    @OptionGroup var scope: UnitMonthArguments
     @Flag(help: "Only those that deserve a second look.")
     var flagged = false
     @Option(help: "At most so many; 0: all.")
@@ -21,11 +16,10 @@ struct ReportListCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
         var request = Cdt_Activity_V1_ListReportsRequest()
-        request.period = "\(month)"
-        request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
-        request.treeDate = treeDate
+        request.period = "\(scope.month)"
+        request.unit = try await scope.unitName(suite)
+        request.treeDate = scope.treeDate
         request.flagged = flagged
         var answer = Cdt_Activity_V1_ListReportsResponse()
         answer.reports = try await allPages(limit: limit) { token, size in

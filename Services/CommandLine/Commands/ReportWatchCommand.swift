@@ -12,22 +12,16 @@ struct ReportWatchCommand: ServiceCommand {
             Example: cdt report watch 42 --month 2024-10
             """)
 
-    @Argument(help: "units/{id}, vn, or a national code.")
-    var unit = "vn"
-    @Option(help: "YYYY-MM.")
-    var month: MonthArgument
-    @Option(help: "The day whose units count, and on which a code is read; default: the month's last day.")
-    var treeDate = ""
+    @OptionGroup var scope: UnitMonthArguments
     @Option(help: "End after so many; 0: go on.")
     var times = 0
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        let month = month.month
         var request = Cdt_Activity_V1_WatchFiguresRequest()
-        request.period = "\(month)"
-        request.unit = try await suite.unitName(unit, on: treeDate.isEmpty ? month.day(month.lastDay) : treeDate)
-        request.treeDate = treeDate
+        request.period = "\(scope.month)"
+        request.unit = try await scope.unitName(suite)
+        request.treeDate = scope.treeDate
         let call = try await suite.activity.watchFigures(request, options: suite.stream)
         var told = 0
         for try await answer in call.responses {
