@@ -94,22 +94,28 @@ extension Cdt_Activity_V1_EndorseReportRequest: ReportStepRequest {}
 extension Cdt_Activity_V1_ApproveReportRequest: ReportStepRequest {}
 extension Cdt_Activity_V1_AcceptReportRequest: ReportStepRequest {}
 
+struct ReportVersionArguments: ParsableArguments {
+    @Argument(help: "reports/{id}.")
+    var name: String
+    @Option(help: "The version looked at; 0: the newest.")
+    var version: Int64 = 0
+}
+
 /// `cdt report … REPORT`: takes a report one step further, and shows it.
 protocol ReportStepCommand: ServiceCommand {
     associatedtype Request: ReportStepRequest
-    var name: String { get }
-    var version: Int64 { get }
+    var report: ReportVersionArguments { get }
     func send(_ request: Request, _ suite: Connections) async throws -> Cdt_Activity_V1_Report
 }
 
 extension ReportStepCommand {
     func run(_ suite: Connections, _ output: Output) async throws {
         var request = Request()
-        request.name = name
-        request.version = version
+        request.name = report.name
+        request.version = report.version
         request.requestID = UUID().uuidString
-        let report = try await send(request, suite)
-        try output.show(report) { ReportShowCommand.table(report) }
+        let answer = try await send(request, suite)
+        try output.show(answer) { ReportShowCommand.table(answer) }
     }
 }
 
@@ -117,10 +123,7 @@ struct ReportEndorseCommand: ReportStepCommand {
     static let configuration = CommandConfiguration(
         commandName: "endorse", abstract: "Endorse a submitted report, as its team's leader.")
 
-    @Argument(help: "reports/{id}.")
-    var name: String
-    @Option(help: "The version looked at; 0: the newest.")
-    var version: Int64 = 0
+    @OptionGroup var report: ReportVersionArguments
     @OptionGroup var connection: ConnectionOptions
 
     func send(_ request: Cdt_Activity_V1_EndorseReportRequest, _ suite: Connections) async throws
@@ -132,10 +135,7 @@ struct ReportApproveCommand: ReportStepCommand {
     static let configuration = CommandConfiguration(
         commandName: "approve", abstract: "Approve an endorsed report, for the commune.")
 
-    @Argument(help: "reports/{id}.")
-    var name: String
-    @Option(help: "The version looked at; 0: the newest.")
-    var version: Int64 = 0
+    @OptionGroup var report: ReportVersionArguments
     @OptionGroup var connection: ConnectionOptions
 
     func send(_ request: Cdt_Activity_V1_ApproveReportRequest, _ suite: Connections) async throws
@@ -147,10 +147,7 @@ struct ReportAcceptCommand: ReportStepCommand {
     static let configuration = CommandConfiguration(
         commandName: "accept", abstract: "Accept an approved report, for the province.")
 
-    @Argument(help: "reports/{id}.")
-    var name: String
-    @Option(help: "The version looked at; 0: the newest.")
-    var version: Int64 = 0
+    @OptionGroup var report: ReportVersionArguments
     @OptionGroup var connection: ConnectionOptions
 
     func send(_ request: Cdt_Activity_V1_AcceptReportRequest, _ suite: Connections) async throws
