@@ -88,13 +88,15 @@ import Testing
         let producer = try await Producer.open()
         for index in 1...6 { try await producer.set("items/\(index)", Int64(index)) }
         try await producer.settled()
-        let filter = FeedFilter { event in
-            switch event.sequence % 3 {
-            case 0: .full
-            case 1: .tombstone
-            default: .hidden
+        let filter = FeedFilter(judge: { events in
+            events.map { event -> FeedFilter.Visibility in
+                switch event.sequence % 3 {
+                case 0: .full
+                case 1: .tombstone
+                default: .hidden
+                }
             }
-        }
+        })
         let seen = try await responses(of: server(producer), filter: filter) { $0.last?.caughtUp == true }
         let events = seen.flatMap(\.events)
         #expect(events.map(\.sequence) == [1, 3, 4, 6])

@@ -1,5 +1,5 @@
+import ChangeFeed
 import ServiceKit
-import Storage
 
 /// What one caller may do, where, as of now. All decisions about single units, teams and people come from here.
 struct Reach: Sendable {
@@ -23,11 +23,9 @@ struct Reach: Sendable {
     /// Whether the verb is granted anywhere at all.
     func has(_ verb: AccessVerb) -> Bool { grants.contains { $0.allVerbs.contains(verb) } }
 
-    /// A number that stands for the units on which a verb is granted, never 0: others have another.
+    /// What stands for the units on which a verb is granted.
     func scope(_ verb: AccessVerb) -> UInt64 {
-        let ids = Set(grants.filter { $0.allVerbs.contains(verb) }.map(\.unit.description)).sorted()
-        // It need not withstand anybody, for who forges a cursor only misleads themselves.
-        return max(1, FNV1a.hash(ids.joined(separator: " ").utf8))
+        FeedFilter.scope(of: grants.filter { $0.allVerbs.contains(verb) }.map(\.unit.description))
     }
 
     /// A unit as such, as of a date.

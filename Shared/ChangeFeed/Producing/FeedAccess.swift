@@ -1,4 +1,5 @@
 import RPC
+import Storage
 
 /// What one reader may see of a topic.
 package struct FeedFilter: Sendable {
@@ -26,16 +27,10 @@ package struct FeedFilter: Sendable {
         self.judge = judge
     }
 
-    /// As above, of each event by itself. `prepare` runs before some are judged.
-    package init(
-        scope: @escaping @Sendable () throws -> UInt64 = { 0 },
-        prepare: @escaping @Sendable () async throws -> Void = {},
-        _ visibility: @escaping @Sendable (FeedEvent) throws -> Visibility
-    ) {
-        self.init(scope: scope) { events in
-            try await prepare()
-            return try events.map(visibility)
-        }
+    /// A number for `scope` that stands for the units on which reading is granted, never 0: others have another.
+    package static func scope(of units: some Sequence<String>) -> UInt64 {
+        // It need not withstand anybody, for who forges a cursor only misleads themselves.
+        max(1, FNV1a.hash(Set(units).sorted().joined(separator: " ").utf8))
     }
 
     package static let everything = FeedFilter(judge: { events in events.map { _ in .full } })
