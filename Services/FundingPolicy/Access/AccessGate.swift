@@ -80,19 +80,21 @@ package struct AccessGate: Sendable {
     }
 
     /// Asked before a request is looked at any further (AIP-211), and for every page of a list: a page token grants no
-    /// rights.
-    package func admit(_ need: AccessNeed, _ context: ServerContext) async throws {
+    /// rights. Gives the caller's name: makers, checkers and payers are told apart by it.
+    @discardableResult
+    package func admit(_ need: AccessNeed, _ context: ServerContext) async throws -> String {
         guard let identity = context.identity else {
             throw ServiceError.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
         }
         // The usual caller has the nation, and costs a few comparisons.
-        if identity.hasNation(need.verb) { return }
+        if identity.hasNation(need.verb) { return identity.subject }
         let today = clock.today
         let allowed = try await database.readPooled { transaction in
             let reach = Reach(identity: identity, source: FactsReader(transaction), today: today)
             return try AccessGate.allows(need, reach, transaction)
         }
         if !allowed { throw need.refusal }
+        return identity.subject
     }
 
     package static func allows(_ need: AccessNeed, _ reach: Reach<FactsReader>, _ transaction: ReadTransaction) throws

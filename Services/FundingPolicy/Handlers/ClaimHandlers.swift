@@ -15,10 +15,9 @@ package struct ClaimHandlers: Cdt_Funding_V1_ClaimService.ServiceProtocol {
     package func submitClaim(_ request: Cdt_Funding_V1_SubmitClaimRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_SubmitClaimResponse
     {
-        try await gate.admit(.team(.prepare, request.claim.team), context)
+        let caller = try await gate.admit(.team(.prepare, request.claim.team), context)
         return try await book.submit(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func getClaim(_ request: Cdt_Funding_V1_GetClaimRequest, context: ServerContext) async throws
@@ -39,28 +38,25 @@ package struct ClaimHandlers: Cdt_Funding_V1_ClaimService.ServiceProtocol {
     package func approveClaim(_ request: Cdt_Funding_V1_ApproveClaimRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_ApproveClaimResponse
     {
-        try await gate.admit(.claim(.approve, request.name), context)
+        let caller = try await gate.admit(.claim(.approve, request.name), context)
         return try await book.approve(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func rejectClaim(_ request: Cdt_Funding_V1_RejectClaimRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_RejectClaimResponse
     {
-        try await gate.admit(.claim(.approve, request.name), context)
+        let caller = try await gate.admit(.claim(.approve, request.name), context)
         return try await book.reject(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func reverseClaim(_ request: Cdt_Funding_V1_ReverseClaimRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_ReverseClaimResponse
     {
-        try await gate.admit(.claim(.approve, request.name), context)
+        let caller = try await gate.admit(.claim(.approve, request.name), context)
         return try await book.reverse(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func getTeamCeilings(_ request: Cdt_Funding_V1_GetTeamCeilingsRequest, context: ServerContext) async throws

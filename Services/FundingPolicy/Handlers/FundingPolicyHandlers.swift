@@ -83,12 +83,11 @@ package struct FundingPolicyHandlers: Cdt_Funding_V1_FundingPolicyService.Servic
     package func startRun(_ request: Cdt_Funding_V1_StartRunRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_StartRunResponse
     {
-        try await gate.admit(
+        let caller = try await gate.admit(
             request.unit.isEmpty && !request.policy.isEmpty
                 ? .policy(.prepare, request.policy) : .unit(.prepare, request.unit), context)
         return try await runs.start(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func getRun(_ request: Cdt_Funding_V1_GetRunRequest, context: ServerContext) async throws
@@ -123,28 +122,25 @@ package struct FundingPolicyHandlers: Cdt_Funding_V1_FundingPolicyService.Servic
     package func approveRun(_ request: Cdt_Funding_V1_ApproveRunRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_ApproveRunResponse
     {
-        try await gate.admit(.run(.approve, request.name), context)
+        let caller = try await gate.admit(.run(.approve, request.name), context)
         return try await runs.approve(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func rejectRun(_ request: Cdt_Funding_V1_RejectRunRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_RejectRunResponse
     {
-        try await gate.admit(.run(.approve, request.name), context)
+        let caller = try await gate.admit(.run(.approve, request.name), context)
         return try await runs.reject(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func postRun(_ request: Cdt_Funding_V1_PostRunRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_PostRunResponse
     {
-        try await gate.admit(.run(.pay, request.name), context)
+        let caller = try await gate.admit(.run(.pay, request.name), context)
         return try await runs.post(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func simulatePolicies(

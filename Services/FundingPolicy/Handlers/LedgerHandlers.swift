@@ -15,19 +15,17 @@ package struct LedgerHandlers: Cdt_Funding_V1_LedgerService.ServiceProtocol {
     package func recordAppropriation(
         _ request: Cdt_Funding_V1_RecordAppropriationRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_RecordAppropriationResponse {
-        try await gate.admit(.policy(.administer, request.policy), context)
+        let caller = try await gate.admit(.policy(.administer, request.policy), context)
         return try await book.appropriate(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func setOverdraft(_ request: Cdt_Funding_V1_SetOverdraftRequest, context: ServerContext) async throws
         -> Cdt_Funding_V1_SetOverdraftResponse
     {
-        try await gate.admit(.account(.administer, request.account), context)
+        let caller = try await gate.admit(.account(.administer, request.account), context)
         return try await book.setOverdraft(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func listAccounts(_ request: Cdt_Funding_V1_ListAccountsRequest, context: ServerContext) async throws

@@ -15,10 +15,9 @@ package struct PaymentHandlers: Cdt_Funding_V1_PaymentService.ServiceProtocol {
     package func createPaymentBatch(
         _ request: Cdt_Funding_V1_CreatePaymentBatchRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_CreatePaymentBatchResponse {
-        try await gate.admit(.policy(.prepare, request.policy), context)
+        let caller = try await gate.admit(.policy(.prepare, request.policy), context)
         return try await book.create(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func getPaymentBatch(_ request: Cdt_Funding_V1_GetPaymentBatchRequest, context: ServerContext) async throws
@@ -45,19 +44,17 @@ package struct PaymentHandlers: Cdt_Funding_V1_PaymentService.ServiceProtocol {
     package func approvePaymentBatch(
         _ request: Cdt_Funding_V1_ApprovePaymentBatchRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_ApprovePaymentBatchResponse {
-        try await gate.admit(.batch(.approve, request.name), context)
+        let caller = try await gate.admit(.batch(.approve, request.name), context)
         return try await book.approve(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func voidPaymentBatch(
         _ request: Cdt_Funding_V1_VoidPaymentBatchRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_VoidPaymentBatchResponse {
-        try await gate.admit(.batch(.prepare, request.name), context)
+        let caller = try await gate.admit(.batch(.prepare, request.name), context)
         return try await book.void(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func exportPaymentBatch(
@@ -71,18 +68,16 @@ package struct PaymentHandlers: Cdt_Funding_V1_PaymentService.ServiceProtocol {
     package func recordPaymentResults(
         _ request: Cdt_Funding_V1_RecordPaymentResultsRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_RecordPaymentResultsResponse {
-        try await gate.admit(.batch(.pay, request.batch), context)
+        let caller = try await gate.admit(.batch(.pay, request.batch), context)
         return try await book.record(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 
     package func reopenReturnedPayments(
         _ request: Cdt_Funding_V1_ReopenReturnedPaymentsRequest, context: ServerContext
     ) async throws -> Cdt_Funding_V1_ReopenReturnedPaymentsResponse {
-        try await gate.admit(.batch(.pay, request.batch), context)
+        let caller = try await gate.admit(.batch(.pay, request.batch), context)
         return try await book.reopen(
-            request, caller: context.identity?.subject ?? "",
-            key: try RequestIDs.key(request.requestID, of: request, context))
+            request, caller: caller, key: try RequestIDs.key(request.requestID, of: request, context))
     }
 }
