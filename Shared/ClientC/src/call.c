@@ -1,5 +1,4 @@
 /* Calls: their beginning, their attempts and their end. */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* The client: its options, its turn of the event loop. */
 #define _DEFAULT_SOURCE
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

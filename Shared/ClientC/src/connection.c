@@ -1,9 +1,6 @@
 /* A connection: from the socket to the session and back. */
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "internal.h"
 
@@ -19,12 +16,12 @@ cdti_connection *cdti_connection_open(cdt_client *client)
     connection->last_read = connection->idle_frames_at = now;
     connection->ping_sent = CDTI_NEVER;
     if (!cdti_transport_start(&connection->transport, client->host, client->port, client->tls, client->server_name)) {
-        cdti_connection_close(connection, NULL, false);
+        cdti_connection_close(connection, NULL);
     }
     return connection;
 }
 
-void cdti_connection_close(cdti_connection *connection, const char *why, bool permanent)
+void cdti_connection_close(cdti_connection *connection, const char *why)
 {
     cdt_client *client = connection->client;
     bool opening = connection->state == CDTI_CONNECTION_OPENING;
@@ -32,7 +29,7 @@ void cdti_connection_close(cdti_connection *connection, const char *why, bool pe
     snprintf(
         text, sizeof text, "%s %s:%s: %s%s", opening ? "cannot connect to" : "lost the connection to", client->host,
         client->port, why ? why : connection->transport.error, opening ? "; is the service running there?" : "");
-    permanent = permanent || (opening && connection->transport.permanent);
+    bool permanent = opening && connection->transport.permanent;
     connection->state = CDTI_CONNECTION_CLOSED;
     nghttp2_session_del(connection->session);
     connection->session = NULL;
@@ -80,18 +77,18 @@ static bool receive(cdti_connection *connection, int64_t now)
         ssize_t count = cdti_transport_read(&connection->transport, buffer, sizeof buffer);
         if (count == 0) return true;
         if (count < 0) {
-            cdti_connection_close(connection, NULL, false);
+            cdti_connection_close(connection, NULL);
             return false;
         }
         connection->last_read = now;
         connection->ping_sent = CDTI_NEVER;
         ssize_t taken = nghttp2_session_mem_recv(connection->session, buffer, (size_t)count);
         if (taken < 0) {
-            cdti_connection_close(connection, nghttp2_strerror((int)taken), false);
+            cdti_connection_close(connection, nghttp2_strerror((int)taken));
             return false;
         }
         if (connection->flooded) {
-            cdti_connection_close(connection, "the server floods it with frames that carry nothing", false);
+            cdti_connection_close(connection, "the server floods it with frames that carry nothing");
             return false;
         }
         /* What answers the server must not pile up: first it leaves, then more is read. */
@@ -113,7 +110,7 @@ static void keep_alive(cdti_connection *connection, int64_t now)
         if (now - connection->ping_sent < client->options.keepalive_timeout_ms) return;
         char text[96];
         snprintf(text, sizeof text, "no answer to a ping within %d ms", client->options.keepalive_timeout_ms);
-        cdti_connection_close(connection, text, false);
+        cdti_connection_close(connection, text);
     } else if (now - connection->last_read >= client->keepalive_ms) {
         nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL);
         connection->ping_sent = now;
@@ -125,12 +122,12 @@ void cdti_connection_advance(cdti_connection *connection, int64_t now)
     if (connection->state == CDTI_CONNECTION_OPENING) {
         cdti_transport_state state = cdti_transport_advance(&connection->transport, connection->client->server_name);
         if (state == CDTI_TRANSPORT_FAILED) {
-            cdti_connection_close(connection, NULL, false);
+            cdti_connection_close(connection, NULL);
         } else if (state == CDTI_TRANSPORT_WAITING && now >= connection->connect_deadline) {
-            cdti_connection_close(connection, "no answer in time (connect_timeout_ms)", false);
+            cdti_connection_close(connection, "no answer in time (connect_timeout_ms)");
         } else if (state == CDTI_TRANSPORT_OPEN) {
             if (!cdti_session_open(connection)) {
-                cdti_connection_close(connection, "no memory for the session", false);
+                cdti_connection_close(connection, "no memory for the session");
                 return;
             }
             connection->state = CDTI_CONNECTION_OPEN;
@@ -163,14 +160,14 @@ void cdti_connection_flush(cdti_connection *connection)
             connection->written = 0;
         }
         if (!collect(connection)) {
-            cdti_connection_close(connection, "no memory for its output", false);
+            cdti_connection_close(connection, "no memory for its output");
             return;
         }
         if (!connection->output.length) break;
         ssize_t count =
             cdti_transport_write(&connection->transport, connection->output.data, connection->output.length);
         if (count < 0) {
-            cdti_connection_close(connection, NULL, false);
+            cdti_connection_close(connection, NULL);
             return;
         }
         if (count == 0) return;
@@ -180,7 +177,7 @@ void cdti_connection_flush(cdti_connection *connection)
     bool over = !nghttp2_session_want_read(connection->session) && !nghttp2_session_want_write(connection->session);
     if (finished || over) {
         bool asked = connection->state == CDTI_CONNECTION_DRAINING;
-        cdti_connection_close(connection, asked ? "the server stopped" : "the server broke the rules of HTTP/2", false);
+        cdti_connection_close(connection, asked ? "the server stopped" : "the server broke the rules of HTTP/2");
     }
 }
 

@@ -158,7 +158,8 @@ void cdti_connection_start(cdti_connection *connection, cdt_call *call);
 void cdti_connection_flush(cdti_connection *connection);
 /* When advance() is due even without input. */
 int64_t cdti_connection_due(const cdti_connection *connection);
-void cdti_connection_close(cdti_connection *connection, const char *why, bool permanent);
+/* Fails the attempts on it; `why` NULL: for the reason the transport gives. */
+void cdti_connection_close(cdti_connection *connection, const char *why);
 void cdti_connection_free(cdti_connection *connection);
 
 /* The HTTP/2 session of a connection, with its callbacks. False: no memory. */

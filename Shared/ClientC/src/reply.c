@@ -1,5 +1,4 @@
 /* What a server answers, judged by gRPC's rules (grpc/doc/PROTOCOL-HTTP2.md). */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 /* The HTTP/2 session of a connection: libnghttp2's callbacks, which pass on what arrives to calls. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
