@@ -156,8 +156,7 @@ static bool add_metadata(cdt_call *call, const cdt_metadata *field)
         cdti_call_fail(call, CDT_INVALID_ARGUMENT, "not sent: metadata cannot be named \"%s\"%s", name, advice);
         return false;
     }
-    size_t name_length = strlen(name);
-    bool binary = name_length > 4 && strcmp(name + name_length - 4, "-bin") == 0;
+    bool binary = cdti_is_binary_name(name);
     const char *value = field->value ? field->value : "";
     size_t length = field->value && !binary && !field->length ? strlen(value) : field->value ? field->length : 0;
     char *encoded = NULL;
@@ -172,7 +171,7 @@ static bool add_metadata(cdt_call *call, const cdt_metadata *field)
     }
     bool added = (!binary || encoded) &&
                  cdti_headers_add(
-                     &call->metadata, name, name_length, binary ? encoded : value, binary ? strlen(encoded) : length);
+                     &call->metadata, name, strlen(name), binary ? encoded : value, binary ? strlen(encoded) : length);
     free(encoded);
     if (!added) cdti_call_fail(call, CDT_RESOURCE_EXHAUSTED, "no memory");
     return added;
@@ -182,7 +181,7 @@ static bool set_authorization(cdt_call *call, const char *token)
 {
     cdt_client *client = call->client;
     if (!token) return true;
-    if (!*token || strchr(token, ' ') || !cdti_is_header_value(token, strlen(token))) {
+    if (!cdti_is_token(token)) {
         cdti_call_fail(
             call, CDT_INVALID_ARGUMENT, "not sent: the token holds blanks or other characters than visible ASCII");
         return false;

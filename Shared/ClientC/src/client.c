@@ -133,7 +133,11 @@ static bool configure(cdt_client *client, const cdt_options *given, char *error,
     if (getentropy(&client->random, sizeof client->random) || !client->random)
         client->random = (uint64_t)cdti_now() + 1;
     bool files = options->authorities_file || options->certificate_file || options->key_file;
-    if (!options->tls) return !files || refuse(error, error_size, "certificates are given, but tls is not set");
+    if (!options->tls && files) {
+        return refuse(
+            error, error_size, "authorities_file, certificate_file or key_file but no tls; set tls or leave them out");
+    }
+    if (!options->tls) return true;
     if (!options->certificate_file != !options->key_file) {
         return refuse(error, error_size, "certificate_file and key_file belong together; give both or none");
     }
@@ -161,7 +165,7 @@ cdt_client *cdt_client_new(const cdt_options *options, char *error, size_t error
 
 bool cdt_client_set_token(cdt_client *client, const char *token)
 {
-    if (token && (!*token || strchr(token, ' ') || !cdti_is_header_value(token, strlen(token)))) return false;
+    if (token && !cdti_is_token(token)) return false;
     char *copy = copy_text(token);
     if (token && !copy) return false;
     free(client->token);

@@ -35,8 +35,7 @@ const char *cdti_headers_value(const cdti_headers *headers, const char *name, si
 {
     cdti_field *field = cdti_headers_find(headers, name);
     if (!field) return NULL;
-    size_t name_length = strlen(name);
-    if (name_length < 4 || strcmp(name + name_length - 4, "-bin") != 0) {
+    if (!cdti_is_binary_name(name)) {
         if (length) *length = field->length;
         return field->value;
     }

@@ -159,3 +159,14 @@ bool cdti_is_header_value(const char *value, size_t length)
     }
     return true;
 }
+
+bool cdti_is_binary_name(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, "-bin") == 0;
+}
+
+bool cdti_is_token(const char *token)
+{
+    return *token && !strchr(token, ' ') && cdti_is_header_value(token, strlen(token));
+}

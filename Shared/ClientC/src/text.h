@@ -31,5 +31,9 @@ int64_t cdti_number(const char *text, size_t length, size_t digits);
 bool cdti_is_header_name(const char *name);
 /* Visible ASCII and blanks. */
 bool cdti_is_header_value(const char *value, size_t length);
+/* Names whose values are any bytes, in base64: they end in "-bin". */
+bool cdti_is_binary_name(const char *name);
+/* What may stand behind "Bearer": visible ASCII without blanks, and not nothing. */
+bool cdti_is_token(const char *token);
 
 #endif

@@ -319,6 +319,15 @@ static void mutated_messages_do_no_harm(void)
     CHECK(accepted > 1000);
 }
 
+static void names_and_tokens_are_judged(void)
+{
+    CHECK(cdti_is_binary_name("x-bin") && cdti_is_binary_name("grpc-status-details-bin"));
+    CHECK(!cdti_is_binary_name("") && !cdti_is_binary_name("bin") && !cdti_is_binary_name("-bin"));
+    CHECK(!cdti_is_binary_name("x-bins") && !cdti_is_binary_name("x-BIN"));
+    CHECK(cdti_is_token("abc.def-ghi_~+/="));
+    CHECK(!cdti_is_token("") && !cdti_is_token("a b") && !cdti_is_token("a\n") && !cdti_is_token("ổ"));
+}
+
 static void options_are_checked(void)
 {
     static const char *const wrong[] = {"",           "host",   "host:",     ":1",   "host:0",
@@ -340,6 +349,13 @@ static void options_are_checked(void)
     CHECK_CONTAINS(error, "/missing.pem");
     cdt_options token = {.size = sizeof token, .target = "host:1", .token = "two words"};
     CHECK(!cdt_client_new(&token, error, sizeof error));
+    CHECK_CONTAINS(error, "token");
+    cdt_options plain = {.size = sizeof plain, .target = "host:1", .authorities_file = "/missing.pem"};
+    CHECK(!cdt_client_new(&plain, error, sizeof error));
+    CHECK_CONTAINS(error, "set tls");
+    cdt_options agent = {.size = sizeof agent, .target = "host:1", .user_agent = "nhập"};
+    CHECK(!cdt_client_new(&agent, error, sizeof error));
+    CHECK_CONTAINS(error, "user_agent");
 }
 
 static cdt_code refused(cdt_client *client, const char *method, const cdt_call_options *options, const char *part)
@@ -394,6 +410,7 @@ int main(void)
     what_cannot_be_sent_is_named();
     what_arrives_is_checked();
     mutated_messages_do_no_harm();
+    names_and_tokens_are_judged();
     options_are_checked();
     calls_are_checked_before_anything_is_sent();
     return check_failures != 0;
