@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct AdminServerTests {
     func withServer(
-        _ limits: AdminServer.Limits = .init(),
+        _ limits: HTTPServer.Limits = AdminServer.limits,
         _ body: (Int, Readiness, MetricsRegistry) async throws -> Void
     ) async throws {
         let readiness = Readiness()
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func idleAndSurplusConnectionsAreClosed() async throws {
-        var limits = AdminServer.Limits()
+        var limits = AdminServer.limits
         limits.idle = .milliseconds(100)
         limits.connections = 2
         try await withServer(limits) { port, _, _ in
