@@ -131,11 +131,7 @@ struct FundClaimsCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run(_ suite: Connections, _ output: Output) async throws {
-            var request = Cdt_Funding_V1_ApproveClaimRequest()
-            request.name = claim
-            request.note = note
-            request.requestID = UUID().uuidString
-            let answer = try await suite.claims.approveClaim(request, options: suite.call)
+            let answer = try await suite.claims.approveClaim(.decided(claim, note: note), options: suite.call)
             try output.show(answer) { claimText(answer.claim, vi: false) }
         }
     }
@@ -150,11 +146,7 @@ struct FundClaimsCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run(_ suite: Connections, _ output: Output) async throws {
-            var request = Cdt_Funding_V1_RejectClaimRequest()
-            request.name = claim
-            request.note = note
-            request.requestID = UUID().uuidString
-            let answer = try await suite.claims.rejectClaim(request, options: suite.call)
+            let answer = try await suite.claims.rejectClaim(.decided(claim, note: note), options: suite.call)
             try output.show(answer) { claimText(answer.claim, vi: false) }
         }
     }
@@ -170,11 +162,7 @@ struct FundClaimsCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run(_ suite: Connections, _ output: Output) async throws {
-            var request = Cdt_Funding_V1_ReverseClaimRequest()
-            request.name = claim
-            request.note = note
-            request.requestID = UUID().uuidString
-            let answer = try await suite.claims.reverseClaim(request, options: suite.call)
+            let answer = try await suite.claims.reverseClaim(.decided(claim, note: note), options: suite.call)
             try output.show(answer) { claimText(answer.claim, vi: false) }
         }
     }

@@ -93,11 +93,7 @@ struct FundPaymentsCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run(_ suite: Connections, _ output: Output) async throws {
-            var request = Cdt_Funding_V1_VoidPaymentBatchRequest()
-            request.name = batch
-            request.note = note
-            request.requestID = UUID().uuidString
-            let answer = try await suite.payments.voidPaymentBatch(request, options: suite.call)
+            let answer = try await suite.payments.voidPaymentBatch(.decided(batch, note: note), options: suite.call)
             try output.show(answer) { batchText(answer.paymentBatch) }
         }
     }

@@ -15,11 +15,7 @@ struct FundApproveCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        var request = Cdt_Funding_V1_ApproveRunRequest()
-        request.name = run
-        request.note = note
-        request.requestID = UUID().uuidString
-        let answer = try await suite.funding.approveRun(request, options: suite.call)
+        let answer = try await suite.funding.approveRun(.decided(run, note: note), options: suite.call)
         try output.show(answer) { runPostingText(answer.run) }
     }
 }
@@ -35,11 +31,7 @@ struct FundRejectCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        var request = Cdt_Funding_V1_RejectRunRequest()
-        request.name = run
-        request.note = note
-        request.requestID = UUID().uuidString
-        let answer = try await suite.funding.rejectRun(request, options: suite.call)
+        let answer = try await suite.funding.rejectRun(.decided(run, note: note), options: suite.call)
         try output.show(answer) { runPostingText(answer.run) }
     }
 }
