@@ -49,11 +49,8 @@ extension Limits {
             guard let number = Int(text), (0...0x7fff_ffff).contains(number) else { return "a whole number" }
             self[keyPath: path] = number
         case .rate(let path):
-            let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
-            guard numbers.count == 2, numbers.allSatisfy({ $0 >= 0 }) else {
-                return "BURST/PER-SECOND, for example 400/100"
-            }
-            self[keyPath: path] = TokenBucket.Rate(burst: numbers[0], perSecond: numbers[1])
+            guard let rate = TokenBucket.Rate(text) else { return TokenBucket.Rate.expectation }
+            self[keyPath: path] = rate
         case .time(let path):
             guard let time = Self.time(text) else { return "a number of seconds" }
             self[keyPath: path] = time

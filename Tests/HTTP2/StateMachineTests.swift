@@ -13,6 +13,19 @@ import Testing
         #expect(taken == [true, true, true, false, true, true, false])
     }
 
+    @Test func aBucketKeepsWhatMakesUpLessThanAToken() {
+        var bucket = TokenBucket(.init(burst: 2, perSecond: 0.5), now: start)
+        let taken = [0, 0, 0, 3, 3, 4, 5, 6, 100, 100, 100].map { bucket.take(now: start + .seconds($0)) }
+        #expect(taken == [true, true, false, true, false, true, false, true, true, true, false])
+        #expect(bucket.wait(now: start + .seconds(100)) == .seconds(2))
+        #expect(bucket.wait(now: start + .milliseconds(101_500)) == .milliseconds(500))
+        #expect(bucket.wait(now: start + .seconds(200)) == .zero)
+        var shut = TokenBucket(.init(burst: 0, perSecond: 0), now: start)
+        let isOpen = shut.take(now: start + .hours(1000))
+        #expect(!isOpen)
+        #expect(shut.wait(now: start) == .hours(24))
+    }
+
     @Test func pingsThatComeTooOftenAreStrikes() {
         var strikes = PingStrikes(minimumInterval: .seconds(10), limit: 2)
         let tolerated = (0..<4).map { strikes.received(now: start + .seconds(Int64($0))) }
@@ -80,6 +93,10 @@ import Testing
         #expect(limits.set("connection-age", to: "off") == nil && limits.connectionAge == nil)
         #expect(limits.set("unary-timeout", to: "off") == nil && limits.unaryTimeout == nil)
         #expect(limits.set("peer-resets", to: "20/5") == nil && limits.peerResets == .init(burst: 20, perSecond: 5))
+        #expect(limits.set("stream-errors", to: "5/0.5") == nil && "\(limits.streamErrors)" == "5/0.5")
+        for text in ["5", "5/", "/5", "5/5/5", "5/nan", "5/inf", "0.5/5"] {
+            #expect(limits.set("peer-resets", to: text) != nil, "\(text)")
+        }
         #expect(limits.set("nothing", to: "1") != nil)
     }
 

@@ -19,6 +19,12 @@ package protocol Authenticator: Sendable {
     func authenticate(_ context: ServerContext) async throws -> Authentication
     /// The caller where that can be said without waiting for anything; nil: `authenticate` finds out.
     func known(_ context: ServerContext) throws -> Authentication?
+    /// Whether callers are told apart by their identities.
+    var tellsApart: Bool { get }
+}
+
+extension Authenticator {
+    package var tellsApart: Bool { true }
 }
 
 /// Without credentials configured, whoever can reach the loopback address of this machine may do everything. Only
@@ -33,4 +39,5 @@ package struct LocalAuthenticator: Authenticator {
 
     package func authenticate(_ context: ServerContext) async throws -> Authentication { Self.caller }
     package func known(_ context: ServerContext) throws -> Authentication? { Self.caller }
+    package var tellsApart: Bool { false }
 }

@@ -4,9 +4,6 @@
 /// standard library hashes it with a key of the process, so that nobody can make many entries meet. Then the whole token is
 /// compared, in a time that says nothing of where it differs. So the usual call costs no digest; the price is that the tokens
 /// in use lie in the memory of the process, where they come through with every call anyway (THREAT_MODEL.md).
-///
-/// Two generations bound it: when the young one is full it becomes the old one, whose entries move back when they are
-/// used. What nobody uses is gone after two fillings, without a list in order of use.
 struct TokenCache {
     final class Entry: Sendable {
         let caller: Authentication
@@ -38,39 +35,21 @@ struct TokenCache {
         func hash(into hasher: inout Hasher) { hasher.combine(words.0 ^ words.1) }
     }
 
-    private let limit: Int
-    private var young: [Tail: Entry] = [:]
-    private var old: [Tail: Entry] = [:]
+    private var entries: RecentValues<Tail, Entry>
 
     /// `limit`: about so many entries at most.
-    init(limit: Int = 8192) { self.limit = max(limit / 2, 1) }
+    init(limit: Int = 8192) { entries = RecentValues(limit: limit) }
 
-    var count: Int { young.count + old.count }
+    var count: Int { entries.count }
 
     /// The entry of exactly this token.
     mutating func entry(_ token: UnsafeRawBufferPointer) -> Entry? {
-        let tail = Tail(token)
-        if let entry = young[tail] { return Self.same(entry.token, token) ? entry : nil }
-        guard let entry = old[tail], Self.same(entry.token, token) else { return nil }
-        old[tail] = nil
-        keep(entry, tail)
+        guard let entry = entries.value(Tail(token)), Self.same(entry.token, token) else { return nil }
         return entry
     }
 
     /// Of two tokens with the same end, which do not happen by chance, the later one is kept.
-    mutating func insert(_ entry: Entry) {
-        let tail = entry.token.withUnsafeBytes { Tail($0) }
-        old[tail] = nil
-        keep(entry, tail)
-    }
-
-    private mutating func keep(_ entry: Entry, _ tail: Tail) {
-        if young.count >= limit, young[tail] == nil {
-            old = young
-            young = [:]
-        }
-        young[tail] = entry
-    }
+    mutating func insert(_ entry: Entry) { entries.keep(entry, entry.token.withUnsafeBytes { Tail($0) }) }
 
     /// Looks at all bytes, whatever the first ones say.
     private static func same(_ kept: [UInt8], _ shown: UnsafeRawBufferPointer) -> Bool {

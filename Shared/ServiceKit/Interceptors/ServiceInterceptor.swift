@@ -10,7 +10,8 @@ import RPC
 /// 4. authentication, and the verbs of a service that does not judge grants itself: next to the handler, so that nothing
 ///    between them can act for nobody; and before any validation, as "authorise before validating" asks (AIP-211): the
 ///    handler is the first to read the request;
-/// 5. the end of streams when the service stops or their token expires.
+/// 5. how often the caller may call, once it is known who it is;
+/// 6. the end of streams when the service stops or their token expires.
 ///
 /// One interceptor and not one for each: every asynchronous function on the way costs each call about as much as looking
 /// at its deadline, its caller and its metrics together.
@@ -20,22 +21,25 @@ package struct ServiceInterceptor: ServerInterceptor {
     private let metrics: CallMetrics
     private let mask: ErrorMask
     private let authenticator: any Authenticator
+    private let rates: CallerRates?
     private let ends: StreamEnds
 
     /// - Parameters:
     ///   - service: The service's name, for log lines, and before the dot of its verbs.
     ///   - methods: The methods served, in the order of the router.
     ///   - judgesGrants: Whether the handlers judge by unit who may do what.
+    ///   - rates: How often one caller may call; nil: as often as it likes.
     package init(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
         logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, judgesGrants: Bool,
-        drain: DrainSignal, clock: Clock = .system
+        rates: CallerRates? = nil, drain: DrainSignal, clock: Clock = .system
     ) {
         self.methods = methods.map { ServedMethod($0, verb: judgesGrants ? nil : VerbRule($0, of: service)) }
         self.log = CallLog(service: service, methods: methods, writer: log, level: logLevel, clock: clock)
         self.metrics = CallMetrics(metrics: metrics, methods: methods)
         mask = ErrorMask(domain: errorDomain, logger: logger)
         self.authenticator = authenticator
+        self.rates = rates
         ends = StreamEnds(drain: drain)
     }
 
@@ -56,6 +60,10 @@ package struct ServiceInterceptor: ServerInterceptor {
                     caller = try await authenticator.authenticate(context)
                 }
                 try method.verb?.check(caller.identity)
+                if let rates, method.isLimited {
+                    let name = authenticator.tellsApart ? caller.identity.subject : context.peerAddress
+                    try rates.admit(name, isHeavy: method.isHeavy, now: start)
+                }
                 context.caller = caller.caller
                 expires = caller.expires
             }
@@ -98,14 +106,24 @@ final class ServedMethod: Sendable {
     /// Follows something rather than answering a question (`Watch…`, `Follow`, reflection). Health ends its watches by
     /// itself, after the news that it no longer serves.
     let isEndless: Bool
+    /// Counts against what its caller may call. What asks how a service is and what it can do does not.
+    let isLimited: Bool
+    /// May keep the service busy for as long as thousands of other calls: reads or writes a whole subtree, or all there is.
+    let isHeavy: Bool
     let verb: VerbRule?
 
     private static let openServices = ["grpc.health.v1.Health"]
+    /// By the first word of their names, as the contract's style has it.
+    private static let heavyWords = [
+        "Apply", "Compute", "Export", "Import", "Plan", "Preview", "Scan", "Simulate", "Start", "Verify",
+    ]
 
     init(_ descriptor: MethodDescriptor, verb: VerbRule?) {
         self.descriptor = descriptor
         self.verb = verb
         isOpen = Self.openServices.contains(descriptor.service)
+        isLimited = !descriptor.service.hasPrefix("grpc.")
+        isHeavy = Self.heavyWords.contains { descriptor.method.hasPrefix($0) }
         isEndless =
             descriptor.kind.serverStreams && !isOpen
             && (descriptor.method.hasPrefix("Watch") || descriptor.method.hasPrefix("Follow")

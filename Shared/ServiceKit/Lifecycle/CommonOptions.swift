@@ -64,22 +64,14 @@ struct CommonOptions: Sendable {
         return date
     }
 
-    let limits = Option<Limits>(
+    let limits = Option<ServiceLimits>(
         "limit", valueName: "NAME=VALUE",
-        help: "Change a bound of the wire; may be repeated. THREAT_MODEL.md says what each defends. Counts are whole "
-            + "numbers, rates BURST/PER-SECOND, times seconds: \(Limits.names.joined(separator: ", ")).",
+        help:
+            "Change a bound of what may be asked of the service; may be repeated. THREAT_MODEL.md says what each defends. "
+            + "Counts are whole numbers, rates BURST/PER-SECOND, times seconds: "
+            + "\(ServiceLimits.names.joined(separator: ", ")).",
         isList: true
-    ) { texts throws(OptionProblem) in
-        var limits = Limits()
-        for text in texts {
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { throw OptionProblem("NAME=VALUE, for example concurrent-streams=100") }
-            if let wanted = limits.set(parts[0], to: parts[1]) {
-                throw OptionProblem("\(parts[0])=VALUE with \(wanted)")
-            }
-        }
-        return limits
-    }
+    ) { texts throws(OptionProblem) in try ServiceLimits(texts) }
 
     /// Names of all services and where they listen on a developer's machine.
     static let defaultPorts = [

@@ -54,15 +54,16 @@ package final class RunningService: Sendable {
             var router = ServiceRouter()
             for service in services { service.register(in: &router) }
             let level = Logger.Level(rawValue: try settings[options.logLevel]) ?? .info
+            let limits = try settings[options.limits]
             let interceptor = ServiceInterceptor(
                 service: definition.identity.name, errorDomain: definition.identity.errorDomain,
                 methods: router.methods, metrics: metrics, log: log, logLevel: level, logger: logger,
-                authenticator: authenticator, judgesGrants: definition.judgesGrants, drain: context.drain)
+                authenticator: authenticator, judgesGrants: definition.judgesGrants,
+                rates: CallerRates(limits.callers, metrics: metrics), drain: context.drain)
             let endpoint = try settings[options.listen]
             let server = RPCServer(
                 configuration: .init(
-                    host: endpoint.host, port: endpoint.port, tls: tls, limits: try settings[options.limits],
-                    isTracing: true),
+                    host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true),
                 services: services, interceptors: [interceptor])
             let work =
                 parts.allTasks(clock: context.clock) + [purge(context)]
