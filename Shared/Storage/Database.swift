@@ -16,15 +16,18 @@ package final class Database: Sendable {
     private let signals: CommitSignals
     private let hasClosed = Atomic<Bool>(false)
     private let closers = Mutex<[@Sendable () async -> Void]>([])
+    private let waited: (@Sendable (Int64) -> Void)?
 
     package var dialect: Dialect { engine.dialect }
 
-    /// Opens or makes the database and brings its schema up to date.
-    package static func open(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) async throws
-        -> Database
-    {
+    /// Opens or makes the database and brings its schema up to date. `waited` is told how many nanoseconds a task has waited
+    /// for each write and pooled read, in that task.
+    package static func open(
+        _ configuration: DatabaseConfiguration, migrations: [MigrationSet],
+        waited: (@Sendable (Int64) -> Void)? = nil
+    ) async throws -> Database {
         // Opening may wait for another process's migration; that must not hold up an event loop.
-        try await onThread { try Database(configuration, migrations: migrations) }
+        try await onThread { try Database(configuration, migrations: migrations, waited: waited) }
     }
 
     /// As above, for a database of a single component.
@@ -32,7 +35,10 @@ package final class Database: Sendable {
         try await open(configuration, migrations: [MigrationSet("main", migrations)])
     }
 
-    private init(_ configuration: DatabaseConfiguration, migrations: [MigrationSet]) throws {
+    private init(
+        _ configuration: DatabaseConfiguration, migrations: [MigrationSet], waited: (@Sendable (Int64) -> Void)?
+    ) throws {
+        self.waited = waited
         let limits = configuration.limits
         engine = try Self.engine(of: configuration)
         let migrator = try engine.connect(.migrator)
@@ -90,6 +96,8 @@ package final class Database: Sendable {
         package func readPooled<T: Sendable>(_ body: @escaping @Sendable (ReadTransaction) throws -> T) async throws
         -> T
     {
+        let begun = monotonicNanoseconds()
+        defer { waited?(Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
@@ -116,6 +124,8 @@ package final class Database: Sendable {
             isolation: WriteIsolation = .serializable, _ body: @escaping @Sendable (WriteTransaction) throws -> T
         ) async throws -> T
     {
+        let begun = monotonicNanoseconds()
+        defer { waited?(Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in

@@ -15,6 +15,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     @usableFromInline let route: ServiceRouter.Route
     /// The handler with the interceptors around it.
     private let handler: NextHandler
+    /// When its headers were read.
+    let arrived: NIODeadline
     let deadline: Deadline?
     /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
     /// it what it waits for.
@@ -22,6 +24,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     private let isTraced: Bool
     /// Set before the handler starts, and never again.
     @exclusivity(unchecked) private(set) var trace: TraceContext?
+    /// As `trace`; nil where the handler runs outside of a scope.
+    @exclusivity(unchecked) private(set) var waits: CallWaits?
     private let clientAcceptsGzip: Bool
     // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value that
     // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
@@ -60,6 +64,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         isDeadlineOfClient = request.timeout != nil
         self.isTraced = isTraced
         let now = connection.loopTime()
+        arrived = now
         if let timeout = request.timeout {
             deadline = Deadline(timeout, from: now)
         } else if let unaryTimeout, request.route.method.kind == .unary {
@@ -166,8 +171,10 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         let context = ServerContext(call: self)
         do {
             if isTraced || isDeadlineOfClient {
+                let waits = CallWaits()
+                self.waits = waits
                 try await handle(
-                    context, in: CallScope(deadline: isDeadlineOfClient ? deadline : nil, trace: trace))
+                    context, in: CallScope(deadline: isDeadlineOfClient ? deadline : nil, trace: trace, waits: waits))
             } else {
                 try await handler(context)
             }

@@ -56,6 +56,11 @@ public struct ServerContext: Sendable {
     /// W3C trace context of this call's span; nil where the server does not trace.
     public var trace: TraceContext? { call.trace }
 
+    /// When the server had read the call's headers.
+    package var arrived: NIODeadline { call.arrived }
+    /// Nanoseconds that the call has waited for its service's database so far (`CallWaits`).
+    package var waited: Int64 { call.waits?.nanoseconds ?? 0 }
+
     /// What is the same for all copies stays there: contexts are copied at each step of a call.
     @usableFromInline let call: ServerCall
 

@@ -3,11 +3,18 @@ import NIOCore
 import RPC
 
 /// One JSON line per call, at its end. Only what operators need: no field of a request or reply, no subject of a token,
-/// no message of an error, so that no personal data get into logs.
+/// no message of an error, so that no personal data get into logs. A slow call's line is a warning and says where the time went:
+///
+/// - `arrival_ms`: from reading its headers to its beginning, for the rest of the request and the calls before it;
+/// - `access_ms`: of the duration, until the caller was known;
+/// - `storage_ms`: of the duration, waiting for writes and long reads, their queues included. Reads and writes beside each other
+///   count each.
 struct CallLog: Sendable {
     let service: String
     let writer: LogWriter
     let level: Logger.Level
+    /// Nanoseconds of a call that is slow.
+    private let slow: Int64
     let clock: Clock
 
     /// What the usual line says of a method.
@@ -22,10 +29,14 @@ struct CallLog: Sendable {
     /// Probes come every few seconds and say nothing when they succeed.
     private static let quiet = ["grpc.health.v1.Health"]
 
-    init(service: String, methods: [MethodDescriptor], writer: LogWriter, level: Logger.Level, clock: Clock) {
+    init(
+        service: String, methods: [MethodDescriptor], writer: LogWriter, level: Logger.Level, slow: Duration?,
+        clock: Clock
+    ) {
         self.service = service
         self.writer = writer
         self.level = level
+        self.slow = slow.map { TimeAmount($0).nanoseconds } ?? .max
         self.clock = clock
         successes = methods.map { method in
             let level = CallLog.level(of: .ok, service: method.service)
@@ -48,8 +59,15 @@ struct CallLog: Sendable {
 
     func write(
         _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
-        from start: NIODeadline, to end: NIODeadline
+        from start: NIODeadline, known: NIODeadline, to end: NIODeadline
     ) {
+        if (end - start).nanoseconds >= slow, method.descriptor.kind == .unary {
+            let code = error?.code ?? .ok
+            let level = max(.warning, CallLog.level(of: code, service: method.descriptor.service))
+            guard level >= self.level else { return }
+            let fields = CallLog.fields(service, method.descriptor, code, level)
+            return write(context, method, error, counters, fields, start, end, slowAfter: known - start)
+        }
         guard let error else {
             let success = successes[context.methodIndex]
             guard success.level >= self.level else { return }
@@ -63,11 +81,16 @@ struct CallLog: Sendable {
 
     private func write(
         _ context: ServerContext, _ method: ServedMethod, _ error: RPCError?, _ counters: CallCounters,
-        _ fields: [UInt8], _ start: NIODeadline, _ end: NIODeadline
+        _ fields: [UInt8], _ start: NIODeadline, _ end: NIODeadline, slowAfter access: TimeAmount? = nil
     ) {
         writer.append(time: clock.now) { line in
             line.add(fields: fields)
             line.add("duration_ms", nanoseconds: (end - start).nanoseconds)
+            if let access {
+                line.add("arrival_ms", nanoseconds: (start - context.arrived).nanoseconds)
+                line.add("access_ms", nanoseconds: access.nanoseconds)
+                line.add("storage_ms", nanoseconds: context.waited)
+            }
             line.add("peer", context.peer)
             if let id = RequestHeaders.requestID(context) { line.add("request_id", id) }
             if let trace = context.trace {

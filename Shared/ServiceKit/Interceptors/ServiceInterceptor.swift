@@ -29,13 +29,15 @@ package struct ServiceInterceptor: ServerInterceptor {
     ///   - methods: The methods served, in the order of the router.
     ///   - judgesGrants: Whether the handlers judge by unit who may do what.
     ///   - rates: How often one caller may call; nil: as often as it likes.
+    ///   - slowCall: Calls without streams that take longer are logged with their parts; nil: none.
     package init(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
         logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, judgesGrants: Bool,
-        rates: CallerRates? = nil, drain: DrainSignal, clock: Clock = .system
+        rates: CallerRates? = nil, slowCall: Duration? = .seconds(1), drain: DrainSignal, clock: Clock = .system
     ) {
         self.methods = methods.map { ServedMethod($0, verb: judgesGrants ? nil : VerbRule($0, of: service)) }
-        self.log = CallLog(service: service, methods: methods, writer: log, level: logLevel, clock: clock)
+        self.log = CallLog(
+            service: service, methods: methods, writer: log, level: logLevel, slow: slowCall, clock: clock)
         self.metrics = CallMetrics(metrics: metrics, methods: methods)
         mask = ErrorMask(domain: errorDomain, logger: logger)
         self.authenticator = authenticator
@@ -45,6 +47,8 @@ package struct ServiceInterceptor: ServerInterceptor {
 
     package func intercept(_ context: ServerContext, next: NextHandler) async throws {
         let start = NIODeadline.now()
+        // When the caller was known: at once, unless its token had to be verified.
+        var known = start
         let index = context.methodIndex
         let method = methods[index]
         metrics.begin(index)
@@ -54,10 +58,11 @@ package struct ServiceInterceptor: ServerInterceptor {
             var expires: Instant?
             if !method.isOpen {
                 let caller: Authentication
-                if let known = try authenticator.known(context) {
-                    caller = known
+                if let cached = try authenticator.known(context) {
+                    caller = cached
                 } else {
                     caller = try await authenticator.authenticate(context)
+                    known = .now()
                 }
                 try method.verb?.check(caller.identity)
                 if let rates, method.isLimited {
@@ -74,17 +79,19 @@ package struct ServiceInterceptor: ServerInterceptor {
             }
         } catch {
             let masked = mask.rpcError(for: error, context)
-            finish(context, index, masked, start)
+            finish(context, index, masked, start, known)
             throw masked
         }
-        finish(context, index, nil, start)
+        finish(context, index, nil, start, known)
     }
 
-    private func finish(_ context: ServerContext, _ index: Int, _ error: RPCError?, _ start: NIODeadline) {
+    private func finish(
+        _ context: ServerContext, _ index: Int, _ error: RPCError?, _ start: NIODeadline, _ known: NIODeadline
+    ) {
         let now = NIODeadline.now()
         let counters = context.counters
         metrics.end(index, error?.code ?? .ok, counters, nanoseconds: (now - start).nanoseconds)
-        log.write(context, methods[index], error, counters, from: start, to: now)
+        log.write(context, methods[index], error, counters, from: start, known: known, to: now)
     }
 
     /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares the

@@ -13,6 +13,18 @@ struct CommonOptions: Sendable {
     let peers: Option<[String: [Endpoint]]>?
     let logLevel = Option<String>.choice(
         "log-level", of: Logger.Level.allCases.map(\.rawValue), default: "info", help: "Least serious lines to log.")
+    let slowCall = Option<Duration?>(
+        "slow-call", valueName: "SECONDS",
+        help: "Log a call without streams that takes longer as a warning, with its parts; off: never.", default: "1"
+    ) { texts throws(OptionProblem) in
+        let text = texts.last ?? "1"
+        if text == "off" { return nil }
+        // A day is longer than any call.
+        guard let seconds = Double(text), seconds > 0, seconds <= 86_400 else {
+            throw OptionProblem("a number of seconds, for example 0.5, or off")
+        }
+        return .nanoseconds(Int64(seconds * 1_000_000_000))
+    }
     let grace = Option<Int>.integer(
         "grace", valueName: "SECONDS", in: 0...3600, default: 20,
         help: "How long calls may go on after a request to stop before they are cut off.")
@@ -118,7 +130,7 @@ struct CommonOptions: Sendable {
     var all: [any AnyOption] {
         let first: [any AnyOption] = [listen, adminListen, data, database]
         let last: [any AnyOption] = [
-            logLevel, grace, tlsCertificate, tlsKey, clientAuthorities, jwks, tokenIssuer, tokenAudience,
+            logLevel, slowCall, grace, tlsCertificate, tlsKey, clientAuthorities, jwks, tokenIssuer, tokenAudience,
             insecureListen,
             reflection, limits, today,
         ]

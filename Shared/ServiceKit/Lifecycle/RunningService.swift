@@ -59,7 +59,8 @@ package final class RunningService: Sendable {
                 service: definition.identity.name, errorDomain: definition.identity.errorDomain,
                 methods: router.methods, metrics: metrics, log: log, logLevel: level, logger: logger,
                 authenticator: authenticator, judgesGrants: definition.judgesGrants,
-                rates: CallerRates(limits.callers, metrics: metrics), drain: context.drain)
+                rates: CallerRates(limits.callers, metrics: metrics), slowCall: try settings[options.slowCall],
+                drain: context.drain)
             let endpoint = try settings[options.listen]
             let server = RPCServer(
                 configuration: .init(
@@ -128,7 +129,8 @@ package final class RunningService: Sendable {
         let place = try options.place(settings, of: definition.identity)
         let database: Database
         do {
-            database = try await Database.open(place.database, migrations: definition.allMigrations)
+            database = try await Database.open(
+                place.database, migrations: definition.allMigrations, waited: { CallWaits.add(nanoseconds: $0) })
         } catch let error as StorageError {
             throw ConfigurationError("the database \(place.name) cannot be opened: \(error)")
         }
