@@ -103,7 +103,7 @@ import Testing
             ["\(PackageFolder.products)/\(program.rawValue)", "--config", secrets.path("config.json")])
         let ready = try await service.line(after: "\(program.shortName) ")
         #expect(ready.contains("takes calls on 127.0.0.1:"))
-        #expect(ready.contains("callers show tokens"))
+        #expect(ready.contains("this machine only, callers show tokens, TLS"))
         #expect(await service.stop(grace: .seconds(30)) == 0)
     }
 

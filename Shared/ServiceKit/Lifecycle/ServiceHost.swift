@@ -139,18 +139,21 @@ package enum ServiceHost {
         }
     }
 
-    private static func greeting(
+    static func greeting(
         _ service: RunningService, _ settings: Settings, _ definition: any ServiceDefinition.Type
     ) -> String {
         let options = CommonOptions(definition)
         let data = (try? settings[options.data]) ?? ""
         let isAuthenticated = (try? settings[options.jwks]) != nil
-        let callers = isAuthenticated ? "callers show tokens" : "callers are not authenticated"
+        let isEncrypted = (try? settings[options.tlsCertificate]) != nil
+        let callers =
+            (isAuthenticated ? "callers show tokens" : "callers are not authenticated")
+            + (isEncrypted ? ", TLS" : ", no TLS")
         let reach =
             service.endpoint.isLoopback
             ? "this machine only, \(callers)"
-            : isAuthenticated && (try? settings[options.tlsCertificate]) != nil
-                ? "any machine that reaches it, \(callers), TLS"
+            : isAuthenticated && isEncrypted
+                ? "any machine that reaches it, \(callers)"
                 : "ANY MACHINE THAT REACHES IT, \(callers) (--insecure-listen)"
         return "\(service.identity.name) \(version) takes calls on \(service.endpoint) (\(reach)); "
             + "data in \(data); operators: http://\(service.adminEndpoint)/readyz\n"

@@ -44,6 +44,21 @@ func withSample(
         }
     }
 
+    @Test func theReadyLineSaysWhoReachesTheServiceAndWhetherItIsEncrypted() async throws {
+        try await withSample { service, _, _ in
+            for (arguments, words) in [
+                ([], "callers are not authenticated, no TLS"), (["--jwks", "keys"], "callers show tokens, no TLS"),
+                (["--tls-certificate", "chain"], "callers are not authenticated, TLS"),
+                (["--jwks", "keys", "--tls-certificate", "chain"], "callers show tokens, TLS"),
+            ] as [([String], String)] {
+                let settings = try ServiceHost.settings(
+                    of: SampleDefinition.self, arguments: arguments, environment: [:])
+                let line = ServiceHost.greeting(service, settings, SampleDefinition.self)
+                #expect(line.contains("(this machine only, \(words)); data in"))
+            }
+        }
+    }
+
     @Test func refusalsReachTheCallerWithTheirDetails() async throws {
         try await withSample { _, client, _ in
             let missing = try await failure { _ = try await client.act("refuse") }
