@@ -48,6 +48,7 @@ package enum NotificationDefinition: ServiceDefinition {
             hasFacts: { feeds.areComplete })
         var tasks = [
             BackgroundTask("dispatcher") { await dispatcher.run() }, BackgroundTask("rules") { await engine.run() },
+            QueueMetrics(context.metrics).task(of: context.database),
         ]
         if let (endpoint, tls) = try NotificationOptions.callbacks(context.settings) {
             let inbox = Inbox(database: context.database, channels: channels, clock: context.clock)

@@ -252,6 +252,28 @@ enum DeliveryStore {
         }
     }
 
+    /// Of the campaigns that the dispatcher has something to do for; from the index of states alone.
+    static func countUnderWay(_ transaction: ReadTransaction) throws -> [DeliveryState: Int] {
+        try byState(
+            """
+            SELECT d.state, count(*) FROM campaign c JOIN delivery d ON d.campaign = c.id WHERE c.active = 1
+            GROUP BY d.state
+            """, transaction)
+    }
+
+    /// Those that `stuck` lists, by the same index.
+    static func countStuck(_ transaction: ReadTransaction) throws -> [DeliveryState: Int] {
+        try byState(
+            "SELECT state, count(*) FROM delivery WHERE state IN (7, 8, 10) GROUP BY state", transaction)
+    }
+
+    private static func byState(_ sql: String, _ transaction: ReadTransaction) throws -> [DeliveryState: Int] {
+        let rows = try transaction.query(sql, []) { row in (try row.int(0), try row.int(1)) }
+        return rows.reduce(into: [:]) { counts, row in
+            if let state = DeliveryState(rawValue: row.0) { counts[state] = row.1 }
+        }
+    }
+
     /// A whole queue is held by one row of its lane; each of its messages is DEFERRED for that reason.
     static func shown(_ state: DeliveryState, _ failure: FailureClass, _ lane: Lane?, _ holds: [LaneStore.Hold]) -> (
         state: DeliveryState, failure: FailureClass

@@ -116,6 +116,10 @@ enum TicketStore {
             ticket)
     }
 
+    static func countOpen(_ transaction: ReadTransaction) throws -> Int {
+        try transaction.count("SELECT count(*) FROM ticket WHERE state = ?", [SQLValue(Ticket.State.open.rawValue)])
+    }
+
     /// How many were answered with an article.
     static func count(article: String, _ transaction: ReadTransaction) throws -> Int {
         try transaction.count("SELECT count(*) FROM ticket WHERE article = ?", [.text(article)])
