@@ -1,3 +1,4 @@
+import CProtobufC
 import Foundation
 import Shared
 import SwiftProtobuf
@@ -5,7 +6,8 @@ import TestSupport
 import Testing
 
 /// Google's Python protobuf makes random messages of every type of the contract, valid and damaged: we accept what it
-/// accepts, refuse what it refuses, and what we write it reads as what it wrote.
+/// accepts, refuse what it refuses, and what we write it reads as what it wrote. And Swift, C and Python write the same
+/// message as the same bytes.
 @Suite(.timeLimit(.minutes(10))) struct DifferentialTests {
     /// Byte strings, each with its length of 4 bytes before it.
     private static func parts(_ data: [UInt8]) -> [[UInt8]] {
@@ -21,6 +23,23 @@ import Testing
 
     private static func part(_ bytes: [UInt8]) -> [UInt8] {
         (0..<4).map { UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * $0)) } + bytes
+    }
+
+    /// Swift and C read what Python wrote, and write it again with the same bytes.
+    private func expectSameBytes(
+        _ python: [UInt8], _ type: any SwiftProtobuf.Message.Type,
+        _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>
+    ) throws {
+        // As Python was asked to: the entries of a map in the order of their keys. C keeps the order it was given.
+        var ordered = BinaryEncodingOptions()
+        ordered.useDeterministicOrdering = true
+        let message = try type.init(serializedBytes: python)
+        let swift: [UInt8] = try message.serializedBytes(options: ordered)
+        let difference = "\(type.protoMessageName): Python writes \(python.hex) of \(message)"
+        #expect(swift == python, "\(difference), Swift \(swift.hex)")
+        let c = CMessage.roundTrip(python, descriptor)
+        #expect(c?.bytes == python, "\(difference), C \(c?.bytes.hex ?? "refuses it")")
+        #expect(c?.unknownFields == 0, "\(difference), C does not know all its fields")
     }
 
     @Test func `Random messages through Python's protobuf and back`() async throws {
@@ -45,11 +64,17 @@ import Testing
         var answer: [UInt8] = []
         var accepted = 0
         var refused = 0
+        var compared: Set<String> = []
         for start in stride(from: 0, to: fields.count, by: 3) {
             let name = String(decoding: fields[start], as: UTF8.self)
-            let isValid = fields[start + 1] == Array("1".utf8)
+            let isSame = fields[start + 1] == Array("=".utf8)
+            let isValid = isSame || fields[start + 1] == Array("1".utf8)
             let bytes = fields[start + 2]
             let type = try #require(types[name], "\(name)")
+            if isSame {
+                compared.insert(name)
+                try expectSameBytes(bytes, type, try #require(CMessage.descriptor(name), "\(name)"))
+            }
             let message = try? type.init(serializedBytes: bytes)
             #expect((message != nil) == isValid, "\(name), Python says \(isValid): \(bytes.hex)")
             guard let message else {
@@ -62,6 +87,7 @@ import Testing
             }
         }
         #expect(accepted > types.count && refused > 10)
+        #expect(compared == Set(types.keys), "types of which no bytes were compared, or that are not of the contract")
         try Data(answer).write(to: URL(fileURLWithPath: scratch.path("answer")))
         let check = try await ChildProcess.run(
             [python, script, "check", descriptors, scratch.path("answer")], limit: .seconds(150))

@@ -1,12 +1,13 @@
 """Random messages of the contract, made and judged by Google's own Python protobuf.
 
 random_messages.py make DESCRIPTOR_SET SEED COUNT OUT
-    Writes COUNT valid messages of each type and as many damaged ones, with Python's verdict on each.
+    Writes COUNT valid messages of each type and as many damaged ones, with Python's verdict on each; and of each type
+    messages that every language writes as the same bytes: one empty, one with all there is, COUNT at random.
 random_messages.py check DESCRIPTOR_SET IN
     Reads messages, each with what another implementation made of it; prints those that are not equal.
 
-A record: type name, verdict (1: valid), bytes; each with its length before it. For check the second bytes replace the
-verdict.
+A record: type name, verdict (1: valid, 0: not, =: valid, and every language writes these very bytes), bytes; each with
+its length before it. For check the second bytes replace the verdict.
 """
 
 import random
@@ -46,6 +47,41 @@ INTEGERS = {
     "uint32": [0, 1, 2**32 - 1], "uint64": [0, 1, 2**64 - 1]}
 
 
+# Keys of maps that are in the same order by their bytes, as Python sorts them, and by their characters, as Swift does.
+KEYS = ["amount", "due_date", "k" * 200, "team"]
+
+
+class Same:
+    """A source of random values of which every language writes the same bytes. C has no NUL in a text, writes no -0.0,
+    and leaves out a key or a value of a map that is empty. With `full` nothing is left out."""
+
+    def __init__(self, rng, full=False):
+        self.rng, self.full = rng, full
+
+    def random(self):
+        return 1.0 if self.full else self.rng.random()
+
+    def randint(self, low, high):
+        return high if self.full else self.rng.randint(low, high)
+
+    def randbytes(self, count):
+        return self.rng.randbytes(count)
+
+    def choice(self, values):
+        return self.rng.choice([value for value in values if not self.is_lax(value)])
+
+    @staticmethod
+    def is_lax(value):
+        return isinstance(value, str) and "\0" in value or str(value) == "-0.0"
+
+
+def entry_part(field, rng):
+    """A key or a value of a map."""
+    if isinstance(rng, Same) and field.cpp_type == field.CPPTYPE_STRING:
+        return rng.choice(KEYS if field.name == "key" else [text for text in TEXTS if text])
+    return scalar(field, rng)
+
+
 def scalar(field, rng):
     kind = field.cpp_type
     if kind == field.CPPTYPE_STRING:
@@ -72,9 +108,9 @@ def fill(message, rng, depth=0):
             target = getattr(message, field.name)
             for _ in range(rng.randint(0, 3)):
                 if value.message_type:
-                    fill(target[scalar(key, rng)], rng, depth + 1)
+                    fill(target[entry_part(key, rng)], rng, depth + 1)
                 else:
-                    target[scalar(key, rng)] = scalar(value, rng)
+                    target[entry_part(key, rng)] = entry_part(value, rng)
         elif field.is_repeated:
             for _ in range(rng.randint(0, 3)):
                 if field.message_type:
@@ -131,6 +167,11 @@ def make(seed, count, out):
     with open(out, "wb") as file:
         for name in names:
             kind = message_class(name)
+            for same in [Same(rng, full=True)] + [Same(rng)] * count:
+                message = kind()
+                fill(message, same)
+                file.write(part(name.encode()) + part(b"=") + part(message.SerializeToString(deterministic=True)))
+            file.write(part(name.encode()) + part(b"=") + part(b""))
             for _ in range(count):
                 message = kind()
                 fill(message, rng)
