@@ -54,7 +54,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Shared", targets: ["Shared"]),
-        .library(name: "RPC", targets: ["RPC"]),
+        // HTTP2 for its `TLS` and `Limits`, which a client is given.
+        .library(name: "RPC", targets: ["RPC", "HTTP2"]),
         .executable(name: "cdt", targets: ["cdt"]),
         .executable(name: "registry", targets: ["registry"]),
         .executable(name: "activity-reporting", targets: ["activity-reporting"]),
@@ -150,6 +151,15 @@ let package = Package(
             .executableTarget(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),
+
+            // The Swift examples, compiled like a package outside: they see only what is public. They have a manifest of
+            // their own, which is for whoever copies them.
+            .systemLibrary(
+                name: "SQLite", path: "examples/swift/Sources/SQLite", pkgConfig: "sqlite3",
+                providers: [.apt(["libsqlite3-dev"])]),
+            .executableTarget(
+                name: "cdt-examples", dependencies: ["SQLite", "Shared", "RPC", protobuf, arguments],
+                path: "examples/swift/Sources/Examples", packageAccess: false, swiftSettings: strict),
 
             // Child processes, scratch folders, tokens and a PostgreSQL server for tests.
             .target(

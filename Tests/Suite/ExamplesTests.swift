@@ -106,7 +106,7 @@ import Testing
 }
 
 enum ExampleLanguage: String, CaseIterable, Sendable {
-    case python, shell, ruby
+    case python, shell, ruby, swift
 }
 
 /// The examples of one language, ready to run, with messages generated as `examples/README.md` says.
@@ -148,7 +148,7 @@ private struct Examples: Sendable {
                 "--plugin=protoc-gen-grpc=/usr/bin/grpc_ruby_plugin", "--ruby_out=\(messages)",
                 "--grpc_out=\(messages)",
             ]
-        case .shell: return
+        case .shell, .swift: return
         }
         let files = ["common", "feed", "registry", "activity"].flatMap { package in
             let folder = "proto/cdt/\(package)/v1"
@@ -164,6 +164,7 @@ private struct Examples: Sendable {
         case .python: [Self.python, "examples/python/\(job.rawValue).py"] + arguments
         case .shell: ["examples/shell/\(job.rawValue).sh"] + arguments
         case .ruby: ["ruby", "-I", messages, "examples/ruby/\(job.rawValue).rb"] + arguments
+        case .swift: ["\(PackageFolder.products)/cdt-examples", job.rawValue] + arguments
         }
     }
 

@@ -17,6 +17,7 @@ import urllib.request
 programs, examples = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 test, checker = sys.argv[3], sys.argv[4:]
 month, source = "2024-10", "c-examples"
+flaky_proxy = pathlib.Path(__file__).parents[3] / "Tests/Suite/Clients/flaky_proxy.py"
 
 
 def free_ports(count):
@@ -90,18 +91,27 @@ def try_examples(registry, activity, folder):
     _, said = example("follow_feed", registry, "no.topic", folder / "other", "--once", expect=1)
     assert "UNKNOWN_TOPIC" in said, said
 
-    # A month of reports, twice.
+    # Half of a month's reports; then all of them, through a proxy that refuses calls and lets one of them happen and says
+    # otherwise: what was stored meanwhile comes back as DUPLICATE.
     os.environ.update(CDT_REGISTRY=registry, CDT_ACTIVITY=activity)
     run(programs / "cdt", "report", "open", month, "--wait")
     hamlets = [row[0] for row in rows[1:] if row[1] == "thon" and row[6] < "2024-10-01"]
-    with open(folder / "reports.csv", "w", newline="") as file:
-        titles = ["team", "online_public_services", "online_shopping", "online_payment", "self_protection", "narrative"]
-        reports = [[names[team], 3, 0, 5, 1, f"Hướng dẫn bà con, {team}"] for team in hamlets]
-        csv.writer(file).writerows([titles] + reports)
-    said, _ = example("submit_reports", activity, folder / "reports.csv", source, month)
-    assert said.startswith(f"{len(reports)} reports: {len(reports)} applied, 0 duplicate, 0 in conflict"), said
-    said, _ = example("submit_reports", activity, folder / "reports.csv", source, month)
-    assert said.startswith(f"{len(reports)} reports: 0 applied, {len(reports)} duplicate, 0 in conflict"), said
+    titles = ["team", "online_public_services", "online_shopping", "online_payment", "self_protection", "narrative"]
+    reports = [[names[team], 3, 0, 5, 1, f"Hướng dẫn bà con, {team}"] for team in hamlets]
+    half = len(reports) // 2
+    for file_name, rows in (("half.csv", reports[:half]), ("reports.csv", reports)):
+        with open(folder / file_name, "w", newline="") as file:
+            csv.writer(file).writerows([titles] + rows)
+    said, _ = example("submit_reports", activity, folder / "half.csv", source, month)
+    assert said.startswith(f"{half} reports: {half} applied, 0 duplicate, 0 in conflict"), said
+    with subprocess.Popen([sys.executable, flaky_proxy, activity], stdout=subprocess.PIPE, text=True) as proxy:
+        try:
+            address = proxy.stdout.readline().split()[-1]
+            said, _ = example("submit_reports", address, folder / "reports.csv", source, month)
+            assert said.startswith(f"{len(reports)} reports: 0 applied, {len(reports)} duplicate, 0 in conflict"), said
+        finally:
+            proxy.kill()
+        assert "UNAVAILABLE after the fact" in proxy.stdout.read()
     print(f"{len(names)} teams, {len(events(first))} events, {len(reports)} reports")
 
 

@@ -1,0 +1,166 @@
+import ArgumentParser
+import Foundation
+import RPC
+import Shared
+import SwiftProtobuf
+
+/// Imports teams.csv and members.csv into the Registry, and prints a verdict for every row.
+///
+/// Broken off and run again, it goes on where it stopped; run again after the end, it changes nothing.
+struct ImportTeams: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import_teams", abstract: "Imports teams and members from CSV; prints a verdict for every row.")
+
+    @Argument(help: "Where teams.csv and members.csv are.") var folder: String
+    @Option(help: "Name of your system; ids in the files are keys in it.") var source: String
+    @Option(help: "YYYY-MM-DD, the day whose commune codes the files use.") var codeDate: String
+    @Option(help: "Keeps the name of an import that is not finished.") var batchFile = "import.batch"
+    @OptionGroup var services: Services
+
+    func run() async throws {
+        let content = try ImportContent(folder)
+        let hasRejected = try await services.calling(services.registry) { client in
+            // Rows that are stored already are not sent again, so that the whole may be tried again.
+            try await untilAnswered(attempts: 5) { try await stream(content, .init(client)) }
+        }
+        if hasRejected { throw ExitCode(1) }
+    }
+
+    /// One stream: the header, `started`, the rows, their verdicts. True when rows were rejected.
+    private func stream(_ content: ImportContent, _ service: Cdt_Registry_V1_ImportService.Client) async throws -> Bool
+    {
+        let call = try await service.importRows()
+        try await call.requests.send(
+            .with {
+                $0.header.mode = .commit
+                $0.header.sourceSystem = source
+                $0.header.codeDate = codeDate
+                $0.header.batch = (try? String(contentsOfFile: batchFile, encoding: .utf8)) ?? ""
+            })
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            var rejected = 0
+            for try await answer in call.responses {
+                switch answer.content {
+                case .started(let started):
+                    // Before any row is sent, so that it can be gone on with.
+                    try started.batch.write(toFile: batchFile, atomically: true, encoding: .utf8)
+                    tell("\(started.batch), after row \(started.resumeAfterRow)")
+                    rejected += try await tellEarlier(started, content, service)
+                    let rows = content.rows.dropFirst(Int(started.resumeAfterRow))
+                    // Beside the verdicts: the server may not read on before they are taken.
+                    group.addTask { try await Self.send(rows, to: call.requests) }
+                case .verdicts(let verdicts):
+                    rejected += verdicts.verdicts.count { content.tell($0) == .rejected }
+                case .summary(let summary):
+                    tell("\(summary.rows) rows, \(summary.unchanged) unchanged, \(summary.rejected) rejected")
+                    try FileManager.default.removeItem(atPath: batchFile)
+                case nil:
+                    break
+                }
+            }
+            try await group.waitForAll()
+            return rejected > 0
+        }
+    }
+
+    private static func send(
+        _ rows: ArraySlice<Cdt_Registry_V1_ImportRow>, to requests: RequestWriter<Cdt_Registry_V1_ImportRowsRequest>
+    ) async throws {
+        var rest = rows
+        while !rest.isEmpty {
+            // A few hundred rows in a message are best.
+            let some = Array(rest.prefix(500))
+            try await requests.send(.with { $0.rows.rows = some })
+            rest = rest.dropFirst(500)
+        }
+        requests.finish()
+    }
+
+    /// Problems of the rows that need not be sent again, whose verdicts may have been lost with the stream.
+    private func tellEarlier(
+        _ started: Cdt_Registry_V1_ImportStarted, _ content: ImportContent,
+        _ service: Cdt_Registry_V1_ImportService.Client
+    ) async throws -> Int {
+        var rejected = 0
+        var request = Cdt_Registry_V1_ListImportProblemsRequest.with { $0.parent = started.batch }
+        guard started.resumeAfterRow > 0 else { return 0 }
+        repeat {
+            let page = try await service.listImportProblems(request)
+            rejected += page.verdicts.filter { $0.rowNumber <= started.resumeAfterRow }
+                .count { content.tell($0) == .rejected }
+            request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        return rejected
+    }
+}
+
+/// The rows of both files, numbered through, teams first. The same files give the same numbers, so that an import can go
+/// on.
+private struct ImportContent {
+    private(set) var rows: [Cdt_Registry_V1_ImportRow] = []
+    private var places: [String] = []
+
+    init(_ folder: String) throws {
+        try add("\(folder)/teams.csv") { .team(try Self.team($0)) }
+        try add("\(folder)/members.csv") { .member(try Self.member($0)) }
+    }
+
+    private mutating func add(
+        _ file: String, _ make: (CSVFile.Row) throws -> Cdt_Registry_V1_ImportRow.OneOf_Row
+    ) throws {
+        for row in try CSVFile(file).rows {
+            places.append(row.place)
+            let content = try make(row)
+            rows.append(.with { ($0.rowNumber, $0.row) = (Int64(places.count), content) })
+        }
+    }
+
+    /// Prints a verdict, and what is odd about the row.
+    func tell(_ verdict: Cdt_Common_V1_RowVerdict) -> Cdt_Common_V1_RowOutcome {
+        let index = Int(verdict.rowNumber) - 1
+        let place = places.indices.contains(index) ? places[index] : "row \(verdict.rowNumber)"
+        say("\(place)\t\(word(verdict.outcome))\t\(verdict.name)")
+        for problem in verdict.problems { say("\t\(problem.reason)\t\(problem.field)\t\(problem.description_p)") }
+        return verdict.outcome
+    }
+
+    private static func team(_ row: CSVFile.Row) throws -> Cdt_Registry_V1_TeamRow {
+        var team = Cdt_Registry_V1_TeamRow()
+        team.externalID = try row["team_id"]
+        team.level = try row.meaning("level", of: ["xa": .commune, "thon": .hamlet])
+        team.displayName = try row["name"]
+        team.hamlet = try row["hamlet"]
+        team.communeCode = try row["commune_code"]
+        team.provinceCode = try row["province_code"]
+        team.established = try row["established"]
+        let decision = try row["decision"]
+        // Without an establishing decision no allowance is due.
+        if !decision.isEmpty { (team.decision.number, team.decision.issuedOn) = (decision, team.established) }
+        return team
+    }
+
+    private static func member(_ row: CSVFile.Row) throws -> Cdt_Registry_V1_MemberRow {
+        var member = Cdt_Registry_V1_MemberRow()
+        member.externalID = try row["member_id"]
+        member.teamExternalID = try row["team_id"]
+        member.role = try row.meaning("role", of: roles)
+        member.fullName = try row["full_name"]
+        member.sex = try row.meaning("sex", of: ["": .unspecified, "nữ": .female, "nam": .male])
+        member.birth = try row["birth_year"]
+        member.phones = try row["phone"].split(separator: " ").map(String.init)
+        member.email = try row["email"]
+        member.occupation = try row.meaning("occupation", of: occupations)
+        if try row["youth_union"] == "1" { member.organisations = ["Đoàn Thanh niên"] }
+        return member
+    }
+
+    private static let roles: [String: Cdt_Registry_V1_MemberRole] = [
+        "": .unspecified, "tổ trưởng": .leader, "tổ phó": .deputy, "thành viên": .member,
+    ]
+    private static let occupations: [String: Cdt_Registry_V1_Occupation] = [
+        "": .unspecified, "cán bộ": .official, "giáo viên": .teacher, "công an viên": .police,
+        "nhân viên y tế": .healthWorker, "đoàn thể": .massOrganisation,
+        "doanh nghiệp viễn thông – công nghệ thông tin": .telecomItEnterprise,
+        "người dân có kỹ năng sử dụng công nghệ số": .skilledResident,
+    ]
+}
