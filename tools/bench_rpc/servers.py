@@ -91,7 +91,12 @@ def build_grpc_swift(skip: bool) -> Path:
 
 
 def build_cpp() -> Path:
-    program, source, generated = WORK / "cpp-server", Path("Tests/Benchmarks/cpp/server.cc"), WORK / "cpp"
+    return build_cpp_program(WORK / "cpp-server", Path("Tests/Benchmarks/cpp/server.cc"))
+
+
+def build_cpp_program(program: Path, source: Path) -> Path:
+    """A program of gRPC C++ with the messages of proto/grpc/testing."""
+    generated = WORK / "cpp"
     if not is_fresh(program, source):
         plugin = need("grpc_cpp_plugin", "protobuf-compiler-grpc")
         generated.mkdir(parents=True, exist_ok=True)
