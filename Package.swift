@@ -56,6 +56,8 @@ let package = Package(
         .library(name: "Shared", targets: ["Shared"]),
         // HTTP2 for its `TLS` and `Limits`, which a client is given.
         .library(name: "RPC", targets: ["RPC", "HTTP2"]),
+        // libcdt, the client for C, with its messages; CMake makes the shared library that is installed.
+        .library(name: "ClientC", type: .static, targets: ["ClientC"]),
         .executable(name: "cdt", targets: ["cdt"]),
         .executable(name: "registry", targets: ["registry"]),
         .executable(name: "activity-reporting", targets: ["activity-reporting"]),
@@ -91,6 +93,8 @@ let package = Package(
         .systemLibrary(
             name: "CProtobufC", path: "Shared/CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Shared/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         // The wire.
         .target(
@@ -110,6 +114,14 @@ let package = Package(
         .target(
             name: "CMessages", dependencies: ["CProtobufC"], path: "Shared/CMessages", publicHeadersPath: ".",
             cSettings: [.headerSearchPath(".")]),
+        .target(
+            name: "ClientC", dependencies: ["CMessages", "CProtobufC", "CNghttp2", "CZlib", "COpenSSL"],
+            path: "Shared/ClientC",
+            exclude: [
+                "CMakeLists.txt", "README.md", "cmake", "examples", "libcdt-messages.map", "libcdt.map", "tests",
+            ],
+            sources: ["src"], publicHeadersPath: "include",
+            cSettings: [.define("_POSIX_C_SOURCE", to: "200809L")]),
         .executableTarget(
             name: "protoc-gen-cdt-swift",
             dependencies: [product("SwiftProtobufPluginLibrary", "swift-protobuf"), protobuf],
@@ -236,6 +248,6 @@ let package = Package(
             tests(
                 "Wire", ["RPC", "HTTP2", "CNghttp2", "CZlib", "interop-server"] + nio,
                 exclude: ["Clients"]),
-            tests("Suite", ["Shared", "RPC", protobuf], exclude: ["Clients"]),
+            tests("Suite", ["Shared", "RPC", "ClientC", protobuf], exclude: ["Clients"]),
         ]
 )
