@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from .sandbox import Sandbox
+from integrator.suite import Sandbox
 
 BLOCK = re.compile(r"^```(sh|text)(?: (fails|stream|repository))?\n(.*?)^```$", re.M | re.S)
 

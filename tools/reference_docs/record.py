@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2
 
 from .calls import record_all
 from .contract import Contract
-from .sandbox import Sandbox
+from integrator.suite import Sandbox
 
 PROGRAMS = {
     "cdt.registry.v1": "registry",

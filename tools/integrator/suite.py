@@ -1,8 +1,12 @@
-"""The four services in a folder of their own, with tokens and invented data; ended when it is left."""
+"""The four services in a folder of their own, with tokens and invented data; ended when it is left.
+
+The folder goes with it, unless one is named; what a named folder holds already is gone on with.
+"""
 
 import base64
 import csv
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -25,22 +29,41 @@ def free_port():
 
 
 class Sandbox:
-    def __init__(self, programs, communes=3):
-        self.programs, self.communes = os.path.abspath(programs), communes
+    def __init__(self, programs, communes=3, folder=None, today=None):
+        """`today`: the day the services take for that of their start, YYYY-MM-DD; None: the machine's."""
+        self.programs, self.communes, self.today = os.path.abspath(programs), communes, today
+        self.scratch = None if folder else tempfile.TemporaryDirectory(prefix="cdt-examples-")
+        self.folder = os.path.abspath(folder) if folder else self.scratch.name
 
     def __enter__(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="cdt-examples-")
-        self.folder = self.scratch.name
-        self.processes, self.ports, self.admin_ports = {}, {}, {}
+        self.processes = {}
+        self.ports = {name: free_port() for name in SERVICES}
+        self.admin_ports = {name: free_port() for name in SERVICES}
         try:
+            loaded = self.path("loaded")
+            if not os.path.exists(self.path("secrets")):
+                self.cdt("admin", "init-secrets", "--out", self.path("secrets"))
             self._start()
-            self._load()
+            if not os.path.exists(loaded):
+                self._load()
+                open(loaded, "w").close()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
+        self._stop()
+        if self.scratch:
+            self.scratch.cleanup()
+
+    def restart(self, today):
+        """The same services on another day."""
+        self.today = today
+        self._stop()
+        self._start()
+
+    def _stop(self):
         for process in reversed(list(self.processes.values())):
             process.terminate()
         for process in self.processes.values():
@@ -49,15 +72,12 @@ class Sandbox:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self.scratch.cleanup()
+        self.processes = {}
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
     def _start(self):
-        self.cdt("admin", "init-secrets", "--out", self.path("secrets"))
-        for name, short in SERVICES.items():
-            self.ports[name], self.admin_ports[name] = free_port(), free_port()
         for name, short in SERVICES.items():
             secrets = self.path("secrets", short)
             options = [
@@ -70,7 +90,9 @@ class Sandbox:
                 "--jwks",
                 f"{secrets}/jwks.json",
             ]
-            os.makedirs(self.path("data", name))
+            if self.today:
+                options += ["--today", self.today]
+            os.makedirs(self.path("data", name), exist_ok=True)
             if name == "registry":
                 options += [
                     "--contacts-token-file",
@@ -88,9 +110,10 @@ class Sandbox:
             if name in ("funding-policy", "notification"):
                 options += ["--peer", f"activity={self.address('activity-reporting')}"]
             if name == "notification":
-                with open(self.path("webhook.secret"), "w") as file:
-                    file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
-                os.chmod(self.path("webhook.secret"), 0o600)
+                if not os.path.exists(self.path("webhook.secret")):
+                    with open(self.path("webhook.secret"), "w") as file:
+                        file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+                    os.chmod(self.path("webhook.secret"), 0o600)
                 options += [
                     "--contacts-token-file",
                     f"{secrets}/contacts.token",
@@ -102,9 +125,9 @@ class Sandbox:
                     "--smtp-from",
                     "tochuc@tinh.example",
                 ]
-            with open(self.path(f"{name}.log"), "w") as log:
+            with open(self.path(f"{name}.log"), "a") as log:
                 self.processes[name] = subprocess.Popen(
-                    [f"{self.programs}/{name}", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    [f"{self.programs}/{name}", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
         for name, process in self.processes.items():
             self._wait(name, process)
@@ -155,7 +178,9 @@ class Sandbox:
 
     def _load(self):
         """Some communes of Hà Tĩnh, their teams, and the reports of a month; every person is invented."""
-        province, some = self.path("province"), self.path("some")
+        province, some = self.path("province"), self.path("sample")
+        for folder in (province, some):
+            shutil.rmtree(folder, ignore_errors=True)
         self.cdt("generate", province, "--as-of", DAY, "--provinces", "42", "--reports", MONTH)
         os.makedirs(some)
         codes = []
@@ -182,4 +207,6 @@ class Sandbox:
             "42",
             "--source",
             "vi-du",
+            # Before the day on which a report was declared, it is refused.
+            accepted=(0, 65),
         )
