@@ -100,6 +100,8 @@ class Proxy(grpc.GenericRpcHandler):
                     self.judge.request(call, message)
                     trouble = self.trouble.of(method, message) if self.trouble else None
                 requests = iter([] if data is None else [data])
+            else:
+                requests = self._watched(call, requests)
         if trouble == "busy":
             self.judge.end(call, "RESOURCE_EXHAUSTED", RETRY_SECONDS)
             self._refuse(context, code_pb2.RESOURCE_EXHAUSTED, RETRY_SECONDS)
@@ -115,7 +117,8 @@ class Proxy(grpc.GenericRpcHandler):
                     yield data
                     continue
                 message = self._parsed(self.contract.reply(method), data)
-                self.judge.reply(call, message)
+                if message is not None:
+                    self.judge.reply(call, message)
                 yield data + UNKNOWN_FIELD
                 if trouble == "broken":
                     self.judge.end(call, "UNAVAILABLE")
@@ -128,6 +131,13 @@ class Proxy(grpc.GenericRpcHandler):
                 self.judge.end(call, error.code().name, self._asked(error))
             context.set_trailing_metadata(error.trailing_metadata() or ())
             context.abort(error.code(), error.details())
+
+    def _watched(self, call, requests):
+        for data in requests:
+            message = self._parsed(self.contract.request(call.method), data)
+            if message is not None:
+                self.judge.streamed(call, message)
+            yield data
 
     @staticmethod
     def _parsed(kind, data):

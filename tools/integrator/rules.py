@@ -116,15 +116,8 @@ class Judge:
         with self.lock:
             name = call.method.full_name
             call.content, call.ids = split(message)
-            found = list(holders(message))
-            for holder, field in found:
-                value = getattr(holder, field)
-                self._hold("id", bool(value), f"{name}: {field} is empty")
-                if value:
-                    content = without(holder, field)
-                    same = self.contents.setdefault((name, value), content) == content
-                    self._hold("other-id", same, f"{name}: {field} {value} came with other content before")
-            self._again(call, name, found)
+            self._hold_ids(name, message)
+            self._again(call, name)
             if name in self.wrong:
                 self._hold("refused", self.wrong.pop(name) != call.content, f"{name}: the same request again")
             if "page_token" in message.DESCRIPTOR.fields_by_name:
@@ -136,11 +129,25 @@ class Judge:
             if name.endswith("FeedService.Follow"):
                 self._follow(call, message)
 
-    def _again(self, call, name, found):
+    def streamed(self, call, message):
+        """A message of a stream of requests, of which only the ids are judged."""
+        with self.lock:
+            self._hold_ids(call.method.full_name, message)
+
+    def _hold_ids(self, name, message):
+        for holder, field in holders(message):
+            value = getattr(holder, field)
+            self._hold("id", bool(value), f"{name}: {field} is empty")
+            if value:
+                content = without(holder, field)
+                same = self.contents.setdefault((name, value), content) == content
+                self._hold("other-id", same, f"{name}: {field} {value} came with other content before")
+
+    def _again(self, call, name):
         for earlier in self.open[name]:
             if earlier.content == call.content:
                 self.open[name].remove(earlier)
-                if found:
+                if call.ids:
                     self._hold("same-id", earlier.ids == call.ids, f"{name}: {earlier.ids} came again as {call.ids}")
                 waited = self.clock() - earlier.ended
                 self._hold("pause", waited >= earlier.wait, f"{name}: again after {waited:.2f} s, not {earlier.wait:.2f}")
