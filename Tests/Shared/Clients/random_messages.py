@@ -53,13 +53,14 @@ KEYS = ["amount", "due_date", "k" * 200, "team"]
 
 class Same:
     """A source of random values of which every language writes the same bytes. C has no NUL in a text, writes no -0.0,
-    and leaves out a key or a value of a map that is empty. With `full` nothing is left out."""
+    and leaves out a key or a value of a map that is empty. With `full` no field is left out or has its default."""
 
     def __init__(self, rng, full=False):
         self.rng, self.full = rng, full
 
     def random(self):
-        return 1.0 if self.full else self.rng.random()
+        # Not under 0.3, for a field to be there, and under 0.5, for a flag to be true.
+        return 0.4 if self.full else self.rng.random()
 
     def randint(self, low, high):
         return high if self.full else self.rng.randint(low, high)
@@ -68,7 +69,7 @@ class Same:
         return self.rng.randbytes(count)
 
     def choice(self, values):
-        return self.rng.choice([value for value in values if not self.is_lax(value)])
+        return self.rng.choice([value for value in values if not self.is_lax(value) and (value or not self.full)])
 
     @staticmethod
     def is_lax(value):
