@@ -17,6 +17,8 @@ RUN swift package resolve
 COPY Shared Shared
 COPY Services Services
 COPY Tests Tests
+# The package names every target, also those that are not built here.
+COPY examples/swift examples/swift
 COPY proto proto
 RUN mkdir -p /out \
     && for product in registry activity-reporting funding-policy notification cdt; do \

@@ -1,7 +1,7 @@
 """./dev bench client: libcdt beside gRPC C++'s client, calling the same server.
 
-The server has one core and each client in turn the other. Rounds alternate between the clients, so that a slow moment of
-the machine hits both; medians are told. A client's CPU time is that of its process, all threads.
+The server has one core and each client in turn the other. Rounds alternate between the clients, so that a slow moment
+of the machine hits both; medians are told. A client's CPU time is that of its process, all threads.
 """
 
 import argparse
@@ -52,8 +52,9 @@ def build_libcdt() -> Path:
     files = [f"grpc/testing/{name}.proto" for name in ("empty", "messages", "test")]
     servers.run([servers.need("protoc-c", "protobuf-c-compiler"), "-I", "proto", f"--c_out={messages}", *files])
     found = flags("libcdt", PKG_CONFIG_PATH=str(prefix / "lib/pkgconfig"))
-    servers.run([servers.need("cc", "gcc"), "-O2", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-I", messages, "-o", program,
-                 SOURCES / "libcdt.c", *sorted(messages.glob("grpc/testing/*.c")), *found, f"-Wl,-rpath,{prefix}/lib"])
+    sources = [SOURCES / "libcdt.c", *sorted(messages.glob("grpc/testing/*.c"))]
+    servers.run([servers.need("cc", "gcc"), "-O2", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-I", messages,
+                 "-o", program, *sources, *found, f"-Wl,-rpath,{prefix}/lib"])
     return program.absolute()
 
 
@@ -120,8 +121,8 @@ def main():
     clients = [Client(name, program, f"127.0.0.1:{port}") for name, program in programs.items()]
     results = {at_once: measure(clients, at_once, options) for at_once in map(int, options.at_once.split(","))}
     processes.kill(process)
-    print(f"\nMeasured on {machine}. Unary calls with a reply of 125 bytes and a deadline; one core for the server, the "
-          f"other for the client; median of {options.rounds} rounds of {options.seconds:g} s.")
+    print(f"\nMeasured on {machine}. Unary calls with a reply of 125 bytes and a deadline; one core for the server, "
+          f"the other for the client; median of {options.rounds} rounds of {options.seconds:g} s.")
     for at_once, samples in results.items():
         show(at_once, samples)
     for name, reason in missing.items():

@@ -15,14 +15,14 @@ from .proxy import Contract, Proxy, Trouble
 from .rules import Judge
 from .suite import SERVICES, Sandbox, free_port
 
-HELP = """Lines that are understood: report (what was seen of your calls so far), today YYYY-MM-DD (the services on another
-day), help, quit."""
+HELP = """Lines that are understood: report (what was seen of your calls so far), today YYYY-MM-DD (the services on
+another day), help, quit."""
 
 
 def arguments():
     parser = argparse.ArgumentParser(
-        prog="./dev sandbox", description=__doc__, epilog="With COMMAND: runs it with the addresses and the token in its "
-        "environment, tells what was seen, and ends with 1 when it failed or a rule was broken.")
+        prog="./dev sandbox", description=__doc__, epilog="With COMMAND: runs it with the addresses and the token in "
+        "its environment, tells what was seen, and ends with 1 when it failed or a rule was broken.")
     parser.add_argument("--bin", required=True, help="the suite's programs")
     parser.add_argument("--folder", default=".local/sandbox", help="data, tokens and report; gone on with when there")
     parser.add_argument("--base-port", type=int, default=50051, help="of four that follow each other; 0: any")
@@ -41,8 +41,8 @@ def contract():
     with tempfile.TemporaryDirectory() as folder:
         made = os.path.join(folder, "descriptors")
         well_known = os.path.join(os.path.dirname(grpc_tools.__file__), "_proto")
-        status = protoc.main(["protoc", "-I", "proto", "-I", well_known, "--include_imports", f"-o{made}", *sorted(files)])
-        if status:
+        options = ["-I", "proto", "-I", well_known, "--include_imports", f"-o{made}"]
+        if protoc.main(["protoc", *options, *sorted(files)]):
             raise SystemExit("the contract cannot be read; it is expected in proto/")
         with open(made, "rb") as file:
             return Contract(descriptor_pb2.FileDescriptorSet.FromString(file.read()))

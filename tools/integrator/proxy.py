@@ -1,8 +1,8 @@
 """A gRPC proxy before each service, which tells the judge of every call and, when asked to, makes trouble.
 
-To every reply it adds a field that no version of the contract has. Trouble: of each write the first call is done and then
-answered UNAVAILABLE, of each read the second is answered RESOURCE_EXHAUSTED with RetryInfo, and of each feed the first
-stream that has said something is broken off.
+To every reply it adds a field that no version of the contract has. Trouble: of each write the first call is done and
+then answered UNAVAILABLE, of each read the second is answered RESOURCE_EXHAUSTED with RetryInfo, and of each feed the
+first stream that has said something is broken off.
 """
 
 import collections

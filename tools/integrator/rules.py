@@ -150,7 +150,8 @@ class Judge:
                 if call.ids:
                     self._hold("same-id", earlier.ids == call.ids, f"{name}: {earlier.ids} came again as {call.ids}")
                 waited = self.clock() - earlier.ended
-                self._hold("pause", waited >= earlier.wait, f"{name}: again after {waited:.2f} s, not {earlier.wait:.2f}")
+                said = f"{name}: again after {waited:.2f} s, not {earlier.wait:.2f}"
+                self._hold("pause", waited >= earlier.wait, said)
                 return
 
     def _follow(self, call, message):

@@ -127,7 +127,12 @@ class Sandbox:
                 ]
             with open(self.path(f"{name}.log"), "a") as log:
                 self.processes[name] = subprocess.Popen(
-                    [f"{self.programs}/{name}", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    [f"{self.programs}/{name}", *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    # Ctrl-C in the terminal reaches us alone; we stop them in order.
+                    start_new_session=True,
                 )
         for name, process in self.processes.items():
             self._wait(name, process)

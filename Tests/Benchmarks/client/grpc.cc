@@ -1,9 +1,10 @@
-// Unary calls by gRPC C++, to be measured beside libcdt's: so many, so many of them at once, on one connection. One at a
-// time by the blocking stub, several by the callback API.
+// Unary calls by gRPC C++, to be measured beside libcdt's: so many, so many of them at once, on one connection. One at
+// a time by the blocking stub, several by the callback API.
 //
 //     grpc HOST:PORT CALLS AT_ONCE
 //
-// Prints the seconds that went by and the CPU seconds of this process, without connecting. Ends with 1 when a call fails.
+// Prints the seconds that went by and the CPU seconds of this process, without connecting. Ends with 1 when a call
+// fails.
 #include <grpcpp/grpcpp.h>
 #include <sys/resource.h>
 

@@ -2,7 +2,8 @@
 //
 //     libcdt HOST:PORT CALLS AT_ONCE
 //
-// Prints the seconds that went by and the CPU seconds of this process, without connecting. Ends with 1 when a call fails.
+// Prints the seconds that went by and the CPU seconds of this process, without connecting. Ends with 1 when a call
+// fails.
 #include <cdt/client.h>
 #include <stdio.h>
 #include <stdlib.h>
