@@ -103,7 +103,7 @@ def note_feeds(database):
     database.executemany(
         "INSERT INTO feed_consumers (id, name, topic, cursor, is_restarting) VALUES (?, ?, ?, '', 0)",
         [(number, topic, topic)
-         for number, topic in enumerate(["registry.facts", "registry.contacts", "activity.facts"])])
+         for number, topic in enumerate(["registry.facts", "registry.contacts", "activity.facts", "funding.facts"])])
 
 
 def seed_country(path, folder):
@@ -165,7 +165,8 @@ def start(folder, *more, products=None):
     port = 20_000 + os.getpid() % 10_000
     process = subprocess.Popen(
         [program("notification", products), "--data", folder, "--listen", f"127.0.0.1:{port}", "--admin-listen",
-         "127.0.0.1:0", "--log-level", "error", "--peer", "registry=127.0.0.1:1", "--peer", "activity=127.0.0.1:1", *more])
+         "127.0.0.1:0", "--log-level", "error", "--peer", "registry=127.0.0.1:1", "--peer", "activity=127.0.0.1:1",
+         "--peer", "funding=127.0.0.1:1", *more])
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
     grpc.channel_ready_future(channel).result(timeout=60)
     return process, channel

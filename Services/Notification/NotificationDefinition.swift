@@ -8,7 +8,7 @@ import Storage
 package enum NotificationDefinition: ServiceDefinition {
     package static let identity = ServiceIdentity(
         name: "notification", title: "Who must be told what, over which channel, and whether it went out.", port: 50054)
-    package static let peers = ["registry", "activity"]
+    package static let peers = ["registry", "activity", "funding"]
     package static let judgesGrants = true
     package static let options: [any AnyOption] = NotificationOptions.all
     package static let migrations = [FactsSchema.migrations, NotificationSchema.migrations]
@@ -34,6 +34,7 @@ package enum NotificationDefinition: ServiceDefinition {
             registry: RemoteFeed(try context.feed(of: "registry")),
             contacts: RemoteFeed(try context.feed(of: "registry"), metadata: { token?.metadata ?? [:] }),
             activity: RemoteFeed(try context.feed(of: "activity")),
+            funding: RemoteFeed(try context.feed(of: "funding")),
             database: context.database, clock: context.clock, logger: context.logger)
         var pace = Dispatcher.Options()
         pace.sendersPerChannel = try context.settings[NotificationOptions.senders]
@@ -45,7 +46,7 @@ package enum NotificationDefinition: ServiceDefinition {
             pageTokens: context.pageTokens, freshness: { feeds.freshness })
         let engine = RuleEngine(
             database: context.database, clock: context.clock, logger: context.logger,
-            hasFacts: { feeds.areComplete })
+            hasFacts: { feeds.suffice(for: $0) })
         var tasks = [
             BackgroundTask("dispatcher") { await dispatcher.run() }, BackgroundTask("rules") { await engine.run() },
             QueueMetrics(context.metrics).task(of: context.database),

@@ -274,6 +274,7 @@ static const ProtobufCMessageDescriptor *const descriptors[] = {
     &cdt__notification__v1__rendered_message__descriptor,
     &cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor,
     &cdt__notification__v1__report_filter__descriptor,
+    &cdt__notification__v1__payment_filter__descriptor,
     &cdt__notification__v1__relay__descriptor,
     &cdt__notification__v1__group_filter__descriptor,
     &cdt__notification__v1__audience__descriptor,

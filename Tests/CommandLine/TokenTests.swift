@@ -61,6 +61,7 @@ import Testing
         try await command.run()
         #expect(try await subject(of: "funding/peer.token", at: "registry") == "service:funding")
         #expect(try await subject(of: "notification/peer.token", at: "activity") == "service:notification")
+        #expect(try await subject(of: "notification/peer.token", at: "funding") == "service:notification")
         #expect(try await subject(of: "admin/admin.token", at: "notification") == "admin")
         let more = try await DevelopmentIssuer(pem: try read("issuer/issuer.key")).token(
             IssuedClaims(subject: "x", grants: [.init(verbs: ["*"], unit: "units/1")], expiresIn: 60))

@@ -153,7 +153,8 @@ import Testing
                 PackageFolder.products + "/notification", "--data", folder.path("data"), "--listen",
                 "127.0.0.1:\(port)",
                 "--admin-listen", "127.0.0.1:0", "--today", day.description, "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1", "--zalo-accounts", folder.path("accounts.json"), "--log-level", "warning",
+                "activity=127.0.0.1:1", "--peer", "funding=127.0.0.1:1", "--zalo-accounts",
+                folder.path("accounts.json"), "--log-level", "warning",
             ] + place.arguments)
     }
 

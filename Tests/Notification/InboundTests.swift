@@ -40,7 +40,7 @@ import Testing
             try CampaignStore.insert(campaign, transaction)
             try CampaignStore.update(campaign, active: false, transaction)
             try DeliveryStore.insert(
-                stored, about: [.init(team: World.communeTeam, obligation: World.obligation(1))], transaction)
+                stored, about: [.init(team: World.communeTeam, matter: World.obligation(1))], transaction)
             try DeliveryStore.update(stored, to: .init(state: state), now: now, transaction)
         }
         return delivery

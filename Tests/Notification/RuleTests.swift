@@ -58,14 +58,14 @@ import Testing
 
 /// Events of the other services become messages, and messages that are no longer needed cancel themselves.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct RuleTests {
-    private let clock = SettableClock(Instant(LocalDate("2024-11-01") ?? .distantPast, hour: 12))
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let clock = SettableClock(Instant(LocalDate("2024-11-01") ?? .distantPast, hour: 12))
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    private func at(_ day: String, _ hour: Int = 8) throws -> Instant {
+    func at(_ day: String, _ hour: Int = 8) throws -> Instant {
         Instant(try #require(LocalDate(day)), hour: hour)
     }
 
-    private func add(
+    func add(
         _ id: String, _ kind: RuleKind, days: Int = 0, to database: Database, channels: [ChannelKind] = [.email],
         topic: String = "", statutory: Bool = false, unit: String = World.province
     ) async throws {
@@ -74,6 +74,9 @@ import Testing
             case .teamWithoutLeader: "team-without-leader"
             case .reportReturned: "report-returned"
             case .reportApproved: "report-approved"
+            case .paymentApproved: "payment-approved"
+            case .paymentPaid: "payment-paid"
+            case .paymentReturned: "payment-returned"
             case .reportOverdueCommune, .reportOverdueProvince: "report-escalation"
             default: "report-reminder"
             }
@@ -84,7 +87,7 @@ import Testing
         try await database.write { try RuleStore.insert(rule, $0) }
     }
 
-    private func focal(_ person: Int, of unit: String, _ database: Database) async throws {
+    func focal(_ person: Int, of unit: String, _ database: Database) async throws {
         let point = FocalPoint(
             id: UUIDv7.next(at: clock.now).description, unit: unit, person: World.person(person), createdAt: clock.now)
         try await database.write { try FocalPointStore.insert(point, $0) }
@@ -92,13 +95,13 @@ import Testing
             [try World.contact(person, name: "Cán bộ \(person)", email: "canbo\(person)@example.vn")], database)
     }
 
-    private struct Post {
+    struct Post {
         let sender: RecordingSender
         let engine: RuleEngine
         let dispatcher: Dispatcher
     }
 
-    private func post(_ database: Database) -> Post {
+    func post(_ database: Database) -> Post {
         let sender = RecordingSender()
         return Post(
             sender: sender, engine: RuleEngine(database: database, clock: clock.clock, logger: logger),
@@ -107,7 +110,7 @@ import Testing
     }
 
     /// What the rules make of a moment, and whom the messages go to since the last time.
-    private func run(_ post: Post, at moment: Instant, sentBefore: Int) async throws -> [String] {
+    func run(_ post: Post, at moment: Instant, sentBefore: Int) async throws -> [String] {
         clock.now = moment
         try await post.engine.pass()
         for _ in 0..<200 {

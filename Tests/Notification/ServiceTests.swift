@@ -85,7 +85,7 @@ import Testing
         #expect(planned.plan.treeDate == "2024-10-31")
         #expect(planned.plan.channels.first?.messages == 4)
         #expect(planned.plan.samples.first?.text.contains("Kính gửi ông/bà …,") == true)
-        #expect(planned.freshness.map(\.source) == ["registry", "activity-reporting"])
+        #expect(planned.freshness.map(\.source) == ["registry", "activity-reporting", "funding-policy"])
 
         let requestID = UUID().uuidString
         let create = Cdt_Notification_V1_CreateCampaignRequest.with {
@@ -228,10 +228,10 @@ import Testing
         #expect(old.contents[0].email.text == "Kính mời.")
         #expect(
             try await client.listTemplates(.init()).templates.map { "\($0.name) \($0.version)" } == [
-                "templates/announcement 1", "templates/article 1", "templates/hop-to 2", "templates/report-approved 1",
-                "templates/report-escalation 1",
-                "templates/report-reminder 1", "templates/report-returned 1", "templates/team-without-leader 1",
-                "templates/ticket-answer 1",
+                "templates/announcement 1", "templates/article 1", "templates/hop-to 2",
+                "templates/payment-approved 1", "templates/payment-paid 1", "templates/payment-returned 1",
+                "templates/report-approved 1", "templates/report-escalation 1", "templates/report-reminder 1",
+                "templates/report-returned 1", "templates/team-without-leader 1", "templates/ticket-answer 1",
             ])
         let rendered = try await client.renderTemplate(
             .with {

@@ -37,7 +37,8 @@ enum Program: String, CaseIterable {
         switch self {
         case .registry: []
         case .activity: [.registry]
-        case .funding, .notification: [.registry, .activity]
+        case .funding: [.registry, .activity]
+        case .notification: [.registry, .activity, .funding]
         }
     }
 }

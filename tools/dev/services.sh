@@ -42,7 +42,9 @@ start_service() { # start_service NAME FOLDER
         funding-policy | notification)
             arguments+=(--peer "activity=127.0.0.1:${service_port[activity-reporting]}") ;;
     esac
-    [ "$name" != notification ] || arguments+=("${notification_options[@]}")
+    if [ "$name" = notification ]; then
+        arguments+=(--peer "funding=127.0.0.1:${service_port[funding-policy]}" "${notification_options[@]}")
+    fi
     mkdir -p "$data/$name"
     # A session of its own: Ctrl-C in the terminal reaches ./dev alone, which then stops the services in order.
     setsid "$bin/$name" "${arguments[@]}" </dev/null >>"$data/$name.log" 2>&1 &

@@ -115,6 +115,8 @@ class Sandbox:
                         file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
                     os.chmod(self.path("webhook.secret"), 0o600)
                 options += [
+                    "--peer",
+                    f"funding={self.address('funding-policy')}",
                     "--contacts-token-file",
                     f"{secrets}/contacts.token",
                     "--webhook-secret-file",

@@ -27,7 +27,7 @@ struct Secrets {
         Service(folder: "funding", hosts: ["funding-policy", "funding"], verbs: ["registry.read", "activity.read"]),
         Service(
             folder: "notification", hosts: ["notification"],
-            verbs: ["registry.read", "registry.read_people", "activity.read"], readsContacts: true),
+            verbs: ["registry.read", "registry.read_people", "activity.read", "funding.read"], readsContacts: true),
     ]
 
     private let issuer: DevelopmentIssuer

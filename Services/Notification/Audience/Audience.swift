@@ -44,6 +44,13 @@ struct Audience: Sendable, Hashable {
         var changedUntil: Instant?
     }
 
+    struct PaymentFilter: Sendable, Hashable {
+        var condition: PaymentCondition
+        /// Only payments that came to stand so in this time, the end excluded.
+        var changedSince: Instant?
+        var changedUntil: Instant?
+    }
+
     /// Id of the unit at the top.
     var unit: String
     /// Raw values of the contract's enums; empty: any.
@@ -51,6 +58,7 @@ struct Audience: Sendable, Hashable {
     var roles: Set<Int> = []
     var occupations: Set<Int> = []
     var report: ReportFilter?
+    var payment: PaymentFilter?
     var treeDate: LocalDate?
     var told = AudienceRecipients.members
     var isWithoutLeader = false
@@ -115,6 +123,8 @@ struct KnownTeam: Sendable, Hashable {
     var members: [Member]
     /// Of the filter's period; empty without a report filter.
     var obligations: [KnownObligation] = []
+    /// Of the filter's condition; empty without a payment filter.
+    var payments: [KnownPayment] = []
     /// Persons whom its commune or province wants told, by the unit's level; only those that the audience asks for.
     var focalPoints: [Int: [String]] = [:]
 
@@ -125,8 +135,8 @@ struct KnownTeam: Sendable, Hashable {
 struct TeamRecipients: Sendable, Hashable {
     struct Entry: Sendable, Hashable {
         var person: String
-        /// Empty without a report filter.
-        var obligation: String
+        /// As of `DeliverySubject`.
+        var matter: String
     }
 
     var entries: [Entry] = []
@@ -143,23 +153,32 @@ extension Audience {
         if isWithoutLeader, !team.isActive || team.hasLeader { return result }
         if let relay {
             result.entries = relay.steps(of: team, occupations: occupations).flatMap(\.people)
-                .map { .init(person: $0, obligation: "") }
+                .map { .init(person: $0, matter: "") }
             return result
         }
         let focalPoints = told.unitLevel.flatMap { team.focalPoints[$0] } ?? []
+        /// "Where a team as a whole owes it, or is paid, its leader is told; …; where a person, that person."
+        func concerned(_ person: String?, by matter: String) -> [TeamRecipients.Entry] {
+            told == .members
+                ? members(concerned: person, by: matter, team) : focalPoints.map { .init(person: $0, matter: matter) }
+        }
+        if let payment {
+            for known in team.payments where known.fulfils(payment) {
+                result.entries += concerned(known.person, by: known.id)
+            }
+            return result
+        }
         guard let report else {
             guard team.isActive else { return result }
             result.entries =
                 told == .members
-                ? distinct(team.members.filter(admits), obligation: "")
-                : focalPoints.map { .init(person: $0, obligation: "") }
+                ? distinct(team.members.filter(admits), matter: "")
+                : focalPoints.map { .init(person: $0, matter: "") }
             return result
         }
         for obligation in team.obligations where obligation.fulfils(report, on: date) {
             result.reports += 1
-            let told =
-                told == .members
-                ? told(obligation, team) : focalPoints.map { .init(person: $0, obligation: obligation.id) }
+            let told = concerned(obligation.person, by: obligation.id)
             if told.isEmpty { result.reportsWithoutRecipient += 1 }
             result.entries += told
         }
@@ -168,18 +187,18 @@ extension Audience {
 
     /// "Where a team as a whole owes it, its leader is told; without one, its deputies. `roles` replaces this choice.
     /// Where a person owes it, that person is told."
-    private func told(_ obligation: KnownObligation, _ team: KnownTeam) -> [TeamRecipients.Entry] {
-        guard let person = obligation.person else {
+    private func members(concerned person: String?, by matter: String, _ team: KnownTeam) -> [TeamRecipients.Entry] {
+        guard let person else {
             var candidates = team.members
             if roles.isEmpty {
                 let leaders = candidates.filter { $0.role == Role.leader.rawValue }
                 candidates = leaders.isEmpty ? candidates.filter { $0.role == Role.deputy.rawValue } : leaders
             }
-            return distinct(candidates.filter(admits), obligation: obligation.id)
+            return distinct(candidates.filter(admits), matter: matter)
         }
-        // Somebody who has left since still owes the report, and is told unless the filter asks for a role.
+        // Somebody who has left since still owes the report, or is paid, and is told unless the filter asks for a role.
         let fits = roles.isEmpty && occupations.isEmpty || team.members.contains { $0.person == person && admits($0) }
-        return fits ? [.init(person: person, obligation: obligation.id)] : []
+        return fits ? [.init(person: person, matter: matter)] : []
     }
 
     private func admits(_ member: KnownTeam.Member) -> Bool {
@@ -187,10 +206,10 @@ extension Audience {
             && (occupations.isEmpty || occupations.contains(member.occupation))
     }
 
-    private func distinct(_ members: [KnownTeam.Member], obligation: String) -> [TeamRecipients.Entry] {
+    private func distinct(_ members: [KnownTeam.Member], matter: String) -> [TeamRecipients.Entry] {
         var seen: Set<String> = []
         return members.compactMap {
-            seen.insert($0.person).inserted ? .init(person: $0.person, obligation: obligation) : nil
+            seen.insert($0.person).inserted ? .init(person: $0.person, matter: matter) : nil
         }
     }
 }

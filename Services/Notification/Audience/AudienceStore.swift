@@ -114,6 +114,9 @@ enum AudienceStore {
                 "\(selectObligation) WHERE team = ? AND period = ? ORDER BY id",
                 [.text(id), .text(report.period.description)], obligation)
         }
+        if let payment = audience.payment {
+            team.payments = try PaymentCopy.of(team: id, payment.condition, transaction)
+        }
         return team
     }
 

@@ -11,10 +11,12 @@ enum FactsCopy {
         case registryFacts = "registry.facts"
         case registryContacts = "registry.contacts"
         case activityFacts = "activity.facts"
+        case fundingFacts = "funding.facts"
     }
 
     /// - Parameter now: When it is applied: rules look at what has changed since they looked last.
     static func apply(_ event: FeedEvent, now: Instant, _ transaction: WriteTransaction) throws {
+        let changedAt = RuleClock.changedAt(recordedAt: Instant(microseconds: event.recordedAt), heardAt: now)
         if event.isTombstone {
             try forget(event.aggregate, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
@@ -26,7 +28,9 @@ enum FactsCopy {
         } else if let fact = try event.payload(as: Cdt_Registry_V1_ContactFact.self) {
             try apply(fact, transaction)
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
-            try apply(fact, now: now, transaction)
+            try apply(fact, changedAt: changedAt, transaction)
+        } else if let fact = try event.payload(as: Cdt_Funding_V1_PaymentFact.self) {
+            try apply(fact, changedAt: changedAt, transaction)
         }
         // Facts of kinds that a newer release sends and this one does not know are not needed here.
     }
@@ -113,9 +117,9 @@ enum FactsCopy {
             ])
     }
 
-    private static func apply(_ fact: Cdt_Activity_V1_ObligationFact, now: Instant, _ transaction: WriteTransaction)
-        throws
-    {
+    private static func apply(
+        _ fact: Cdt_Activity_V1_ObligationFact, changedAt: Instant, _ transaction: WriteTransaction
+    ) throws {
         let obligation = ResourceName.lastID(fact.obligation)
         guard !fact.void else {
             try transaction.execute("DELETE FROM known_obligation WHERE id = ?", [.text(obligation)])
@@ -138,8 +142,29 @@ enum FactsCopy {
                 .text(obligation), .text(ResourceName.lastID(fact.team)),
                 SQLValue(fact.person.isEmpty ? nil : ResourceName.lastID(fact.person)), .text(fact.period),
                 .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
-                SQLValue(fact.setAside == .unspecified), SQLValue(now),
+                SQLValue(fact.setAside == .unspecified), SQLValue(changedAt),
             ])
+    }
+
+    /// Kept while there is something to tell of it: one that was given up, or is owed again, is gone.
+    private static func apply(
+        _ fact: Cdt_Funding_V1_PaymentFact, changedAt: Instant, _ transaction: WriteTransaction
+    ) throws {
+        let condition: PaymentCondition
+        switch fact.payment.state {
+        case .reserved: condition = .approved
+        case .paid, .settled: condition = .paid
+        case .returned: condition = .returned
+        case .unspecified, .failed, .reopened, .UNRECOGNIZED:
+            return try PaymentCopy.delete(ResourceName.lastID(fact.payment.name), transaction)
+        }
+        let person = fact.payment.person
+        try PaymentCopy.put(
+            KnownPayment(
+                id: ResourceName.lastID(fact.payment.name), team: ResourceName.lastID(fact.payment.team),
+                person: person.isEmpty ? nil : ResourceName.lastID(person), amount: fact.payment.amountDong,
+                year: Int(fact.year), policyTitle: fact.policyTitle, policyTitleVi: fact.policyTitleVi,
+                condition: condition, changedAt: changedAt), transaction)
     }
 
     /// The aggregate has left our sight.
@@ -162,10 +187,12 @@ enum FactsCopy {
             try TicketStore.erase(person: ResourceName.lastID(aggregate), transaction)
             statements = [
                 "DELETE FROM known_contact WHERE person = ?", "DELETE FROM opt_out WHERE person = ?",
-                "DELETE FROM focal_point WHERE person = ?",
+                "DELETE FROM focal_point WHERE person = ?", "DELETE FROM known_payment WHERE person = ?",
             ]
         } else if aggregate.hasPrefix("obligations/") {
             statements = ["DELETE FROM known_obligation WHERE id = ?"]
+        } else if aggregate.hasPrefix("paymentInstructions/") {
+            statements = ["DELETE FROM known_payment WHERE id = ?"]
         } else {
             statements = []
         }

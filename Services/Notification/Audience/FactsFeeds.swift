@@ -12,10 +12,11 @@ struct FactsFeeds: Sendable {
     private let facts: FeedConsumer
     private let contacts: FeedConsumer
     private let activity: FeedConsumer
+    private let funding: FeedConsumer
 
     init(
-        registry: any FeedSource, contacts: any FeedSource, activity: any FeedSource, database: Database,
-        clock: Clock, logger: Logger
+        registry: any FeedSource, contacts: any FeedSource, activity: any FeedSource, funding: any FeedSource,
+        database: Database, clock: Clock, logger: Logger
     ) throws {
         func consumer(_ topic: FactsCopy.Topic, _ source: any FeedSource) throws -> FeedConsumer {
             try FeedConsumer(
@@ -25,23 +26,33 @@ struct FactsFeeds: Sendable {
         facts = try consumer(.registryFacts, registry)
         self.contacts = try consumer(.registryContacts, contacts)
         self.activity = try consumer(.activityFacts, activity)
+        self.funding = try consumer(.fundingFacts, funding)
     }
 
-    var consumers: [FeedConsumer] { [facts, contacts, activity] }
+    var consumers: [FeedConsumer] { [facts, contacts, activity, funding] }
 
     /// Whether each feed that the audience is made of has been read to its end: nobody is missing that it tells of.
     func suffice(for campaign: CampaignContent) -> Bool {
         var needed = [facts]
         if campaign.channels.contains(where: { $0 != .webhook && $0 != .zaloGroup }) { needed.append(contacts) }
         if campaign.audience.report != nil { needed.append(activity) }
+        if campaign.audience.payment != nil { needed.append(funding) }
         return needed.allSatisfy(\.freshness.isComplete)
     }
 
-    /// Whether all of them have.
-    var areComplete: Bool { consumers.allSatisfy(\.freshness.isComplete) }
+    /// Whether each feed that a rule looks at has: a service that is not there keeps no other rules from working.
+    func suffice(for rule: Rule) -> Bool {
+        var needed = [facts]
+        if rule.kind.condition != nil { needed.append(activity) }
+        if rule.kind.payment != nil { needed.append(funding) }
+        return needed.allSatisfy(\.freshness.isComplete)
+    }
 
     var freshness: [Cdt_Common_V1_Freshness] {
-        [Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity])]
+        [
+            Self.freshness("registry", [facts, contacts]), Self.freshness("activity-reporting", [activity]),
+            Self.freshness("funding-policy", [funding]),
+        ]
     }
 
     /// As old as the oldest.

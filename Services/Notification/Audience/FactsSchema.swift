@@ -54,5 +54,15 @@ enum FactsSchema {
                     CREATE TABLE known_unit_successor (
                         unit TEXT NOT NULL, successor TEXT NOT NULL, PRIMARY KEY (unit, successor)) WITHOUT ROWID;
                     """),
+            Migration(
+                version: 4, name: "payments to teams and members",
+                sql: """
+                    CREATE TABLE known_payment (
+                        id TEXT PRIMARY KEY, team TEXT NOT NULL, person TEXT, amount BIGINT NOT NULL,
+                        paid_year INTEGER NOT NULL, policy_title TEXT NOT NULL, policy_title_vi TEXT NOT NULL,
+                        standing INTEGER NOT NULL, changed_at BIGINT NOT NULL);
+                    CREATE INDEX known_payment_team ON known_payment (team, standing, changed_at);
+                    CREATE INDEX known_payment_person ON known_payment (person) WHERE person IS NOT NULL;
+                    """),
         ])
 }

@@ -1,6 +1,12 @@
 import ServiceKit
 import Storage
 
+/// What is known of the matters that a message is about, by their ids.
+struct KnownMatters: Sendable, Hashable {
+    var obligations: [String: KnownObligation] = [:]
+    var payments: [String: KnownPayment] = [:]
+}
+
 /// What one message says about its recipient: the values that the audience fills in, and the subjects for machines.
 struct RecipientFacts: Sendable, Hashable {
     var name: String
@@ -11,12 +17,13 @@ struct RecipientFacts: Sendable, Hashable {
 
     /// Of the subjects for which the campaign's condition still holds.
     static func read(
-        person: String, subjects: [DeliverySubject], obligations: [String: KnownObligation], audience: Audience,
+        person: String, subjects: [DeliverySubject], _ matters: KnownMatters, _ content: CampaignContent,
         treeDate: LocalDate, _ transaction: ReadTransaction
     ) throws -> RecipientFacts {
         if let group = GroupStore.id(of: person) {
             return try RecipientFacts.read(group: group, treeDate: treeDate, transaction)
         }
+        let audience = content.audience
         let name = try AudienceStore.contact(person, transaction)?.fullName ?? ""
         var teams: [String] = []
         var places: [String] = []
@@ -27,7 +34,7 @@ struct RecipientFacts: Sendable, Hashable {
             told.append(
                 .init(
                     team: "teams/\(subject.team)", teamDisplayName: teamName,
-                    obligation: subject.obligation.isEmpty ? "" : "obligations/\(subject.obligation)"))
+                    obligation: subject.obligation(in: audience), payment: subject.payment(in: audience)))
             let teamPath = try AudienceStore.placement(ofTeam: subject.team, on: treeDate, transaction)
             if path.isEmpty { path = teamPath }
             let place = try AudienceStore.placeName(teamPath, transaction)
@@ -40,11 +47,19 @@ struct RecipientFacts: Sendable, Hashable {
             "unit_name": .text(listed(places)),
         ]
         if let report = audience.report {
-            let known = subjects.compactMap { obligations[$0.obligation] }
+            let known = subjects.compactMap { matters.obligations[$0.matter] }
             values["report_count"] = .integer(Int64(Set(known.map(\.id)).count))
             values["period"] = .month(report.period)
             values["due_on"] = known.compactMap { LocalDate($0.dueOn) }.min().map(ParameterValue.date)
             values["grace_until"] = known.compactMap { LocalDate($0.graceUntil) }.min().map(ParameterValue.date)
+        }
+        if audience.payment != nil {
+            let known = Set(subjects.compactMap { matters.payments[$0.matter] })
+            let titles = Set(known.map { content.language == .english ? $0.policyTitle : $0.policyTitleVi })
+            values["payment_count"] = .integer(Int64(known.count))
+            values["payment_amount"] = .dong(known.reduce(0) { $0 + $1.amount })
+            values["policy_title"] = .text(listed(titles.sorted()))
+            values["payment_year"] = .text(listed(Set(known.map(\.year)).sorted().map(String.init)))
         }
         return RecipientFacts(name: name, subjects: told, values: values, path: path)
     }

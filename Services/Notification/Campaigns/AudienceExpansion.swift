@@ -86,7 +86,7 @@ struct AudienceExpansion: Sendable {
             return try recipients.map { recipient in
                 Entry(
                     person: recipient.person, lane: try lane(recipient.person),
-                    subject: DeliverySubject(team: team, obligation: recipient.obligation))
+                    subject: DeliverySubject(team: team, matter: recipient.matter))
             }
         }
         var entries: [Entry] = []
@@ -94,7 +94,7 @@ struct AudienceExpansion: Sendable {
         for step in relay.steps(of: known, occupations: audience.occupations) {
             let told = try step.people.map { person in
                 Entry(
-                    person: person, lane: try lane(person), subject: DeliverySubject(team: team, obligation: ""),
+                    person: person, lane: try lane(person), subject: DeliverySubject(team: team, matter: ""),
                     level: step.level, levelsAbove: levelsAbove)
             }
             entries += told

@@ -39,8 +39,10 @@ struct CampaignContent: Sendable, Hashable {
 
     /// The parameters that the audience fills in for this campaign.
     var filledIn: Set<String> {
-        let names = Set(Template.audienceParameters.keys)
-        return audience.report == nil ? names.subtracting(Template.reportParameters) : names
+        var names = Set(Template.audienceParameters.keys)
+        if audience.report == nil { names.subtract(Template.reportParameters) }
+        if audience.payment == nil { names.subtract(Template.paymentParameters) }
+        return names
     }
 }
 

@@ -108,6 +108,13 @@ extension Audience {
                     if let until = report.changedUntil { $0.changedUntil = until.timestamp }
                 }
             }
+            if let payment {
+                $0.payment = .with {
+                    $0.condition = .init(rawValue: payment.condition.rawValue) ?? .unspecified
+                    if let since = payment.changedSince { $0.changedSince = since.timestamp }
+                    if let until = payment.changedUntil { $0.changedUntil = until.timestamp }
+                }
+            }
             $0.recipients = .init(rawValue: told.rawValue) ?? .members
             $0.withoutLeader = isWithoutLeader
             if let groups { $0.groups = .with { $0.purposes = groups.sorted() } }
@@ -161,6 +168,24 @@ extension Audience {
                     changedUntil: message.report.hasChangedUntil ? Instant(message.report.changedUntil) : nil)
             }
         }
+        var payment: PaymentFilter?
+        if message.hasPayment {
+            if let condition = PaymentCondition(rawValue: message.payment.condition.rawValue) {
+                payment = PaymentFilter(
+                    condition: condition,
+                    changedSince: message.payment.hasChangedSince ? Instant(message.payment.changedSince) : nil,
+                    changedUntil: message.payment.hasChangedUntil ? Instant(message.payment.changedUntil) : nil)
+            } else {
+                found.append(.unknownValue("campaign.audience.payment.condition"))
+            }
+            if message.hasReport || message.withoutLeader {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.payment", reason: "CONFLICT",
+                        description: "choose by payment, by report or by missing leader: leave the others out",
+                        descriptionVi: "chỉ lọc theo khoản chi, theo báo cáo hoặc theo việc thiếu tổ trưởng"))
+            }
+        }
         let treeDate = LocalDate(message.treeDate)
         if !message.treeDate.isEmpty, treeDate == nil {
             found.append(
@@ -176,15 +201,15 @@ extension Audience {
             if message.groups.purposes.contains(where: { !Template.isID($0) }) {
                 found.append(.invalidTopic("campaign.audience.groups.purposes"))
             }
-            if report != nil || told != .members || message.withoutLeader || !message.teamLevels.isEmpty
-                || !message.roles.isEmpty || !message.occupations.isEmpty
+            if report != nil || payment != nil || told != .members || message.withoutLeader
+                || !message.teamLevels.isEmpty || !message.roles.isEmpty || !message.occupations.isEmpty
             {
                 found.append(
                     Violation(
                         field: "campaign.audience.groups", reason: "CONFLICT",
                         description:
-                            "groups have no members, teams or reports to choose by: give `unit` alone beside it",
-                        descriptionVi: "nhóm không lọc theo thành viên, tổ hay báo cáo: chỉ cho `unit` bên cạnh"))
+                            "groups have no members, teams, reports or payments to choose by: give `unit` alone",
+                        descriptionVi: "nhóm không lọc theo thành viên, tổ, báo cáo hay khoản chi: chỉ cho `unit`"))
             }
         }
         var relay: Relay?
@@ -193,7 +218,8 @@ extension Audience {
             case .success(let read): relay = read
             case .failure(let list): found += list.violations
             }
-            if report != nil || told != .members || message.withoutLeader || !message.roles.isEmpty || message.hasGroups
+            if report != nil || payment != nil || told != .members || message.withoutLeader || !message.roles.isEmpty
+                || message.hasGroups
             {
                 found.append(
                     Violation(
@@ -208,8 +234,8 @@ extension Audience {
         return .success(
             Audience(
                 unit: unit, levels: Set(message.teamLevels.map(\.rawValue)), roles: Set(message.roles.map(\.rawValue)),
-                occupations: Set(message.occupations.map(\.rawValue)), report: report, treeDate: treeDate, told: told,
-                isWithoutLeader: message.withoutLeader,
+                occupations: Set(message.occupations.map(\.rawValue)), report: report, payment: payment,
+                treeDate: treeDate, told: told, isWithoutLeader: message.withoutLeader,
                 groups: message.hasGroups ? Set(message.groups.purposes) : nil, relay: relay))
     }
 }

@@ -134,8 +134,7 @@ struct CampaignPlanner {
         part.messages += 1
         if part.sample == nil {
             part.sample = try RecipientFacts.read(
-                person: person, subjects: [], obligations: [:], audience: content.audience, treeDate: treeDate,
-                transaction)
+                person: person, subjects: [], KnownMatters(), content, treeDate: treeDate, transaction)
         }
         parts[lane] = part
     }
@@ -159,10 +158,11 @@ struct CampaignPlanner {
     }
 
     private func facts(_ entry: TeamRecipients.Entry, _ team: String, _ known: KnownTeam) throws -> RecipientFacts {
-        let obligations = known.obligations.filter { $0.id == entry.obligation }
+        var matters = KnownMatters()
+        matters.obligations[entry.matter] = known.obligations.first { $0.id == entry.matter }
+        matters.payments[entry.matter] = known.payments.first { $0.id == entry.matter }
         return try RecipientFacts.read(
-            person: entry.person, subjects: [DeliverySubject(team: team, obligation: entry.obligation)],
-            obligations: Dictionary(uniqueKeysWithValues: obligations.map { ($0.id, $0) }), audience: content.audience,
+            person: entry.person, subjects: [DeliverySubject(team: team, matter: entry.matter)], matters, content,
             treeDate: treeDate, transaction)
     }
 

@@ -18,9 +18,10 @@ struct OutgoingMessage: Sendable, Hashable {
         var team: String
         var teamDisplayName: String
         var obligation: String
+        var payment = ""
 
         enum CodingKeys: String, CodingKey {
-            case team, obligation
+            case team, obligation, payment
             case teamDisplayName = "team_display_name"
         }
     }

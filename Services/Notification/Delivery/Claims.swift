@@ -148,20 +148,30 @@ struct Claims: Sendable {
             }
             guard !subjects.isEmpty else { return .unneeded("the team has a leader") }
         }
-        var obligations: [String: KnownObligation] = [:]
+        var matters = KnownMatters()
         if let report = audience.report {
             for subject in subjects {
-                obligations[subject.obligation] = try AudienceStore.obligation(subject.obligation, transaction)
+                matters.obligations[subject.matter] = try AudienceStore.obligation(subject.matter, transaction)
             }
             subjects = subjects.filter { subject in
-                obligations[subject.obligation]?.fulfils(report, on: now.localDate) ?? false
+                matters.obligations[subject.matter]?.fulfils(report, on: now.localDate) ?? false
             }
-            guard !subjects.isEmpty else { return .unneeded(Self.reason(report.condition, obligations.values)) }
+            guard !subjects.isEmpty else {
+                return .unneeded(Self.reason(report.condition, matters.obligations.values))
+            }
+        }
+        if let payment = audience.payment {
+            for subject in subjects {
+                matters.payments[subject.matter] = try PaymentCopy.get(subject.matter, transaction)
+            }
+            subjects = subjects.filter { matters.payments[$0.matter]?.fulfils(payment) ?? false }
+            guard !subjects.isEmpty else {
+                return .unneeded(Self.reason(payment.condition, matters.payments.values))
+            }
         }
         let treeDate = audience.treeDate(sending: campaign.sendingDay ?? now.localDate)
         let facts = try RecipientFacts.read(
-            person: delivery.person, subjects: subjects, obligations: obligations, audience: audience,
-            treeDate: treeDate, transaction)
+            person: delivery.person, subjects: subjects, matters, content, treeDate: treeDate, transaction)
         let address = try book.address(lane.channel, person: delivery.person, path: facts.path, transaction)
         return address.map { .ready($0, facts) } ?? .unreachable
     }
@@ -174,6 +184,14 @@ struct Claims: Sendable {
         case .returned: "the report has come in again"
         case .received: "the report is no longer there"
         case .approved: "the report is no longer approved"
+        }
+    }
+
+    private static func reason(_ condition: PaymentCondition, _ payments: some Collection<KnownPayment>) -> String {
+        switch condition {
+        case .approved: payments.isEmpty ? "the payment was given up" : "the payment has been made"
+        case .paid: "the payment came back"
+        case .returned: "the payment is owed again"
         }
     }
 

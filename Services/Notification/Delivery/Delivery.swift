@@ -46,8 +46,18 @@ struct Delivery: Sendable, Hashable {
 /// What a message is about.
 struct DeliverySubject: Sendable, Hashable {
     var team: String
-    /// Empty without a report filter.
-    var obligation: String
+    /// Id of the obligation or the payment that the audience was chosen by; empty without such a filter.
+    var matter: String
+
+    /// `obligations/{id}`; empty without a report filter.
+    func obligation(in audience: Audience) -> String {
+        matter.isEmpty || audience.payment != nil ? "" : "obligations/\(matter)"
+    }
+
+    /// `paymentInstructions/{id}`; empty without a payment filter.
+    func payment(in audience: Audience) -> String {
+        matter.isEmpty || audience.payment == nil ? "" : "paymentInstructions/\(matter)"
+    }
 }
 
 /// One try, as it is stored: before it begins, and completed after it.

@@ -34,7 +34,7 @@ enum DeliveryStore {
                 """
                 INSERT INTO delivery_subject (delivery, team, obligation) VALUES (?, ?, ?)
                 ON CONFLICT (delivery, team, obligation) DO NOTHING
-                """, [.text(delivery.id), .text(subject.team), .text(subject.obligation)])
+                """, [.text(delivery.id), .text(subject.team), .text(subject.matter)])
         }
     }
 
@@ -137,7 +137,7 @@ enum DeliveryStore {
         try transaction.query(
             "SELECT team, obligation FROM delivery_subject WHERE delivery = ? ORDER BY team, obligation",
             [.text(delivery)]
-        ) { DeliverySubject(team: try $0.text(0), obligation: try $0.text(1)) }
+        ) { DeliverySubject(team: try $0.text(0), matter: try $0.text(1)) }
     }
 
     static func attempts(_ delivery: String, _ transaction: ReadTransaction) throws -> [DeliveryAttempt] {

@@ -37,7 +37,7 @@ struct TicketAnswer {
         let delivery = Delivery(
             campaign: campaign.id, id: Delivery.id(campaign: campaign.id, person: ticket.person), person: ticket.person,
             channel: lane.channel, account: lane.account, state: .queued, nextAt: now, createdAt: now, updatedAt: now)
-        let subjects = ticket.team.isEmpty ? [] : [DeliverySubject(team: ticket.team, obligation: "")]
+        let subjects = ticket.team.isEmpty ? [] : [DeliverySubject(team: ticket.team, matter: "")]
         try DeliveryStore.insert(delivery, about: subjects, transaction)
         transaction.notify(CampaignSignal.work)
         return "campaigns/\(campaign.id)/deliveries/\(delivery.id)"

@@ -40,6 +40,8 @@ extension Rule {
                     $0.period = "2024-01"
                     $0.condition = .init(rawValue: condition.rawValue) ?? .unspecified
                 }
+            } else if let payment = kind.payment {
+                $0.audience.payment.condition = .init(rawValue: payment.rawValue) ?? .unspecified
             } else {
                 $0.audience.withoutLeader = true
             }

@@ -10,6 +10,9 @@ enum RuleKind: Int, Sendable, Hashable, CaseIterable {
     case reportReturned = 6
     case reportApproved = 7
     case teamWithoutLeader = 8
+    case paymentApproved = 9
+    case paymentPaid = 10
+    case paymentReturned = 11
 
     /// Who is told.
     var told: AudienceRecipients {
@@ -26,12 +29,22 @@ enum RuleKind: Int, Sendable, Hashable, CaseIterable {
         case .reportOverdue, .reportOverdueCommune, .reportOverdueProvince: .overdue
         case .reportReturned: .returned
         case .reportApproved: .approved
-        case .teamWithoutLeader: nil
+        case .teamWithoutLeader, .paymentApproved, .paymentPaid, .paymentReturned: nil
+        }
+    }
+
+    /// How a payment must have come to stand.
+    var payment: PaymentCondition? {
+        switch self {
+        case .paymentApproved: .approved
+        case .paymentPaid: .paid
+        case .paymentReturned: .returned
+        default: nil
         }
     }
 
     /// Tells of what has changed since it was looked at last, rather than of a day.
-    var isOfChanges: Bool { self == .reportReturned || self == .reportApproved }
+    var isOfChanges: Bool { self == .reportReturned || self == .reportApproved || payment != nil }
 }
 
 /// Turns what other services tell into messages, by itself.
@@ -58,10 +71,16 @@ struct Rule: Sendable, Hashable {
 
 /// When a rule is due, and what it then tells, as functions over values.
 enum RuleClock {
-    /// A changed obligation is seen by the rules when whoever wrote it down has surely committed.
+    /// A change is seen by the rules when whoever wrote it down has surely committed.
     static let settling: Duration = .seconds(60)
     /// After a longer outage only so many days are made up for.
     static let mostDays = 7
+
+    /// Since when something counts as changed. What was recorded more than those days before it is heard, as when a feed is
+    /// read from its beginning, is no news.
+    static func changedAt(recordedAt: Instant, heardAt: Instant) -> Instant {
+        recordedAt < heardAt.adding(seconds: -Int64(mostDays) * 86_400) ? recordedAt : heardAt
+    }
 
     /// The local days whose moment of sending has come since the rule was looked at.
     static func days(_ rule: Rule, now: Instant) -> [LocalDate] {

@@ -11,11 +11,14 @@ final class RuleEngine: Sendable {
     private let database: Database
     private let clock: Clock
     private let logger: Logger
-    private let hasFacts: @Sendable () -> Bool
+    private let hasFacts: @Sendable (Rule) -> Bool
 
-    /// - Parameter hasFacts: Whether the feeds have been read to their end once: before, a rule would overlook what it has
-    ///   not been told of yet.
-    init(database: Database, clock: Clock, logger: Logger, hasFacts: @escaping @Sendable () -> Bool = { true }) {
+    /// - Parameter hasFacts: Whether the feeds that a rule looks at have been read to their end once: before, it would
+    ///   overlook what it has not been told of yet.
+    init(
+        database: Database, clock: Clock, logger: Logger,
+        hasFacts: @escaping @Sendable (Rule) -> Bool = { _ in true }
+    ) {
         (self.database, self.clock, self.logger, self.hasFacts) = (database, clock, logger, hasFacts)
     }
 
@@ -24,7 +27,7 @@ final class RuleEngine: Sendable {
         while !Task.isCancelled {
             var next = clock.now.adding(.seconds(10))
             do {
-                if hasFacts() { next = try await pass() ?? clock.now.adding(Self.longestWait) }
+                next = try await pass() ?? clock.now.adding(Self.longestWait)
             } catch is CancellationError {
                 return
             } catch {
@@ -43,8 +46,9 @@ final class RuleEngine: Sendable {
         for rule in try await database.readPooled({ try RuleStore.enabled($0) }) {
             let now = clock.now
             let days = RuleClock.days(rule, now: now)
-            if !days.isEmpty { try await look(rule, days, now: now) }
-            let due = RuleClock.next(rule, now: now)
+            let mayLook = hasFacts(rule)
+            if mayLook, !days.isEmpty { try await look(rule, days, now: now) }
+            let due = mayLook ? RuleClock.next(rule, now: now) : now.adding(.seconds(10))
             next = min(next ?? due, due)
         }
         return next
@@ -54,30 +58,36 @@ final class RuleEngine: Sendable {
         let until = RuleClock.lookedAt(rule, now: now)
         // What changed is told once, however many mornings have passed.
         let days = rule.kind.isOfChanges ? days.suffix(1) : days[...]
-        let made = try await database.write { transaction -> Int in
-            guard let template = try TemplateStore.newestVersion(rule.template, transaction),
-                try RuleStore.advance(rule, to: until, transaction)
-            else { return 0 }
-            var made = 0
-            for day in days {
-                for content in try Self.contents(rule, template, day: day, until: until, transaction) {
-                    made += 1
-                    try Self.launch(content.content, id: content.id, day: day, now: now, transaction)
-                }
+        // Before the transaction that writes: the whole country may have to be gone through.
+        let found = try await database.readPooled { transaction -> [Found]? in
+            guard let template = try TemplateStore.newestVersion(rule.template, transaction) else { return nil }
+            return try days.flatMap { day in
+                try Self.campaigns(of: rule, template, day: day, today: now.localDate, until: until, transaction)
             }
-            if made > 0 { transaction.notify(CampaignSignal.work) }
-            return made
         }
-        if made > 0 {
-            logger.info("a rule has made campaigns", metadata: ["rule": "rules/\(rule.id)", "campaigns": "\(made)"])
+        guard let found else { return }
+        let isMine = try await database.write { transaction in
+            guard try RuleStore.advance(rule, to: until, transaction) else { return false }
+            for campaign in found { try Self.launch(campaign, now: now, transaction) }
+            if !found.isEmpty { transaction.notify(CampaignSignal.work) }
+            return true
+        }
+        if isMine, !found.isEmpty {
+            logger.info(
+                "a rule has made campaigns", metadata: ["rule": "rules/\(rule.id)", "campaigns": "\(found.count)"])
         }
     }
 
-    private static func launch(
-        _ content: CampaignContent, id: String, day: LocalDate, now: Instant, _ transaction: WriteTransaction
-    ) throws {
-        guard try CampaignStore.get(id, transaction) == nil else { return }
-        var campaign = Campaign(id: id, content: content, state: .draft, revision: 1, createdAt: now, updatedAt: now)
+    /// A campaign that a rule makes.
+    private struct Found: Sendable {
+        var id: String
+        var content: CampaignContent
+    }
+
+    private static func launch(_ found: Found, now: Instant, _ transaction: WriteTransaction) throws {
+        guard try CampaignStore.get(found.id, transaction) == nil else { return }
+        var campaign = Campaign(
+            id: found.id, content: found.content, state: .draft, revision: 1, createdAt: now, updatedAt: now)
         try CampaignStore.insert(campaign, transaction)
         campaign.state = .expanding
         campaign.sendAt = now
@@ -87,25 +97,34 @@ final class RuleEngine: Sendable {
     }
 
     /// The campaigns of a rule for one day.
-    static func contents(
-        _ rule: Rule, _ template: Int, day: LocalDate, until: Instant, _ transaction: ReadTransaction
-    ) throws -> [(id: String, content: CampaignContent)] {
-        func content(_ audience: Audience, _ about: String) -> (id: String, content: CampaignContent) {
+    private static func campaigns(
+        of rule: Rule, _ template: Int, day: LocalDate, today: LocalDate, until: Instant, _ transaction: ReadTransaction
+    ) throws -> [Found] {
+        func campaign(_ audience: Audience, _ about: String = "") -> Found {
             let name = "rules/\(rule.id) \(about) \(day)"
-            return (
-                UUIDv8.named("\(about)/\(day)", in: "rules/\(rule.id)").description,
-                CampaignContent(
+            return Found(
+                id: UUIDv8.named("\(about)/\(day)", in: "rules/\(rule.id)").description,
+                content: CampaignContent(
                     displayName: name.trimmed, audience: audience, template: rule.template, templateVersion: template,
                     parameters: rule.parameters, language: rule.language, channels: rule.channels, topic: rule.topic,
-                    isStatutory: rule.isStatutory, rule: rule.id)
-            )
+                    isStatutory: rule.isStatutory, rule: rule.id))
+        }
+        if let condition = rule.kind.payment {
+            let filter = Audience.PaymentFilter(
+                condition: condition, changedSince: rule.lookedAt, changedUntil: until)
+            guard try RuleConcerns.hasPayments(rule, condition, today: today, until: until, transaction) else {
+                return []
+            }
+            return [campaign(Audience(unit: rule.unit, payment: filter, told: rule.kind.told))]
         }
         guard let condition = rule.kind.condition else {
             // Once a week: on Mondays.
-            guard day.weekday == 1 else { return [] }
-            return [content(Audience(unit: rule.unit, told: rule.kind.told, isWithoutLeader: true), "")]
+            guard day.weekday == 1, try RuleConcerns.hasTeamWithoutLeader(rule, today: today, transaction) else {
+                return []
+            }
+            return [campaign(Audience(unit: rule.unit, told: rule.kind.told, isWithoutLeader: true))]
         }
-        return try RuleStore.concerns(rule, day: day, until: until, transaction).map { period, dueOn in
+        return try RuleConcerns.reports(rule, day: day, until: until, transaction).map { period, dueOn in
             var filter = Audience.ReportFilter(period: period, condition: condition)
             if rule.kind.isOfChanges {
                 (filter.changedSince, filter.changedUntil) = (rule.lookedAt, until)
@@ -113,7 +132,7 @@ final class RuleEngine: Sendable {
                 filter.dueOn = dueOn
             }
             let about = rule.kind.isOfChanges ? "\(period)" : "\(period) \(dueOn)"
-            return content(Audience(unit: rule.unit, report: filter, told: rule.kind.told), about)
+            return campaign(Audience(unit: rule.unit, report: filter, told: rule.kind.told), about)
         }
     }
 }

@@ -53,28 +53,6 @@ enum RuleStore {
             "SELECT \(columns) FROM rule WHERE id > ? ORDER BY id LIMIT ?", [.text(after), SQLValue(limit)], rule)
     }
 
-    /// The periods, and the days on which they were due, of which a rule has something to tell on a day.
-    static func concerns(_ rule: Rule, day: LocalDate, until: Instant, _ transaction: ReadTransaction) throws -> [(
-        period: Month, dueOn: LocalDate
-    )] {
-        var sql = "SELECT DISTINCT period, due_on FROM known_obligation WHERE "
-        var bindings: [SQLValue] = []
-        if let dueOn = RuleClock.dueOn(rule, day: day) {
-            sql += "due_on = ? AND expected = 1 AND received_at IS NULL"
-            bindings = [SQLValue(dueOn)]
-        } else if let graceUntil = RuleClock.graceUntil(rule, day: day) {
-            sql += "grace_until = ? AND expected = 1 AND received_at IS NULL"
-            bindings = [SQLValue(graceUntil)]
-        } else {
-            let states = rule.kind == .reportReturned ? "5" : "3, 4"
-            sql += "changed_at >= ? AND changed_at < ? AND report_state IN (\(states))"
-            bindings = [SQLValue(rule.lookedAt), SQLValue(until)]
-        }
-        return try transaction.query(sql + " ORDER BY period, due_on", bindings) {
-            (try $0.month(0), try $0.date(1))
-        }
-    }
-
     private static func rule(_ row: Row) throws -> Rule {
         let message = try Cdt_Notification_V1_Rule(serializedBytes: try row.blob(1))
         guard case .success(var rule) = Rule.reading(message, now: try row.instant(4)) else {

@@ -152,7 +152,8 @@ extension NotificationService {
             return .with {
                 $0.team = "teams/\(subject.team)"
                 $0.teamDisplayName = name
-                $0.obligation = subject.obligation.isEmpty ? "" : "obligations/\(subject.obligation)"
+                $0.obligation = subject.obligation(in: campaign.content.audience)
+                $0.payment = subject.payment(in: campaign.content.audience)
             }
         }
         guard let lane = delivery.lane else { return message }

@@ -5,8 +5,8 @@ import Storage
 /// wants other words makes a template of its own.
 enum BuiltInTemplates {
     static let all = [
-        reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader, announcement, article,
-        ticketAnswer,
+        reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader, paymentApproved,
+        paymentPaid, paymentReturned, announcement, article, ticketAnswer,
     ]
 
     /// "Reminders to those who owe a report".
@@ -134,6 +134,47 @@ extension BuiltInTemplates {
         en: (
             "{{team_count}} teams without a leader",
             "{{recipient_name}}: {{team_count}} teams have no leader: {{team_name}}."
+        ))
+
+    private static let payment: [Template.Parameter] = [
+        recipient, team, .init(name: "payment_amount", type: .dong, description: "Tổng số tiền"),
+        .init(name: "policy_title", type: .text, description: "Chính sách hỗ trợ"),
+        .init(name: "payment_year", type: .text, description: "Năm được chi trả"),
+    ]
+
+    static let paymentApproved = simple(
+        "payment-approved", "Khoản hỗ trợ đã được duyệt chi", payment,
+        vi: (
+            "Khoản hỗ trợ {{payment_amount}} đã được duyệt chi",
+            "{{recipient_name}}: đã duyệt chi {{payment_amount}} năm {{payment_year}} ({{policy_title}}), {{team_name}}."
+        ),
+        en: (
+            "Payment of {{payment_amount}} approved",
+            "{{recipient_name}}: {{payment_amount}} for {{payment_year}} have been approved ({{policy_title}}), {{team_name}}."
+        ))
+
+    static let paymentPaid = simple(
+        "payment-paid", "Khoản hỗ trợ đã được chi trả", payment,
+        vi: (
+            "Khoản hỗ trợ {{payment_amount}} đã được chi trả",
+            "{{recipient_name}}: đã chi trả {{payment_amount}} năm {{payment_year}} ({{policy_title}}), {{team_name}}."
+        ),
+        en: (
+            "Payment of {{payment_amount}} made",
+            "{{recipient_name}}: {{payment_amount}} for {{payment_year}} have been paid ({{policy_title}}), {{team_name}}."
+        ))
+
+    static let paymentReturned = simple(
+        "payment-returned", "Khoản hỗ trợ bị trả lại", payment,
+        vi: (
+            "Khoản hỗ trợ {{payment_amount}} bị trả lại",
+            "{{recipient_name}}: khoản chi {{payment_amount}} năm {{payment_year}} ({{policy_title}}), {{team_name}}, bị trả lại. "
+                + "Đề nghị kiểm tra thông tin tài khoản với xã."
+        ),
+        en: (
+            "Payment of {{payment_amount}} came back",
+            "{{recipient_name}}: the payment of {{payment_amount}} for {{payment_year}} ({{policy_title}}), {{team_name}}, came "
+                + "back. Please check your account details with the commune."
         ))
 
     private static let title = Template.Parameter(name: "title", type: .text, description: "Tiêu đề")

@@ -25,13 +25,14 @@ struct Template: Sendable, Hashable {
     var bodies: [Key: TemplateBody]
     var isBuiltIn = false
 
-    /// What the audience fills in, where a template declares it. `period`, `due_on` and `grace_until` need a report
-    /// filter.
+    /// What the audience fills in, where a template declares it; some need a filter.
     static let audienceParameters: [String: ParameterType] = [
         "recipient_name": .text, "team_name": .text, "team_count": .integer, "unit_name": .text,
         "period": .month, "due_on": .date, "grace_until": .date, "report_count": .integer,
+        "payment_count": .integer, "payment_amount": .dong, "policy_title": .text, "payment_year": .text,
     ]
     static let reportParameters: Set<String> = ["period", "due_on", "grace_until", "report_count"]
+    static let paymentParameters: Set<String> = ["payment_count", "payment_amount", "policy_title", "payment_year"]
 }
 
 /// What a template says over one kind of channel.

@@ -273,6 +273,7 @@ extension ContractMessages {
         Cdt_Notification_V1_Template.self,
         Cdt_Notification_V1_RenderedMessage.self,
         Cdt_Notification_V1_ReportFilter.self,
+        Cdt_Notification_V1_PaymentFilter.self,
         Cdt_Notification_V1_Relay.self,
         Cdt_Notification_V1_GroupFilter.self,
         Cdt_Notification_V1_Audience.self,

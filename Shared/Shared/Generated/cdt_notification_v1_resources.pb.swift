@@ -311,6 +311,57 @@ public nonisolated enum Cdt_Notification_V1_ReportCondition: SwiftProtobuf.Enum,
 
 }
 
+/// How a payment must stand.
+public nonisolated enum Cdt_Notification_V1_PaymentCondition: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: refused.
+  case unspecified // = 0
+
+  /// Approved, and not made yet.
+  case approved // = 1
+
+  /// Paid, whether a statement has confirmed it or not.
+  case paid // = 2
+
+  /// Came back, and is not owed again yet.
+  case returned // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .approved
+    case 2: self = .paid
+    case 3: self = .returned
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .approved: return 1
+    case .paid: return 2
+    case .returned: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_PaymentCondition] = [
+    .unspecified,
+    .approved,
+    .paid,
+    .returned,
+  ]
+
+}
+
 /// Who is told about the teams that an audience chooses.
 public nonisolated enum Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -524,6 +575,15 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
 
   /// A team at work has no leader: the focal points of its commune are told, once a week.
   case teamWithoutLeader // = 8
+
+  /// A payment was approved since the rule was last looked at: whoever is paid is told; for a team its leader.
+  case paymentApproved // = 9
+
+  /// A payment was made since then.
+  case paymentPaid // = 10
+
+  /// A payment came back since then.
+  case paymentReturned // = 11
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -541,6 +601,9 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     case 6: self = .reportReturned
     case 7: self = .reportApproved
     case 8: self = .teamWithoutLeader
+    case 9: self = .paymentApproved
+    case 10: self = .paymentPaid
+    case 11: self = .paymentReturned
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -556,6 +619,9 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     case .reportReturned: return 6
     case .reportApproved: return 7
     case .teamWithoutLeader: return 8
+    case .paymentApproved: return 9
+    case .paymentPaid: return 10
+    case .paymentReturned: return 11
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -571,6 +637,9 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     .reportReturned,
     .reportApproved,
     .teamWithoutLeader,
+    .paymentApproved,
+    .paymentPaid,
+    .paymentReturned,
   ]
 
 }
@@ -1158,7 +1227,9 @@ public nonisolated struct Cdt_Notification_V1_Channel: @unchecked Sendable {
 ///
 /// The audience fills in, where a template declares them: `recipient_name` TEXT, `team_name` TEXT (the recipient's
 /// teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
-/// with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER.
+/// with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER;
+/// with a payment filter also `payment_count` INTEGER, `payment_amount` DONG (their sum), `policy_title` TEXT and
+/// `payment_year` TEXT (the year or years of what is paid).
 /// Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
 public nonisolated struct Cdt_Notification_V1_TemplateParameter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1504,6 +1575,45 @@ public nonisolated struct Cdt_Notification_V1_ReportFilter: Sendable {
   fileprivate var _changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
+/// Chooses recipients by payments. Where a team is paid, its leader is told; without one, its deputies. `Audience.roles`
+/// replaces this choice. Where a person is paid, that person is told.
+public nonisolated struct Cdt_Notification_V1_PaymentFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The condition. It is checked once more for each message at the moment of sending: one that no longer holds
+  /// cancels the message.
+  public var condition: Cdt_Notification_V1_PaymentCondition = .unspecified
+
+  /// Only payments that came to stand so at this moment or later, as far as is known here.
+  public var changedSince: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedSince ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedSince = newValue}
+  }
+  /// Returns true if `changedSince` has been explicitly set.
+  public var hasChangedSince: Bool {self._changedSince != nil}
+  /// Clears the value of `changedSince`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedSince() {self._changedSince = nil}
+
+  /// Only payments that came to stand so before this moment.
+  public var changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedUntil = newValue}
+  }
+  /// Returns true if `changedUntil` has been explicitly set.
+  public var hasChangedUntil: Bool {self._changedUntil != nil}
+  /// Clears the value of `changedUntil`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedUntil() {self._changedUntil = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _changedSince: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
 /// Tells an audience level by level: those of the next level are told when somebody of the level above, of the same team, has
 /// acknowledged, or when time is up. Each person is told once, at their highest level. Every message of a relay asks for
 /// acknowledgement.
@@ -1619,6 +1729,16 @@ public nonisolated struct Cdt_Notification_V1_Audience: @unchecked Sendable {
   public var hasRelay: Bool {_storage._relay != nil}
   /// Clears the value of `relay`. Subsequent reads from it will return its default value.
   public mutating func clearRelay() {_uniqueStorage()._relay = nil}
+
+  /// By payment; never together with `report` or `without_leader`.
+  public var payment: Cdt_Notification_V1_PaymentFilter {
+    get {_storage._payment ?? Cdt_Notification_V1_PaymentFilter()}
+    set {_uniqueStorage()._payment = newValue}
+  }
+  /// Returns true if `payment` has been explicitly set.
+  public var hasPayment: Bool {_storage._payment != nil}
+  /// Clears the value of `payment`. Subsequent reads from it will return its default value.
+  public mutating func clearPayment() {_uniqueStorage()._payment = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1775,8 +1895,9 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
 }
 
 /// Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
-/// concerns, so that everybody gets one message about all of their teams. Messages that are no longer needed when their turn
-/// comes cancel themselves.
+/// concerns, or one for all payments, so that everybody gets one message about all of their teams. Where nothing concerns its
+/// unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
+/// are no longer needed when their turn comes cancel themselves.
 public nonisolated struct Cdt_Notification_V1_Rule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2148,7 +2269,7 @@ public nonisolated struct Cdt_Notification_V1_ArticleReach: Sendable {
   public init() {}
 }
 
-/// What a message is about: one team, and the report it owes.
+/// What a message is about: one team, and the report it owes or the payment to it or its member.
 public nonisolated struct Cdt_Notification_V1_DeliverySubject: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2162,6 +2283,9 @@ public nonisolated struct Cdt_Notification_V1_DeliverySubject: Sendable {
 
   /// `obligations/{id}`; empty without a report filter.
   public var obligation: String = String()
+
+  /// `paymentInstructions/{id}`; empty without a payment filter.
+  public var payment: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2695,6 +2819,10 @@ nonisolated extension Cdt_Notification_V1_ReportCondition: SwiftProtobuf._ProtoN
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPORT_CONDITION_UNSPECIFIED\0\u{1}REPORT_CONDITION_OWES\0\u{1}REPORT_CONDITION_OVERDUE\0\u{1}REPORT_CONDITION_RETURNED\0\u{1}REPORT_CONDITION_RECEIVED\0\u{1}REPORT_CONDITION_APPROVED\0")
 }
 
+nonisolated extension Cdt_Notification_V1_PaymentCondition: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PAYMENT_CONDITION_UNSPECIFIED\0\u{1}PAYMENT_CONDITION_APPROVED\0\u{1}PAYMENT_CONDITION_PAID\0\u{1}PAYMENT_CONDITION_RETURNED\0")
+}
+
 nonisolated extension Cdt_Notification_V1_AudienceRecipients: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0AUDIENCE_RECIPIENTS_UNSPECIFIED\0\u{1}AUDIENCE_RECIPIENTS_MEMBERS\0\u{1}AUDIENCE_RECIPIENTS_COMMUNE_FOCAL_POINTS\0\u{1}AUDIENCE_RECIPIENTS_PROVINCE_FOCAL_POINTS\0")
 }
@@ -2708,7 +2836,7 @@ nonisolated extension Cdt_Notification_V1_CampaignState: SwiftProtobuf._ProtoNam
 }
 
 nonisolated extension Cdt_Notification_V1_RuleKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RULE_KIND_UNSPECIFIED\0\u{1}RULE_KIND_REPORT_DUE_SOON\0\u{1}RULE_KIND_REPORT_DUE_TODAY\0\u{1}RULE_KIND_REPORT_OVERDUE\0\u{1}RULE_KIND_REPORT_OVERDUE_COMMUNE\0\u{1}RULE_KIND_REPORT_OVERDUE_PROVINCE\0\u{1}RULE_KIND_REPORT_RETURNED\0\u{1}RULE_KIND_REPORT_APPROVED\0\u{1}RULE_KIND_TEAM_WITHOUT_LEADER\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RULE_KIND_UNSPECIFIED\0\u{1}RULE_KIND_REPORT_DUE_SOON\0\u{1}RULE_KIND_REPORT_DUE_TODAY\0\u{1}RULE_KIND_REPORT_OVERDUE\0\u{1}RULE_KIND_REPORT_OVERDUE_COMMUNE\0\u{1}RULE_KIND_REPORT_OVERDUE_PROVINCE\0\u{1}RULE_KIND_REPORT_RETURNED\0\u{1}RULE_KIND_REPORT_APPROVED\0\u{1}RULE_KIND_TEAM_WITHOUT_LEADER\0\u{1}RULE_KIND_PAYMENT_APPROVED\0\u{1}RULE_KIND_PAYMENT_PAID\0\u{1}RULE_KIND_PAYMENT_RETURNED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_TicketState: SwiftProtobuf._ProtoNameProviding {
@@ -3461,6 +3589,50 @@ nonisolated extension Cdt_Notification_V1_ReportFilter: SwiftProtobuf.Message, S
   }
 }
 
+nonisolated extension Cdt_Notification_V1_PaymentFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PaymentFilter"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}condition\0\u{3}changed_since\0\u{3}changed_until\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.condition) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._changedSince) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._changedUntil) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.condition != .unspecified {
+      try visitor.visitSingularEnumField(value: self.condition, fieldNumber: 1)
+    }
+    try { if let v = self._changedSince {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._changedUntil {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_PaymentFilter, rhs: Cdt_Notification_V1_PaymentFilter) -> Bool {
+    if lhs.condition != rhs.condition {return false}
+    if lhs._changedSince != rhs._changedSince {return false}
+    if lhs._changedUntil != rhs._changedUntil {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Notification_V1_Relay: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Relay"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}levels\0\u{3}wait_hours\0")
@@ -3528,7 +3700,7 @@ nonisolated extension Cdt_Notification_V1_GroupFilter: SwiftProtobuf.Message, Sw
 
 nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Audience"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0\u{1}relay\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0\u{1}relay\0\u{1}payment\0")
 
   fileprivate class _StorageClass {
     var _unit: String = String()
@@ -3541,6 +3713,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
     var _withoutLeader: Bool = false
     var _groups: Cdt_Notification_V1_GroupFilter? = nil
     var _relay: Cdt_Notification_V1_Relay? = nil
+    var _payment: Cdt_Notification_V1_PaymentFilter? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3561,6 +3734,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
       _withoutLeader = source._withoutLeader
       _groups = source._groups
       _relay = source._relay
+      _payment = source._payment
     }
   }
 
@@ -3589,6 +3763,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
         case 8: try { try decoder.decodeSingularBoolField(value: &_storage._withoutLeader) }()
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._groups) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._relay) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._payment) }()
         default: break
         }
       }
@@ -3631,6 +3806,9 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
       try { if let v = _storage._relay {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
+      try { if let v = _storage._payment {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3650,6 +3828,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
         if _storage._withoutLeader != rhs_storage._withoutLeader {return false}
         if _storage._groups != rhs_storage._groups {return false}
         if _storage._relay != rhs_storage._relay {return false}
+        if _storage._payment != rhs_storage._payment {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -4430,7 +4609,7 @@ nonisolated extension Cdt_Notification_V1_ArticleReach: SwiftProtobuf.Message, S
 
 nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeliverySubject"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}team\0\u{3}team_display_name\0\u{1}obligation\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}team\0\u{3}team_display_name\0\u{1}obligation\0\u{1}payment\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4441,6 +4620,7 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
       case 1: try { try decoder.decodeSingularStringField(value: &self.team) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.teamDisplayName) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.obligation) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.payment) }()
       default: break
       }
     }
@@ -4456,6 +4636,9 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
     if !self.obligation.isEmpty {
       try visitor.visitSingularStringField(value: self.obligation, fieldNumber: 3)
     }
+    if !self.payment.isEmpty {
+      try visitor.visitSingularStringField(value: self.payment, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4463,6 +4646,7 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
     if lhs.team != rhs.team {return false}
     if lhs.teamDisplayName != rhs.teamDisplayName {return false}
     if lhs.obligation != rhs.obligation {return false}
+    if lhs.payment != rhs.payment {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

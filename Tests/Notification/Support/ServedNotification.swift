@@ -22,7 +22,7 @@ enum ServedNotification {
             NotificationDefinition.self,
             arguments: [
                 "--data", folder.path("data"), "--today", today, "--peer", "registry=127.0.0.1:1", "--peer",
-                "activity=127.0.0.1:1",
+                "activity=127.0.0.1:1", "--peer", "funding=127.0.0.1:1",
             ] + elsewhere + arguments,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let client = try RPCClient(targets: [.init(host: "127.0.0.1", port: service.endpoint.port)])

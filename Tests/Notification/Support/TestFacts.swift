@@ -29,10 +29,14 @@ enum World {
         "00000000-0000-7000-8000-0000000d" + String(repeating: "0", count: 4 - String(number).count) + "\(number)"
     }
 
-    static func event(_ payload: some Message, _ aggregate: String) throws -> FeedEvent {
+    static func payment(_ number: Int) -> String { numbered(900_000 + number) }
+
+    static func event(_ payload: some Message, _ aggregate: String, recordedAt: Instant = World.now) throws
+        -> FeedEvent
+    {
         FeedEvent(
-            sequence: 1, aggregate: aggregate, version: 1, recordedAt: 1, type: type(of: payload).protoMessageName,
-            payload: try payload.serializedBytes())
+            sequence: 1, aggregate: aggregate, version: 1, recordedAt: recordedAt.microseconds,
+            type: type(of: payload).protoMessageName, payload: try payload.serializedBytes())
     }
 
     static func unit(_ id: String, _ level: Cdt_Registry_V1_UnitLevel, _ name: String, under parents: [String])
@@ -119,6 +123,25 @@ enum World {
                     $0.timeliness = .onTime
                 }
             }, "obligations/\(World.obligation(number))")
+    }
+
+    /// Of 600,000 đồng for 2024, to a team or one of its members.
+    static func payment(
+        _ number: Int, to team: String, person: Int? = nil, _ state: Cdt_Funding_V1_PaymentState,
+        title: String = "Hỗ trợ",
+        recordedAt: Instant = World.now
+    ) throws -> FeedEvent {
+        try event(
+            Cdt_Funding_V1_PaymentFact.with {
+                $0.payment.name = "paymentInstructions/\(World.payment(number))"
+                $0.payment.team = "teams/\(team)"
+                if let person { $0.payment.person = "people/\(World.person(person))" }
+                $0.payment.amountDong = 600_000
+                $0.payment.state = state
+                $0.policyTitle = "Support"
+                $0.policyTitleVi = title
+                $0.year = 2024
+            }, "paymentInstructions/\(World.payment(number))", recordedAt: recordedAt)
     }
 
     /// Commune team (persons 1 leader, 2, 3: each owes a report), hamlet team (4 leader, 5: the team owes one), second

@@ -598,6 +598,51 @@ void   cdt__notification__v1__report_filter__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__report_filter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__payment_filter__init
+                     (Cdt__Notification__V1__PaymentFilter         *message)
+{
+  static const Cdt__Notification__V1__PaymentFilter init_value = CDT__NOTIFICATION__V1__PAYMENT_FILTER__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__payment_filter__get_packed_size
+                     (const Cdt__Notification__V1__PaymentFilter *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__payment_filter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__payment_filter__pack
+                     (const Cdt__Notification__V1__PaymentFilter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__payment_filter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__payment_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__PaymentFilter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__payment_filter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__PaymentFilter *
+       cdt__notification__v1__payment_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__PaymentFilter *)
+     protobuf_c_message_unpack (&cdt__notification__v1__payment_filter__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__payment_filter__free_unpacked
+                     (Cdt__Notification__V1__PaymentFilter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__payment_filter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__relay__init
                      (Cdt__Notification__V1__Relay         *message)
 {
@@ -2795,6 +2840,70 @@ const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descripto
   (ProtobufCMessageInit) cdt__notification__v1__report_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor cdt__notification__v1__payment_filter__field_descriptors[3] =
+{
+  {
+    "condition",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PaymentFilter, condition),
+    &cdt__notification__v1__payment_condition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_since",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PaymentFilter, changed_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_until",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__PaymentFilter, changed_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__payment_filter__field_indices_by_name[] = {
+  1,   /* field[1] = changed_since */
+  2,   /* field[2] = changed_until */
+  0,   /* field[0] = condition */
+};
+static const ProtobufCIntRange cdt__notification__v1__payment_filter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__payment_filter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PaymentFilter",
+  "PaymentFilter",
+  "Cdt__Notification__V1__PaymentFilter",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__PaymentFilter),
+  3,
+  cdt__notification__v1__payment_filter__field_descriptors,
+  cdt__notification__v1__payment_filter__field_indices_by_name,
+  1,  cdt__notification__v1__payment_filter__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__payment_filter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cdt__notification__v1__relay__field_descriptors[2] =
 {
   {
@@ -2884,7 +2993,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor
   (ProtobufCMessageInit) cdt__notification__v1__group_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[10] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[11] =
 {
   {
     "unit",
@@ -3006,10 +3115,23 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "payment",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, payment),
+    &cdt__notification__v1__payment_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__audience__field_indices_by_name[] = {
   8,   /* field[8] = groups */
   3,   /* field[3] = occupations */
+  10,   /* field[10] = payment */
   6,   /* field[6] = recipients */
   9,   /* field[9] = relay */
   4,   /* field[4] = report */
@@ -3022,7 +3144,7 @@ static const unsigned cdt__notification__v1__audience__field_indices_by_name[] =
 static const ProtobufCIntRange cdt__notification__v1__audience__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
 {
@@ -3032,7 +3154,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
   "Cdt__Notification__V1__Audience",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Audience),
-  10,
+  11,
   cdt__notification__v1__audience__field_descriptors,
   cdt__notification__v1__audience__field_indices_by_name,
   1,  cdt__notification__v1__audience__number_ranges,
@@ -4394,7 +4516,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__article_reach__descripto
   (ProtobufCMessageInit) cdt__notification__v1__article_reach__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[4] =
 {
   {
     "team",
@@ -4432,16 +4554,29 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "payment",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeliverySubject, payment),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__delivery_subject__field_indices_by_name[] = {
   2,   /* field[2] = obligation */
+  3,   /* field[3] = payment */
   0,   /* field[0] = team */
   1,   /* field[1] = team_display_name */
 };
 static const ProtobufCIntRange cdt__notification__v1__delivery_subject__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descriptor =
 {
@@ -4451,7 +4586,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descri
   "Cdt__Notification__V1__DeliverySubject",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__DeliverySubject),
-  3,
+  4,
   cdt__notification__v1__delivery_subject__field_descriptors,
   cdt__notification__v1__delivery_subject__field_indices_by_name,
   1,  cdt__notification__v1__delivery_subject__number_ranges,
@@ -5998,6 +6133,38 @@ const ProtobufCEnumDescriptor cdt__notification__v1__report_condition__descripto
   cdt__notification__v1__report_condition__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue cdt__notification__v1__payment_condition__enum_values_by_number[4] =
+{
+  { "PAYMENT_CONDITION_UNSPECIFIED", "CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_UNSPECIFIED", 0 },
+  { "PAYMENT_CONDITION_APPROVED", "CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_APPROVED", 1 },
+  { "PAYMENT_CONDITION_PAID", "CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_PAID", 2 },
+  { "PAYMENT_CONDITION_RETURNED", "CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_RETURNED", 3 },
+};
+static const ProtobufCIntRange cdt__notification__v1__payment_condition__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__payment_condition__enum_values_by_name[4] =
+{
+  { "PAYMENT_CONDITION_APPROVED", 1 },
+  { "PAYMENT_CONDITION_PAID", 2 },
+  { "PAYMENT_CONDITION_RETURNED", 3 },
+  { "PAYMENT_CONDITION_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__payment_condition__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.PaymentCondition",
+  "PaymentCondition",
+  "Cdt__Notification__V1__PaymentCondition",
+  "cdt.notification.v1",
+  4,
+  cdt__notification__v1__payment_condition__enum_values_by_number,
+  4,
+  cdt__notification__v1__payment_condition__enum_values_by_name,
+  1,
+  cdt__notification__v1__payment_condition__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__audience_recipients__enum_values_by_number[4] =
 {
   { "AUDIENCE_RECIPIENTS_UNSPECIFIED", "CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED", 0 },
@@ -6104,7 +6271,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__campaign_state__descriptor 
   cdt__notification__v1__campaign_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by_number[9] =
+static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by_number[12] =
 {
   { "RULE_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_UNSPECIFIED", 0 },
   { "RULE_KIND_REPORT_DUE_SOON", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_SOON", 1 },
@@ -6115,12 +6282,18 @@ static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by
   { "RULE_KIND_REPORT_RETURNED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_RETURNED", 6 },
   { "RULE_KIND_REPORT_APPROVED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_APPROVED", 7 },
   { "RULE_KIND_TEAM_WITHOUT_LEADER", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TEAM_WITHOUT_LEADER", 8 },
+  { "RULE_KIND_PAYMENT_APPROVED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_APPROVED", 9 },
+  { "RULE_KIND_PAYMENT_PAID", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_PAID", 10 },
+  { "RULE_KIND_PAYMENT_RETURNED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_RETURNED", 11 },
 };
 static const ProtobufCIntRange cdt__notification__v1__rule_kind__value_ranges[] = {
-{0, 0},{0, 9}
+{0, 0},{0, 12}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_values_by_name[9] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_values_by_name[12] =
 {
+  { "RULE_KIND_PAYMENT_APPROVED", 9 },
+  { "RULE_KIND_PAYMENT_PAID", 10 },
+  { "RULE_KIND_PAYMENT_RETURNED", 11 },
   { "RULE_KIND_REPORT_APPROVED", 7 },
   { "RULE_KIND_REPORT_DUE_SOON", 1 },
   { "RULE_KIND_REPORT_DUE_TODAY", 2 },
@@ -6138,9 +6311,9 @@ const ProtobufCEnumDescriptor cdt__notification__v1__rule_kind__descriptor =
   "RuleKind",
   "Cdt__Notification__V1__RuleKind",
   "cdt.notification.v1",
-  9,
+  12,
   cdt__notification__v1__rule_kind__enum_values_by_number,
-  9,
+  12,
   cdt__notification__v1__rule_kind__enum_values_by_name,
   1,
   cdt__notification__v1__rule_kind__value_ranges,

@@ -32,6 +32,7 @@ typedef struct Cdt__Notification__V1__Template Cdt__Notification__V1__Template;
 typedef struct Cdt__Notification__V1__RenderedMessage Cdt__Notification__V1__RenderedMessage;
 typedef struct Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry Cdt__Notification__V1__RenderedMessage__ProviderParametersEntry;
 typedef struct Cdt__Notification__V1__ReportFilter Cdt__Notification__V1__ReportFilter;
+typedef struct Cdt__Notification__V1__PaymentFilter Cdt__Notification__V1__PaymentFilter;
 typedef struct Cdt__Notification__V1__Relay Cdt__Notification__V1__Relay;
 typedef struct Cdt__Notification__V1__GroupFilter Cdt__Notification__V1__GroupFilter;
 typedef struct Cdt__Notification__V1__Audience Cdt__Notification__V1__Audience;
@@ -195,6 +196,28 @@ typedef enum _Cdt__Notification__V1__ReportCondition {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__REPORT_CONDITION)
 } Cdt__Notification__V1__ReportCondition;
 /*
+ * How a payment must stand.
+ */
+typedef enum _Cdt__Notification__V1__PaymentCondition {
+  /*
+   * Not given: refused.
+   */
+  CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_UNSPECIFIED = 0,
+  /*
+   * Approved, and not made yet.
+   */
+  CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_APPROVED = 1,
+  /*
+   * Paid, whether a statement has confirmed it or not.
+   */
+  CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_PAID = 2,
+  /*
+   * Came back, and is not owed again yet.
+   */
+  CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_RETURNED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__PAYMENT_CONDITION)
+} Cdt__Notification__V1__PaymentCondition;
+/*
  * Who is told about the teams that an audience chooses.
  */
 typedef enum _Cdt__Notification__V1__AudienceRecipients {
@@ -319,7 +342,19 @@ typedef enum _Cdt__Notification__V1__RuleKind {
   /*
    * A team at work has no leader: the focal points of its commune are told, once a week.
    */
-  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TEAM_WITHOUT_LEADER = 8
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TEAM_WITHOUT_LEADER = 8,
+  /*
+   * A payment was approved since the rule was last looked at: whoever is paid is told; for a team its leader.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_APPROVED = 9,
+  /*
+   * A payment was made since then.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_PAID = 10,
+  /*
+   * A payment came back since then.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_RETURNED = 11
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__RULE_KIND)
 } Cdt__Notification__V1__RuleKind;
 /*
@@ -641,7 +676,9 @@ struct  Cdt__Notification__V1__Channel
  * A parameter that a template declares. Bodies name it as `{{name}}`.
  * The audience fills in, where a template declares them: `recipient_name` TEXT, `team_name` TEXT (the recipient's
  * teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
- * with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER.
+ * with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER;
+ * with a payment filter also `payment_count` INTEGER, `payment_amount` DONG (their sum), `policy_title` TEXT and
+ * `payment_year` TEXT (the year or years of what is paid).
  * Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
  */
 struct  Cdt__Notification__V1__TemplateParameter
@@ -984,6 +1021,32 @@ struct  Cdt__Notification__V1__ReportFilter
 
 
 /*
+ * Chooses recipients by payments. Where a team is paid, its leader is told; without one, its deputies. `Audience.roles`
+ * replaces this choice. Where a person is paid, that person is told.
+ */
+struct  Cdt__Notification__V1__PaymentFilter
+{
+  ProtobufCMessage base;
+  /*
+   * The condition. It is checked once more for each message at the moment of sending: one that no longer holds
+   * cancels the message.
+   */
+  Cdt__Notification__V1__PaymentCondition condition;
+  /*
+   * Only payments that came to stand so at this moment or later, as far as is known here.
+   */
+  Google__Protobuf__Timestamp *changed_since;
+  /*
+   * Only payments that came to stand so before this moment.
+   */
+  Google__Protobuf__Timestamp *changed_until;
+};
+#define CDT__NOTIFICATION__V1__PAYMENT_FILTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__payment_filter__descriptor) \
+    , CDT__NOTIFICATION__V1__PAYMENT_CONDITION__PAYMENT_CONDITION_UNSPECIFIED, NULL, NULL }
+
+
+/*
  * Tells an audience level by level: those of the next level are told when somebody of the level above, of the same team, has
  * acknowledged, or when time is up. Each person is told once, at their highest level. Every message of a relay asks for
  * acknowledgement.
@@ -1077,10 +1140,14 @@ struct  Cdt__Notification__V1__Audience
    * beside it.
    */
   Cdt__Notification__V1__Relay *relay;
+  /*
+   * By payment; never together with `report` or `without_leader`.
+   */
+  Cdt__Notification__V1__PaymentFilter *payment;
 };
 #define CDT__NOTIFICATION__V1__AUDIENCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__audience__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL, NULL, NULL }
 
 
 struct  Cdt__Notification__V1__Campaign__ParametersEntry
@@ -1201,8 +1268,9 @@ struct  Cdt__Notification__V1__Rule__ParametersEntry
 
 /*
  * Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
- * concerns, so that everybody gets one message about all of their teams. Messages that are no longer needed when their turn
- * comes cancel themselves.
+ * concerns, or one for all payments, so that everybody gets one message about all of their teams. Where nothing concerns its
+ * unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
+ * are no longer needed when their turn comes cancel themselves.
  */
 struct  Cdt__Notification__V1__Rule
 {
@@ -1538,7 +1606,7 @@ struct  Cdt__Notification__V1__ArticleReach
 
 
 /*
- * What a message is about: one team, and the report it owes.
+ * What a message is about: one team, and the report it owes or the payment to it or its member.
  */
 struct  Cdt__Notification__V1__DeliverySubject
 {
@@ -1555,10 +1623,14 @@ struct  Cdt__Notification__V1__DeliverySubject
    * `obligations/{id}`; empty without a report filter.
    */
   char *obligation;
+  /*
+   * `paymentInstructions/{id}`; empty without a payment filter.
+   */
+  char *payment;
 };
 #define CDT__NOTIFICATION__V1__DELIVERY_SUBJECT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery_subject__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -2286,6 +2358,25 @@ Cdt__Notification__V1__ReportFilter *
 void   cdt__notification__v1__report_filter__free_unpacked
                      (Cdt__Notification__V1__ReportFilter *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__PaymentFilter methods */
+void   cdt__notification__v1__payment_filter__init
+                     (Cdt__Notification__V1__PaymentFilter         *message);
+size_t cdt__notification__v1__payment_filter__get_packed_size
+                     (const Cdt__Notification__V1__PaymentFilter   *message);
+size_t cdt__notification__v1__payment_filter__pack
+                     (const Cdt__Notification__V1__PaymentFilter   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__payment_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__PaymentFilter   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__PaymentFilter *
+       cdt__notification__v1__payment_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__payment_filter__free_unpacked
+                     (Cdt__Notification__V1__PaymentFilter *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__Relay methods */
 void   cdt__notification__v1__relay__init
                      (Cdt__Notification__V1__Relay         *message);
@@ -2754,6 +2845,9 @@ typedef void (*Cdt__Notification__V1__RenderedMessage_Closure)
 typedef void (*Cdt__Notification__V1__ReportFilter_Closure)
                  (const Cdt__Notification__V1__ReportFilter *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__PaymentFilter_Closure)
+                 (const Cdt__Notification__V1__PaymentFilter *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__Relay_Closure)
                  (const Cdt__Notification__V1__Relay *message,
                   void *closure_data);
@@ -2837,6 +2931,7 @@ extern const ProtobufCEnumDescriptor    cdt__notification__v1__language__descrip
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__parameter_type__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__sms_encoding__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__report_condition__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__payment_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__audience_recipients__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__relay_level__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__campaign_state__descriptor;
@@ -2861,6 +2956,7 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__template__descrip
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__rendered_message__provider_parameters_entry__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__payment_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__relay__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor;
