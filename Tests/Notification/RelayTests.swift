@@ -206,6 +206,46 @@ import Testing
         await database.close()
     }
 
+    /// A focal point answers for several hundred teams: no transaction lets go all of them.
+    @Test func anAcknowledgementLetsGoManyTeamsInSteps() async throws {
+        let database = try await populated()
+        let teams = 350
+        for number in 1...teams {
+            let team = World.numbered(number)
+            try await World.tell(
+                [
+                    try World.team(team, .hamlet, "Tổ \(number)", in: World.hamlet),
+                    try World.member(1_000 + number, of: team, .leader),
+                    try World.contact(1_000 + number, name: "Tổ trưởng", email: "nguoi\(1_000 + number)@example.vn"),
+                ], database)
+        }
+        let dispatcher = dispatcher(database)
+        let campaign = try await launch([.provinceFocalPoints, .leaders], database)
+        #expect(try await told(dispatcher) == [9])
+        func waiting() throws -> Int {
+            try database.read { transaction in
+                try DeliveryStore.page(campaign: campaign, after: "", states: [.scheduled], limit: 1_000, transaction)
+                    .count { $0.nextAt.map { $0 > World.now } ?? false }
+            }
+        }
+        // With the leader of the hamlet's team, the leader of the commune's and two deputies, one of them the same person.
+        #expect(try waiting() == teams + 3)
+        #expect(try await acknowledge(9, campaign, database) == .done)
+        var left = [try waiting()]
+        #expect(left[0] >= teams + 3 - Releases.teamsPerStep, "one transaction goes through so many teams")
+        // Time has gone on: that the others wait for the dispatcher does not change when they are told.
+        clock.now = World.now.adding(seconds: 60)
+        while let last = left.last, last > 0, left.count < 10 {
+            _ = try await dispatcher.pass()
+            left.append(try waiting())
+        }
+        #expect(left.last == 0)
+        #expect(zip(left, left.dropFirst()).allSatisfy { $0 - $1 <= Releases.teamsPerStep })
+        _ = try await dispatcher.pass()
+        #expect(try database.read { try Releases.isPending(campaign: campaign, $0) } == false)
+        await database.close()
+    }
+
     @Test func aCancelledRelayTellsNobodyMore() async throws {
         let database = try await populated()
         let dispatcher = dispatcher(database)

@@ -118,5 +118,12 @@ enum NotificationSchema {
                         language INTEGER NOT NULL, revision INTEGER NOT NULL, created_at BIGINT NOT NULL,
                         updated_at BIGINT NOT NULL);
                     """),
+            Migration(
+                version: 5, name: "acknowledgements that let go many teams",
+                sql: """
+                    CREATE TABLE relay_release (
+                        campaign TEXT NOT NULL, delivery TEXT NOT NULL, through_team TEXT NOT NULL,
+                        PRIMARY KEY (campaign, delivery)) WITHOUT ROWID;
+                    """),
         ])
 }

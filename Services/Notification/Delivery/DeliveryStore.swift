@@ -140,6 +140,16 @@ enum DeliveryStore {
         ) { DeliverySubject(team: try $0.text(0), matter: try $0.text(1)) }
     }
 
+    /// The teams that a message is about, ascending.
+    static func teams(_ delivery: String, after team: String, limit: Int, _ transaction: ReadTransaction) throws
+        -> [String]
+    {
+        try transaction.query(
+            "SELECT DISTINCT team FROM delivery_subject WHERE delivery = ? AND team > ? ORDER BY team LIMIT ?",
+            [.text(delivery), .text(team), SQLValue(limit)]
+        ) { try $0.text(0) }
+    }
+
     static func attempts(_ delivery: String, _ transaction: ReadTransaction) throws -> [DeliveryAttempt] {
         try transaction.query(
             """

@@ -62,6 +62,7 @@ extension Dispatcher {
             if cancelled == limit { return now }
             if let end = try DeliveryStore.nextLeaseEnd(campaign: campaign.id, transaction) { return end }
             try CampaignStore.update(campaign, active: false, transaction)
+            try Releases.forget(campaign: campaign.id, transaction)
             return nil
         }
         pass.lookAgain(at: next)
@@ -103,6 +104,15 @@ extension Dispatcher {
             }
         }
         return try await database.readPooled { try LaneStore.hold(of: lane, at: now, $0)?.until }
+    }
+
+    /// One step of what acknowledgements let go.
+    func release(_ campaign: Campaign, _ pass: inout Pass) async throws {
+        guard campaign.content.audience.relay != nil,
+            try await database.readPooled({ try Releases.isPending(campaign: campaign.id, $0) })
+        else { return }
+        try await database.write { try Releases.advance(campaign, $0) }
+        pass.lookAgain(at: clock.now)
     }
 
     func claim(_ campaign: Campaign, _ pass: inout Pass) async throws {
@@ -164,6 +174,7 @@ extension Dispatcher {
             else { return false }
             current.state = .completed
             try CampaignStore.update(current.changed(now), active: false, transaction)
+            try Releases.forget(campaign: current.id, transaction)
             return true
         }
         if isCompleted { logger.info("campaign completed", metadata: ["campaign": "campaigns/\(campaign.id)"]) }

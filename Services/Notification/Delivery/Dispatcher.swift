@@ -132,7 +132,9 @@ final class Dispatcher: Sendable {
             case .scheduled: try await begin(campaign, &pass)
             case .expanding where !hasFacts(campaign.content): pass.lookAgain(at: waitForFacts(campaign))
             case .expanding: try await expand(campaign, &pass)
-            case .sending: try await claim(campaign, &pass)
+            case .sending:
+                try await release(campaign, &pass)
+                try await claim(campaign, &pass)
             case .cancelled: try await sweep(campaign, &pass)
             case .paused: try await rest(campaign, &pass)
             case .draft, .completed: break
