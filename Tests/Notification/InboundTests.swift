@@ -183,6 +183,8 @@ import Testing
         #expect(ticket.team == World.communeTeam)
         #expect(ticket.text == "Mất mạng, chưa nộp được")
         #expect(tickets.last?.person == "")
+        let writers = try database.read { try TextWindow.open(at: World.now, $0) }
+        #expect(writers == [.init(person: World.person(1), account: "")], "who is known may be sent a text")
         // Erasure of the person reaches what they wrote.
         try await World.tell([try World.contact(1, name: "A", email: "").asTombstone], database)
         let erased = try database.read { try TicketStore.get(ticket.id, $0) }

@@ -1,3 +1,4 @@
+import ChangeFeed
 import ServiceKit
 import Storage
 import TestSupport
@@ -58,9 +59,8 @@ import Testing
         content.template = "notice"
         content.channels = [.sms]
         let template = try CompiledTemplate(World.notice)
-        let today = World.now.localDate
         return try await database.readPooled { [content] transaction in
-            try CampaignPlanner.plan(content, template, today: today, channels: channels, transaction)
+            try CampaignPlanner.plan(content, template, now: World.now, channels: channels, transaction)
         }
     }
 
@@ -80,6 +80,46 @@ import Testing
         let leaders = try await self.plan(Channels(senders: [account("")]), database, roles: [1])
         #expect(leaders.days == 1)
         #expect(leaders.proposals.isEmpty)
+        await database.close()
+    }
+
+    /// "Customer-care text …; possible within seven days after the user has written."
+    @Test func aTextIsPlannedOnlyForWhoHasWrittenWithinSevenDays() async throws {
+        let database = try await World.populated()
+        for person in 1...4 {
+            try await World.tell(
+                [try World.contact(person, name: "Người \(person)", email: "", zalo: ["8800\(person)"])], database)
+        }
+        let week: Int64 = 7 * 86_400
+        try await database.write { transaction in
+            for (person, account, ago) in [(1, "", week - 1), (2, "", week), (3, "another", 0), (1, "another", 0)] {
+                try TextWindow.note(
+                    .init(person: World.person(person), account: account), now: World.now.adding(seconds: -Int64(ago)),
+                    transaction)
+            }
+        }
+        var content = World.reminder
+        content.audience = Audience(unit: World.nation)
+        content.template = "notice"
+        content.channels = [.zaloText, .sms]
+        let template = try CompiledTemplate(World.notice)
+        let channels = Channels(senders: [RecordingSender(kind: .zaloText), RecordingSender(kind: .sms)])
+        let plan = try await database.readPooled { [content] transaction in
+            try CampaignPlanner.plan(content, template, now: World.now, channels: channels, transaction)
+        }
+        #expect(plan.parts.map(\.lane.channel) == [.zaloText, .sms])
+        #expect(plan.parts.map(\.reachable) == [1, 6])
+        #expect(plan.parts.map(\.messages) == [1, 5], "the others by the next channel")
+        #expect(plan.parts.map(\.outsideWindow) == [3, 0])
+        #expect(plan.unreachable == 0)
+        // What is too old is forgotten, and whom the law has forgotten.
+        try await database.write { try TextWindow.forgetClosed(at: World.now, $0) }
+        try await World.tell([try World.contact(3, name: "A", email: "").asTombstone], database)
+        let left = try database.read { try TextWindow.open(at: Instant(seconds: 0), $0) }
+        #expect(
+            left == [
+                .init(person: World.person(1), account: ""), .init(person: World.person(1), account: "another"),
+            ])
         await database.close()
     }
 

@@ -275,7 +275,7 @@ import Testing
         let template = try CompiledTemplate(World.notice)
         let plan = try await database.readPooled { [content, email] transaction in
             try CampaignPlanner.plan(
-                content, template, today: World.now.localDate, channels: Channels(senders: [email]), transaction)
+                content, template, now: World.now, channels: Channels(senders: [email]), transaction)
         }
         #expect(plan.recipients == 7)
         #expect(plan.unreachable == 1)

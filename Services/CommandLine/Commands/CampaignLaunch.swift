@@ -68,12 +68,15 @@ private func planText(_ plan: Cdt_Notification_V1_CampaignPlan) -> String {
     }
     let reports = plan.reports > 0 ? "\(grouped(plan.reports)) reports owed by " : ""
     let proposals = plan.proposals.map { "or: \($0.text)\n" }.joined()
+    let outside = plan.channels.reduce(0) { $0 + $1.outsideWindow }
+    let window =
+        outside > 0 ? "\(grouped(outside)) have not written to Zalo within seven days: no text reaches them\n" : ""
     let average = plan.averageDays > 0 ? ", on average \(plan.averageDays)" : ""
     return """
         plan: \(reports)\(grouped(plan.teams)) teams, \(grouped(plan.recipients)) people to tell, \
         \(grouped(plan.unreachable)) without an address; \
         \(grouped(plan.durationDays)) days\(average), \(grouped(plan.costDong)) đồng
-        \(proposals)\(table.text)
+        \(window)\(proposals)\(table.text)
         """
 }
 

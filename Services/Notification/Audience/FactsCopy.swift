@@ -188,6 +188,7 @@ enum FactsCopy {
             statements = [
                 "DELETE FROM known_contact WHERE person = ?", "DELETE FROM opt_out WHERE person = ?",
                 "DELETE FROM focal_point WHERE person = ?", "DELETE FROM known_payment WHERE person = ?",
+                "DELETE FROM zalo_writer WHERE person = ?",
             ]
         } else if aggregate.hasPrefix("obligations/") {
             statements = ["DELETE FROM known_obligation WHERE id = ?"]

@@ -8,6 +8,8 @@ struct CampaignPlan: Sendable, Hashable {
         var lane: Lane
         /// Recipients who could be reached by the channel.
         var reachable = 0
+        /// Recipients with an address who have not written lately enough for a text.
+        var outsideWindow = 0
         /// Recipients for whom it is the first that reaches them.
         var messages = 0
         /// What it can carry; nil: the channel is off.
@@ -45,6 +47,10 @@ struct CampaignPlanner {
     private let book: AddressBook
     private let transaction: ReadTransaction
 
+    /// To whom a Zalo text can be sent; not read without that channel.
+    private let writers: Set<TextWindow.Writer>
+    private var outsideWindow: Set<TextWindow.Writer> = []
+
     private var plan: CampaignPlan
     private var parts: [Lane: CampaignPlan.Part] = [:]
     /// For each person the channels that reach them, one bit for each in the campaign's order.
@@ -57,10 +63,11 @@ struct CampaignPlanner {
     private var counted: [Lane: (messages: Int, segments: Int, cost: Int64)] = [:]
 
     private init(
-        _ content: CampaignContent, _ template: CompiledTemplate, today: LocalDate, channels: Channels,
+        _ content: CampaignContent, _ template: CompiledTemplate, now: Instant, channels: Channels,
         _ transaction: ReadTransaction
-    ) {
-        (self.content, self.template, self.today) = (content, template, today)
+    ) throws {
+        (self.content, self.template, today) = (content, template, now.localDate)
+        writers = content.channels.contains(.zaloText) ? try TextWindow.open(at: now, transaction) : []
         (self.channels, self.transaction) = (channels, transaction)
         treeDate = content.audience.treeDate(sending: today)
         book = AddressBook(routes: channels.routes)
@@ -68,10 +75,10 @@ struct CampaignPlanner {
     }
 
     static func plan(
-        _ content: CampaignContent, _ template: CompiledTemplate, today: LocalDate, channels: Channels,
+        _ content: CampaignContent, _ template: CompiledTemplate, now: Instant, channels: Channels,
         _ transaction: ReadTransaction
     ) throws -> CampaignPlan {
-        var planner = CampaignPlanner(content, template, today: today, channels: channels, transaction)
+        var planner = try CampaignPlanner(content, template, now: now, channels: channels, transaction)
         let teams = try AudienceStore.teams(content.audience, treeDate: planner.treeDate, transaction)
         planner.plan.teams = teams.count
         for team in teams { try planner.add(team) }
@@ -104,6 +111,14 @@ struct CampaignPlanner {
             guard let lane = book.routes.lane(channel, path: path),
                 try book.address(channel, person: entry.person, path: path, transaction) != nil
             else { continue }
+            let writer = TextWindow.Writer(person: entry.person, account: lane.account)
+            if channel == .zaloText, !writers.contains(writer) {
+                // Zalo refuses the text, and the message goes on by the next channel.
+                if outsideWindow.insert(writer).inserted {
+                    parts[lane, default: CampaignPlan.Part(lane: lane)].outsideWindow += 1
+                }
+                continue
+            }
             first = first ?? lane
             guard bits & 1 << UInt8(index) == 0 else { continue }
             bits |= 1 << UInt8(index)

@@ -125,5 +125,13 @@ enum NotificationSchema {
                         campaign TEXT NOT NULL, delivery TEXT NOT NULL, through_team TEXT NOT NULL,
                         PRIMARY KEY (campaign, delivery)) WITHOUT ROWID;
                     """),
+            Migration(
+                version: 6, name: "who has written to Zalo",
+                sql: """
+                    CREATE TABLE zalo_writer (
+                        person TEXT NOT NULL, account TEXT NOT NULL, written_at BIGINT NOT NULL,
+                        PRIMARY KEY (person, account)) WITHOUT ROWID;
+                    CREATE INDEX zalo_writer_age ON zalo_writer (written_at);
+                    """),
         ])
 }

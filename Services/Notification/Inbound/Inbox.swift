@@ -22,6 +22,9 @@ struct Inbox: Sendable {
             switch event.kind {
             case .other: break
             case .reply(_, let text):
+                if event.channel == .zaloText, let person {
+                    try TextWindow.note(.init(person: person, account: event.account), now: now, transaction)
+                }
                 if Acknowledgements.isAcknowledgement(text), let person,
                     try InboundStore.acknowledge(person, now: now, transaction)
                 {
@@ -40,9 +43,11 @@ struct Inbox: Sendable {
 
     /// Providers repeat an event for hours, not for weeks.
     func forgetOldEvents() async throws {
-        let before = clock.now.adding(seconds: -14 * 86_400)
+        let now = clock.now
+        let before = now.adding(seconds: -14 * 86_400)
         try await database.write { transaction in
             try transaction.execute("DELETE FROM inbound_event WHERE received_at < ?", [SQLValue(before)])
+            try TextWindow.forgetClosed(at: now, transaction)
         }
     }
 }

@@ -155,6 +155,7 @@ extension CampaignPlan.Part {
             $0.messages = Int64(messages)
             $0.costDong = cost
             $0.smsSegments = Int64(segments)
+            $0.outsideWindow = Int64(outsideWindow)
             guard let load else { return }
             $0.on = true
             $0.durationSeconds = Int64(PlanRules.seconds(load))

@@ -23,12 +23,12 @@ extension NotificationService {
             throw ServiceError.invalid(
                 "target", reason: "REQUIRED", "give `name` or `campaign`", vi: "hãy cho `name` hoặc `campaign`")
         }
-        let today = clock.today
-        try checkUnit(content.audience, sending: today)
+        let now = clock.now
+        try checkUnit(content.audience, sending: now.localDate)
         let template = try CompiledTemplate(
             template("templates/\(content.template)", version: content.templateVersion).template)
         let plan = try await database.readPooled { [channels] transaction in
-            try CampaignPlanner.plan(content, template, today: today, channels: channels, transaction)
+            try CampaignPlanner.plan(content, template, now: now, channels: channels, transaction)
         }
         let samples = try samples(of: plan, content, template)
         return .with {

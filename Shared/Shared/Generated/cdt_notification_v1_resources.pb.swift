@@ -2674,6 +2674,10 @@ public nonisolated struct Cdt_Notification_V1_ChannelPlan: Sendable {
   /// Segments of all short messages; 0 for other channels.
   public var smsSegments: Int64 = 0
 
+  /// Of ZALO_TEXT: recipients with an address who have not written to the account within seven days, as far as callbacks
+  /// have told. They are not counted as reachable.
+  public var outsideWindow: Int64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -5159,7 +5163,7 @@ nonisolated extension Cdt_Notification_V1_RelayProgress: SwiftProtobuf.Message, 
 
 nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ChannelPlan"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}on\0\u{1}reachable\0\u{1}messages\0\u{3}duration_seconds\0\u{1}account\0\u{3}daily_quota\0\u{3}duration_days\0\u{3}cost_dong\0\u{3}sms_segments\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}on\0\u{1}reachable\0\u{1}messages\0\u{3}duration_seconds\0\u{1}account\0\u{3}daily_quota\0\u{3}duration_days\0\u{3}cost_dong\0\u{3}sms_segments\0\u{3}outside_window\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5177,6 +5181,7 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
       case 8: try { try decoder.decodeSingularInt64Field(value: &self.durationDays) }()
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.costDong) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.smsSegments) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.outsideWindow) }()
       default: break
       }
     }
@@ -5213,6 +5218,9 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
     if self.smsSegments != 0 {
       try visitor.visitSingularInt64Field(value: self.smsSegments, fieldNumber: 10)
     }
+    if self.outsideWindow != 0 {
+      try visitor.visitSingularInt64Field(value: self.outsideWindow, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5227,6 +5235,7 @@ nonisolated extension Cdt_Notification_V1_ChannelPlan: SwiftProtobuf.Message, Sw
     if lhs.durationDays != rhs.durationDays {return false}
     if lhs.costDong != rhs.costDong {return false}
     if lhs.smsSegments != rhs.smsSegments {return false}
+    if lhs.outsideWindow != rhs.outsideWindow {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

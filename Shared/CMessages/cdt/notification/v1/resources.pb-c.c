@@ -5432,7 +5432,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__relay_progress__descript
   (ProtobufCMessageInit) cdt__notification__v1__relay_progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field_descriptors[10] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field_descriptors[11] =
 {
   {
     "channel",
@@ -5554,6 +5554,18 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__channel_plan__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "outside_window",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__ChannelPlan, outside_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__channel_plan__field_indices_by_name[] = {
   5,   /* field[5] = account */
@@ -5564,13 +5576,14 @@ static const unsigned cdt__notification__v1__channel_plan__field_indices_by_name
   4,   /* field[4] = duration_seconds */
   3,   /* field[3] = messages */
   1,   /* field[1] = on */
+  10,   /* field[10] = outside_window */
   2,   /* field[2] = reachable */
   9,   /* field[9] = sms_segments */
 };
 static const ProtobufCIntRange cdt__notification__v1__channel_plan__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor =
 {
@@ -5580,7 +5593,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__channel_plan__descriptor
   "Cdt__Notification__V1__ChannelPlan",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__ChannelPlan),
-  10,
+  11,
   cdt__notification__v1__channel_plan__field_descriptors,
   cdt__notification__v1__channel_plan__field_indices_by_name,
   1,  cdt__notification__v1__channel_plan__number_ranges,

@@ -1967,10 +1967,15 @@ struct  Cdt__Notification__V1__ChannelPlan
    * Segments of all short messages; 0 for other channels.
    */
   int64_t sms_segments;
+  /*
+   * Of ZALO_TEXT: recipients with an address who have not written to the account within seven days, as far as callbacks
+   * have told. They are not counted as reachable.
+   */
+  int64_t outside_window;
 };
 #define CDT__NOTIFICATION__V1__CHANNEL_PLAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__channel_plan__descriptor) \
-    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+    , CDT__NOTIFICATION__V1__CHANNEL_KIND__CHANNEL_KIND_UNSPECIFIED, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0 }
 
 
 /*
