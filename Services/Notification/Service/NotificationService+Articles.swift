@@ -102,7 +102,6 @@ extension NotificationService {
         -> Cdt_Notification_V1_ListArticlesResponse
     {
         try admitSomewhere(.read, context)
-        let page = try pageTokens.page(of: request, Method.listArticles, size: 50, maximum: 500)
         let kind = Article.Kind(rawValue: request.kind.rawValue)
         var found: [Violation] = []
         if request.kind != .unspecified, kind == nil { found.append(.unknownValue("kind")) }
@@ -112,16 +111,10 @@ extension NotificationService {
         }
         let filter = ArticleStore.Filter(
             kind: kind, subject: request.subject, query: TextFolding.fold(request.query))
-        let articles = try await database.readPooled { transaction in
-            try ArticleStore.page(filter, before: page.position?.first, limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListArticlesResponse()
-        response.articles = articles.prefix(page.size).map(\.message)
-        if articles.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [articles[page.size - 1].id], of: request, Method.listArticles)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listArticles,
+            read: { try ArticleStore.page(filter, before: $0?.first, limit: $1, $2) }, position: { [$0.id] })
+        return .with { ($0.articles, $0.nextPageToken) = (page.rows.map(\.message), page.next) }
     }
 
     func publishArticle(_ request: Cdt_Notification_V1_PublishArticleRequest, context: ServerContext) async throws

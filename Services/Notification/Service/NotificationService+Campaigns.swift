@@ -104,22 +104,15 @@ extension NotificationService {
         -> Cdt_Notification_V1_ListCampaignsResponse
     {
         try admitSomewhere(.read, context)
-        let page = try pageTokens.page(of: request, Method.listCampaigns, size: 50, maximum: 500)
         let state = CampaignState(rawValue: request.state.rawValue)
         if request.state != .unspecified, state == nil {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("state")]), reason: "UNKNOWN_VALUE")
         }
-        var found = try await database.readPooled { transaction in
-            try CampaignStore.page(before: page.position?.first, state: state, limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListCampaignsResponse()
-        if found.count > page.size {
-            found.removeLast()
-            response.nextPageToken = try pageTokens.token(
-                after: [found.last?.id ?? ""], of: request, Method.listCampaigns)
-        }
-        response.campaigns = try await visible(found, context) { $0.content.audience.unit }.map(\.message)
-        return response
+        let page = try await page(
+            of: request, Method.listCampaigns,
+            read: { try CampaignStore.page(before: $0?.first, state: state, limit: $1, $2) }, position: { [$0.id] })
+        let campaigns = try await visible(page.rows, context) { $0.content.audience.unit }.map(\.message)
+        return .with { ($0.campaigns, $0.nextPageToken) = (campaigns, page.next) }
     }
 
     func watchCampaign(

@@ -18,32 +18,24 @@ extension NotificationService {
             try admitInNation(.read, context)
         }
         let only = known?.id
-        let page = try pageTokens.page(of: request, Method.listDeadLetters, size: 100, maximum: 1_000)
         let states = request.states.compactMap { DeliveryState(rawValue: $0.rawValue) }.filter(\.isStuck)
         guard states.count == request.states.count else { throw ServiceError.onlyStuckStates("states") }
         let now = clock.now
-        let found = try await database.readPooled { [channels] transaction in
-            let holds = try LaneStore.holds(at: now, transaction)
-            var campaigns: [String: Campaign] = [:]
-            return try DeliveryStore.stuck(
-                campaign: only, states: states, after: page.position, limit: page.size + 1, transaction
-            ).compactMap { delivery -> ([String], Cdt_Notification_V1_Delivery)? in
-                let known = try campaigns[delivery.campaign] ?? CampaignStore.get(delivery.campaign, transaction)
-                guard let campaign = known else { return nil }
-                campaigns[delivery.campaign] = campaign
-                return (
-                    [delivery.campaign, delivery.id],
-                    try Self.message(delivery, of: campaign, channels, holds, transaction)
-                )
-            }
-        }
-        var response = Cdt_Notification_V1_ListDeadLettersResponse()
-        response.deliveries = found.prefix(page.size).map(\.1)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: found[page.size - 1].0, of: request, Method.listDeadLetters)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listDeadLetters, size: 100, maximum: 1_000,
+            read: { [channels] after, limit, transaction -> [Shown] in
+                let holds = try LaneStore.holds(at: now, transaction)
+                var campaigns: [String: Campaign] = [:]
+                return try DeliveryStore.stuck(
+                    campaign: only, states: states, after: after, limit: limit, transaction
+                ).compactMap { delivery in
+                    let known = try campaigns[delivery.campaign] ?? CampaignStore.get(delivery.campaign, transaction)
+                    guard let campaign = known else { return nil }
+                    campaigns[delivery.campaign] = campaign
+                    return try Self.shown(delivery, of: campaign, channels, holds, transaction)
+                }
+            }, position: { [$0.delivery.campaign, $0.delivery.id] })
+        return .with { ($0.deliveries, $0.nextPageToken) = (page.rows.map(\.message), page.next) }
     }
 
     func resolveDeadLetters(_ request: Cdt_Notification_V1_ResolveDeadLettersRequest, context: ServerContext)

@@ -10,29 +10,34 @@ extension NotificationService {
     {
         let campaign = try campaign(request.parent, field: "parent")
         try admit(.read, at: campaign.content.audience.unit, context)
-        let page = try pageTokens.page(of: request, Method.listDeliveries, size: 100, maximum: 1_000)
         let states = request.states.compactMap { DeliveryState(rawValue: $0.rawValue) }
         guard states.count == request.states.count else {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("states")]), reason: "UNKNOWN_VALUE")
         }
         let now = clock.now
-        var (messages, ids) = try await database.readPooled { [channels] transaction in
-            let holds = try LaneStore.holds(at: now, transaction)
-            let found = try DeliveryStore.page(
-                campaign: campaign.id, after: page.position?.first ?? "", states: states, holds: holds,
-                limit: page.size + 1, transaction)
-            let messages = try found.map { try Self.message($0, of: campaign, channels, holds, transaction) }
-            return (messages, found.map(\.id))
-        }
-        var response = Cdt_Notification_V1_ListDeliveriesResponse()
-        if messages.count > page.size {
-            messages.removeLast()
-            ids.removeLast()
-            response.nextPageToken = try pageTokens.token(
-                after: [ids.last ?? ""], of: request, Method.listDeliveries)
-        }
-        response.deliveries = messages
-        return response
+        let page = try await page(
+            of: request, Method.listDeliveries, size: 100, maximum: 1_000,
+            read: { [channels] after, limit, transaction -> [Shown] in
+                let holds = try LaneStore.holds(at: now, transaction)
+                return try DeliveryStore.page(
+                    campaign: campaign.id, after: after?.first ?? "", states: states, holds: holds, limit: limit,
+                    transaction
+                ).map { try Self.shown($0, of: campaign, channels, holds, transaction) }
+            }, position: { [$0.delivery.id] })
+        return .with { ($0.deliveries, $0.nextPageToken) = (page.rows.map(\.message), page.next) }
+    }
+
+    /// A message of the outbox, and how it is shown.
+    struct Shown: Sendable {
+        var delivery: Delivery
+        var message: Cdt_Notification_V1_Delivery
+    }
+
+    static func shown(
+        _ delivery: Delivery, of campaign: Campaign, _ channels: Channels, _ holds: [LaneStore.Hold],
+        _ transaction: ReadTransaction
+    ) throws -> Shown {
+        Shown(delivery: delivery, message: try message(delivery, of: campaign, channels, holds, transaction))
     }
 
     func getDelivery(_ request: Cdt_Notification_V1_GetDeliveryRequest, context: ServerContext) async throws

@@ -62,18 +62,11 @@ extension NotificationService {
         _ request: Cdt_Notification_V1_ListWebhookEndpointsRequest, context: ServerContext
     ) async throws -> Cdt_Notification_V1_ListWebhookEndpointsResponse {
         try admitSomewhere(.read, context)
-        let page = try pageTokens.page(of: request, Method.listWebhookEndpoints, size: 50, maximum: 500)
-        var found = try await database.readPooled { transaction in
-            try EndpointStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListWebhookEndpointsResponse()
-        if found.count > page.size {
-            found.removeLast()
-            response.nextPageToken = try pageTokens.token(
-                after: [found.last?.id ?? ""], of: request, Method.listWebhookEndpoints)
-        }
-        response.endpoints = try await visible(found, context) { $0.unit }.map(\.message)
-        return response
+        let page = try await page(
+            of: request, Method.listWebhookEndpoints,
+            read: { try EndpointStore.page(after: $0?.first ?? "", limit: $1, $2) }, position: { [$0.id] })
+        let endpoints = try await visible(page.rows, context) { $0.unit }.map(\.message)
+        return .with { ($0.endpoints, $0.nextPageToken) = (endpoints, page.next) }
     }
 
     func deleteWebhookEndpoint(

@@ -46,19 +46,12 @@ extension NotificationService {
     {
         try admitSomewhere(.read, context)
         let unit = try unitFilter(request.unit)
-        let page = try pageTokens.page(of: request, Method.listFocalPoints, size: 50, maximum: 500)
-        let found = try await database.readPooled { transaction in
-            try FocalPointStore.page(
-                unit: unit, after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListFocalPointsResponse()
-        response.focalPoints = try await visible(Array(found.prefix(page.size)), context) { $0.unit }
-            .map(\.message)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [found[page.size - 1].id], of: request, Method.listFocalPoints)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listFocalPoints,
+            read: { try FocalPointStore.page(unit: unit, after: $0?.first ?? "", limit: $1, $2) },
+            position: { [$0.id] })
+        let points = try await visible(page.rows, context) { $0.unit }.map(\.message)
+        return .with { ($0.focalPoints, $0.nextPageToken) = (points, page.next) }
     }
 
     func deleteFocalPoint(_ request: Cdt_Notification_V1_DeleteFocalPointRequest, context: ServerContext) async throws
@@ -101,18 +94,14 @@ extension NotificationService {
     {
         try admitSomewhere(.read, context)
         let person = try self.id(request.person, in: "people", field: "person")
-        let page = try pageTokens.page(of: request, Method.listOptOuts, size: 50, maximum: 500)
-        let found = try database.read { transaction in
-            try OptOutStore.page(
-                person: person, after: page.position?.first ?? "", limit: page.size + 1, transaction)
+        let page = try await page(
+            of: request, Method.listOptOuts,
+            read: { try OptOutStore.page(person: person, after: $0?.first ?? "", limit: $1, $2) },
+            position: { [$0.topic] })
+        return .with {
+            $0.optOuts = page.rows.map { Self.message(person, $0.topic, $0.createdAt) }
+            $0.nextPageToken = page.next
         }
-        var response = Cdt_Notification_V1_ListOptOutsResponse()
-        response.optOuts = found.prefix(page.size).map { Self.message(person, $0.topic, $0.createdAt) }
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [found[page.size - 1].topic], of: request, Method.listOptOuts)
-        }
-        return response
     }
 
     private static func message(_ person: String, _ topic: String, _ since: Instant) -> Cdt_Notification_V1_OptOut {
@@ -173,17 +162,11 @@ extension NotificationService {
     {
         try admitSomewhere(.read, context)
         let unit = try unitFilter(request.unit)
-        let page = try pageTokens.page(of: request, Method.listGroups, size: 50, maximum: 500)
-        let found = try await database.readPooled { transaction in
-            try GroupStore.page(unit: unit, after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListGroupsResponse()
-        response.groups = try await visible(Array(found.prefix(page.size)), context) { $0.unit }.map(\.message)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [found[page.size - 1].id], of: request, Method.listGroups)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listGroups,
+            read: { try GroupStore.page(unit: unit, after: $0?.first ?? "", limit: $1, $2) }, position: { [$0.id] })
+        let groups = try await visible(page.rows, context) { $0.unit }.map(\.message)
+        return .with { ($0.groups, $0.nextPageToken) = (groups, page.next) }
     }
 
     func deleteGroup(_ request: Cdt_Notification_V1_DeleteGroupRequest, context: ServerContext) async throws

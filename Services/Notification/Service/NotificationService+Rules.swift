@@ -60,17 +60,11 @@ extension NotificationService {
         -> Cdt_Notification_V1_ListRulesResponse
     {
         try admitSomewhere(.read, context)
-        let page = try pageTokens.page(of: request, Method.listRules, size: 50, maximum: 500)
-        let found = try await database.readPooled { transaction in
-            try RuleStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListRulesResponse()
-        response.rules = try await visible(Array(found.prefix(page.size)), context) { $0.unit }.map(\.shown)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [found[page.size - 1].id], of: request, Method.listRules)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listRules, read: { try RuleStore.page(after: $0?.first ?? "", limit: $1, $2) },
+            position: { [$0.id] })
+        let rules = try await visible(page.rows, context) { $0.unit }.map(\.shown)
+        return .with { ($0.rules, $0.nextPageToken) = (rules, page.next) }
     }
 
     func deleteRule(_ request: Cdt_Notification_V1_DeleteRuleRequest, context: ServerContext) async throws

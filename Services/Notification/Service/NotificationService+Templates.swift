@@ -59,18 +59,10 @@ extension NotificationService {
         -> Cdt_Notification_V1_ListTemplatesResponse
     {
         try admitSomewhere(.read, context)
-        let page = try pageTokens.page(of: request, Method.listTemplates, size: 50, maximum: 500)
-        var found = try await database.readPooled { transaction in
-            try TemplateStore.page(after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListTemplatesResponse()
-        if found.count > page.size {
-            found.removeLast()
-            let last = found.last?.template.id ?? ""
-            response.nextPageToken = try pageTokens.token(after: [last], of: request, Method.listTemplates)
-        }
-        response.templates = found.map(\.message)
-        return response
+        let page = try await page(
+            of: request, Method.listTemplates, read: { try TemplateStore.page(after: $0?.first ?? "", limit: $1, $2) },
+            position: { [$0.template.id] })
+        return .with { ($0.templates, $0.nextPageToken) = (page.rows.map(\.message), page.next) }
     }
 
     func renderTemplate(_ request: Cdt_Notification_V1_RenderTemplateRequest, context: ServerContext) async throws

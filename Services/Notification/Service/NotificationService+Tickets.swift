@@ -9,21 +9,14 @@ extension NotificationService {
         -> Cdt_Notification_V1_ListTicketsResponse
     {
         try admitInNation(.read, context)
-        let page = try pageTokens.page(of: request, Method.listTickets, size: 50, maximum: 500)
         let state = Ticket.State(rawValue: request.state.rawValue)
         if request.state != .unspecified, state == nil {
             throw ServiceError.invalid(ViolationList(violations: [.unknownValue("state")]), reason: "UNKNOWN_VALUE")
         }
-        let found = try await database.readPooled { transaction in
-            try TicketStore.page(state: state, after: page.position?.first ?? "", limit: page.size + 1, transaction)
-        }
-        var response = Cdt_Notification_V1_ListTicketsResponse()
-        response.tickets = found.prefix(page.size).map(\.message)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [found[page.size - 1].id], of: request, Method.listTickets)
-        }
-        return response
+        let page = try await page(
+            of: request, Method.listTickets,
+            read: { try TicketStore.page(state: state, after: $0?.first ?? "", limit: $1, $2) }, position: { [$0.id] })
+        return .with { ($0.tickets, $0.nextPageToken) = (page.rows.map(\.message), page.next) }
     }
 
     func answerTicket(_ request: Cdt_Notification_V1_AnswerTicketRequest, context: ServerContext) async throws
