@@ -105,6 +105,36 @@ import Testing
         #expect(peer.lineCount == 2)
     }
 
+    /// A mail server as provinces run it; only root can start one of one's own.
+    @Test(.enabled(if: getuid() == 0, "Postfix drops rights, which only root can"))
+    func debiansPostfixTakesMailAndRefusesWhomItDoesNotKnow() async throws {
+        let certificate = try await TestCertificate()
+        let folder = try ScratchFolder()
+        let peer = try PythonPeer(
+            "postfix_peer.py",
+            [
+                PackageFolder.path + "/.local/postfix", folder.path("postfix"), certificate.certificate,
+                certificate.key,
+            ])
+        var settings = try settings(try await peer.port(), .required)
+        settings.certificateAuthorities = certificate.certificate
+        settings.timeout = .seconds(30)
+        let sender = SMTPSender(settings)
+        let unknown = sender.send(try message(to: "khong-co@example.vn"))
+        #expect(unknown.kind == .permanent)
+        #expect(unknown.failure == .invalidRecipient)
+        for number in 1...3 { #expect(sender.send(try message(to: "nguoi\(number)@example.vn")).kind == .accepted) }
+        let mails = try await peer.lines(4).dropFirst()
+        #expect(Set(mails.compactMap { $0["to"] as? String }) == Set((1...3).map { "nguoi\($0)@example.vn" }))
+        for mail in mails {
+            let encoded = try #require(mail["data"] as? String)
+            let text = String(decoding: try #require(Data(base64Encoded: encoded)), as: UTF8.self)
+            #expect(text.contains("with ESMTPS"), "it came over TLS")
+            let to = try #require(mail["to"] as? String)
+            #expect(text.contains("Message-ID: <\(UUIDv8.named(to, in: "test"))@example.vn>"))
+        }
+    }
+
     @Test func implicitTLSIsUsed() async throws {
         let certificate = try await TestCertificate()
         let peer = try peer(["tls": "implicit", "certificate": certificate.certificate, "key": certificate.key])

@@ -1,5 +1,6 @@
 import Logging
 import ServiceKit
+import Shared
 import Storage
 import Synchronization
 import TestSupport
@@ -85,6 +86,44 @@ import Testing
         #expect(first.subjects.map(\.obligation) == ["obligations/\(World.obligation(5))"])
         #expect(!first.message.text.contains("xã Cẩm Duệ"))
         #expect(try state(database, campaign) == .completed)
+        await database.close()
+    }
+
+    /// "Several dispatchers on one database share the work without doing any twice."
+    @Test func severalDispatchersShareTheWorkAndDoNoneTwice() async throws {
+        let database = try await World.populated()
+        let members = 200
+        for number in 1...members {
+            let person = 1_000 + number
+            try await World.tell(
+                [
+                    try World.member(person, of: World.hamletTeam, .member),
+                    try World.contact(person, name: "Người \(number)", email: "nguoi\(person)@example.vn"),
+                ], database)
+        }
+        var content = World.reminder
+        content.audience = Audience(unit: World.hamlet, roles: [3])
+        content.template = "notice"
+        let campaign = try await World.launch(content, in: database)
+        let sender = RecordingSender()
+        // Each has channels, a pace and a memory of its own, as in processes of their own.
+        let dispatchers = (1...4).map { _ in dispatcher(database, [sender]) }
+        for _ in 0..<1_000 where try state(database, campaign) != .completed {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for dispatcher in dispatchers {
+                    group.addTask {
+                        let pass = try await dispatcher.pass()
+                        for message in pass.claimed { await dispatcher.send(message) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        #expect(try state(database, campaign) == .completed)
+        // With the member that the world has.
+        #expect(sender.sent.count == members + 1)
+        #expect(Set(sender.sent.map(\.recipient)).count == members + 1, "nobody was told twice")
+        #expect(Set(try states(database, campaign).values) == [.sent])
         await database.close()
     }
 

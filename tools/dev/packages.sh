@@ -47,6 +47,7 @@ test_packages=(
     postgresql            # the tests of storage start a server of their own
     openssl               # certificates for the tests of TLS
     systemd               # systemd-analyze reads the units of operations/
+    libdb5.3 libicu72 libnsl2 libsasl2-2    # what Postfix is linked with
 )
 
 # Installs the named Debian packages that are missing, without a question.
@@ -81,18 +82,25 @@ install_packages() {
     fi
 }
 
-# Prometheus and promtool, unpacked under .local: installed, the package would start a server.
-prometheus_programs() {
-    [ ! -x .local/prometheus/usr/bin/promtool ] || return 0
+# Servers that only tests use, unpacked under .local: installed, they would be started, and Postfix would take the place of
+# the machine's own mail server.
+unpacked_programs() {
+    unpack_package prometheus usr/bin/promtool
+    unpack_package postfix usr/lib/postfix/sbin/master
+}
+
+unpack_package() { # unpack_package NAME PROGRAM-IN-IT
+    local name=$1
+    [ ! -x ".local/$name/$2" ] || return 0
     mkdir -p .local
-    echo "Unpacking Prometheus under .local (log: .local/prometheus.log)" >&2
+    echo "Unpacking $name under .local (log: .local/$name.log)" >&2
     (
         cd .local
-        rm -rf prometheus prometheus_*.deb
-        apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }
-        dpkg -x prometheus_*.deb prometheus
-        rm prometheus_*.deb
-    ) >.local/prometheus.log 2>&1 || { tail -5 .local/prometheus.log >&2; return 2; }
+        rm -rf "$name" "${name}"_*.deb
+        apt-get -q download "$name" || { apt-get -q update && apt-get -q download "$name"; }
+        dpkg -x "${name}"_*.deb "$name"
+        rm "${name}"_*.deb
+    ) >".local/$name.log" 2>&1 || { tail -5 ".local/$name.log" >&2; return 2; }
 }
 
 # Makes .local/venv when it is absent or not as tools/python-requirements.txt wants it.
