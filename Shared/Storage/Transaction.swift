@@ -117,8 +117,9 @@ package final class WriteTransaction: ReadTransaction {
         }
     }
 
-    /// Runs a statement of whose effect nothing is asked. PostgreSQL is sent it without waiting for the answer, so many
-    /// of them cost little more than one; an error then comes with a later statement or the commit, and undoes all.
+    /// Runs a statement of whose effect nothing is asked. PostgreSQL is sent it without waiting for the answer, rows of a
+    /// plain INSERT many at a time (`WaitingRows`), so many of them cost little more than one; an error then comes with a
+    /// later statement or the commit, and undoes all.
     package func executeLater(_ sql: String, _ bindings: [SQLValue] = []) throws {
         try withStatement(sql, bindings) { try runLater($0) }
     }

@@ -44,6 +44,33 @@ import Testing
         #expect(PostgresSQL(sql).changesData == changesData)
     }
 
+    /// Only rows of nothing but placeholders can go to the server many at a time.
+    @Test(
+        arguments: [
+            ("INSERT INTO t (a, b) VALUES (?, ?)", "t"), ("insert into T values(?)\n", "t"),
+            ("INSERT INTO t (a) VALUES (?, 0)", nil), ("INSERT INTO t (a) VALUES (coalesce(?, ?))", nil),
+            ("INSERT INTO t (a) VALUES (?), (?)", nil), ("INSERT INTO t (a) VALUES (?) ON CONFLICT DO NOTHING", nil),
+            ("INSERT INTO t (a) VALUES (?) RETURNING a", nil), ("INSERT INTO t (a) SELECT ? WHERE true", nil),
+            ("INSERT INTO t (a) VALUES (1)", nil), ("INSERT INTO \"t\" (a) VALUES (?)", nil),
+            ("UPDATE t SET a = ?", nil), ("SELECT a FROM t WHERE a IN (?, ?)", nil),
+        ] as [(String, String?)])
+    func plainInsertsAreKnown(sql: String, table: String?) {
+        #expect(PostgresSQL(sql).insertedInto == table)
+    }
+
+    @Test func anInsertOfARowIsOneOfMany() {
+        let many = PostgresSQL("INSERT INTO t (a, b) VALUES (?, ?)").inserting(rows: 3)
+        #expect(many == "INSERT INTO t (a, b) VALUES (?, ?), (?, ?), (?, ?)")
+        #expect(PostgresSQL(many).placeholders == 6)
+    }
+
+    @Test func whichTablesAStatementMayTouchIsKnown() {
+        let sql = PostgresSQL("SELECT * FROM Team t JOIN team_stretch s ON s.team_id = t.id")
+        #expect(sql.names("team") && sql.names("team_stretch"))
+        #expect(!sql.names("person"))
+        #expect(PostgresSQL("SELECT * FROM \"Person\"").names("person"))
+    }
+
     @Test func placeholdersAreCounted() {
         #expect(PostgresSQL("INSERT INTO t VALUES (?, '?', ?) -- ?").placeholders == 2)
         #expect(PostgresSQL("").isEmpty)

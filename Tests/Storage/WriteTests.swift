@@ -119,6 +119,50 @@ import Testing
         }
     }
 
+    /// Rows that go to the server together are those that were written, whatever is asked or changed in between.
+    @Test func rowsPutOffAreSeenAndChangedAsIfTheyHadBeenWrittenAtOnce() async throws {
+        let others = Migration(
+            version: 2, name: "others", sql: "CREATE TABLE others (id BIGINT NOT NULL PRIMARY KEY, body TEXT)")
+        try await withDatabase(migrations: [notes, others]) { database in
+            let seen = try await database.write { tx in
+                var seen: [Int] = []
+                for id in 1...203 {
+                    try tx.executeLater(
+                        "INSERT INTO others (id, body) VALUES (?, ?)", [SQLValue(id), id % 3 == 0 ? .null : "o\(id)"])
+                    try tx.executeLater(
+                        "INSERT INTO notes (id, body, size) VALUES (?, ?, ?)",
+                        [SQLValue(id), SQLValue("\(id)"), id % 2 == 0 ? .null : SQLValue(id)])
+                    // The same table with other columns.
+                    if id == 90 {
+                        try tx.executeLater("INSERT INTO notes (id, body) VALUES (?, ?)", [1_000, "thousand"])
+                        try tx.executeLater("UPDATE others SET body = 'changed' WHERE id <= 90")
+                    }
+                    if id % 70 == 0 { seen.append(try tx.count("SELECT count(*) FROM notes")) }
+                }
+                return seen
+            }
+            #expect(seen == [70, 141])
+            try database.read { tx throws in
+                #expect(try tx.count("SELECT count(*) FROM notes WHERE size IS NULL") == 102)
+                #expect(try tx.count("SELECT sum(size) FROM notes") == 102 * 102)
+                #expect(try tx.count("SELECT count(*) FROM others WHERE body = 'changed'") == 90)
+                #expect(try tx.count("SELECT count(*) FROM others WHERE body IS NULL") == 37)
+                #expect(try tx.exists("SELECT 1 FROM others WHERE id = 203 AND body = 'o203'"))
+            }
+            // What is undone is not sent later.
+            await #expect(throws: Refused.self) {
+                try await database.write { tx in
+                    try tx.executeLater("INSERT INTO others (id, body) VALUES (?, ?)", [999, "never"])
+                    throw Refused()
+                }
+            }
+            try await database.write {
+                try $0.executeLater("INSERT INTO others (id, body) VALUES (?, ?)", [1_001, "x"])
+            }
+            #expect(try database.read { try $0.count("SELECT count(*) FROM others") } == 204)
+        }
+    }
+
     @Test func anErrorOfWhatIsPutOffUndoesAll() async throws {
         try await withDatabase { database in
             try await database.add(1, "a")

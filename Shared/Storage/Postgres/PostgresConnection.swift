@@ -31,6 +31,8 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     /// The transaction has changed something, as far as its statements tell.
     private var hasWritten = false
     private var mark: CommitMark?
+    /// Rows to insert that have not been sent yet.
+    var waitingRows: [WaitingRows] = []
     private let interruption = Mutex(Interruption())
 
     init(address: String, role: ConnectionRole, limits: DatabaseConfiguration.Limits) throws {
@@ -101,9 +103,12 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     func statement(_ sql: String) throws -> any EngineStatement {
         if let kept = cache.take(sql) { return kept }
         let statement = try PostgresStatement(sql: sql, connection: self)
-        if let evicted = cache.add(statement), let link, !link.isBroken {
-            for variant in evicted.variants where variant.session == session {
-                try? link.send(text: "DEALLOCATE \(variant.name)")
+        if let evicted = cache.add(statement) {
+            try sendRows { $0.statement === evicted }
+            if let link, !link.isBroken {
+                for variant in evicted.allVariants where variant.session == session {
+                    try? link.send(text: "DEALLOCATE \(variant.name)")
+                }
             }
         }
         return statement
@@ -136,6 +141,11 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     }
 
     func run(_ statement: PostgresStatement, take: @escaping (OpaquePointer) -> Bool) throws {
+        try sendRows(before: statement)
+        try perform(statement, take: take)
+    }
+
+    private func perform(_ statement: PostgresStatement, take: @escaping (OpaquePointer) -> Bool) throws {
         try exchange { link in
             let name = try self.prepare(statement, on: link)
             try link.send(prepared: name, text: statement.sql, values: statement.values, take: take)
@@ -144,8 +154,8 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     }
 
     /// Sends a statement without waiting for it; an error comes with the next one that is waited for, or the commit.
-    func enqueue(_ statement: PostgresStatement) throws {
-        guard case .begun = phase else { return try run(statement) { _ in false } }
+    func send(_ statement: PostgresStatement) throws {
+        guard case .begun = phase else { return try perform(statement) { _ in false } }
         try translated {
             let link = try open()
             let name = try prepare(statement, on: link)
@@ -160,7 +170,13 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     private func prepare(_ statement: PostgresStatement, on link: PostgresLink) throws -> String {
         var types = statement.values.map(PostgresValue.type)
         if let known = statement.variants.first(where: { $0.fits(types, in: session) }) { return known.name }
-        // What a NULL stands for is known if the place has had a value before.
+        // What a NULL stands for is known if its column has a value in another row, or the place has had one before.
+        let columns = statement.translation.placeholders / statement.rowCount
+        for (index, type) in types.enumerated() where type == 0 {
+            types[index] =
+                stride(from: index % max(columns, 1), to: types.count, by: max(columns, 1))
+                .lazy.map { types[$0] }.first { $0 != 0 } ?? 0
+        }
         for variant in statement.variants {
             for (index, type) in variant.types.enumerated() where types[index] == 0 { types[index] = type }
         }
@@ -183,6 +199,7 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     func open(
         _ statement: PostgresStatement, cursor: String, first rows: Int, take: @escaping (OpaquePointer) -> Bool
     ) throws {
+        try sendRows(before: statement)
         try exchange { link in
             let text = statement.translation.text(types: statement.values.map(PostgresValue.type))
             try link.send(text: "DECLARE \(cursor) NO SCROLL CURSOR FOR \(text)", values: statement.values)
@@ -216,11 +233,13 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     /// - Parameter mark: What tells the outcome when the connection breaks during the commit.
     func begin(_ isolation: Isolation, mark: CommitMark?) throws {
         phase = .wanted("BEGIN \(isolation.rawValue)")
+        waitingRows = []
         hasWritten = false
         self.mark = mark
     }
 
     func commit() throws {
+        try sendRows { _ in true }
         guard case .begun = phase else {
             // Nothing was asked of the server.
             phase = .none
@@ -250,6 +269,7 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
 
     /// Does not wait: the answer is read before the session is used again.
     func rollback() {
+        waitingRows = []
         defer { phase = .none }
         guard case .begun = phase, let link, !link.isBroken else { return }
         do {
@@ -264,6 +284,7 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
     // MARK: Other
 
     func run(script: String) throws {
+        try sendRows { _ in true }
         // BEGIN has to be there before.
         if case .wanted = phase { try exchange { try $0.send(text: "SELECT 1") } }
         try translated { try open().run(script: PostgresSQL(script).text) }
@@ -290,6 +311,7 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
 
     func close() {
         cache.removeAll()
+        waitingRows = []
         interruption.withLock { $0.canceller = nil }
         link = nil
         phase = .none

@@ -13,6 +13,11 @@ struct PostgresSQL: Sendable, Hashable {
     var isQuery = false
     /// It inserts, updates or deletes.
     var changesData = false
+    /// The table, if it does nothing but insert a row of placeholders.
+    private(set) var insertedInto: String?
+    /// All words in lower case, among them the names of its tables.
+    private var words: Set<String> = []
+    private var hasQuotedNames = false
     /// Nothing but blanks and comments.
     var isEmpty: Bool { verb.isEmpty }
 
@@ -23,7 +28,31 @@ struct PostgresSQL: Sendable, Hashable {
         verb = scanner.verb
         changesData = scanner.changesData
         isQuery = ["SELECT", "VALUES", "WITH"].contains(verb) && !changesData && !scanner.locksRows
+        words = scanner.words
+        hasQuotedNames = scanner.hasQuotedNames
+        insertedInto = plainInsert()
     }
+
+    /// INSERT INTO t (…) VALUES (?, …): nothing else in the row, and nothing after it.
+    private func plainInsert() -> String? {
+        guard verb == "INSERT", placeholders > 0, !hasQuotedNames,
+            parts.dropFirst().dropLast().allSatisfy({ $0.filter { !$0.isWhitespace } == "," }),
+            parts[placeholders].filter({ !$0.isWhitespace }) == ")"
+        else { return nil }
+        let head = parts[0].split { $0.isWhitespace || $0 == "(" }.map { $0.lowercased() }
+        guard head.count > 3, head[1] == "into", head.last == "values", !words.contains("select") else { return nil }
+        return head[2]
+    }
+
+    /// The text of a plain INSERT with so many rows in place of one; placeholders are `?` again.
+    func inserting(rows: Int) -> String {
+        let row = "(" + [String](repeating: "?", count: placeholders).joined(separator: ", ") + ")"
+        let head = parts[0].lastIndex(of: "(").map { parts[0][..<$0] } ?? ""
+        return head + [String](repeating: row, count: rows).joined(separator: ", ")
+    }
+
+    /// Whether it may read or change a table.
+    func names(_ table: String) -> Bool { hasQuotedNames || words.contains(table) }
 
     var text: String { text(types: []) }
 
@@ -46,6 +75,8 @@ struct PostgresSQL: Sendable, Hashable {
         private(set) var verb = ""
         private(set) var changesData = false
         private(set) var locksRows = false
+        private(set) var words: Set<String> = []
+        private(set) var hasQuotedNames = false
         /// The word before this one, in upper case; empty after anything else but blanks.
         private var previous = ""
         /// Inside CREATE TABLE or ALTER TABLE, where a type follows a column's name.
@@ -99,6 +130,7 @@ struct PostgresSQL: Sendable, Hashable {
             if index < input.count { symbol() }
             // A name in quotes is a name; a text is not.
             previous = mark == UInt8(ascii: "\"") ? "\"" : ""
+            if mark == UInt8(ascii: "\"") { hasQuotedNames = true }
         }
 
         private mutating func lineComment() {
@@ -119,6 +151,7 @@ struct PostgresSQL: Sendable, Hashable {
             let upper = String(decoding: bytes, as: UTF8.self).uppercased()
             if upper == "X", index < input.count, input[index] == UInt8(ascii: "'") { return blobLiteral() }
             note(upper)
+            words.insert(upper.lowercased())
             if upper == "WITHOUT", isDefinition, skipped("ROWID") {
                 previous = ""
                 return

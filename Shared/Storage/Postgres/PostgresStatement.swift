@@ -22,6 +22,10 @@ final class PostgresStatement: EngineStatement, KeptStatement {
     var usedAt: UInt64 = 0
     /// The newest first.
     var variants: [Variant] = []
+    /// The same INSERT for so many rows at once, by that number.
+    var wider: [Int: PostgresStatement] = [:]
+    /// How many rows it inserts, if it is such a one.
+    let rowCount: Int
     private(set) var values: [SQLValue] = []
 
     private unowned let connection: PostgresConnection
@@ -37,14 +41,22 @@ final class PostgresStatement: EngineStatement, KeptStatement {
     /// Rows fetched through a cursor at once: few first, for those who look at few.
     private static let batches = (first: 64, later: 512)
 
-    init(sql: String, connection: PostgresConnection) throws {
+    convenience init(sql: String, connection: PostgresConnection) throws {
+        try self.init(sql: sql, PostgresSQL(sql), rowCount: 1, connection: connection)
+    }
+
+    private init(sql: String, _ translation: PostgresSQL, rowCount: Int, connection: PostgresConnection) throws {
         self.sql = sql
+        self.translation = translation
+        self.rowCount = rowCount
         self.connection = connection
-        translation = PostgresSQL(sql)
         guard !translation.isEmpty else { throw StorageError.misuse("a statement is empty") }
     }
 
     deinit { PQclear(result) }
+
+    /// Everything the server has prepared for it.
+    var allVariants: [Variant] { variants + wider.values.flatMap(\.variants) }
 
     /// What the server calls the cursor; statements that run at the same time have different names.
     private var cursor: String { "c_\(connection.number(of: self))" }
@@ -82,6 +94,15 @@ final class PostgresStatement: EngineStatement, KeptStatement {
     }
 
     func runLater() throws { try connection.enqueue(self) }
+
+    /// The same INSERT for so many rows.
+    func inserting(rows: Int) throws -> PostgresStatement {
+        if let known = wider[rows] { return known }
+        let statement = try PostgresStatement(
+            sql: sql, PostgresSQL(translation.inserting(rows: rows)), rowCount: rows, connection: connection)
+        wider[rows] = statement
+        return statement
+    }
 
     private func run() throws {
         guard streams else { return try connection.run(self) { self.keep($0, wanted: nil) } }
