@@ -152,16 +152,65 @@ private func id(_ number: UInt64) -> UniqueID { UniqueID(high: 0, low: number) }
         let province = try #require(
             units.search("Tỉnh Tuyên Quang", under: 0, levels: [.province], on: day).first?.unit)
         let commune = try #require(units.descendants(of: province, at: .commune, on: day).first)
-        let stays = units.stays(of: commune)
-        let stretches = TeamHistory.stretches(
-            statuses: [StatusPeriod(status: .active, range: range("2023-01-01"))],
-            places: TeamRules.places(
-                unit: units[commune].id, level: .commune, stays: stays, from: date("2023-01-01"), units: units))
-        let policy = CapacityPolicy(
-            id: id(1), unit: units[province].id, level: .commune, limit: limit, mode: mode, range: span)
-        return CapacityRules.problems(
-            joining: joining, stretches: stretches, policies: [policy], others: present, units: units, field: "parent"
+        return reasons(
+            mode, joining: joining, present: present, limit: limit, policy: span, of: province, commune: commune,
+            since: "2023-01-01")
+    }
+
+    private func reasons(
+        _ mode: CapacityMode = .enforce, joining: DateRange, present: [DateRange], limit: Int = 2,
+        policy span: DateRange = range("2025-07-01"), of unit: UnitRank, commune: UnitRank, since: String
+    ) -> [String] {
+        CapacityRules.problems(
+            joining: joining, stretches: stretches(on: commune, since: date(since)),
+            policies: [policy(of: unit, mode, limit: limit, over: span)], others: present, units: units, field: "parent"
         ).map(\.reason.rawValue)
+    }
+
+    private func stretches(on commune: UnitRank, since: LocalDate) -> [TeamStretch] {
+        TeamHistory.stretches(
+            statuses: [StatusPeriod(status: .active, range: DateRange(from: since, to: nil))],
+            places: TeamRules.places(
+                unit: units[commune].id, level: .commune, stays: units.stays(of: commune), from: since, units: units))
+    }
+
+    private func policy(of unit: UnitRank, _ mode: CapacityMode = .enforce, limit: Int = 2, over span: DateRange)
+        -> CapacityPolicy
+    {
+        CapacityPolicy(
+            id: id(1), unit: units[unit].id, level: .commune, limit: limit, minimum: 2, mode: mode, range: span)
+    }
+
+    /// "Its figures stay with the parent then in force", and so does the say on its teams.
+    @Test func `a team of a commune that ended without a successor is under what its province became`() throws {
+        let day = date("2025-08-01")
+        let former = date("2025-06-30")
+        let lost = try #require(
+            units.endedCommunes.first { commune in
+                guard let then = units.heirs(of: commune, on: former).first(where: { units[$0].level == .province })
+                else { return false }
+                return !units.heirs(of: commune, on: day).contains(then)
+            })
+        let province = try #require(units.heirs(of: lost, on: day).first { units[$0].level == .province })
+        let since = try #require(units[lost].validity.to).description
+        let two = [range("2025-01-01"), range("2025-01-01")]
+        func reasons(_ span: DateRange, joining: DateRange, of unit: UnitRank) -> [String] {
+            self.reasons(joining: joining, present: two, policy: span, of: unit, commune: lost, since: since)
+        }
+        #expect(reasons(range("2025-07-01"), joining: range("2025-08-01"), of: province) == ["CAPACITY_EXCEEDED"])
+        // It comes under the province on 1/7/2025, although neither a policy nor a membership begins on that day.
+        #expect(reasons(range("2025-01-01"), joining: range("2025-02-01"), of: province) == ["CAPACITY_EXCEEDED"])
+        #expect(reasons(range("2025-01-01"), joining: range("2025-02-01", "2025-06-30"), of: province).isEmpty)
+        // A policy of a unit that has ended holds no more.
+        #expect(reasons(range("2022-01-01"), joining: range("2025-02-01"), of: lost).isEmpty)
+
+        let policies = [policy(of: province, over: range("2025-07-01"))]
+        let short: [Problem] = CapacityRules.shortage(
+            on: day, stretches: stretches(on: lost, since: date(since)), policies: policies, members: 1, units: units,
+            field: "parent")
+        #expect(short.map(\.reason.rawValue) == ["BELOW_MINIMUM"])
+        let minimums = CapacityRules.minimums(of: .commune, on: day, policies: policies, units: units)
+        #expect(minimums[2]?.contains(lost) == true)
     }
 
     @Test func `the limit holds on every day of the interval joined`() throws {

@@ -38,6 +38,7 @@ package enum CapacityRules {
             if let from = other.from { days.insert(from) }
             if let next = other.exclusiveEnd { days.insert(next) }
         }
+        for commune in Set(stretches.compactMap { $0.place?.commune }) { days.formUnion(units.turns(of: commune)) }
         var warning: Problem?
         for day in days.sorted() where range.contains(day) {
             guard let policy = policy(on: day, stretches: stretches, policies: policies, units: units) else { continue }
@@ -90,7 +91,7 @@ package enum CapacityRules {
     private static func nearest(
         to commune: UnitRank, on day: LocalDate, policies: [CapacityPolicy], units: UnitIndex
     ) -> CapacityPolicy? {
-        for unit in [commune] + units.ancestors(of: commune, on: day) {
+        for unit in units.jurisdictions(of: commune, on: day) {
             if let found = policies.first(where: { $0.unit == units[unit].id }) { return found }
         }
         return nil
@@ -102,7 +103,11 @@ package enum CapacityRules {
     ) -> [Int: [UnitRank]] {
         let inForce = policies.filter { $0.level == level && $0.range.contains(day) }
         guard inForce.contains(where: { $0.minimum > 0 }) else { return [:] }
-        return Dictionary(grouping: units.descendants(of: UnitIndex.nation, at: .commune, on: day)) {
+        // Teams of communes that have ended without a successor are still there.
+        let communes =
+            units.descendants(of: UnitIndex.nation, at: .commune, on: day)
+            + units.lostCommunes(under: UnitIndex.nation, on: day)
+        return Dictionary(grouping: communes) {
             nearest(to: $0, on: day, policies: inForce, units: units)?.minimum ?? 0
         }.filter { $0.key > 0 }
     }

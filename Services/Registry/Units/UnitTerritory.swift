@@ -101,6 +101,29 @@ extension UnitIndex {
         }
     }
 
+    /// The units whose rules hold on a day for what lies in a commune, the nearest first: the commune and its ancestors, or
+    /// of one that has ended without a successor those that have its figures.
+    package func jurisdictions(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
+        units[commune].validity.contains(date)
+            ? [commune] + ancestors(of: commune, on: date) : heirs(of: commune, on: date)
+    }
+
+    /// The days on which `jurisdictions` may change: those on which an ancestor, or what became of it, begins or ends.
+    package func turns(of commune: UnitRank) -> Set<LocalDate> {
+        var days: Set<LocalDate> = []
+        var seen = Set([commune])
+        var waiting = [commune]
+        while let next = waiting.popLast() {
+            let ranges = parents(of: next).map { ($0.parent, $0.range) }
+            let heirs = successors(of: next).map { ($0.target, units[$0.target].validity) }
+            for (unit, range) in ranges + heirs {
+                days.formUnion([range.from, range.exclusiveEnd].compactMap(\.self))
+                if seen.insert(unit).inserted { waiting.append(unit) }
+            }
+        }
+        return days
+    }
+
     /// The units of a day that have a lost commune's figures: what became of its ancestors, and their ancestors.
     package func heirs(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
         guard let last = units[commune].validity.to else { return [] }
