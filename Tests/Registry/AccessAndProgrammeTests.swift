@@ -196,6 +196,34 @@ import Testing
         #expect(withUnit.reason == "UNIT_NOT_ALLOWED")
     }
 
+    /// "Membership in the national digital-transformation network (scheme 1690) from its date on, coordinating body
+    /// included."
+    @Test func `who joined the national network is counted from that day on, its coordinating body too`() async throws {
+        let kinds: [Cdt_Registry_V1_AgencyKind] = [.ministry, .coordinatingBody]
+        for kind in kinds {
+            let agency = try await registry.programme.createAgency(
+                .with {
+                    $0.agency.kind = kind
+                    $0.agency.displayName = "Thành viên mạng lưới \(kind.rawValue)"
+                }
+            ).agency
+            _ = try await registry.programme.recordMilestone(
+                .with {
+                    $0.milestone.agency = agency.name
+                    $0.milestone.kind = .networkJoined
+                    $0.milestone.date = "2024-05-01"
+                    $0.milestone.document.number = "1690/QĐ-TTg"
+                })
+        }
+        for (day, joined) in [("2024-04-30", Int64(0)), ("2024-05-01", 1)] {
+            let status = try await registry.programme.getProgrammeStatus(.with { $0.date = day })
+            for kind in kinds {
+                let share = status.shares.first { $0.kind == .networkJoined && $0.agencyKind == kind }?.share
+                #expect(share?.numerator == joined, "\(kind) on \(day)")
+            }
+        }
+    }
+
     /// SPEC section 1: "more than", "nearly", "over" are part of the fact.
     static let figures: [(String, String, String, Int, Cdt_Common_V1_Qualifier, Int)] = [
         ("", "2022-08-23", "provinces_with_teams", 49, Cdt_Common_V1_Qualifier.exact, 63),

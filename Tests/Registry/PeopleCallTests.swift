@@ -61,6 +61,23 @@ import Testing
         ).memberships.map(\.team).sorted()
     }
 
+    /// R7: "a person may be in one commune team and one hamlet team at once": of one person in two, somebody must look.
+    @Test func `a merge that puts a person into two teams of a level at once says so`() async throws {
+        let first = try await person("Giàng A Hai", "0988111021")
+        let second = try await person("Giàng A Hai", "0988111022")
+        let (a, b) = (try await team("00376"), try await team("00382"))
+        _ = try await join(a.name, first.name, "2025-08-01", "2025-12-31")
+        _ = try await join(b.name, second.name, "2025-12-31")
+        let merged = try await registry.people.mergePeople(
+            .with {
+                $0.survivor = first.name
+                $0.merged = second.name
+                $0.requestID = UUID().uuidString
+            })
+        #expect(merged.warnings.map(\.reason) == ["TWO_TEAMS_OF_LEVEL"])
+        #expect(try await teams(of: first.name) == [a.name, b.name].sorted())
+    }
+
     @Test func `duplicates are queued, dismissed for good, merged, and taken apart again`() async throws {
         let first = try await person("Vừ Thị Dợ", "0988111001")
         let second = try await person("Vu Thi Do", "0988111001") {
@@ -103,7 +120,9 @@ import Testing
         #expect(refused.code == .failedPrecondition)
         #expect(refused.reason == "MEMBERSHIPS_OVERLAP")
         _ = try await registry.registry.voidMembership(.with { $0.name = overlapping.name })
-        let merge = try await registry.people.mergePeople(request).merge
+        let merged = try await registry.people.mergePeople(request)
+        #expect(merged.warnings.isEmpty)
+        let merge = merged.merge
         #expect(merge.memberships.contains(moved.name))
         #expect(try await registry.people.mergePeople(request).merge.name == merge.name)
         #expect(try await teams(of: first.name) == [a.name, a.name, b.name].sorted())

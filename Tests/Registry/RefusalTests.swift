@@ -1,3 +1,4 @@
+import Foundation
 import RPC
 import ServiceKit
 import Shared
@@ -18,6 +19,9 @@ import Testing
         func reason(_ body: () async throws -> Void) async -> String {
             let failure = await registry.failure(body)
             #expect(failure.code == .notFound)
+            // What to do stands behind what is wrong.
+            let problem = Reason(rawValue: failure.reason).map { Problem($0, "name").description } ?? ""
+            #expect(problem.contains("; "), "\(failure.reason)")
             return failure.reason
         }
         let person = "people/\(Self.nobody)"
@@ -25,6 +29,9 @@ import Testing
         #expect(
             await reason { _ = try await registry.registry.getPerson(.with { $0.name = person }) } == "PERSON_NOT_FOUND"
         )
+        #expect(
+            await reason { _ = try await registry.registry.getUnit(.with { $0.name = "units/\(Self.nobody)" }) }
+                == "UNIT_NOT_FOUND")
         let joins = Cdt_Registry_V1_CreateMembershipRequest.with {
             $0.parent = team
             $0.membership.person = person
@@ -100,6 +107,50 @@ import Testing
         #expect(await reason { _ = try await registry.registry.createCapacityPolicy(policy) } == "POLICY_OVERLAPS")
         let policies = try await registry.registry.listCapacityPolicies(.with { $0.unit = unit }).policies
         #expect(policies.count == 1)
+    }
+
+    @Test func `a citizen id is refused where the operator has set no key`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("registry-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keyless = try await RunningRegistry.start(["--data", folder.path, "--today", "2026-11-21"])
+        let failure = await keyless.failure {
+            _ = try await keyless.registry.createPerson(
+                .with {
+                    $0.person.fullName = "Lò Văn Khóa"
+                    $0.person.citizenID = "011088000001"
+                })
+        }
+        #expect(failure.code == .failedPrecondition)
+        #expect(failure.reason == "CITIZEN_ID_KEY_MISSING")
+        await keyless.stop()
+    }
+
+    @Test func `a new unit of a reorganisation has a key of letters, digits and few signs`() async throws {
+        let unit = try await registry.unit("00925", on: "2025-08-01")
+        let failure = await registry.failure {
+            _ = try await registry.reorganisations.createReorganisation(
+                .with {
+                    $0.reorganisation.title = "Khóa sai"
+                    $0.reorganisation.effectiveOn = "2027-01-01"
+                    $0.lines = [
+                        .with {
+                            $0.kind = .split
+                            $0.source = unit
+                            $0.target = "xã mới"
+                        }
+                    ]
+                    $0.newUnits = [
+                        .with {
+                            $0.key = "xã mới"
+                            $0.displayName = "Xã Mới"
+                            $0.kind = "Xã"
+                            $0.level = .commune
+                        }
+                    ]
+                })
+        }
+        #expect(failure.code == .invalidArgument)
+        #expect(failure.reason == "INVALID_KEY")
     }
 
     @Test func `numbers and names out of their bounds are named by their fields`() async throws {

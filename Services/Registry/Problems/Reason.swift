@@ -181,7 +181,11 @@ extension Reason {
                 "\"{value}\" is not a hash: 64 hexadecimal digits, as VerifyAudit gave them",
                 "\"{value}\" không phải mã băm: 64 chữ số thập lục phân do VerifyAudit trả về"
             )
-        case .unitNotFound: ("there is no unit {value}", "không có đơn vị {value}")
+        case .unitNotFound:
+            (
+                "there is no unit {value}; take the name from SearchUnits or ResolveUnitCode",
+                "không có đơn vị {value}; lấy tên từ SearchUnits hoặc ResolveUnitCode"
+            )
         case .unitNotInForce:
             (
                 "{unit} is not in force on {date}; it was from {validFrom} to {validTo}",
@@ -193,11 +197,17 @@ extension Reason {
                 "\"{value}\" is not a national code: 2 digits for a province, 3 for a district, 5 for a commune",
                 "\"{value}\" không phải mã đơn vị: tỉnh 2 chữ số, huyện 3, xã 5"
             )
-        case .codeUnknown: ("code {value} never existed", "chưa từng có mã {value}")
+        case .codeUnknown:
+            (
+                "code {value} never existed; codes are text with leading zeros, and SearchUnits finds them by name",
+                "chưa từng có mã {value}; mã là chuỗi có số 0 ở đầu, SearchUnits tìm mã theo tên"
+            )
         case .codeNotInForce:
             (
-                "code {value} names nothing on {date}; it last named {lastName}, from {lastValidFrom} to {lastValidTo}",
-                "mã {value} không chỉ đơn vị nào ngày {date}; lần cuối là {lastName}, từ {lastValidFrom} đến {lastValidTo}"
+                "code {value} names nothing on {date}; it last named {lastName}, from {lastValidFrom} to {lastValidTo}: "
+                    + "give a date within",
+                "mã {value} không chỉ đơn vị nào ngày {date}; lần cuối là {lastName}, từ {lastValidFrom} đến "
+                    + "{lastValidTo}: hãy nêu ngày trong khoảng đó"
             )
         case .hamletExists: ("{commune} already has \"{value}\"", "{commune} đã có \"{value}\"")
         case .hamletAmbiguous:
@@ -212,7 +222,11 @@ extension Reason {
                 "{commune} is in province {found}, not {value}, on {date}",
                 "{commune} thuộc tỉnh mã {found}, không phải {value}, ngày {date}"
             )
-        case .reorganisationNotFound: ("there is no reorganisation {value}", "không có lần sắp xếp {value}")
+        case .reorganisationNotFound:
+            (
+                "there is no reorganisation {value}; take the name from ListReorganisations",
+                "không có lần sắp xếp {value}; lấy tên từ ListReorganisations"
+            )
         case .reorganisationApplied:
             ("it is applied already; revert it first", "đã được áp dụng; hãy hoàn tác trước")
         case .reorganisationNotApplied:
@@ -270,7 +284,11 @@ extension Reason {
             )
         case .placedByHamlet:
             ("a team of a hamlet is where the hamlet is; correct {hamlet}", "tổ cấp thôn theo thôn; hãy chỉnh {hamlet}")
-        case .teamNotFound: ("there is no team {value}", "không có tổ {value}")
+        case .teamNotFound:
+            (
+                "there is no team {value}; take the name from ListTeams, or import the team before its members",
+                "không có tổ {value}; lấy tên từ ListTeams, hoặc nhập tổ trước thành viên"
+            )
         case .unitHasActiveTeam:
             (
                 "{unit} has another active team, {team}, from {from} to {to}",
@@ -296,8 +314,16 @@ extension Reason {
             )
         case .needsConsolidation:
             ("{unit} has several active teams since {date}", "{unit} có nhiều tổ đang hoạt động từ ngày {date}")
-        case .personNotFound: ("there is no person {value}", "không có người {value}")
-        case .membershipNotFound: ("there is no membership {value}", "không có tư cách thành viên {value}")
+        case .personNotFound:
+            (
+                "there is no person {value}; take the name from ListMemberships, or ask by the key of the source system",
+                "không có người {value}; lấy tên từ ListMemberships, hoặc hỏi theo mã của hệ thống nguồn"
+            )
+        case .membershipNotFound:
+            (
+                "there is no membership {value}; take the name from ListMemberships",
+                "không có tư cách thành viên {value}; lấy tên từ ListMemberships"
+            )
         case .invalidBirth:
             (
                 "\"{value}\" is not a year or date of birth between 1900 and today",
@@ -361,9 +387,17 @@ extension Reason {
                 "citizen ids are not taken: the operator has set no key (--citizen-id-key-file)",
                 "chưa nhận số định danh: người vận hành chưa đặt khóa (--citizen-id-key-file)"
             )
-        case .duplicateNotFound: ("there is no candidate {value}", "không có cặp trùng {value}")
+        case .duplicateNotFound:
+            (
+                "there is no candidate {value}; take the name from ListDuplicates",
+                "không có cặp trùng {value}; lấy tên từ ListDuplicates"
+            )
         case .duplicateDecided: ("it was decided already", "cặp này đã được xử lý")
-        case .mergeNotFound: ("there is no merge {value}", "không có lần gộp {value}")
+        case .mergeNotFound:
+            (
+                "there is no merge {value}; take the name from the reply of MergePeople",
+                "không có lần gộp {value}; lấy tên từ kết quả MergePeople"
+            )
         case .mergeUndone: ("it was taken back already", "lần gộp này đã được hoàn tác")
         case .samePerson: ("survivor and merged are the same record", "hai bản ghi là một")
         case .membershipsOverlap:
@@ -384,7 +418,11 @@ extension Reason {
                 "{membership} is in force until {to}; end it first",
                 "{membership} còn hiệu lực đến {to}; hãy kết thúc trước"
             )
-        case .grantNotFound: ("there is no grant {value}", "không có quyền {value}")
+        case .grantNotFound:
+            (
+                "there is no grant {value}; take the name from ListGrants",
+                "không có quyền {value}; lấy tên từ ListGrants"
+            )
         case .grantExists: ("the subject has it already: {grant}", "đối tượng đã có quyền này: {grant}")
         case .grantRevoked: ("it was revoked already", "quyền đã bị thu hồi")
         case .grantPastOnly:
@@ -392,7 +430,11 @@ extension Reason {
                 "{unit} was in force from {validFrom} to {validTo}: the grant gives read access to its past only",
                 "{unit} có hiệu lực từ {validFrom} đến {validTo}: quyền chỉ cho xem quá khứ của đơn vị"
             )
-        case .agencyNotFound: ("there is no agency {value}", "không có cơ quan {value}")
+        case .agencyNotFound:
+            (
+                "there is no agency {value}; take the name from ListAgencies",
+                "không có cơ quan {value}; lấy tên từ ListAgencies"
+            )
         case .agencyExists: ("there is one of this kind and name: {agency}", "đã có cơ quan cùng loại và tên: {agency}")
         case .unitNotAllowed:
             ("only the agency of a province has a unit; leave it out", "chỉ cơ quan của tỉnh có đơn vị; hãy bỏ trống")
@@ -430,7 +472,11 @@ extension Reason {
             ("row number {value} does not follow {last}", "số dòng {value} không tiếp sau {last}")
         case .tooManyRows:
             ("{value} rows in one message; at most {limit}", "{value} dòng trong một thông điệp; tối đa {limit}")
-        case .batchNotFound: ("there is no import {value}", "không có lần nhập {value}")
+        case .batchNotFound:
+            (
+                "there is no import {value}; take the name from the `started` reply of the import",
+                "không có lần nhập {value}; lấy tên từ phản hồi `started` của lần nhập"
+            )
         case .batchMismatch:
             ("the import was begun with {field} {found}", "lần nhập được bắt đầu với {field} {found}")
         }
