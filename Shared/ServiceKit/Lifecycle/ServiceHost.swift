@@ -109,6 +109,7 @@ package enum ServiceHost {
             stopper.started(service)
             Terminal.say(greeting(service, settings, definition))
             logger.info("ready", metadata: ["listen": "\(service.endpoint)", "admin": "\(service.adminEndpoint)"])
+            StartMemory.release()
             await stopping.value
             exit(0)
         } catch let error as ConfigurationError {
