@@ -122,7 +122,8 @@ extension ImportJudge {
         if externalID.isEmpty, let known, team.saysSame(as: known.team) {
             return RowJudgement(name: team.id.teamName, isUnchanged: true)
         }
-        var problems = try clashes(of: team, facts: facts)
+        // No other team can be on a hamlet that this row makes.
+        var problems = hamlet?.isNew == true ? [] : try clashes(of: team, facts: facts)
         problems += TeamRules.warnings(about: team.stretches, units: units, field: "team.commune_code")
         let mark = ImportMark(rowHash: hash, batchKey: batchKey, rowNumber: number)
         var effects: [ImportEffect] = []
