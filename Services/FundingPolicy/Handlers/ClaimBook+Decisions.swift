@@ -26,6 +26,8 @@ extension ClaimBook {
                 if let run = try ClaimBook.runOnItsWay(found.claim, transaction) {
                     return .failure(FundingErrors.runInProgress(found.claim.name, run))
                 }
+                // Submitted before a release that asked.
+                if let refusal = try ClaimBook.doubleFunding(found.claim, transaction) { return .failure(refusal) }
                 let decided = try FundingErrors.catchingOverflow { try ClaimBook.decided(found.claim, transaction) }
                 var claim = decided.claim
                 let entries = try FundingErrors.catchingOverflow { try ClaimBook.entries(decided) }
@@ -135,7 +137,7 @@ extension ClaimBook {
 
 extension FundingErrors {
     static func claimNotFound(_ name: String) -> ServiceError {
-        .notFound(type: "cdt.funding.v1.Claim", name: name, reason: "CLAIM_NOT_FOUND")
+        notFound("Claim", name, "CLAIM_NOT_FOUND", listedBy: "ListClaims")
     }
 
     static func claimDecided(_ claim: Cdt_Funding_V1_Claim) -> ServiceError {

@@ -70,6 +70,7 @@ package struct ClaimBook: Sendable {
         guard try FactsReader(transaction).team(claim.team) != nil else {
             return .failure(FundingErrors.teamNotFound(claim.team))
         }
+        if let refusal = try ClaimBook.doubleFunding(claim, transaction) { return .failure(refusal) }
         return .success(try FundingErrors.catchingOverflow { try ClaimBook.decided(claim, transaction).claim })
     }
 

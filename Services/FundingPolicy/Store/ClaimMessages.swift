@@ -149,6 +149,15 @@ package enum ClaimMessages {
         return check
     }
 
+    /// The receipts and invoices of a claim, each with its field.
+    static func receipts(of claim: Cdt_Funding_V1_Claim) -> [(field: String, evidence: Cdt_Funding_V1_ClaimEvidence)] {
+        claim.items.enumerated().flatMap { index, item in
+            item.evidence.enumerated().filter { $1.kind == .receipt || $1.kind == .invoice }.map {
+                ("claim.items[\(index)].evidence[\($0)]", $1)
+            }
+        }
+    }
+
     static func items(of claim: Cdt_Funding_V1_Claim) throws -> [ExpenseItem] {
         guard let submitted = LocalDate(claim.submittedOn) else { throw Violations.unreadable(claim.name) }
         return try claim.items.map { item in
@@ -159,6 +168,14 @@ package enum ClaimMessages {
                     LocalDate(day.date).map { WorkDay(person: day.person, date: $0) }
                 }, submittedOn: submitted)
         }
+    }
+}
+
+extension Receipt {
+    init(_ evidence: Cdt_Funding_V1_ClaimEvidence) {
+        self.init(
+            number: evidence.number, issuer: evidence.issuer, issuedOn: LocalDate(evidence.issuedOn),
+            sha256: evidence.sha256)
     }
 }
 

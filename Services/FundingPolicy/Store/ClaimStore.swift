@@ -49,6 +49,17 @@ package enum ClaimStore {
             ], numbered)
     }
 
+    /// Claims of a team under other policies that wait or were approved, oldest first.
+    package static func standing(team: String, besides policy: String, _ transaction: ReadTransaction) throws -> [Claim]
+    {
+        try transaction.query(
+            """
+            SELECT number, version, content FROM claims WHERE team_id = ? AND policy <> ? AND state IN (1, 2)
+            ORDER BY number
+            """, [.text(team), .text(policy)], numbered
+        ).map(\.claim)
+    }
+
     package static func insert(_ claim: Claim, _ transaction: WriteTransaction) throws {
         let content: [UInt8] = try claim.serializedBytes()
         try transaction.execute(

@@ -116,10 +116,14 @@ extension ServiceError {
     }
 
     /// There is no such resource. `type` is the message's full name, `name` what was asked for.
-    package static func notFound(type: String, name: String, reason: String = "NOT_FOUND") -> ServiceError {
+    ///
+    /// - Parameter remedy: what to do then, in English and Vietnamese, as the end of the sentence.
+    package static func notFound(
+        type: String, name: String, reason: String = "NOT_FOUND", remedy: (String, vi: String)? = nil
+    ) -> ServiceError {
         var error = ServiceError(
-            .notFound, reason: reason, "there is no \"\(name)\"", vi: "không tìm thấy \"\(name)\"",
-            metadata: ["resourceName": name])
+            .notFound, reason: reason, "there is no \"\(name)\"" + (remedy.map { "; \($0.0)" } ?? ""),
+            vi: "không tìm thấy \"\(name)\"" + (remedy.map { "; \($0.vi)" } ?? ""), metadata: ["resourceName": name])
         error.resource = Resource(type: type, name: name)
         return error
     }

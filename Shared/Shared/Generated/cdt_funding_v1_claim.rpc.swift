@@ -52,9 +52,9 @@ public enum Cdt_Funding_V1_ClaimService {
     /// What a server of `cdt.funding.v1.ClaimService` implements. Give it to `RPCServer`.
     public protocol ServiceProtocol: RegistrableService {
         /// Records a claim. The items tell what approval would give as things stand; a reason on an item is no error, and the
-        /// claim is kept with it.
+        /// claim is kept with it. A receipt or invoice of the team is claimed under one policy only.
         /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT (also DAY_SHEET_NOT_CONFIRMED);
-        /// FAILED_PRECONDITION (POLICY_NOT_ACTIVE, NOT_CLAIMABLE).
+        /// FAILED_PRECONDITION (POLICY_NOT_ACTIVE, NOT_CLAIMABLE, RECEIPT_CLAIMED).
         func submitClaim(_ request: Cdt_Funding_V1_SubmitClaimRequest, context: ServerContext) async throws -> Cdt_Funding_V1_SubmitClaimResponse
 
         /// Reads a claim.
@@ -66,7 +66,7 @@ public enum Cdt_Funding_V1_ClaimService {
 
         /// Decides a claim's items in their order and books what is due. The caller must not be who submitted it.
         /// Errors: NOT_FOUND (CLAIM_NOT_FOUND); PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION (CLAIM_DECIDED,
-        /// INSUFFICIENT_FUNDS, RUN_IN_PROGRESS); ABORTED (ETAG_MISMATCH).
+        /// INSUFFICIENT_FUNDS, RUN_IN_PROGRESS, RECEIPT_CLAIMED); ABORTED (ETAG_MISMATCH).
         func approveClaim(_ request: Cdt_Funding_V1_ApproveClaimRequest, context: ServerContext) async throws -> Cdt_Funding_V1_ApproveClaimResponse
 
         /// Rejects a claim with a reason. The caller must not be who submitted it.
@@ -95,9 +95,9 @@ public enum Cdt_Funding_V1_ClaimService {
         public init(_ rpc: RPCClient) { self.rpc = rpc }
 
         /// Records a claim. The items tell what approval would give as things stand; a reason on an item is no error, and the
-        /// claim is kept with it.
+        /// claim is kept with it. A receipt or invoice of the team is claimed under one policy only.
         /// Errors: NOT_FOUND (TEAM_NOT_FOUND, POLICY_NOT_FOUND); INVALID_ARGUMENT (also DAY_SHEET_NOT_CONFIRMED);
-        /// FAILED_PRECONDITION (POLICY_NOT_ACTIVE, NOT_CLAIMABLE).
+        /// FAILED_PRECONDITION (POLICY_NOT_ACTIVE, NOT_CLAIMABLE, RECEIPT_CLAIMED).
         public func submitClaim(_ request: Cdt_Funding_V1_SubmitClaimRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_SubmitClaimResponse {
             try await rpc.unary(
                 Method.submitClaim, request, options: options,
@@ -124,7 +124,7 @@ public enum Cdt_Funding_V1_ClaimService {
 
         /// Decides a claim's items in their order and books what is due. The caller must not be who submitted it.
         /// Errors: NOT_FOUND (CLAIM_NOT_FOUND); PERMISSION_DENIED (SAME_PERSON); FAILED_PRECONDITION (CLAIM_DECIDED,
-        /// INSUFFICIENT_FUNDS, RUN_IN_PROGRESS); ABORTED (ETAG_MISMATCH).
+        /// INSUFFICIENT_FUNDS, RUN_IN_PROGRESS, RECEIPT_CLAIMED); ABORTED (ETAG_MISMATCH).
         public func approveClaim(_ request: Cdt_Funding_V1_ApproveClaimRequest, options: CallOptions = .defaults) async throws -> Cdt_Funding_V1_ApproveClaimResponse {
             try await rpc.unary(
                 Method.approveClaim, request, options: options,

@@ -239,7 +239,7 @@ import Testing
 extension Fixture {
     func claim(
         _ date: String?, _ amount: Int64, policy: String = Fixture.daNang, team: String = "a",
-        days: [(String, String)] = [], confirmed: Bool = false
+        days: [(String, String)] = [], confirmed: Bool = false, receipt: String = ""
     ) async throws -> Cdt_Funding_V1_Claim {
         try await claims.submit(
             .with {
@@ -263,6 +263,13 @@ extension Fixture {
                                     $0.confirmedOn = "2024-06-10"
                                 }
                             ]
+                        }
+                        if !receipt.isEmpty {
+                            $0.evidence.append(
+                                .with {
+                                    $0.kind = .receipt
+                                    $0.number = receipt
+                                })
                         }
                     }
                 ]
