@@ -13,9 +13,12 @@ struct Reconciler: Sendable {
     /// Teams in one transaction: some twenty milliseconds' work.
     var chunk = 250
 
-    /// Works until cancelled: at once when facts change, and every minute for the clock.
+    /// Works until cancelled: what was left when the process ended, then at once when facts change, and every minute for the
+    /// clock.
     func run() async {
-        for await _ in database.commits(on: RegistryFeed.channel, every: .seconds(60)) {
+        // Listening before the first look: what is committed after it is an element here.
+        var commits = database.commits(on: RegistryFeed.channel, every: .seconds(60)).makeAsyncIterator()
+        repeat {
             do {
                 while try await step(), !Task.isCancelled {}
                 // Facts come in streams: what arrives within a moment is derived in one go.
@@ -27,7 +30,7 @@ struct Reconciler: Sendable {
                 logger.error(
                     "Obligations could not be derived; trying again within a minute", metadata: ["error": "\(error)"])
             }
-        }
+        } while await commits.next() != nil
     }
 
     /// One piece of work; false when there is none.
