@@ -187,9 +187,7 @@ final class World: Sendable {
     }
 
     func waive(_ waiver: Waiver) async throws {
-        let now = clock.now
-        try await reporting.checkWaiver(waiver.period, unit: waiver.unit)
-        try await database.write { try PolicyStore.insert(waiver, decision: nil, by: "tester", now: now, in: $0) }
+        try await reporting.keep { try Reporting.waive(waiver, decision: nil, by: "tester", $0) }.get()
         try await reporting.apply(waiver)
     }
 
@@ -226,5 +224,17 @@ final class World: Sendable {
             FigureQuery(
                 period: month(period), unit: unit, treeDate: date.map(day) ?? month(period).lastDay, level: level)
         ).figures
+    }
+}
+
+extension Reporting {
+    @discardableResult
+    func openPeriod(_ period: Month) async throws -> Cdt_Activity_V1_Period {
+        try await keep { try self.openPeriod(period, $0) }.get()
+    }
+
+    @discardableResult
+    func closePeriod(_ period: Month, by caller: String) async throws -> Cdt_Activity_V1_Period {
+        try await keep { try self.closePeriod(period, by: caller, $0) }.get()
     }
 }

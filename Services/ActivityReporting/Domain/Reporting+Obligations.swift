@@ -131,16 +131,22 @@ extension Reporting {
         return .success(row.view(team, today: keeper.now.localDate))
     }
 
-    /// Sees that a waiver can be given: the period is open, and the unit in force on its last day.
-    func checkWaiver(_ period: Month, unit: String) async throws {
-        let today = clock.today
-        try await database.readPooled { [maps] tx in
-            try Reporting.opened(period, in: tx)
-            guard try PeriodStore.changing(on: today, in: tx).contains(where: { $0.period == period }) else {
-                throw Refusal.periodClosed(period)
-            }
-            _ = try Reporting.unit(unit, on: period.lastDay, maps.map(in: tx), field: "unit", in: tx)
+    /// Records a waiver: the period is open, and the unit in force on its last day. `apply` then goes over the teams.
+    static func waive(
+        _ waiver: Waiver, decision: Cdt_Common_V1_LegalDocument?, by caller: String, _ keeper: ObligationKeeper
+    ) throws -> Result<Void, Refusal> {
+        let (tx, period) = (keeper.tx, waiver.period)
+        guard try PeriodStore.get(period, in: tx) != nil else { return .failure(.periodNotOpen(period)) }
+        let changing = try PeriodStore.changing(on: keeper.now.localDate, in: tx)
+        guard changing.contains(where: { $0.period == period }) else { return .failure(.periodClosed(period)) }
+        guard let unit = try RegistryFactsStore.unit(waiver.unit, in: tx) else {
+            return .failure(.unitNotFound(Names.name("units", waiver.unit)))
         }
+        guard unit.validity.contains(period.lastDay) else {
+            return .failure(.unitNotInForce(unit, on: period.lastDay, field: "unit"))
+        }
+        try PolicyStore.insert(waiver, decision: decision, by: caller, now: keeper.now, in: tx)
+        return .success(())
     }
 
     /// Applies a recorded waiver to the teams known now; deriving applies it to those that come later.

@@ -23,39 +23,37 @@ extension Reporting {
     }
 
     /// Opens a period; the reconciler derives its obligations.
-    func openPeriod(_ period: Month) async throws -> Cdt_Activity_V1_Period {
-        let now = clock.now
+    func openPeriod(_ period: Month, _ keeper: ObligationKeeper) throws -> Result<Cdt_Activity_V1_Period, Refusal> {
+        let (tx, now) = (keeper.tx, keeper.now)
         let last = now.localDate.calendarMonth.next
         guard let first = Month(year: 2022, month: 1), period >= first, period <= last else {
-            throw Refusal.invalid(
-                "period", "give a month from 2022-01 to \(last)", vi: "cần tháng từ 2022-01 đến \(last)")
+            return .failure(
+                .invalid("period", "give a month from 2022-01 to \(last)", vi: "cần tháng từ 2022-01 đến \(last)"))
         }
-        return try await database.write { [figures] tx in
-            if let open = try PeriodStore.get(period, in: tx) {
-                return try Reporting.view(open, figures, today: now.localDate, in: tx)
-            }
-            try PeriodStore.open(period, now: now, in: tx)
-            tx.notify(RegistryFeed.channel)
-            return try Reporting.view(
-                PeriodRow(period: period, openedAt: now, derivedTo: ""), figures, today: now.localDate, in: tx)
+        if let open = try PeriodStore.get(period, in: tx) {
+            return .success(try Reporting.view(open, figures, today: now.localDate, in: tx))
         }
+        try PeriodStore.open(period, now: now, in: tx)
+        tx.notify(RegistryFeed.channel)
+        let row = PeriodRow(period: period, openedAt: now, derivedTo: "")
+        return .success(try Reporting.view(row, figures, today: now.localDate, in: tx))
     }
 
     /// Closes a period that has ended before its time. What it says then stays.
-    func closePeriod(_ period: Month, by caller: String) async throws -> Cdt_Activity_V1_Period {
-        let now = clock.now
-        return try await database.write { [figures] tx -> Result<Cdt_Activity_V1_Period, Refusal> in
-            guard var row = try PeriodStore.get(period, in: tx) else { return .failure(.periodNotFound(period)) }
-            if row.closedAt == nil {
-                guard now.localDate > period.lastDay else { return .failure(.periodNotEnded(period)) }
-                let pending = try PeriodStore.pendingTeams(row, in: tx)
-                guard pending == 0 else { return .failure(.obligationsPending(period, teams: pending)) }
-                try PeriodStore.close(period, by: caller, now: now, in: tx)
-                row.closedAt = now
-                row.closedBy = caller
-            }
-            return .success(try Reporting.view(row, figures, today: now.localDate, in: tx))
-        }.get()
+    func closePeriod(_ period: Month, by caller: String, _ keeper: ObligationKeeper) throws
+        -> Result<Cdt_Activity_V1_Period, Refusal>
+    {
+        let (tx, now) = (keeper.tx, keeper.now)
+        guard var row = try PeriodStore.get(period, in: tx) else { return .failure(.periodNotFound(period)) }
+        if row.closedAt == nil {
+            guard now.localDate > period.lastDay else { return .failure(.periodNotEnded(period)) }
+            let pending = try PeriodStore.pendingTeams(row, in: tx)
+            guard pending == 0 else { return .failure(.obligationsPending(period, teams: pending)) }
+            try PeriodStore.close(period, by: caller, now: now, in: tx)
+            row.closedAt = now
+            row.closedBy = caller
+        }
+        return .success(try Reporting.view(row, figures, today: now.localDate, in: tx))
     }
 
     func period(_ period: Month) async throws -> Cdt_Activity_V1_Period {

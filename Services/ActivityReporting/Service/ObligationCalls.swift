@@ -72,13 +72,12 @@ extension ActivityReportingHandlers {
         let reason = check.text(request.reason, "reason")
         try await admit(.unit(.administer, unit, period.lastDay), context: context)
         try check.refuse()
-        try await reporting.checkWaiver(period, unit: unit)
         let id = UUIDv7.next(at: reporting.clock.now).description
         let waiver = Waiver(id: id, period: period, unit: unit, reason: reason)
         let (decision, caller) = (request.hasDecision ? request.decision : nil, caller(context))
         let reply = try await once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
-            try PolicyStore.insert(waiver, decision: decision, by: caller, now: keeper.now, in: keeper.tx)
-            return .success(Cdt_Activity_V1_WaiveObligationsResponse.with { $0.waiver = Names.name("waivers", id) })
+            try Reporting.waive(waiver, decision: decision, by: caller, keeper)
+                .map { Cdt_Activity_V1_WaiveObligationsResponse.with { $0.waiver = Names.name("waivers", id) } }
         }
         // Also for a repeated request: the first may have been cut off here.
         try await reporting.apply(waiver)

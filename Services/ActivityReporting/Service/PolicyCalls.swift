@@ -61,12 +61,12 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let month = check.month(request.period, "period")
-        _ = check.uuid(request.requestID, "request_id")
         try await admit(.nation(.administer), context: context)
         try check.refuse()
         guard let month else { return .init() }
-        let period = try await reporting.openPeriod(month)
-        return .with { $0.period = period }
+        return try await once(try RequestIDs.key(request.requestID, of: request, context)) { [reporting] keeper in
+            try reporting.openPeriod(month, keeper).map { period in .with { $0.period = period } }
+        }
     }
 
     func closePeriod(_ request: Cdt_Activity_V1_ClosePeriodRequest, context: ServerContext) async throws
@@ -74,12 +74,13 @@ extension ActivityReportingHandlers {
     {
         var check = Violations()
         let month = check.month(ResourceName.id(request.name, in: "periods") ?? request.name, "name")
-        _ = check.uuid(request.requestID, "request_id")
         try await admit(.nation(.administer), context: context)
         try check.refuse()
         guard let month else { return .init() }
-        let period = try await reporting.closePeriod(month, by: caller(context))
-        return .with { $0.period = period }
+        let caller = caller(context)
+        return try await once(try RequestIDs.key(request.requestID, of: request, context)) { [reporting] keeper in
+            try reporting.closePeriod(month, by: caller, keeper).map { period in .with { $0.period = period } }
+        }
     }
 
     func getPeriod(_ request: Cdt_Activity_V1_GetPeriodRequest, context: ServerContext) async throws
