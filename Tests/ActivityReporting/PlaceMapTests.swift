@@ -52,6 +52,22 @@ struct UnitTreeTests {
         #expect(chain == expected)
     }
 
+    @Test("Those of a level below a unit are those in force on the date under it, however often they are asked for")
+    func below() {
+        let map = PlaceMap(tree: SmallWorld.tree, places: [])
+        let rows: [(UnitLevel, String, String, [String])] = [
+            (.commune, "A", "2024-10-01", ["a1", "a2"]),
+            (.commune, "vn", "2024-10-01", ["a1", "a2", "b1", "b2", "c1"]),
+            (.commune, "vn", "2024-11-01", ["a1", "a2", "b1", "c1"]), (.commune, "vn", "2025-07-01", ["c1", "x", "y"]),
+            (.commune, "AB", "2025-07-01", ["x", "y"]), (.province, "vn", "2025-07-01", ["AB", "C"]),
+            (.province, "A", "2024-10-01", []), (.district, "vn", "2025-07-01", []),
+        ]
+        for (level, unit, date, expected) in rows + rows.reversed() {
+            #expect(
+                map.units(of: level, below: unit, on: day(date)).map(\.id) == expected, "\(level), \(unit), \(date)")
+        }
+    }
+
     @Test("Children are those in force on the date")
     func children() {
         #expect(SmallWorld.tree.children(of: "vn", on: day("2025-06-30")).map(\.id) == ["A", "B", "C"])

@@ -62,10 +62,7 @@ extension Reporting {
         if parent.level == .hamlet { return [] }
         if level == .hamlet || parent.level == .commune { return try hamlets(below: parent, on: date, map, in: tx) }
         guard let level else { return map.children(of: parent.id, on: date) }
-        return map.tree.units.filter { unit in
-            unit.level == level && unit.id != parent.id && unit.validity.contains(date)
-                && map.tree.chain(of: unit.id, on: date).contains { $0.id == parent.id }
-        }.sorted { ($0.code, $0.name, $0.id) < ($1.code, $1.name, $1.id) }
+        return map.units(of: level, below: parent.id, on: date)
     }
 
     /// Hamlets that have a team on the date.

@@ -40,6 +40,13 @@ package final class PlaceMap: Sendable {
         var under: [String: [Int]] = [:]
         var covers: [String: PlaceCover] = [:]
         var children: [String: [UnitRecord]] = [:]
+        /// As places in the tree's `units`: a country's communes are many.
+        var below: [Below: [Int]] = [:]
+    }
+
+    private struct Below: Hashable {
+        var unit: String
+        var level: UnitLevel
     }
 
     package init(tree: UnitTree, places: [Place]) {
@@ -73,6 +80,16 @@ package final class PlaceMap: Sendable {
         let children = tree.children(of: unit, on: date)
         views.withLock { $0[epoch]?.children[unit] = children }
         return children
+    }
+
+    /// Units of a level that lie under one, by code and name; remembered likewise, for a list of many pages asks for each.
+    package func units(of level: UnitLevel, below unit: String, on date: LocalDate) -> [UnitRecord] {
+        let epoch = epoch(of: date)
+        let key = Below(unit: unit, level: level)
+        if let known = view(on: date).below[key] { return known.map { tree.units[$0] } }
+        let found = tree.indices(of: level, below: unit, on: date)
+        views.withLock { $0[epoch]?.below[key] = found }
+        return found.map { tree.units[$0] }
     }
 
     package func cover(of unit: String, on date: LocalDate) -> PlaceCover {

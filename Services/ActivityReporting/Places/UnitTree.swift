@@ -114,7 +114,20 @@ package struct UnitTree: Sendable {
     /// Units in force on a date whose parent on it is `id`, by code and name.
     package func children(of id: String, on date: LocalDate) -> [UnitRecord] {
         units.filter { $0.id != id && $0.validity.contains(date) && parent(of: $0, on: date)?.id == id }
-            .sorted { ($0.code, $0.name, $0.id) < ($1.code, $1.name, $1.id) }
+            .sorted(by: UnitTree.isBefore)
+    }
+
+    /// Where in `units` those of a level stand that are in force on a date and lie under `id`, by code and name.
+    package func indices(of level: UnitLevel, below id: String, on date: LocalDate) -> [Int] {
+        units.indices.filter { i in
+            let unit = units[i]
+            return unit.level == level && unit.id != id && unit.validity.contains(date)
+                && chain(of: unit.id, on: date).contains { $0.id == id }
+        }.sorted { UnitTree.isBefore(units[$0], units[$1]) }
+    }
+
+    private static func isBefore(_ a: UnitRecord, _ b: UnitRecord) -> Bool {
+        (a.code, a.name, a.id) < (b.code, b.name, b.id)
     }
 
     /// The first province above a unit that its oldest placements lead to, whatever the date.
