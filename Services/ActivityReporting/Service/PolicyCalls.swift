@@ -44,14 +44,11 @@ extension ActivityReportingHandlers {
         let after = page.position.flatMap { $0.count == 2 ? (jurisdiction: $0[0], from: $0[1]) : nil }
         let found = try await reporting.policies(
             jurisdiction: jurisdiction, after: after ?? ("", ""), limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(
-                after: [ResourceName.lastID(last.jurisdiction), last.validFrom], of: request,
-                Method.listReportingPolicies)
+        let (policies, token) = try pageTokens.cut(found, to: page, of: request, Method.listReportingPolicies) {
+            [ResourceName.lastID($0.jurisdiction), $0.validFrom]
         }
         return .with {
-            $0.policies = Array(found.prefix(page.size))
+            $0.policies = policies
             $0.nextPageToken = token
         }
     }
@@ -105,12 +102,11 @@ extension ActivityReportingHandlers {
         try await admit(.somewhere(.read), context: context)
         let page = try pageTokens.page(of: request, Method.listPeriods, size: 100)
         let found = try await reporting.periods(before: page.position?.first, limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(after: [ResourceName.lastID(last.name)], of: request, Method.listPeriods)
+        let (periods, token) = try pageTokens.cut(found, to: page, of: request, Method.listPeriods) {
+            [ResourceName.lastID($0.name)]
         }
         return .with {
-            $0.periods = Array(found.prefix(page.size))
+            $0.periods = periods
             $0.nextPageToken = token
         }
     }

@@ -20,12 +20,10 @@ extension ActivityReportingHandlers {
         let found = try await reporting.reviews(
             period, request.state == .unspecified ? nil : request.state, before: page.position?.first,
             limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try pageTokens.token(
-                after: [ResourceName.lastID(last.name)], of: request, Method.listRejectedReports)
+        let (kept, token) = try pageTokens.cut(found, to: page, of: request, Method.listRejectedReports) {
+            [ResourceName.lastID($0.name)]
         }
-        let visible = try await visible(Array(found.prefix(page.size)), context: context) {
+        let visible = try await visible(kept, context: context) {
             ResourceName.lastID($0.report.team)
         }
         return .with {

@@ -66,12 +66,11 @@ struct TargetHandlers: Cdt_Activity_V1_TargetService.ServiceProtocol {
         try check.refuse()
         let page = try base.pageTokens.page(of: request, Method.listTargets, size: 100)
         let found = try await reporting.targets(unit: unit, before: page.position?.first, limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try base.pageTokens.token(after: [ResourceName.lastID(last.name)], of: request, Method.listTargets)
+        let (targets, token) = try base.pageTokens.cut(found, to: page, of: request, Method.listTargets) {
+            [ResourceName.lastID($0.name)]
         }
         return .with {
-            $0.targets = Array(found.prefix(page.size))
+            $0.targets = targets
             $0.nextPageToken = token
         }
     }

@@ -104,13 +104,11 @@ struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
         let page = try base.pageTokens.page(of: request, Method.listSessions, size: 100)
         let found = try await reporting.sessions(
             unit: unit, course: course, before: page.position?.first, limit: page.size + 1)
-        var token = ""
-        if found.count > page.size, let last = found.prefix(page.size).last {
-            token = try base.pageTokens.token(
-                after: [ResourceName.lastID(last.name)], of: request, Method.listSessions)
+        let (sessions, token) = try base.pageTokens.cut(found, to: page, of: request, Method.listSessions) {
+            [ResourceName.lastID($0.name)]
         }
         return .with {
-            $0.sessions = Array(found.prefix(page.size))
+            $0.sessions = sessions
             $0.nextPageToken = token
         }
     }

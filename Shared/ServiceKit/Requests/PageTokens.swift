@@ -86,6 +86,15 @@ package struct PageTokens: Sendable {
             .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
+    /// What is shown of the rows read for a page, one more than its size, and the token of the next; empty: the end.
+    package func cut<Row>(
+        _ rows: [Row], to page: Page, of request: some PagedRequest, _ method: MethodDescriptor,
+        after position: (Row) -> [String]
+    ) throws -> (rows: [Row], next: String) {
+        guard rows.count > page.size, let last = rows.prefix(page.size).last else { return (rows, "") }
+        return (Array(rows.prefix(page.size)), try token(after: position(last), of: request, method))
+    }
+
     private func position(_ token: String, query: [UInt8]) -> [String]? {
         guard token.utf8.count <= 8192 else { return nil }
         let padded =

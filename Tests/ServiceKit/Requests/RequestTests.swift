@@ -130,6 +130,20 @@ extension Cdt_Registry_V1_ListTeamsRequest: PagedRequest {}
         #expect(throws: ServiceError.self) { try tokens.page(of: request, method) }
     }
 
+    @Test func aPageIsCutWhereOneMoreRowWasRead() throws {
+        let request = Cdt_Registry_V1_ListTeamsRequest.with { $0.pageSize = 2 }
+        let page = try tokens.page(of: request, method)
+        func cut(_ rows: [String]) throws -> (rows: [String], next: String) {
+            try tokens.cut(rows, to: page, of: request, method) { [$0] }
+        }
+        let first = try cut(["a", "b", "c"])
+        #expect(first.rows == ["a", "b"])
+        let next = Cdt_Registry_V1_ListTeamsRequest.with { $0.pageToken = first.next }
+        #expect(try tokens.page(of: next, method).position == ["b"])
+        let last = try cut(["a", "b"])
+        #expect(last.rows == ["a", "b"] && last.next.isEmpty)
+    }
+
     @Test func theKeyStaysWithTheDatabase() async throws {
         let database = try await TestDatabase.open([PageTokens.migrations])
         let request = Cdt_Registry_V1_ListTeamsRequest()
