@@ -29,7 +29,9 @@ extension PolicyRow {
 
 extension Reporting {
     /// What a policy says, or every violation in it.
-    static func rules(of policy: Cdt_Activity_V1_ReportingPolicy) -> Result<(ReportingRules, DateRange), Refusal> {
+    static func rules(of policy: Cdt_Activity_V1_ReportingPolicy)
+        -> Result<(rules: ReportingRules, from: LocalDate, to: LocalDate?), Refusal>
+    {
         var found: [Violation] = []
         func number(_ value: Int32, _ field: String, _ range: ClosedRange<Int>, default standard: Int? = nil) -> Int {
             let value = Int(value)
@@ -77,7 +79,8 @@ extension Reporting {
                     "policy.valid_to", "give a day not before valid_from, or nothing",
                     vi: "cần ngày không trước ngày bắt đầu, hoặc để trống"))
         }
-        return found.isEmpty ? .success((rules, DateRange(from: from, to: to))) : .failure(.invalid(found))
+        guard let from, found.isEmpty else { return .failure(.invalid(found)) }
+        return .success((rules, from, to))
     }
 
     /// Sets a unit's policy from a day on, and has what it governs derived again.
@@ -85,16 +88,16 @@ extension Reporting {
         throws
         -> Result<Cdt_Activity_V1_ReportingPolicy, Refusal>
     {
-        let (rules, validity): (ReportingRules, DateRange)
+        let (rules, from, to): (ReportingRules, LocalDate, LocalDate?)
         switch Reporting.rules(of: policy) {
         case .failure(let refusal): return .failure(refusal)
-        case .success(let read): (rules, validity) = read
+        case .success(let read): (rules, from, to) = read
         }
+        let validity = DateRange(from: from, to: to)
         let unit = ResourceName.lastID(policy.jurisdiction)
         guard let record = try RegistryFactsStore.unit(unit, in: tx) else {
             return .failure(.unitNotFound(policy.jurisdiction))
         }
-        guard let from = validity.from else { return .failure(.policyNotFound("")) }
         let others = try PolicyStore.of(unit, in: tx)
         if let later = others.first(where: { ($0.policy.validity.from ?? .distantPast) >= from }) {
             return .failure(

@@ -79,7 +79,7 @@ package enum ReportCheck {
         for (i, counter) in report.counters.enumerated() {
             let field = "\(field).counters[\(i)]"
             found += unknown(counter.kind, "\(field).kind")
-            if counter.code.isEmpty || counter.code.utf8.count > 64 || !counter.code.utf8.allSatisfy(isCodeByte) {
+            if !isCode(counter.code) {
                 found.append(
                     Violation(
                         "\(field).code", "give 1 to 64 of a-z, 0-9 and underscore",
@@ -156,8 +156,12 @@ package enum ReportCheck {
         Violation(field, "at most \(narrativeLimit) characters", vi: "tối đa \(narrativeLimit) ký tự")
     }
 
-    private static func isCodeByte(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    /// Whether a text is a code, as counters and platforms have them.
+    static func isCode(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            }
     }
 }

@@ -69,12 +69,8 @@ struct PlatformHandlers: Cdt_Activity_V1_PlatformService.ServiceProtocol {
 extension Violations {
     /// A code, as counters and platforms have them.
     mutating func code(_ text: String, _ field: String) {
-        let isSound = text.utf8.allSatisfy {
-            $0 == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
-                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-        }
         require(
-            isSound && (1...64).contains(text.utf8.count), field, "must be 1 to 64 of a-z, 0-9 and underscore",
+            ReportCheck.isCode(text), field, "must be 1 to 64 of a-z, 0-9 and underscore",
             vi: "cần 1 đến 64 ký tự a-z, 0-9 và gạch dưới")
     }
 

@@ -7,27 +7,24 @@ enum ParticipationStore {
     static func add(
         _ period: Month, place: Int?, level: TeamLevel?, to sums: inout Participation, in tx: ReadTransaction
     ) throws {
-        var bindings: [SQLValue] = [.text(period.description)]
-        var filters = ""
-        if let place {
-            filters += " AND t.place = ?"
-            bindings.append(SQLValue(place))
-        }
-        if let level {
-            filters += " AND t.level = ?"
-            bindings.append(SQLValue(level.rawValue))
-        }
+        let teams = filter(place: place, level: level)
         let rows = try tx.query(
             """
             SELECT o.occupation, o.organisations, coalesce(sum(o.helped), 0), count(*)
             FROM teams t JOIN obligations o ON o.period = ? AND o.team = t.id
-            WHERE o.helped > 0 AND o.void = 0 AND o.person <> ''\(filters)
+            WHERE o.helped > 0 AND o.void = 0 AND o.person <> ''\(teams.sql)
             GROUP BY o.occupation, o.organisations
-            """, bindings
+            """, [.text(period.description)] + teams.bindings
         ) { row in
             (MemberGroups(occupation: try row.int(0), text: try row.text(1)), try row.int64(2), try row.int64(3))
         }
         for (groups, helped, reports) in rows { sums.add(helped, reports: reports, by: groups) }
+    }
+
+    /// Which teams `t` count, as the end of a WHERE.
+    private static func filter(place: Int?, level: TeamLevel?) -> (sql: String, bindings: [SQLValue]) {
+        let sql = (place == nil ? "" : " AND t.place = ?") + (level == nil ? "" : " AND t.level = ?")
+        return (sql, [place, level?.rawValue].compactMap { $0 }.map { SQLValue($0) })
     }
 
     /// Memberships that hold on a day, at one place; nil: everywhere.
@@ -37,19 +34,11 @@ enum ParticipationStore {
         on date: LocalDate, place: Int?, level: TeamLevel?, in tx: ReadTransaction,
         _ body: (Int, MemberGroups, Int64) -> Void
     ) throws -> (members: Int, teams: Int) {
-        var bindings: [SQLValue] = [.text(date.description), .text(date.description)]
-        var filters = ""
-        if let place {
-            filters += " AND t.place = ?"
-            bindings.append(SQLValue(place))
-        }
-        if let level {
-            filters += " AND t.level = ?"
-            bindings.append(SQLValue(level.rawValue))
-        }
+        let teams = filter(place: place, level: level)
+        let bindings: [SQLValue] = [.text(date.description), .text(date.description)] + teams.bindings
         let holding = """
             FROM teams t JOIN memberships m ON m.team = t.id
-            WHERE m.void = 0 AND m.from_day <= ? AND (m.end_day IS NULL OR m.end_day > ?)\(filters)
+            WHERE m.void = 0 AND m.from_day <= ? AND (m.end_day IS NULL OR m.end_day > ?)\(teams.sql)
             """
         var members = 0
         try tx.forEach(
