@@ -82,9 +82,11 @@ struct AchievementHandlers: Cdt_Activity_V1_AchievementService.ServiceProtocol {
         var check = Violations()
         let figures = check.figures(request.period, request.unit, "unit", request.treeDate, .unspecified)
         let query = IndicatorQuery(
-            figures: figures, numerator: check.text(request.numerator, "numerator", max: 64),
-            denominator: check.text(request.denominator, "denominator", max: 64), parts: request.parts,
+            figures: figures, numerator: request.numerator, denominator: request.denominator, parts: request.parts,
             isStock: request.kind == .stock, threshold: Int64(request.threshold))
+        check.code(request.numerator, "numerator")
+        check.code(request.denominator, "denominator")
+        for (i, part) in request.parts.enumerated() { check.code(part, "parts[\(i)]") }
         check.require(
             request.kind == .stock || request.kind == .flow, "kind", "must be STOCK or FLOW", vi: "cần STOCK hoặc FLOW")
         check.require(

@@ -29,6 +29,8 @@ struct DifficultyHandlers: Cdt_Activity_V1_DifficultyService.ServiceProtocol {
         let unit = check.name(request.unit, of: "units", "unit", required: false)
         let team = check.name(request.team, of: "teams", "team", required: false)
         let treeDate = check.date(request.treeDate, "tree_date", required: false)
+        check.known(request.states, "states")
+        check.known(request.kinds, "kinds")
         try await base.admit(
             team.map { .team([.read], $0, reporting.clock.today) }
                 // They are told of as they stand today.

@@ -28,14 +28,11 @@ extension ActivityReportingHandlers {
         var check = Violations()
         var query = check.obligations(
             request.period, unit: request.unit, team: request.team, treeDate: request.treeDate)
-        let states = request.states.compactMap { ObligationState(rawValue: $0.rawValue) }
-        check.require(
-            states.count == request.states.count, "states", "holds a value that is not in the contract",
-            vi: "chứa giá trị không có trong giao diện")
+        check.known(request.states, "states")
         try await admit(query.need, context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listObligations, size: 100, maximum: 5000)
-        query.states = Set(states)
+        query.states = Set(request.states.compactMap { ObligationState(rawValue: $0.rawValue) })
         query.turn(to: page)
         let registry = registry
         let (found, next) = try await reporting.obligations(query)

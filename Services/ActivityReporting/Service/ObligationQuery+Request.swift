@@ -20,6 +20,15 @@ extension ObligationQuery.Cursor {
 }
 
 extension Violations {
+    /// Values to list by: each one that a resource can have.
+    mutating func known<Value: RawRepresentable<Int> & CaseIterable>(_ values: [Value], _ field: String) {
+        require(
+            values.allSatisfy { value in
+                value.rawValue != 0 && Value.allCases.contains { $0.rawValue == value.rawValue }
+            },
+            field, "holds a value that is not in the contract", vi: "chứa giá trị không có trong giao diện")
+    }
+
     /// The obligations of a period under a unit or of a team, from the fields that the requests for them share.
     mutating func obligations(_ period: String, unit: String, team: String, treeDate: String) -> ObligationQuery {
         let period = month(period, "period") ?? Month(index: 0)

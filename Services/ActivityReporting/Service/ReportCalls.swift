@@ -98,6 +98,7 @@ extension ActivityReportingHandlers {
         var check = Violations()
         var query = check.obligations(
             request.period, unit: request.unit, team: request.team, treeDate: request.treeDate)
+        check.known(request.states, "states")
         try await admit(query.need, context: context)
         try check.refuse()
         let page = try pageTokens.page(of: request, Method.listReports, size: 100)
