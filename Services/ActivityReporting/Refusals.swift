@@ -15,20 +15,36 @@ extension Violation {
 
 /// The one table from this domain to status codes and reasons; `activity_reporting_service.proto` documents it.
 extension Refusal {
+    /// One of this service's own resources.
+    private static func notFound(_ type: String, _ name: String, _ reason: String, listedBy method: String) -> Refusal {
+        .notFound(
+            type: "cdt.activity.v1.\(type)", name: name, reason: reason,
+            remedy: ("take the name from \(method)", vi: "hãy lấy tên từ \(method)"))
+    }
     static func unitNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.registry.v1.Unit", name: name, reason: "UNIT_NOT_FOUND")
+        .notFound(
+            type: "cdt.registry.v1.Unit", name: name, reason: "UNIT_NOT_FOUND",
+            remedy: (
+                "take the name from the Registry's SearchUnits, or wait until its feed has brought the unit",
+                vi: "hãy lấy tên từ SearchUnits của Sổ đăng ký, hoặc chờ dữ liệu từ đó"
+            ))
     }
     static func teamNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.registry.v1.Team", name: name, reason: "TEAM_NOT_FOUND")
+        .notFound(
+            type: "cdt.registry.v1.Team", name: name, reason: "TEAM_NOT_FOUND",
+            remedy: (
+                "check the name, or wait until the Registry's feed has brought the team",
+                vi: "hãy kiểm tra tên, hoặc chờ dữ liệu từ Sổ đăng ký"
+            ))
     }
     static func obligationNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Obligation", name: name, reason: "OBLIGATION_NOT_FOUND")
+        notFound("Obligation", name, "OBLIGATION_NOT_FOUND", listedBy: "ListObligations")
     }
     static func reportNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Report", name: name, reason: "REPORT_NOT_FOUND")
+        notFound("Report", name, "REPORT_NOT_FOUND", listedBy: "ListReports")
     }
     static func rejectedReportNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.RejectedReport", name: name, reason: "REJECTED_REPORT_NOT_FOUND")
+        notFound("RejectedReport", name, "REJECTED_REPORT_NOT_FOUND", listedBy: "ListRejectedReports")
     }
     static func alreadyDecided(_ row: ReviewRow) -> Refusal {
         let (word, vi) = row.state == .admitted ? ("ADMITTED", "được chấp nhận") : ("DISMISSED", "bị loại")
@@ -57,10 +73,10 @@ extension Refusal {
             metadata: ["report": key.report])
     }
     static func platformNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Platform", name: name, reason: "PLATFORM_NOT_FOUND")
+        notFound("Platform", name, "PLATFORM_NOT_FOUND", listedBy: "ListPlatforms")
     }
     static func targetNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Target", name: name, reason: "TARGET_NOT_FOUND")
+        notFound("Target", name, "TARGET_NOT_FOUND", listedBy: "ListTargets")
     }
     static func targetEnded(_ target: Cdt_Activity_V1_Target) -> Refusal {
         .failedPrecondition(
@@ -81,7 +97,7 @@ extension Refusal {
         )
     }
     static func difficultyNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.TeamDifficulty", name: name, reason: "DIFFICULTY_NOT_FOUND")
+        notFound("TeamDifficulty", name, "DIFFICULTY_NOT_FOUND", listedBy: "ListDifficulties")
     }
     static func wrongDifficultyState(_ row: DifficultyRow) -> Refusal {
         let (word, vi) = row.state == .open ? ("OPEN", "chưa được giải quyết") : ("RESOLVED", "đã được giải quyết")
@@ -98,7 +114,7 @@ extension Refusal {
             metadata: ["difficulty": "difficulties/\(other.id)"])
     }
     static func courseNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Course", name: name, reason: "COURSE_NOT_FOUND")
+        notFound("Course", name, "COURSE_NOT_FOUND", listedBy: "ListCourses")
     }
     /// - Parameter strangers: with the field that names each.
     static func notAMember(_ strangers: [(field: String, person: String)], team: String, _ day: LocalDate) -> Refusal {
@@ -118,11 +134,13 @@ extension Refusal {
         return refusal
     }
     static func policyNotFound(_ name: String) -> Refusal {
-        .notFound(type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND")
+        notFound("ReportingPolicy", name, "POLICY_NOT_FOUND", listedBy: "ListReportingPolicies")
     }
     /// For a reader of periods: there is none such.
     static func periodNotFound(_ period: Month) -> Refusal {
-        .notFound(type: "cdt.activity.v1.Period", name: "periods/\(period)", reason: "PERIOD_NOT_OPEN")
+        .notFound(
+            type: "cdt.activity.v1.Period", name: "periods/\(period)", reason: "PERIOD_NOT_OPEN",
+            remedy: ("open it with OpenPeriod first", vi: "hãy mở kỳ bằng OpenPeriod trước"))
     }
 
     static func unitNotInForce(_ unit: UnitRecord, on date: LocalDate, field: String = "tree_date") -> Refusal {
@@ -198,8 +216,10 @@ extension Refusal {
     static func declaredTooEarly(_ submission: String, _ calendar: ReportingCalendar) -> Refusal {
         .invalid(
             "\(submission).report.declared_on", reason: "DECLARED_TOO_EARLY",
-            "a report for \(calendar.period) cannot have been received before \(calendar.firstDay)",
-            vi: "báo cáo kỳ \(calendar.period) không thể nhận trước ngày \(calendar.firstDay)")
+            "a report for \(calendar.period) cannot have been received before \(calendar.firstDay); give that day or a later "
+                + "one",
+            vi: "báo cáo kỳ \(calendar.period) không thể nhận trước \(calendar.firstDay); hãy nêu ngày đó hoặc muộn hơn"
+        )
     }
 
     static func versionConflict(_ name: String, current: Int64) -> Refusal {

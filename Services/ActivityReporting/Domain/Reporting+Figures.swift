@@ -52,7 +52,7 @@ extension Reporting {
 
     static func unit(_ query: FigureQuery, _ map: PlaceMap, in tx: ReadTransaction) throws -> UnitRecord {
         if let id = query.unit { return try unit(id, on: query.treeDate, map, in: tx) }
-        guard let nation = map.tree.nation else { throw Refusal.unitNotFound("(the nation)") }
+        guard let nation = map.tree.nation else { throw Refusal.unitNotFound("units/vn") }
         return nation
     }
 

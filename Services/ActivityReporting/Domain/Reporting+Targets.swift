@@ -88,7 +88,7 @@ extension Reporting {
     private static func unit(_ query: StandingQuery, _ map: PlaceMap, in tx: ReadTransaction) throws -> UnitRecord {
         let setter = ResourceName.lastID(query.target.unit)
         guard let id = query.unit ?? (setter.isEmpty ? map.tree.nation?.id : setter) else {
-            throw Refusal.unitNotFound("(the nation)")
+            throw Refusal.unitNotFound("units/vn")
         }
         let record = try unit(id, on: query.date, map, field: "date", in: tx)
         if setter.isEmpty || record.id == setter { return record }
