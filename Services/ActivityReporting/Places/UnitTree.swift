@@ -129,15 +129,4 @@ package struct UnitTree: Sendable {
     private static func isBefore(_ a: UnitRecord, _ b: UnitRecord) -> Bool {
         (a.code, a.name, a.id) < (b.code, b.name, b.id)
     }
-
-    /// The first province above a unit that its oldest placements lead to, whatever the date.
-    package func origin(of id: String) -> String? {
-        var unit = self[id]
-        for _ in 0..<8 {
-            guard let current = unit else { return nil }
-            if current.level <= .province { return current.id }
-            unit = current.parents.first.flatMap { self[$0.unit] }
-        }
-        return nil
-    }
 }

@@ -89,9 +89,6 @@ package struct Tally: Sendable, Hashable, AdditiveArithmetic {
             expected: a.expected - b.expected, received: a.received - b.received, onTime: a.onTime - b.onTime,
             late: a.late - b.late, excused: a.excused - b.excused, waived: a.waived - b.waived)
     }
-
-    /// Every obligation, expected or not.
-    package var all: Int { expected + excused + waived }
 }
 
 /// The reporting figures of a unit on a day.
