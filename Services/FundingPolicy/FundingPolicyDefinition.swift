@@ -13,7 +13,7 @@ package enum FundingPolicyDefinition: ServiceDefinition {
         title: "Funding policy: what each team or member is due under its province's resolution, and why.",
         port: 50_053)
     package static let peers = ["registry", "activity"]
-    package static let judgesGrants = true
+    package static let gate = CallGate.anyVerb
     package static let migrations = [FundingSchema.migrations]
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {

@@ -9,7 +9,7 @@ package enum NotificationDefinition: ServiceDefinition {
     package static let identity = ServiceIdentity(
         name: "notification", title: "Who must be told what, over which channel, and whether it went out.", port: 50054)
     package static let peers = ["registry", "activity", "funding"]
-    package static let judgesGrants = true
+    package static let gate = CallGate.anyVerb
     package static let options: [any AnyOption] = NotificationOptions.all
     package static let migrations = [FactsSchema.migrations, NotificationSchema.migrations]
 

@@ -29,7 +29,7 @@ package enum RegistryServer: ServiceDefinition {
     package static let migrations = [RegistrySchema.migrations]
 
     /// `RegistryCore.admit` does, for each call and unit (R8).
-    package static let judgesGrants = true
+    package static let gate = CallGate.open
 
     package static func make(_ context: ServiceContext) async throws -> ServiceParts {
         let progress = ReorganisationProgress { [logger = context.logger] in logger.info("\($0)") }

@@ -55,16 +55,19 @@ final class RunningSuite: Sendable {
     private let processes = Mutex<[Program: ServiceProcess]>([:])
     private let catcher: BackgroundProcess?
     private let smtp: String
+    /// Given to every service besides.
+    private let arguments: [String]
 
     var mailFolder: String { scratch.path("mail") }
 
     /// Starts everything, runs the test, and stops everything, whatever happens.
     static func run(
-        _ programs: [Program] = Program.allCases, _ body: (RunningSuite) async throws -> Void
+        _ programs: [Program] = Program.allCases, arguments: [String] = [],
+        _ body: (RunningSuite) async throws -> Void
     ) async throws {
         let scratch = try ScratchFolder()
         defer { scratch.remove() }
-        let suite = try await RunningSuite(programs, scratch)
+        let suite = try await RunningSuite(programs, scratch, arguments)
         do {
             for program in programs { try suite.start(program) }
             for program in programs { try await suite.untilServing(program) }
@@ -81,8 +84,9 @@ final class RunningSuite: Sendable {
         await suite.stop()
     }
 
-    private init(_ programs: [Program], _ scratch: ScratchFolder) async throws {
+    private init(_ programs: [Program], _ scratch: ScratchFolder, _ arguments: [String]) async throws {
         self.scratch = scratch
+        self.arguments = arguments
         // Fixed, because a service that comes back must be where the others look for it.
         var free: Set<Int> = []
         while free.count < 2 * Program.allCases.count { free.insert(try FreePort.find()) }
@@ -118,7 +122,7 @@ final class RunningSuite: Sendable {
             ]
         }
         let process = try ServiceProcess(
-            command, log: scratch.path("\(program.shortName).log"), limit: .seconds(900))
+            command + arguments, log: scratch.path("\(program.shortName).log"), limit: .seconds(900))
         processes.withLock { $0[program] = process }
     }
 

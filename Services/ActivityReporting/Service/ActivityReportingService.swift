@@ -8,7 +8,7 @@ package enum ActivityReportingService: ServiceDefinition {
     package static let identity = ServiceIdentity(
         name: "activity", title: "Activity reporting: obligations, reports and figures of the teams.", port: 50_052)
     package static let peers = ["registry"]
-    package static let judgesGrants = true
+    package static let gate = CallGate.anyVerb
     package static let migrations = [Schema.migrations]
 
     /// Topic of the service's change feed.

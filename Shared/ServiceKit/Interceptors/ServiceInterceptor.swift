@@ -7,7 +7,7 @@ import RPC
 /// 1. the log line and the metrics see each call once, also those refused further in, with the code the caller sees;
 /// 2. masking: outside all that may fail, so that nothing unmasked leaves;
 /// 3. the deadline: a call nobody waits for any more costs neither a signature check nor a query;
-/// 4. authentication, and the verbs of a service that does not judge grants itself: next to the handler, so that nothing
+/// 4. authentication, and what can be said of the caller's grants without the request (`CallGate`): next to the handler, so that nothing
 ///    between them can act for nobody; and before any validation, as "authorise before validating" asks (AIP-211): the
 ///    handler is the first to read the request;
 /// 5. how often the caller may call, once it is known who it is;
@@ -27,15 +27,15 @@ package struct ServiceInterceptor: ServerInterceptor {
     /// - Parameters:
     ///   - service: The service's name, for log lines, and before the dot of its verbs.
     ///   - methods: The methods served, in the order of the router.
-    ///   - judgesGrants: Whether the handlers judge by unit who may do what.
+    ///   - gate: What a caller's grants must say before a handler looks at the call.
     ///   - rates: How often one caller may call; nil: as often as it likes.
     ///   - slowCall: Calls without streams that take longer are logged with their parts; nil: none.
     package init(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
-        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, judgesGrants: Bool,
+        logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, gate: CallGate,
         rates: CallerRates? = nil, slowCall: Duration? = .seconds(1), drain: DrainSignal, clock: Clock = .system
     ) {
-        self.methods = methods.map { ServedMethod($0, verb: judgesGrants ? nil : VerbRule($0, of: service)) }
+        self.methods = methods.map { ServedMethod($0, verb: VerbRule($0, of: service, gate)) }
         self.log = CallLog(
             service: service, methods: methods, writer: log, level: logLevel, slow: slowCall, clock: clock)
         self.metrics = CallMetrics(metrics: metrics, methods: methods)

@@ -58,7 +58,7 @@ package final class RunningService: Sendable {
             let interceptor = ServiceInterceptor(
                 service: definition.identity.name, errorDomain: definition.identity.errorDomain,
                 methods: router.methods, metrics: metrics, log: log, logLevel: level, logger: logger,
-                authenticator: authenticator, judgesGrants: definition.judgesGrants,
+                authenticator: authenticator, gate: definition.gate,
                 rates: CallerRates(limits.callers, metrics: metrics), slowCall: try settings[options.slowCall],
                 drain: context.drain)
             let endpoint = try settings[options.listen]

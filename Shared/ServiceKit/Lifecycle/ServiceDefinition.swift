@@ -34,9 +34,8 @@ package protocol ServiceDefinition: Sendable {
     static var options: [any AnyOption] { get }
     /// Its schema. Those of request ids, page tokens, outbox and feed consumers are added.
     static var migrations: [MigrationSet] { get }
-    /// Whether the service judges grants by unit itself. If not, it takes calls from those only who have its verb in the
-    /// whole nation (`VerbRule`).
-    static var judgesGrants: Bool { get }
+    /// What a caller's grants must say before a handler looks at the call.
+    static var gate: CallGate { get }
     /// Builds the service over its open database. Whatever is slow belongs into a task.
     static func make(_ context: ServiceContext) async throws -> ServiceParts
 }
@@ -44,7 +43,7 @@ package protocol ServiceDefinition: Sendable {
 extension ServiceDefinition {
     package static var peers: [String] { [] }
     package static var options: [any AnyOption] { [] }
-    package static var judgesGrants: Bool { false }
+    package static var gate: CallGate { .verbInNation }
 
     /// Its schema with that of what all services have.
     package static var allMigrations: [MigrationSet] {

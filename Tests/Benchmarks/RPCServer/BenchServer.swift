@@ -49,7 +49,7 @@ import ServiceKit
             service: "bench", errorDomain: "bench.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
             log: log, logLevel: .info, logger: logger,
             authenticator: TokenAuthenticator(
-                jwks: jwks, rules: TokenRules(issuer: "cdt", audiences: ["cdt"]), logger: logger), judgesGrants: true,
+                jwks: jwks, rules: TokenRules(issuer: "cdt", audiences: ["cdt"]), logger: logger), gate: .anyVerb,
             drain: DrainSignal())
     }
 }

@@ -66,7 +66,7 @@ struct Memory: AsyncParsableCommand {
         let interceptor = ServiceInterceptor(
             service: "registry", errorDomain: "registry.cdt.vn", methods: router.methods, metrics: MetricsRegistry(),
             log: log, logLevel: .error, logger: Logger(label: "memory") { JSONLogHandler(label: $0, writer: log) },
-            authenticator: LocalAuthenticator(), judgesGrants: true, drain: DrainSignal())
+            authenticator: LocalAuthenticator(), gate: .open, drain: DrainSignal())
         let server = RPCServer(
             configuration: .init(port: port, isTracing: true), services: [service], interceptors: [interceptor])
         try await server.start()

@@ -45,6 +45,25 @@ import Testing
         #expect(problem == expected, "\(name)")
     }
 
+    @Test func `where handlers judge by unit, a caller without any verb of the service does not come that far`() throws
+    {
+        let method = MethodDescriptor(service: "cdt.sample.v1.SampleService", method: "GetIt", kind: .unary)
+        let rule = try #require(VerbRule(method, of: "sample", .anyVerb))
+        func passes(_ verbs: Set<String>, _ unit: String = "units/1") -> Bool {
+            (try? rule.check(Identity(subject: "x", grants: [.init(verbs: verbs, unit: unit)]))) != nil
+        }
+        for verbs in [["*"], ["sample.*"], ["sample.read"], ["other.read", "sample.write"]] as [Set<String>] {
+            #expect(passes(verbs), "\(verbs)")
+        }
+        for verbs in [[], ["other.*"], ["sample"], ["samples.read"], ["read"]] as [Set<String>] {
+            #expect(!passes(verbs) && !passes(verbs, ""), "\(verbs)")
+        }
+        let denied = #expect(throws: ServiceError.self) { try rule.check(Identity(subject: "x", grants: [])) }
+        #expect(denied?.code == .permissionDenied && denied?.metadata["verb"] == "sample.*")
+        let health = MethodDescriptor(service: "grpc.health.v1.Health", method: "Check", kind: .unary)
+        #expect(VerbRule(health, of: "sample", .anyVerb) == nil && VerbRule(method, of: "sample", .open) == nil)
+    }
+
     @Test func `no grants are no rights`() {
         #expect(Self.claims().identity.grants.isEmpty)
         let some = Self.claims { $0.grants = [.init(verbs: ["registry.read"]), .init(verbs: ["*"], unit: "units/1")] }
