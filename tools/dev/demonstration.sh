@@ -23,8 +23,9 @@ demonstration() {
     [ -n "$keep" ] || rm -rf "$folder"
     mkdir -p "$folder"
 
-    step "Starting the mail catcher and the four services (data in $folder)"
+    step "Starting a mail catcher, stand-ins for Zalo and an SMS gateway, and the four services (data in $folder)"
     start_mail_catcher "$folder/mail"
+    start_providers "$folder/providers" $((base_port + 4))
     start_services "$folder" "$base_port"
     trap 'echo >&2; stop_services; exit 130' INT TERM
     export CDT_REGISTRY="127.0.0.1:$base_port" CDT_ACTIVITY="127.0.0.1:$((base_port + 1))"
@@ -46,6 +47,12 @@ demonstration() {
     step "Computing the allowances of $month"
     cdt fund run "$province" --month $month --wait
 
+    step "Inviting the leaders of the commune teams by Zalo, and by SMS whoever has none"
+    register_template
+    cdt notify send "$province" --level commune --role leader --template templates/tap-huan \
+        --parameter day=2024-11-20 --channel zalo-phone --channel sms
+    tell_messages
+
     step "Reminding those who owe a report"
     cdt notify remind "$province" --month $month --wait
     tell_mail "$folder/mail"
@@ -65,18 +72,76 @@ start_mail_catcher() { # start_mail_catcher FOLDER
     python_environment
     mkdir -p "$1"
     setsid tools/mail-catcher "$1" 0 </dev/null >"$1.log" 2>&1 &
-    helper_pid=$!
+    helper_pids+=($!)
     trap stop_services EXIT
-    local line=""
-    for _ in $(seq 100); do
-        line=$(grep -m1 '^listening on ' "$1.log" || true)
-        [ -z "$line" ] || break
-        kill -0 "$helper_pid" 2>/dev/null || { tail -5 "$1.log" >&2; die "the mail catcher has ended; see $1.log"; }
-        sleep 0.1
-    done
-    [ -n "$line" ] || die "the mail catcher does not start; see $1.log"
+    local line
+    line=$(first_line $! "$1.log" '^listening on ')
     notification_options=(--smtp-url "smtp://${line#listening on }" --smtp-rate 1000
         --smtp-from 'Nhắc việc <nhac-viec@cdt.example>')
+}
+
+# Stand-ins that keep what they are given and call back, signed, as the real ones do. One person in ten has no Zalo.
+start_providers() { # start_providers FOLDER CALLBACK_PORT
+    local folder=$1 back=http://127.0.0.1:$2/callbacks token
+    # What Zalo has once rotated is gone: each start has a first token of its own.
+    token=demo-$$-$(date +%s)
+    mkdir -p "$folder"
+    printf secret >"$folder/secret"
+    printf '%s' "$token" >"$folder/token"
+    start_provider zalo "$folder" '{"app_id": "1", "app_secret": "secret", "oa_secret": "secret", "quiet": true,
+        "deduplicate": true, "endings": [], "no_account": ["7"], "refresh_token": "'"$token"'", "callback_url": "'"$back/zalo"'"}'
+    start_provider sms "$folder" '{"api_key": "secret", "secret_key": "secret", "brandname": "CDT", "quiet": true,
+        "deduplicate": true, "endings": [], "callback_url": "'"$back/sms"'", "callback_secret": "secret"}'
+    .local/venv/bin/python - "$folder" "${provider_url[zalo]}" "${provider_url[sms]}" <<'PY'
+import json, sys
+folder, zalo, sms = sys.argv[1:]
+account = {"app_id": "1", "app_secret_file": "secret", "oa_secret_file": "secret", "refresh_token_file": "token",
+           "rate_per_second": 200, "quiet_hours": "none", "business_url": zalo, "openapi_url": zalo, "oauth_url": zalo}
+with open("examples/notification/sms-esms.json") as file:
+    profile = json.load(file)
+profile.update(url=sms + "/send", values={"brandname": "CDT"}, rate_per_second=200, quiet_hours="none",
+               secrets={"api_key": "secret", "secret_key": "secret", "callback": "secret"},
+               callback={"secret": "callback", "header": "X-Signature", "id": "RequestId", "message_id": "SMSID",
+                         "status": "SendStatus", "statuses": {"5": "delivered", "7": "failed"}})
+for name, value in (("zalo.json", {"accounts": [account]}), ("sms.json", profile)):
+    with open(f"{folder}/{name}", "w") as file:
+        json.dump(value, file)
+PY
+    notification_options+=(--zalo-accounts "$folder/zalo.json" --sms-profile "$folder/sms.json"
+        --callback-listen "127.0.0.1:$2")
+}
+
+declare -A provider_url=()
+
+start_provider() { # start_provider NAME FOLDER OPTIONS
+    local log=$2/$1.log line
+    setsid .local/venv/bin/python "Tests/Notification/Peers/$1_peer.py" "$3" </dev/null >"$log" 2>&1 &
+    helper_pids+=($!)
+    line=$(first_line $! "$log" '"port"')
+    provider_url[$1]=http://127.0.0.1:$(field 'answer["port"]' <<<"$line")
+}
+
+# A template that stands for one registered with Zalo, and the same text for SMS. What --keep has kept has it already.
+register_template() {
+    .local/venv/bin/buf curl --protocol grpc --http2-prior-knowledge -d @- \
+        "http://$CDT_NOTIFICATION/cdt.notification.v1.NotificationService/CreateTemplate" >/dev/null <<'JSON' || [ -n "$keep" ]
+{"requestId": "0f4d7e3a-6d1c-4f2e-9c55-2f1f0a7d5b10", "template": {
+  "name": "templates/tap-huan", "displayName": "Mời tập huấn",
+  "parameters": [{"name": "recipient_name", "type": "PARAMETER_TYPE_TEXT"}, {"name": "day", "type": "PARAMETER_TYPE_DATE"}],
+  "contents": [{"language": "LANGUAGE_VI",
+    "zaloTemplate": {"providerTemplate": "310001", "parameters": [
+      {"name": "ten", "text": "{{recipient_name}}", "maxLength": 60}, {"name": "ngay", "text": "{{day}}"}]},
+    "sms": {"text": "Mời {{recipient_name}} dự tập huấn kỹ năng số ngày {{day}}."}}]}}
+JSON
+}
+
+tell_messages() {
+    local zalo sms
+    zalo=$(.local/venv/bin/python -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())' \
+        "${provider_url[zalo]}/_count")
+    sms=$(.local/venv/bin/python -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())' \
+        "${provider_url[sms]}/_count")
+    echo "$zalo messages were taken by Zalo's stand-in, $sms by that of the SMS gateway"
 }
 
 tell_mail() { # tell_mail FOLDER

@@ -5,8 +5,8 @@ services=(registry activity-reporting funding-policy notification)
 declare -A service_pid=() service_port=()
 # More options for Notification, for example where mail goes.
 notification_options=()
-# A program that runs beside the services and is stopped after them, for example the mail catcher.
-helper_pid=""
+# Programs that run beside the services and are stopped after them, for example the mail catcher.
+helper_pids=()
 
 # Starts all four with their data under a folder, waits until each is ready, and stops them when ./dev ends.
 start_services() { # start_services FOLDER BASE_PORT
@@ -91,8 +91,9 @@ stop_services() {
         wait "${service_pid[$name]}" 2>/dev/null || true
     done
     service_pid=()
-    [ -z "$helper_pid" ] || { kill -TERM "$helper_pid" 2>/dev/null || true; wait "$helper_pid" 2>/dev/null || true; }
-    helper_pid=""
+    local pid
+    for pid in "${helper_pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; done
+    helper_pids=()
 }
 
 tell_ports() {
@@ -101,6 +102,19 @@ tell_ports() {
         printf '  %-20s 127.0.0.1:%s   health and metrics: http://127.0.0.1:%s\n' \
             "$name" "${service_port[$name]}" "$((service_port[$name] + 1000))" >&2
     done
+}
+
+# Waits until a helper's log has a line, and prints it.
+first_line() { # first_line PID LOG PATTERN
+    local line
+    for _ in $(seq 100); do
+        line=$(grep -m1 "$3" "$2" || true)
+        [ -z "$line" ] || { echo "$line"; return 0; }
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    tail -5 "$2" >&2
+    die "a program beside the services does not start; see $2"
 }
 
 # Until Ctrl-C or SIGTERM, or until a service ends by itself, which is an error.

@@ -2,8 +2,8 @@
 
 Options, as JSON in the first argument: api_key, secret_key, brandname; deduplicate (a RequestId that was had before is
 answered 124 and counts once); delay (seconds that each message takes); callback_url and callback_secret (receipts, signed
-with HMAC-SHA256 in the header x-signature, `callback_delay` seconds later); silence; quiet. GET /status?id=… says what
-became of a message.
+with HMAC-SHA256 in the header x-signature, `callback_delay` seconds later); silence; quiet; endings (of those below only
+these hold). GET /status?id=… says what became of a message.
 
 The last two digits of a phone number decide what becomes of a message: 91 unknown number · 92 taken, then silence ·
 93 taken, then HTTP 500 · 94 refused twice as "try later" · 95 a code that nobody knows · 96 refused template ·
@@ -41,7 +41,7 @@ class Gateway(StandIn):
         if request.get("Brandname") != self.options["brandname"]:
             return 200, {"CodeResult": "104", "ErrorMessage": "brandname is not active"}
         to, key = request["Phone"], request["RequestId"]
-        kind = to[-2:]
+        kind = self.ending(to)
         if not to.isdigit() or kind == "91":
             return 200, {"CodeResult": "108", "ErrorMessage": f"{to} is no phone number"}
         if kind == "94":

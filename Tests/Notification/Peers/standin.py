@@ -43,6 +43,11 @@ class StandIn:
     def handle(self, method, path, query, headers, body):
         raise NotImplementedError
 
+    def ending(self, to):
+        """The last two digits of a number, which decide what becomes of a message; with `endings`, only these do."""
+        ending = to[-2:]
+        return ending if ending in self.options.get("endings", [ending]) else ""
+
     def take(self, key, **message):
         """Counts a message. With `deduplicate`, one whose id was had before counts once."""
         with self.lock:

@@ -14,6 +14,8 @@ Options, as JSON in the first argument:
   callback_url         where events go, signed, `callback_delay` seconds later (default 0.05)
   silence              seconds of silence after a message that is taken without an answer (default 30)
   quiet                messages are not printed
+  endings              of those below only these hold (default all)
+  no_account           more endings of those who have no Zalo account
 
 The last two digits of a phone number or user id decide what becomes of a message:
   91 no Zalo account · 92 taken, then silence · 93 taken, then HTTP 500 · 94 refused twice as "try later" ·
@@ -82,8 +84,8 @@ class Zalo(StandIn):
 
     def fate(self, to, codes):
         """An answer that refuses the message, or None."""
-        kind = to[-2:]
-        if kind == "91":
+        kind = self.ending(to)
+        if kind == "91" or to.endswith(tuple(self.options.get("no_account", []))):
             return {"error": codes["no_account"], "message": f"{to} has no Zalo account"}
         if kind == "94":
             with self.lock:
@@ -108,11 +110,11 @@ class Zalo(StandIn):
             self.since_rotation += 1
             remaining = quota - self.used
         number, duplicate = self.take(key, channel=channel, to=to, content=content)
-        if not duplicate and to[-2:] != "97":
+        if not duplicate and self.ending(to) != "97":
             self.received(number, to, key)
-        if to[-2:] == "92" and not duplicate:
+        if self.ending(to) == "92" and not duplicate:
             raise Silence
-        if to[-2:] == "93" and not duplicate:
+        if self.ending(to) == "93" and not duplicate:
             raise Broken
         data = {"msg_id" if channel == "phone" else "message_id": number,
                 "sent_time": str(int(time.time() * 1000)), "sending_mode": "1"}
