@@ -2,6 +2,7 @@ import ChangeFeed
 import ServiceKit
 import Shared
 import Storage
+import SwiftProtobuf
 import TestSupport
 import Testing
 
