@@ -106,3 +106,12 @@ struct StatementStatistics: Sendable {
     var reused = 0
     var evicted = 0
 }
+
+extension String {
+    /// The bytes of a column; nil if they are not UTF-8. It costs less than half of `String(validating:as:)`, which is
+    /// generic, and services read little else than texts.
+    init?(column bytes: UnsafeBufferPointer<UInt8>) {
+        guard let text = try? UTF8Span(validating: bytes.span) else { return nil }
+        self.init(copying: text)
+    }
+}

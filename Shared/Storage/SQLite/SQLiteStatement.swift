@@ -130,7 +130,7 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
     func text(_ index: Int) -> String? {
         guard let start = sqlite3_column_text(handle, Int32(index)) else { return nil }
         let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, Int32(index))))
-        return String(validating: bytes, as: UTF8.self)
+        return String(column: bytes)
     }
 
     func blob(_ index: Int) -> [UInt8] {
