@@ -69,16 +69,20 @@ struct RunPoster: Sendable {
             position: RunStore.Position, policyVersion: Int, amount: Int64, postedBefore: Int64, isCut: Bool
         )], _ transaction: ReadTransaction
     ) throws -> [LedgerEntry] {
-        var sources: [String: BudgetSource] = [:]
+        struct Version: Hashable {
+            var policy: String
+            var number: Int
+        }
+        var sources: [Version: BudgetSource] = [:]
         return try lines.map { line in
             let position = line.position
-            let version = "\(position.policy) version \(line.policyVersion)"
+            let version = Version(policy: position.policy, number: line.policyVersion)
             if sources[version] == nil {
                 sources[version] =
-                    try PolicyStore.get(position.policy, version: line.policyVersion, transaction)?.policy.budgetSource
+                    try PolicyStore.get(version.policy, version: version.number, transaction)?.policy.budgetSource
             }
             guard let source = sources[version], let month = Month(position.month) else {
-                throw StorageError.misuse("\(version), which a run used, is gone")
+                throw StorageError.misuse("\(version.policy) version \(version.number), which a run used, is gone")
             }
             return .accrual(
                 Budget(policy: position.policy, source: source, year: month.year),

@@ -105,9 +105,8 @@ package struct RunWorker: Sendable {
     }
 
     private enum Part: Sendable {
-        case plan(teams: Int, journal: Int64)
-        case teams(done: Int, lines: [(record: LineRecord, evidence: Evidence)])
-        case end(hash: String, postingHash: String, tally: Tally, policies: [Policy])
+        case plan(Sweep.Plan, journal: Int64)
+        case teams([Sweep.TeamResult], done: Int)
     }
 
     private func computeOrThrow(_ numbered: RunStore.Numbered) async throws {
@@ -123,18 +122,44 @@ package struct RunWorker: Sendable {
                 try RunWorker.read(request, transaction, into: handoff)
             }
         }
+        var record: RunRecord?
         do {
             for await part in handoff.elements {
                 try Task.checkCancellation()
-                try await store(part, number: numbered.number, run: &run)
+                switch part {
+                case .plan(let plan, let journal):
+                    record = RunRecord(plan)
+                    run.teamsTotal = Int64(plan.candidates.count)
+                    run.journal = journal
+                    let progress = run
+                    try await database.write { try RunStore.update(progress, $0) }
+                case .teams(let results, let done):
+                    run.teamsDone = Int64(done)
+                    let progress = run
+                    // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
+                    let lines = try record?.add(results) ?? []
+                    try await database.write { transaction in
+                        try RunStore.insert(lines, run: numbered.number, transaction)
+                        try RunStore.update(progress, transaction)
+                    }
+                }
                 handoff.done()
             }
+            // Also the end of the parts: a cancelled task is told of no more.
+            try Task.checkCancellation()
         } catch {
             handoff.abandon()
             reading.cancel()
             throw error
         }
         try await reading.value
+        guard let record else { return }
+        let now = clock.now
+        run.endTime = now.timestamp
+        let ended = run
+        run = try await database.write { [outbox] in
+            try RunWorker.end(ended, numbered.number, record, outbox, at: now, $0)
+        }
         if run.state == .unchanged { try await clearLines(of: numbered.number) }
     }
 
@@ -148,70 +173,21 @@ package struct RunWorker: Sendable {
         let policies = try PolicyStore.active(transaction).filter { run.policy.isEmpty || $0.policy.name == run.policy }
         let plan = try Sweep(months: first...last, unit: run.unit, policies: policies).plan(
             FactsReader(transaction), recording: true)
-        try handoff.push(
-            .plan(teams: plan.candidates.count, journal: try LedgerStore.head(transaction).number))
-        var tally = Tally(policies: plan.rules.policies)
-        var hash = SnapshotHash(plan.sweep)
-        var postingHash = PostingHash()
+        try handoff.push(.plan(plan, journal: try LedgerStore.head(transaction).number))
+        var computation = try Sweep.Computation(plan, transaction, recording: true)
         for chunk in plan.chunks {
-            var lines: [(record: LineRecord, evidence: Evidence)] = []
-            for team in try plan.compute(chunk, transaction, withEvidence: true, recording: true) {
-                try tally.add(team)
-                for (line, evidence) in zip(team.lines, team.evidence) {
-                    hash.add(line)
-                    postingHash.add(line)
-                    lines.append((LineRecord(line, policies: plan.rules.policies), evidence))
-                }
-            }
-            try handoff.push(.teams(done: chunk.upperBound, lines: lines))
-        }
-        try handoff.push(
-            .end(
-                hash: hash.finalize(), postingHash: postingHash.finalize(), tally: tally,
-                policies: plan.rules.policies))
-    }
-
-    private func store(_ part: Part, number: Int64, run: inout RunStore.Run) async throws {
-        switch part {
-        case .plan(let teams, let journal):
-            run.teamsTotal = Int64(teams)
-            run.journal = journal
-            let progress = run
-            try await database.write { try RunStore.update(progress, $0) }
-        case .teams(let done, let lines):
-            run.teamsDone = Int64(done)
-            let progress = run
-            // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
-            let stored = try lines.map {
-                RunStore.StoredLine(record: $0.record, evidence: try $0.evidence.content())
-            }
-            try await database.write { transaction in
-                try RunStore.insert(stored, run: number, transaction)
-                try RunStore.update(progress, transaction)
-            }
-        case .end(let hash, let postingHash, let tally, let policies):
-            run.snapshotHash = hash
-            run.totals = tally.totals
-            run.amountDong = tally.amount
-            run.lineCount = tally.lineCount
-            run.linesToPost = tally.linesToPost
-            let now = clock.now
-            run.endTime = now.timestamp
-            let ended = run
-            run = try await database.write { [outbox] transaction in
-                try RunWorker.end(
-                    ended, number, (hash, postingHash), tally, policies, outbox, at: now, transaction)
-            }
+            try handoff.push(.teams(try computation.results(of: chunk), done: chunk.upperBound))
         }
     }
 
     private static func end(
-        _ ended: RunStore.Run, _ number: Int64, _ hashes: (inputs: String, posting: String), _ tally: Tally,
-        _ policies: [Policy], _ outbox: Outbox, at now: Instant, _ transaction: WriteTransaction
+        _ ended: RunStore.Run, _ number: Int64, _ record: RunRecord, _ outbox: Outbox, at now: Instant,
+        _ transaction: WriteTransaction
     ) throws -> RunStore.Run {
         var result = ended
-        var postingHash = hashes.posting
-        var budgets = tally.budgets
+        record.total(in: &result)
+        var (postingHash, budgets) = (record.postingHash, record.budgets)
+        let policies = record.policies
         if let cuts = try BudgetCeilings(policies: policies, run: number).apply(transaction) {
             postingHash += Hex.text(cuts)
             let changed = policies.filter(\.hasBudgetCeiling).map(\.name)
@@ -225,7 +201,8 @@ package struct RunWorker: Sendable {
         result.debitDong = try budgets.values.reduce(0) { try Money.add($0, $1.debit) }
         result.deltaDong = result.creditDong - result.debitDong
         // "Same inputs, same run: nothing is posted twice."
-        if let earlier = try RunStore.same(as: result, hash: hashes.inputs, postingHash: postingHash, transaction) {
+        if let earlier = try RunStore.same(as: result, hash: result.snapshotHash, postingHash: postingHash, transaction)
+        {
             result.state = .unchanged
             result.sameAs = earlier.name
         } else {

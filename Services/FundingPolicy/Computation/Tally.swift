@@ -112,7 +112,7 @@ package struct Tally: Sendable {
 }
 
 /// The hash of what the books held for each line of a run: two runs with the same one post the same.
-package struct PostingHash {
+package struct PostingHash: Sendable {
     private var hash = SHA256()
 
     package init() { hash.update(data: Array("posting/1".utf8)) }
@@ -129,7 +129,7 @@ package struct PostingHash {
 /// The hash of a run's inputs: "same inputs, same run". Over the rules' version, the scope, each policy version's content
 /// and, of every line, the days on which each condition held. Facts that lie outside the run's months do not count, nor does
 /// what the books hold: what was posted cuts what follows, so that a run that was posted would not find itself again.
-package struct SnapshotHash {
+package struct SnapshotHash: Sendable {
     private var hash = SHA256()
 
     package init(_ sweep: Sweep) {

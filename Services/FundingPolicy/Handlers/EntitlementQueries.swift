@@ -89,9 +89,9 @@ package struct EntitlementQueries: Sendable {
         _ id: String, policies: [StoredPolicy], forced: Bool, rule: PartMonthRule?, months: ClosedRange<Month>,
         _ transaction: ReadTransaction
     ) throws -> Cdt_Funding_V1_GetTeamEntitlementResponse {
-        var reader = FactsReader(transaction)
+        let reader = FactsReader(transaction)
         let plan = try Sweep(months: months, policies: policies, explicit: forced).plan(reader, withCandidates: false)
-        guard let (team, teams, persons) = try plan.cases(ofTeam: id, forced: forced, &reader) else {
+        guard let (team, teams, persons) = try plan.cases(ofTeam: id, forced: forced, reader) else {
             throw FundingErrors.teamNotFound(id)
         }
         let values = policies.map(\.policy)
@@ -232,7 +232,7 @@ package struct EntitlementQueries: Sendable {
             // Each chunk is a read of its own: a slow client holds no reader.
             let results = try await database.readPooled { transaction in
                 do {
-                    return try plan.compute(chunk, transaction, withEvidence: request.explain && !request.totalsOnly)
+                    return try plan.compute(chunk, transaction)
                 } catch is Money.Overflow {
                     throw FundingErrors.tooLarge()
                 }
@@ -241,12 +241,12 @@ package struct EntitlementQueries: Sendable {
             for result in results {
                 try tally.add(result)
                 guard !request.totalsOnly else { continue }
-                for (index, line) in result.lines.enumerated() {
+                for line in result.lines {
                     let record = LineRecord(line, policies: policies)
                     lines.append(
                         request.explain
                             ? try EntitlementQueries.explained(
-                                record, policy: policies[line.policy], evidence: result.evidence[index])
+                                record, policy: policies[line.policy], evidence: plan.evidence(of: line, in: result))
                             : record.message(policies[line.policy], teamName: result.team.displayName))
                 }
             }

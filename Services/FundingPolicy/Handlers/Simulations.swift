@@ -73,7 +73,7 @@ package struct Simulations: Sendable {
                     var finder = finder
                     let reader = FactsReader(transaction)
                     do {
-                        let results = try plan.compute(chunk, transaction, withEvidence: false)
+                        let results = try plan.compute(chunk, transaction)
                         let provinces = try results.map { try finder.province(of: $0.team, in: reader) }
                         return (results, provinces, finder)
                     } catch is Money.Overflow {

@@ -54,13 +54,17 @@ package enum LedgerStore {
         try nameAccounts(&moved, transaction)
         let head = try head(transaction)
         var sum = LedgerChain.Sum()
-        let rows = try draft.entries.map { entry in
-            guard let debit = moved[entry.debit]?.account.id, let credit = moved[entry.credit]?.account.id else {
+        var rows: [EntryRow] = []
+        rows.reserveCapacity(draft.entries.count)
+        for run in LedgerStore.runs(draft.entries) {
+            guard let debit = moved[run[run.startIndex].debit], let credit = moved[run[run.startIndex].credit] else {
                 throw StorageError.misuse("an entry's account is not known")
             }
-            let row = EntryRow(entry, debit: debit, credit: credit)
-            try sum.add(row)
-            return row
+            for entry in run {
+                let row = EntryRow(entry, debit: debit.account.id, credit: credit.account.id)
+                try sum.add(row)
+                rows.append(row)
+            }
         }
         var journal = Journal(
             number: head.number + 1, kind: draft.kind, recordedAt: max(now, head.recordedAt), actor: draft.actor,
@@ -76,6 +80,19 @@ package enum LedgerStore {
         return .success(journal)
     }
 
+    /// Entries that follow each other between the same two accounts, none of them empty: a journal has thousands of them.
+    private static func runs(_ entries: [LedgerEntry]) -> [ArraySlice<LedgerEntry>] {
+        var runs: [ArraySlice<LedgerEntry>] = []
+        var start = 0
+        for index in entries.indices.dropFirst()
+        where entries[index].debit != entries[start].debit || entries[index].credit != entries[start].credit {
+            runs.append(entries[start..<index])
+            start = index
+        }
+        if !entries.isEmpty { runs.append(entries[start...]) }
+        return runs
+    }
+
     private static func movements(of draft: JournalDraft, _ transaction: ReadTransaction) throws -> [AccountKey: Moved]
     {
         var moved: [AccountKey: Moved] = [:]
@@ -87,13 +104,14 @@ package enum LedgerStore {
                     id: 0, key: key, mayOverdraw: key.kind.mayOverdrawFromTheStart, debit: 0, credit: 0, version: 1),
                 isNew: true)
         }
-        for entry in draft.entries {
-            var debit = try load(entry.debit)
-            debit.debit = try Money.add(debit.debit, entry.amount)
-            moved[entry.debit] = debit
-            var credit = try load(entry.credit)
-            credit.credit = try Money.add(credit.credit, entry.amount)
-            moved[entry.credit] = credit
+        for run in runs(draft.entries) {
+            let amount = try run.reduce(0) { try Money.add($0, $1.amount) }
+            var debit = try load(run[run.startIndex].debit)
+            debit.debit = try Money.add(debit.debit, amount)
+            moved[debit.account.key] = debit
+            var credit = try load(run[run.startIndex].credit)
+            credit.credit = try Money.add(credit.credit, amount)
+            moved[credit.account.key] = credit
         }
         for own in moved.values {
             _ = try Money.add(own.account.debit, own.debit)

@@ -63,14 +63,16 @@ package struct EntitlementRules: Sendable {
         -> [EntitlementLine]
     {
         var lines: [EntitlementLine] = []
-        for (index, policy) in policies.enumerated() {
+        // By position: a policy holds much, and to copy it for every team costs more than its rules.
+        for index in policies.indices {
             guard let coverage = team.coverage[index] else { continue }
-            let wanted = policy.components.indices.filter {
-                let kind = policy.components[$0].kind
+            let wanted = policies[index].components.indices.filter {
+                let kind = policies[index].components[$0].kind
                 return kind == .ratePerTeamMonth || includingClaims && !kind.isMonthly
             }
             guard !wanted.isEmpty else { continue }
-            let conditions = ConditionDays(policy: policy, team: team.facts, coverage: coverage, month: month)
+            let conditions = ConditionDays(
+                policy: policies[index], team: team.facts, coverage: coverage, month: month)
             for component in wanted {
                 lines.append(
                     try line(
@@ -88,8 +90,10 @@ package struct EntitlementRules: Sendable {
         -> [EntitlementLine]
     {
         var lines: [EntitlementLine] = []
-        for (index, policy) in policies.enumerated() {
-            let wanted = policy.components.indices.filter { policy.components[$0].kind == .ratePerMemberMonth }
+        for index in policies.indices {
+            let wanted = policies[index].components.indices.filter {
+                policies[index].components[$0].kind == .ratePerMemberMonth
+            }
             guard !wanted.isEmpty, let standing = standing(of: person, teams: teams, policy: index, month: month) else {
                 continue
             }
@@ -145,17 +149,17 @@ package struct EntitlementRules: Sendable {
         policy index: Int, component: Int, month: Month, team: TeamCase, person: String?, conditions: ConditionDays,
         days: MonthDays, contributions: [TeamDays]
     ) throws(Money.Overflow) -> EntitlementLine {
-        let policy = policies[index]
-        let rule = ruleOverride ?? policy.partMonthRule
-        let monthly = policy.components[component].kind.isMonthly
+        let rule = ruleOverride ?? policies[index].partMonthRule
+        let monthly = policies[index].components[component].kind.isMonthly
         let gross =
             monthly
-            ? try rule.amount(rate: policy.components[component].rate, days: days, step: policy.roundingStep) : 0
+            ? try rule.amount(
+                rate: policies[index].components[component].rate, days: days, step: policies[index].roundingStep) : 0
         // A day is enough to claim an expense of that day; a month is paid by its weight.
         let nothing = monthly ? rule.weight(days).isZero : days.isEmpty
         var reasons: RefusalReasons = nothing ? conditions.reasonsForNothing(under: monthly ? rule : .anyDay) : []
         var amount = gross
-        if gross > 0, !team.reports.satisfy(policy.reportCondition, month: month, person: person) {
+        if gross > 0, !team.reports.satisfy(policies[index].reportCondition, month: month, person: person) {
             amount = 0
             reasons.insert(.reportNotApproved)
         }
@@ -171,6 +175,7 @@ package struct EntitlementRules: Sendable {
     /// the one valid from the later date pays (then the lower id); the others give 0, NOT_STACKABLE." The lines are of
     /// one beneficiary and month. What a policy gives is counted before ceilings: those only cut afterwards.
     private func stack(_ lines: inout [EntitlementLine]) {
+        guard lines.count > 1 else { return }
         let giving = Set(lines.filter { $0.amount > 0 }.map(\.policy))
         guard giving.count > 1, giving.contains(where: { !policies[$0].stackable }) else { return }
         let winner = giving.max { a, b in

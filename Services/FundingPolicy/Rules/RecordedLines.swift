@@ -85,7 +85,7 @@ extension EntitlementRules {
         for month in months {
             for line in try uncutLines(of: team, persons: persons, teams: teams, month: month)
             where line.team == team.facts.id && concerns(line.policy, month) {
-                positions[key(of: line)] = lines.count
+                if !recorded.isEmpty { positions[key(of: line)] = lines.count }
                 lines.append(line)
             }
         }
@@ -110,12 +110,11 @@ extension EntitlementRules {
     package func vanished(
         from recorded: RecordedLines, of team: TeamCase, lines: [EntitlementLine], months: [Month]
     ) -> [EntitlementLine] {
+        let due = recorded.lines.filter { $0.item.isEmpty && $0.due != 0 && months.contains($0.month) }
+        guard !due.isEmpty else { return [] }
         let present = Set(lines.map(key(of:)))
-        let wanted = Set(months)
-        return recorded.lines.compactMap { line in
-            guard line.item.isEmpty, line.due != 0, wanted.contains(line.month), !present.contains(line.key) else {
-                return nil
-            }
+        return due.compactMap { line in
+            guard !present.contains(line.key) else { return nil }
             let candidates = policies.indices.filter { index in
                 policies[index].name == line.policy && policies[index].components.contains { $0.id == line.component }
             }

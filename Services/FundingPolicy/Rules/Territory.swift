@@ -107,7 +107,10 @@ package struct TerritoryTracer {
     /// the ground the team works on has not moved. Where a unit is made of parts from inside and outside, the team's own
     /// earlier place decides; without one, it is outside.
     package mutating func days(of placements: [Placement], in source: some UnitSource) throws -> [DateRange] {
-        let ordered = placements.sorted { ($0.days.from ?? .distantPast) < ($1.days.from ?? .distantPast) }
+        // Nearly every team has one place.
+        let ordered =
+            placements.count > 1
+            ? placements.sorted { ($0.days.from ?? .distantPast) < ($1.days.from ?? .distantPast) } : placements
         var result: [DateRange] = []
         var inside = false
         for (index, placement) in ordered.enumerated() {
@@ -120,6 +123,6 @@ package struct TerritoryTracer {
             let next = index + 1 < ordered.count ? ordered[index + 1].days.from : nil
             result.append(DateRange(from: placement.days.from, exclusiveEnd: next))
         }
-        return DateRange.union(result)
+        return ordered.count > 1 ? DateRange.union(result) : result
     }
 }

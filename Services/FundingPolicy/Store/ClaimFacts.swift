@@ -16,13 +16,13 @@ struct ClaimFacts {
                     $1.policy.validity.from ?? .distantPast, $1.policy.version
                 )
             }
-        var reader = FactsReader(transaction)
+        let reader = FactsReader(transaction)
         guard let month = LocalDate(claim.submittedOn)?.calendarMonth else {
             throw StorageError.misuse("the date of \(claim.name) cannot be read")
         }
         let plan = try Sweep(months: month...month, policies: versions, explicit: true)
             .plan(reader, withCandidates: false)
-        guard let team = try plan.cases(ofTeam: claim.team, forced: true, &reader)?.team else {
+        guard let team = try plan.cases(ofTeam: claim.team, forced: true, reader)?.team else {
             throw FundingErrors.teamNotFound(claim.team)
         }
         let coverage = team.coverage.map { $0 ?? Coverage(territory: []) }

@@ -6,6 +6,8 @@ package struct FactsReader {
     let transaction: ReadTransaction
     /// Units read for the teams at hand; communes and above stay remembered by the tracers.
     private var units: [String: UnitFacts] = [:]
+    /// All units that more than one placement names, once they were read.
+    private var crowdedUnits: Set<String>?
 
     package init(_ transaction: ReadTransaction) { self.transaction = transaction }
 
@@ -75,14 +77,28 @@ package struct FactsReader {
         return known
     }
 
-    /// Days on which other ACTIVE teams of the same level sat on the same unit, by team.
-    package func sharedUnits(_ teams: some Collection<TeamFacts>) throws -> [String: [DateRange]] {
-        // Nearly every unit has one team: the index alone tells which have more.
+    /// Reads once which units have several teams, for who asks about many teams in one transaction.
+    package mutating func prefetchCrowdedUnits() throws {
+        crowdedUnits = Set(
+            try transaction.query("SELECT unit_id FROM team_placements GROUP BY unit_id HAVING count(*) > 1") {
+                try $0.text(0)
+            })
+    }
+
+    /// Nearly every unit has one team: the index alone tells which have more.
+    private func crowdedUnits(among units: Set<String>) throws -> [String] {
+        if let crowdedUnits { return units.intersection(crowdedUnits).sorted() }
         var crowded: [String] = []
         try forEach(
             "SELECT unit_id FROM team_placements WHERE unit_id IN (@ids) GROUP BY unit_id HAVING count(*) > 1",
-            Set(teams.flatMap { $0.placements.map(\.unit) }).sorted()
+            units.sorted()
         ) { crowded.append(try $0.text(0)) }
+        return crowded
+    }
+
+    /// Days on which other ACTIVE teams of the same level sat on the same unit, by team.
+    package func sharedUnits(_ teams: some Collection<TeamFacts>) throws -> [String: [DateRange]] {
+        let crowded = try crowdedUnits(among: Set(teams.lazy.flatMap { $0.placements.lazy.map(\.unit) }))
         var places = SharedPlaces()
         try forEach(
             """
