@@ -26,6 +26,42 @@ import Testing
         #expect(context.state == "a=1")
     }
 
+    /// By the second half of the id without its last bit, as other implementations have it.
+    @Test func ofTracesThatBeginHereAShareIsRecorded() {
+        #expect(!TraceSampling.never.takes(0))
+        #expect(TraceSampling.always.takes(.max))
+        let half = TraceSampling(ratio: 0.5)
+        #expect(half.takes(0x7fff_ffff_ffff_ffff))
+        #expect(!half.takes(0x8000_0000_0000_0000))
+        let taken = (0..<10_000).count { _ in TraceContext.beginning(sampling: TraceSampling(ratio: 0.25)).sampled }
+        #expect((2_000...3_000).contains(taken))
+        for ratio in [-1, .nan, 2] {
+            #expect(TraceContext.beginning(sampling: TraceSampling(ratio: ratio)).sampled == (ratio == 2))
+        }
+    }
+
+    @Test(arguments: [("01", true), ("00", false)])
+    func whatTheCallerHasDecidedHolds(flags: String, isRecorded: Bool) {
+        let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-\(flags)"
+        for sampling in [TraceSampling.never, .always] {
+            let context = TraceContext.continuing(sampling: sampling) { $0.description == "traceparent" ? header : nil }
+            #expect(context.sampled == isRecorded)
+            #expect(context.child().sampled == isRecorded)
+            #expect(context.child().traceID == context.traceID)
+            #expect(context.child().spanID != context.spanID)
+        }
+    }
+
+    @Test func idsAsBytesAreTheirDigits() throws {
+        let context = try #require(
+            TraceContext(traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331", sampled: true))
+        func hex(_ bytes: [UInt8]) -> String {
+            bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        }
+        #expect(hex(context.traceIDBytes) == context.traceID)
+        #expect(hex(context.spanIDBytes) == context.spanID)
+    }
+
     @Test(arguments: [nil, "", "00-0-0-00", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
     func otherwiseItBeginsOne(header: String?) {
         let one = TraceContext.continuing { $0.description == "traceparent" ? header : "a=1" }

@@ -12,7 +12,6 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
     private var method: MethodDescriptor { outgoing.method }
     private var options: CallOptions { outgoing.options }
     private let deadline: Deadline?
-    private let trace: TraceContext?
     /// The whole request, kept to be sent again; nil for a stream of requests.
     private let request: [UInt8]?
 
@@ -38,7 +37,6 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         self.outgoing = outgoing
         self.deadline = deadline
         self.request = request
-        trace = TraceContext.current
         response = ResponseState(maximumMessage: client.limits.receiveMessageBytes)
         attempts = AttemptState(policy: outgoing.options.retries && request != nil ? retryPolicy : nil)
     }
@@ -109,7 +107,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
         if let deadline { headers.append("grpc-timeout", Timeout.format(deadline.remaining)) }
         if options.compression { headers.append("grpc-encoding", "gzip") }
         headers.append("grpc-accept-encoding", "identity,gzip")
-        if let trace {
+        if let trace = outgoing.trace {
             headers.append("traceparent", trace.traceparent)
             if let state = trace.state { headers.append("tracestate", state) }
         }

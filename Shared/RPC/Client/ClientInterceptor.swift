@@ -6,6 +6,10 @@ public struct OutgoingCall: Sendable {
     public var options: CallOptions
     /// When it was asked for.
     public let started: ContinuousClock.Instant
+    /// The span it is made in; nil: none.
+    public let caller: TraceContext?
+    /// What it sends as `traceparent` and `tracestate`: its caller's span, unless an interceptor gives it one of its own.
+    public var trace: TraceContext?
 }
 
 /// Around every call of a client. Calls are prepared in the order of the client's list and reported in the reverse order,

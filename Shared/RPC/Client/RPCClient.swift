@@ -123,7 +123,8 @@ public final class RPCClient: @unchecked Sendable {
 
     /// Starts a call. `request`: the whole request, or nil for a stream of them.
     func start(_ method: MethodDescriptor, options: CallOptions, request: [UInt8]?) async throws -> ClientCall {
-        var outgoing = OutgoingCall(method: method, options: options, started: .now)
+        let caller = TraceContext.current
+        var outgoing = OutgoingCall(method: method, options: options, started: .now, caller: caller, trace: caller)
         for interceptor in self.options.interceptors { try await interceptor.prepare(&outgoing) }
         let call = ClientCall(
             client: self, loop: loop, outgoing: outgoing, deadline: deadline(method, outgoing.options),

@@ -30,4 +30,12 @@ extension Deadline {
 extension TraceContext {
     /// The trace context of the call being handled; clients send it on.
     public static var current: TraceContext? { CallScope.current?.trace }
+
+    /// Runs work as a span: calls made meanwhile send it on. For what is not a call of a server, which sets its own.
+    package func run<Result>(
+        isolation: isolated (any Actor)? = #isolation, _ work: () async throws -> Result
+    ) async rethrows -> Result {
+        try await CallScope.$current.withValue(
+            CallScope(deadline: Deadline.current, trace: self), operation: work, isolation: isolation)
+    }
 }

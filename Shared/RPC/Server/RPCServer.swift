@@ -18,19 +18,22 @@ public final class RPCServer: Sendable {
         /// Whether calls continue their callers' traces, or begin one (W3C Trace Context, `traceparent` and `tracestate`), so
         /// that outgoing calls, log lines and written events carry it on.
         public var isTracing: Bool
+        /// Which of the traces that begin here are marked as recorded; only where `isTracing`.
+        public var sampling: TraceSampling
         /// Event loops; nil: one per core, shared by the process.
         public var eventLoops: (any EventLoopGroup)?
 
         /// Describes a server.
         public init(
             host: String = "127.0.0.1", port: Int = 0, tls: TLS? = nil, limits: Limits = Limits(),
-            isTracing: Bool = false, eventLoops: (any EventLoopGroup)? = nil
+            isTracing: Bool = false, sampling: TraceSampling = .never, eventLoops: (any EventLoopGroup)? = nil
         ) {
             self.host = host
             self.port = port
             self.tls = tls
             self.limits = limits
             self.isTracing = isTracing
+            self.sampling = sampling
             self.eventLoops = eventLoops
         }
     }
@@ -62,14 +65,15 @@ public final class RPCServer: Sendable {
     /// Starts listening; returns the port.
     @discardableResult
     public func start() async throws -> Int {
-        let (router, handler, isTracing) = (router, handler, configuration.isTracing)
+        let (router, handler) = (router, handler)
+        let tracing = configuration.isTracing ? configuration.sampling : nil
         let contexts = try configuration.tls?.serverContexts()
         tls.withLockedValue { $0 = contexts }
         return try await listener.bind(
             host: configuration.host, port: configuration.port, tls: contexts
         ) { connection in
             connection.delegate = ServerConnection(
-                router: router, handler: handler, limits: connection.limits, isTracing: isTracing)
+                router: router, handler: handler, limits: connection.limits, tracing: tracing)
         }
     }
 

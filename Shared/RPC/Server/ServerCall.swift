@@ -21,7 +21,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
     /// it what it waits for.
     private let isDeadlineOfClient: Bool
-    private let isTraced: Bool
+    private let tracing: TraceSampling?
     /// Set before the handler starts, and never again.
     @exclusivity(unchecked) private(set) var trace: TraceContext?
     /// As `trace`; nil where the handler runs outside of a scope.
@@ -50,7 +50,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     init(
         request: AcceptedRequest, headers: HeaderBlock, connection: HTTP2Connection, stream: HTTP2Stream,
-        handler: NextHandler, unaryTimeout: TimeAmount?, isTraced: Bool
+        handler: NextHandler, unaryTimeout: TimeAmount?, tracing: TraceSampling?
     ) {
         requestHeaders = headers
         self.connection = connection
@@ -62,7 +62,7 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
             kind: request.route.method.kind, maximumMessage: connection.limits.receiveMessageBytes,
             decompresses: request.isGzip)
         isDeadlineOfClient = request.timeout != nil
-        self.isTraced = isTraced
+        self.tracing = tracing
         let now = connection.loopTime()
         arrived = now
         if let timeout = request.timeout {
@@ -167,10 +167,10 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         // Nobody is waiting for the work of a call that has ended meanwhile.
         guard ended == nil else { return ended(handlerWith: nil) }
         self.task = task
-        if isTraced { trace = TraceContext.continuing { requestHeaders.first($0) } }
+        if let tracing { trace = TraceContext.continuing(sampling: tracing) { requestHeaders.first($0) } }
         let context = ServerContext(call: self)
         do {
-            if isTraced || isDeadlineOfClient {
+            if tracing != nil || isDeadlineOfClient {
                 let waits = CallWaits()
                 self.waits = waits
                 try await handle(

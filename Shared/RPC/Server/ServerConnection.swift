@@ -7,10 +7,11 @@ final class ServerConnection: ConnectionDelegate {
     private let handler: NextHandler
     /// `Limits.unaryTimeout` as the clock wants it.
     private let unaryTimeout: TimeAmount?
-    private let isTracing: Bool
+    /// Nil: calls have no traces.
+    private let tracing: TraceSampling?
 
-    init(router: ServiceRouter, handler: NextHandler, limits: Limits, isTracing: Bool) {
-        self.isTracing = isTracing
+    init(router: ServiceRouter, handler: NextHandler, limits: Limits, tracing: TraceSampling?) {
+        self.tracing = tracing
         self.router = router
         self.handler = handler
         unaryTimeout = limits.unaryTimeout.flatMap { TimeAmount($0) }
@@ -30,7 +31,7 @@ final class ServerConnection: ConnectionDelegate {
                 headers, oversized: oversized, limit: connection.limits.headerListBytes, router: router)
             let call = ServerCall(
                 request: request, headers: headers, connection: connection, stream: stream, handler: handler,
-                unaryTimeout: unaryTimeout, isTraced: isTracing)
+                unaryTimeout: unaryTimeout, tracing: tracing)
             stream.handle(by: call, until: call.deadline?.timer, on: connection)
         } catch {
             stream.respond(headers: Self.reply(to: error), endStream: true)

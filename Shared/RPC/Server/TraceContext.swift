@@ -45,6 +45,13 @@ public struct TraceContext: Sendable, Hashable {
     /// The digits of `spanID` as memory holds them, eight to a word.
     package var spanIDDigits: (UInt64, UInt64) { Self.digits(span) }
 
+    /// The 16 bytes of the trace's id, as collectors of traces want them.
+    package var traceIDBytes: [UInt8] { Self.bytes(traceHigh) + Self.bytes(traceLow) }
+    /// The 8 bytes of the span's id.
+    package var spanIDBytes: [UInt8] { Self.bytes(span) }
+
+    private static func bytes(_ number: UInt64) -> [UInt8] { withUnsafeBytes(of: number.bigEndian) { Array($0) } }
+
     private static func text<Digits>(_ digits: Digits) -> String {
         withUnsafeBytes(of: digits) { String(decoding: $0, as: UTF8.self) }
     }
@@ -81,17 +88,28 @@ public struct TraceContext: Sendable, Hashable {
 // MARK: Spans of this process
 
 extension TraceContext {
-    /// A new span in the caller's trace; in a new trace when the header is missing or malformed, as the standard asks.
-    package static func continuing(_ header: (StaticString) -> String?) -> TraceContext {
-        guard let parent = header("traceparent").flatMap(TraceContext.init(traceparent:)) else { return beginning() }
+    /// A new span in the caller's trace, recorded where the caller's is; in a new trace when the header is missing or
+    /// malformed, as the standard asks.
+    package static func continuing(
+        sampling: TraceSampling = .never, _ header: (StaticString) -> String?
+    ) -> TraceContext {
+        guard let parent = header("traceparent").flatMap(TraceContext.init(traceparent:)) else {
+            return beginning(sampling: sampling)
+        }
         let state = header("tracestate").flatMap { $0.utf8.count <= 512 ? $0 : nil }
         return TraceContext(
             trace: (parent.traceHigh, parent.traceLow), span: TraceIDs.next(), sampled: parent.sampled, state: state)
     }
 
     /// The first span of a new trace.
-    package static func beginning() -> TraceContext {
-        TraceContext(trace: (TraceIDs.next(), TraceIDs.next()), span: TraceIDs.next(), sampled: false)
+    package static func beginning(sampling: TraceSampling = .never) -> TraceContext {
+        let low = TraceIDs.next()
+        return TraceContext(trace: (TraceIDs.next(), low), span: TraceIDs.next(), sampled: sampling.takes(low))
+    }
+
+    /// A new span of the same trace, below this one.
+    package func child() -> TraceContext {
+        TraceContext(trace: (traceHigh, traceLow), span: TraceIDs.next(), sampled: sampled, state: state)
     }
 
     /// Reads `version-traceid-parentid-flags`. Later versions may append fields; version ff and zero ids are invalid.
@@ -103,6 +121,24 @@ extension TraceContext {
         else { return nil }
         self.init(traceID: String(parts[1]), spanID: String(parts[2]), sampled: flags & 1 == 1)
     }
+}
+
+/// Which of the traces that begin here are recorded. Where a caller has decided, its decision holds.
+public struct TraceSampling: Sendable, Hashable {
+    /// Of the numbers from 0 up to 2^63.
+    private let threshold: UInt64
+
+    /// Records one share of all traces: 0 none, 1 all.
+    public init(ratio: Double) { threshold = ratio > 0 ? UInt64(min(ratio, 1) * 0x1p63) : 0 }
+
+    /// None.
+    public static let never = TraceSampling(ratio: 0)
+    /// All.
+    public static let always = TraceSampling(ratio: 1)
+
+    /// As other implementations of `TraceIdRatioBased` decide, by the second half of the id without its last bit, so that
+    /// several services that begin traces with the same ids would agree.
+    func takes(_ low: UInt64) -> Bool { low >> 1 < threshold }
 }
 
 /// Ids that need to be different, not secret: SplitMix64 from a random seed, one atomic addition each.
