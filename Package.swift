@@ -31,7 +31,9 @@ func service(
     [
         .target(
             name: name,
-            dependencies: ["ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging, crypto]
+            dependencies: [
+                "ServiceKit", "ChangeFeed", "Storage", "Shared", "Telemetry", "RPC", protobuf, logging, crypto,
+            ]
                 + dependencies,
             path: "Services/\(name)", exclude: ["Main", "OPERATING.md"] + exclude, resources: resources,
             swiftSettings: staying),
@@ -112,6 +114,10 @@ let package = Package(
         // The contract.
         .target(name: "Shared", dependencies: ["RPC", protobuf], path: "Shared/Shared", swiftSettings: staying),
         .target(
+            name: "Telemetry",
+            dependencies: ["RPC", "HTTP2", protobuf, product("DequeModule", "swift-collections")],
+            path: "Shared/Telemetry", swiftSettings: strict),
+        .target(
             name: "CMessages", dependencies: ["CProtobufC"], path: "Shared/CMessages", publicHeadersPath: ".",
             cSettings: [.headerSearchPath(".")]),
         .target(
@@ -130,13 +136,13 @@ let package = Package(
         // What every service stands on.
         .target(name: "Storage", dependencies: ["CSQLite", "CLibpq"], path: "Shared/Storage", swiftSettings: strict),
         .target(
-            name: "ChangeFeed", dependencies: ["Storage", "Shared", "RPC", protobuf, logging],
+            name: "ChangeFeed", dependencies: ["Storage", "Shared", "Telemetry", "RPC", protobuf, logging],
             path: "Shared/ChangeFeed",
             swiftSettings: strict),
         .target(
             name: "ServiceKit",
             dependencies: [
-                "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", protobuf, logging, crypto, tokens,
+                "ChangeFeed", "Storage", "Shared", "Telemetry", "RPC", "HTTP2", protobuf, logging, crypto, tokens,
                 product("NIOHTTP1", "swift-nio"), product("NIOSSL", "swift-nio-ssl"),
                 product("Configuration", "swift-configuration"),
                 product("UnixSignals", "swift-service-lifecycle"),
@@ -158,7 +164,8 @@ let package = Package(
         + [
             .target(
                 name: "CommandLine",
-                dependencies: ["Shared", "RPC", "HTTP2", protobuf, arguments, crypto, tokens] + certificates,
+                dependencies: ["Shared", "Telemetry", "RPC", "HTTP2", protobuf, arguments, crypto, tokens]
+                    + certificates,
                 path: "Services/CommandLine", exclude: ["Main"], swiftSettings: strict),
             .executableTarget(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
@@ -173,9 +180,10 @@ let package = Package(
                 name: "cdt-examples", dependencies: ["SQLite", "Shared", "RPC", protobuf, arguments],
                 path: "examples/swift/Sources/Examples", packageAccess: false, swiftSettings: strict),
 
-            // Child processes, scratch folders, tokens and a PostgreSQL server for tests.
+            // Child processes, scratch folders, tokens, a collector of traces and a PostgreSQL server for tests.
             .target(
-                name: "TestSupport", dependencies: ["Storage", "CLibpq", crypto], path: "Tests/Support",
+                name: "TestSupport", dependencies: ["Storage", "Telemetry", "RPC", "CLibpq", crypto],
+                path: "Tests/Support",
                 swiftSettings: strict),
             .executableTarget(
                 name: "bench-rpc-server",
@@ -219,13 +227,14 @@ let package = Package(
                     // Built, not linked: the test that generated code is fresh runs them.
                     "protoc-gen-cdt-swift", product("protoc-gen-swift", "swift-protobuf"),
                 ], exclude: ["Clients"]),
+            tests("Telemetry", ["Telemetry", "RPC", protobuf]),
             tests("Storage", ["Storage", "CSQLite"]),
-            tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "RPC", protobuf, logging]),
+            tests("ChangeFeed", ["ChangeFeed", "Storage", "Shared", "Telemetry", "RPC", protobuf, logging]),
             tests(
                 "ServiceKit",
                 [
-                    "ServiceKit", "ChangeFeed", "Storage", "Shared", "RPC", "HTTP2", "activity-reporting", protobuf,
-                    logging, crypto,
+                    "ServiceKit", "ChangeFeed", "Storage", "Shared", "Telemetry", "RPC", "HTTP2",
+                    "activity-reporting", protobuf, logging, crypto,
                 ] + nio),
             tests(
                 "Registry",
@@ -236,7 +245,7 @@ let package = Package(
             tests(
                 "Notification",
                 [
-                    "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "RPC", protobuf,
+                    "Notification", "ServiceKit", "Shared", "Storage", "ChangeFeed", "Telemetry", "RPC", protobuf,
                     logging, crypto, "notification",
                 ], exclude: ["Peers"]),
             tests(
