@@ -4,6 +4,7 @@ import Shared
 import Storage
 import SwiftProtobuf
 import Synchronization
+import Telemetry
 
 /// Applies another service's events to this service's database: at least once on the wire, exactly once in effect.
 ///
@@ -107,8 +108,8 @@ package final class FeedConsumer: Sendable {
     package var statistics: Statistics { state.withLock { $0.statistics } }
 
     /// Follows until the task is cancelled, connecting again for ever. Of several replicas one does, and the others wait for
-    /// their turn.
-    package func run() async {
+    /// their turn. `tracer`: for a span of each batch that recorded calls have caused, with links to them.
+    package func run(tracer: Tracer? = nil) async {
         var failures = 0
         var fence: Int64?
         while !Task.isCancelled {
@@ -117,7 +118,7 @@ package final class FeedConsumer: Sendable {
                 let turn: Int64
                 if let fence { turn = fence } else { turn = try await awaitTurn() }
                 fence = turn
-                try await followOnce(turn)
+                try await followOnce(turn, tracer)
                 disconnected(because: "the stream has ended")
             } catch is CancellationError where Task.isCancelled {
                 break
@@ -224,7 +225,7 @@ package final class FeedConsumer: Sendable {
     }
 
     /// One stream, from the stored cursor to its end.
-    private func followOnce(_ fence: Int64) async throws {
+    private func followOnce(_ fence: Int64, _ tracer: Tracer?) async throws {
         let request = Cdt_Feed_V1_FollowRequest.with {
             $0.topic = topic
             $0.cursor = state.withLock { $0.cursor }
@@ -235,7 +236,18 @@ package final class FeedConsumer: Sendable {
             $0.statistics.connections += 1
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in try await source.follow(request) { try await receive($0, fence) } }
+            group.addTask { [self] in
+                try await source.follow(request) { response in
+                    let batch = tracer.flatMap { BatchSpan(of: response.events, in: topic, tracer: $0) }
+                    do {
+                        try await receive(response, fence)
+                    } catch {
+                        batch?.end(hasFailed: true)
+                        throw error
+                    }
+                    batch?.end(hasFailed: false)
+                }
+            }
             group.addTask { [self] in try await watch() }
             group.addTask { [self] in try await keepTurn(fence) }
             defer { group.cancelAll() }

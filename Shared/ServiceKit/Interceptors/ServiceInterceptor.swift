@@ -1,15 +1,17 @@
 import Logging
 import NIOCore
 import RPC
+import Telemetry
 
 /// All that surrounds a handler of a service, and why in this order:
 ///
-/// 1. the log line and the metrics see each call once, also those refused further in, with the code the caller sees;
+/// 1. the log line, the metrics and the span see each call once, also those refused further in, with the code the caller
+///    sees;
 /// 2. masking: outside all that may fail, so that nothing unmasked leaves;
 /// 3. the deadline: a call nobody waits for any more costs neither a signature check nor a query;
-/// 4. authentication, and what can be said of the caller's grants without the request (`CallGate`): next to the handler, so that nothing
-///    between them can act for nobody; and before any validation, as "authorise before validating" asks (AIP-211): the
-///    handler is the first to read the request;
+/// 4. authentication, and what can be said of the caller's grants without the request (`CallGate`): next to the handler, so
+///    that nothing between them can act for nobody; and before any validation, as "authorise before validating" asks
+///    (AIP-211): the handler is the first to read the request;
 /// 5. how often the caller may call, once it is known who it is;
 /// 6. the end of streams when the service stops or their token expires.
 ///
@@ -23,6 +25,7 @@ package struct ServiceInterceptor: ServerInterceptor {
     private let authenticator: any Authenticator
     private let rates: CallerRates?
     private let ends: StreamEnds
+    private let tracer: Tracer?
 
     /// - Parameters:
     ///   - service: The service's name, for log lines, and before the dot of its verbs.
@@ -30,10 +33,12 @@ package struct ServiceInterceptor: ServerInterceptor {
     ///   - gate: What a caller's grants must say before a handler looks at the call.
     ///   - rates: How often one caller may call; nil: as often as it likes.
     ///   - slowCall: Calls without streams that take longer are logged with their parts; nil: none.
+    ///   - tracer: For a span of each call that is recorded.
     package init(
         service: String, errorDomain: String, methods: [MethodDescriptor], metrics: MetricsRegistry, log: LogWriter,
         logLevel: Logger.Level, logger: Logger, authenticator: any Authenticator, gate: CallGate,
-        rates: CallerRates? = nil, slowCall: Duration? = .seconds(1), drain: DrainSignal, clock: Clock = .system
+        rates: CallerRates? = nil, slowCall: Duration? = .seconds(1), drain: DrainSignal, clock: Clock = .system,
+        tracer: Tracer? = nil
     ) {
         self.methods = methods.map { ServedMethod($0, verb: VerbRule($0, of: service, gate)) }
         self.log = CallLog(
@@ -43,6 +48,7 @@ package struct ServiceInterceptor: ServerInterceptor {
         self.authenticator = authenticator
         self.rates = rates
         ends = StreamEnds(drain: drain)
+        self.tracer = tracer
     }
 
     package func intercept(_ context: ServerContext, next: NextHandler) async throws {
@@ -92,6 +98,10 @@ package struct ServiceInterceptor: ServerInterceptor {
         let counters = context.counters
         metrics.end(index, error?.code ?? .ok, counters, nanoseconds: (now - start).nanoseconds)
         log.write(context, methods[index], error, counters, from: start, known: known, to: now)
+        // Probes come every few seconds and have no trace to be part of.
+        if let tracer, let trace = context.trace, trace.sampled, !methods[index].isOpen {
+            tracer.served(context, trace, error, nanoseconds: (now - start).nanoseconds)
+        }
     }
 
     /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares the

@@ -19,12 +19,23 @@ extension CommonOptions {
     /// TLS of the calls of other services; nil: plaintext.
     func peerTLS(_ settings: Settings) throws -> TLS? {
         guard peers != nil else { return nil }
-        let own = try certificate(peerCertificate, peerKey, in: settings)
-        guard let authorities = try settings[peerAuthorities].map({ try readable($0, of: peerAuthorities) }) else {
-            guard own == nil else { throw ConfigurationError("--peer-certificate needs --peer-authorities as well") }
+        return try clientTLS(peerAuthorities, peerCertificate, peerKey, in: settings)
+    }
+
+    /// TLS of what is told to a collector of traces; nil: plaintext.
+    func otlpTLS(_ settings: Settings) throws -> TLS? {
+        try clientTLS(otlpAuthorities, otlpCertificate, otlpKey, in: settings)
+    }
+
+    private func clientTLS(
+        _ authorities: Option<String?>, _ chain: Option<String?>, _ key: Option<String?>, in settings: Settings
+    ) throws -> TLS? {
+        let own = try certificate(chain, key, in: settings)
+        guard let file = try settings[authorities].map({ try readable($0, of: authorities) }) else {
+            guard own == nil else { throw ConfigurationError("--\(chain.name) needs --\(authorities.name) as well") }
             return nil
         }
-        return TLS(certificateChainFile: own?.chain, privateKeyFile: own?.key, trustedAuthoritiesFile: authorities)
+        return TLS(certificateChainFile: own?.chain, privateKeyFile: own?.key, trustedAuthoritiesFile: file)
     }
 
     private func certificate(

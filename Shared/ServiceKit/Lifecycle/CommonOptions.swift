@@ -66,6 +66,33 @@ struct CommonOptions: Sendable {
             + "closed networks.")
     let reflection = Option<String>.choice(
         "reflection", of: ["on", "off"], default: "on", help: "Whether tools may ask the service for its contract.")
+    let otlpEndpoint = Option<Endpoint?>(
+        "otlp-endpoint", valueName: "HOST:PORT",
+        help:
+            "Send spans of calls, feeds and deliveries to a collector of traces there, by OTLP/gRPC (usually port 4317)."
+    ) { texts throws(OptionProblem) in
+        guard let text = texts.last else { return nil }
+        guard let endpoint = Endpoint(text), endpoint.port > 0 else { throw OptionProblem(Endpoint.expectation) }
+        return endpoint
+    }
+    let otlpAuthorities = Option<String?>.text(
+        "otlp-authorities", valueName: "FILE",
+        help: "PEM file of the authorities that sign the collector's certificate; without it spans go in plaintext.")
+    let otlpCertificate = Option<String?>.text(
+        "otlp-certificate", valueName: "FILE",
+        help: "PEM file of the certificate chain to show to the collector, where it asks for one.")
+    let otlpKey = Option<String?>.text(
+        "otlp-key", valueName: "FILE", help: "PEM file of the key of --otlp-certificate.")
+    let traceRatio = Option<Double>(
+        "trace-ratio", valueName: "RATIO",
+        help: "Share of the traces beginning here that are recorded, from 0 to 1, with --otlp-endpoint. A caller that "
+            + "sends a trace has decided already.", default: "1"
+    ) { texts throws(OptionProblem) in
+        guard let ratio = Double(texts.last ?? "1"), (0...1).contains(ratio) else {
+            throw OptionProblem("a number from 0 to 1, for example 0.05")
+        }
+        return ratio
+    }
     let today = Option<LocalDate?>(
         "today", valueName: "YYYY-MM-DD",
         help: "Act as if the service had been started on this day; time goes on from there. For demonstrations and "
@@ -132,7 +159,7 @@ struct CommonOptions: Sendable {
         let last: [any AnyOption] = [
             logLevel, slowCall, grace, tlsCertificate, tlsKey, clientAuthorities, jwks, tokenIssuer, tokenAudience,
             insecureListen,
-            reflection, limits, today,
+            reflection, limits, otlpEndpoint, otlpAuthorities, otlpCertificate, otlpKey, traceRatio, today,
         ]
         let calling: [any AnyOption] = [peerToken, peerAuthorities, peerCertificate, peerKey]
         return first + (peers.map { [$0] + calling } ?? []) + last

@@ -4,11 +4,12 @@ import Logging
 import RPC
 import Shared
 import Storage
+import Telemetry
 
 /// A service of this process between start and stop.
 ///
 /// Start: settings, database with migrations under a lock, domain and feeds, calls, then ready. Stop: NOT_SERVING, end of
-/// endless streams, drain, tasks, database. (DESIGN D9 in code.)
+/// endless streams, drain, tasks, database, spans. (DESIGN D9 in code.)
 package final class RunningService: Sendable {
     package let identity: ServiceIdentity
     /// Where calls are taken, with the port that was bound.
@@ -21,6 +22,7 @@ package final class RunningService: Sendable {
     private let readiness: Readiness
     private let health: HealthStatuses
     private let tasks: Task<Void, Never>
+    private let tracer: Tracer?
     private let grace: Duration
     private let log: LogWriter
 
@@ -40,10 +42,12 @@ package final class RunningService: Sendable {
         // First, so that a probe can tell a long migration from a dead process.
         let adminEndpoint = try settings[options.adminListen]
         let adminPort = try await bind("admin-listen", adminEndpoint) { try await admin.start(adminEndpoint) }
+        var tracing: Tracing?
         var opened: ServiceContext?
         var begun: Task<Void, Never>?
         do {
-            let context = try await makeContext(definition, options, settings, metrics, logger)
+            tracing = try Tracing(options, settings, of: definition.identity, metrics: metrics, logger: logger)
+            let context = try await makeContext(definition, options, settings, metrics, logger, tracing?.tracer)
             opened = context
             let parts = try await definition.make(context)
             readiness.add(parts.checks)
@@ -60,15 +64,16 @@ package final class RunningService: Sendable {
                 methods: router.methods, metrics: metrics, log: log, logLevel: level, logger: logger,
                 authenticator: authenticator, gate: definition.gate,
                 rates: CallerRates(limits.callers, metrics: metrics), slowCall: try settings[options.slowCall],
-                drain: context.drain)
+                drain: context.drain, tracer: context.tracer)
             let endpoint = try settings[options.listen]
             let server = RPCServer(
                 configuration: .init(
-                    host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true),
+                    host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true,
+                    sampling: context.tracer?.sampling ?? .never),
                 services: services, interceptors: [interceptor])
             let work =
-                parts.allTasks(clock: context.clock) + [purge(context)]
-                + watches(options, tls, server, context.clients, logger).map(\.task)
+                parts.allTasks(clock: context.clock, tracer: context.tracer) + [purge(context)]
+                + watches(options, tls, server, context.clients, tracing, logger).map(\.task)
             let tasks = Task { await RunningService.run(work, logger: logger) }
             begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
@@ -84,6 +89,7 @@ package final class RunningService: Sendable {
             await begun?.value
             await opened?.clients.close()
             await opened?.database.close()
+            await tracing?.tracer.close(within: .zero)
             await admin.stop()
             throw error
         }
@@ -103,12 +109,14 @@ package final class RunningService: Sendable {
         self.readiness = readiness
         self.health = health
         self.tasks = tasks
+        tracer = context.tracer
         self.grace = grace
         self.log = log
     }
 
     /// Stops in the order that loses nothing. Calls that outlast the grace time are cut off.
     package func stop() async {
+        let end = ContinuousClock.now + grace
         readiness.phase = .stopping
         health.setAll(.notServing)
         health.close()
@@ -118,13 +126,15 @@ package final class RunningService: Sendable {
         await tasks.value
         await context.clients.close()
         await context.database.close()
+        // Last, so that they tell of the stop too; within the time the drain has left, and a moment where it has left none.
+        await tracer?.close(within: max(end - ContinuousClock.now, .seconds(1)))
         await admin.stop()
         log.flush()
     }
 
     private static func makeContext(
         _ definition: any ServiceDefinition.Type, _ options: CommonOptions, _ settings: Settings,
-        _ metrics: MetricsRegistry, _ logger: Logger
+        _ metrics: MetricsRegistry, _ logger: Logger, _ tracer: Tracer?
     ) async throws -> ServiceContext {
         let place = try options.place(settings, of: definition.identity)
         let database: Database
@@ -139,9 +149,10 @@ package final class RunningService: Sendable {
             identity: definition.identity, settings: settings, database: database, clock: try options.clock(settings),
             logger: logger, metrics: metrics, pageTokens: try await PageTokens.load(from: database),
             isLocal: try settings[options.listen].isLoopback, drain: DrainSignal(),
+            tracer: tracer,
             clients: PeerClients(
                 endpoints: endpoints, tls: try options.peerTLS(settings),
-                token: try options.peerToken(settings, logger: logger)))
+                token: try options.peerToken(settings, logger: logger), tracer: tracer))
     }
 
     /// The service's own methods, then health and reflection.
@@ -167,7 +178,8 @@ package final class RunningService: Sendable {
 
     /// Of the files of certificates.
     private static func watches(
-        _ options: CommonOptions, _ tls: TLS?, _ server: RPCServer, _ clients: PeerClients, _ logger: Logger
+        _ options: CommonOptions, _ tls: TLS?, _ server: RPCServer, _ clients: PeerClients, _ tracing: Tracing?,
+        _ logger: Logger
     ) -> [CertificateWatch] {
         let own = tls.map { tls in
             CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
@@ -179,7 +191,7 @@ package final class RunningService: Sendable {
                 try clients.reloadCertificates()
             }
         }
-        return [own, peers].compactMap(\.self)
+        return [own, peers, tracing?.watch(logger: logger)].compactMap(\.self)
     }
 
     private static func run(_ tasks: [BackgroundTask], logger: Logger) async {

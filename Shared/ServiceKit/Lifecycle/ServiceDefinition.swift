@@ -5,6 +5,7 @@ import RPC
 import Shared
 import Storage
 import Synchronization
+import Telemetry
 
 /// What a service is called and where it usually listens.
 package struct ServiceIdentity: Sendable, Hashable {
@@ -64,6 +65,8 @@ package struct ServiceContext: Sendable {
     package let isLocal: Bool
     /// Streams without an end may wait for it; those named `Watch…` and `Follow…` are ended anyway.
     package let drain: DrainSignal
+    /// For spans of what is not a call; nil: nobody asked for them.
+    package let tracer: Tracer?
     let clients: PeerClients
 
     /// Connections to another service, shared by all who ask; nothing is connected before the first call.
@@ -77,13 +80,14 @@ package struct ServiceContext: Sendable {
 final class PeerClients: Sendable {
     private let endpoints: [String: [Endpoint]]
     let tls: TLS?
-    private let token: PeerToken?
+    private let interceptors: [any ClientInterceptor]
     private let clients = Mutex<[String: RPCClient]>([:])
 
-    init(endpoints: [String: [Endpoint]], tls: TLS?, token: PeerToken?) {
+    init(endpoints: [String: [Endpoint]], tls: TLS?, token: PeerToken?, tracer: Tracer?) {
         self.endpoints = endpoints
         self.tls = tls
-        self.token = token
+        let spans: [any ClientInterceptor] = tracer.map { [$0.calls] } ?? []
+        interceptors = spans + (token.map { [$0.interceptor] } ?? [])
     }
 
     func client(of name: String) throws -> RPCClient {
@@ -96,7 +100,7 @@ final class PeerClients: Sendable {
             let client = try RPCClient(
                 targets: targets.map { .init(host: $0.host, port: $0.port) },
                 options: .init(
-                    tls: tls, defaultTimeout: .seconds(30), interceptors: token.map { [$0.interceptor] } ?? [],
+                    tls: tls, defaultTimeout: .seconds(30), interceptors: interceptors,
                     healthService: targets.count > 1 ? "" : nil))
             clients[name] = client
             return client

@@ -1,5 +1,6 @@
 import ChangeFeed
 import RPC
+import Telemetry
 
 /// What a service's `make` gives back.
 package struct ServiceParts: Sendable {
@@ -24,9 +25,9 @@ package struct ServiceParts: Sendable {
 
     var allServices: [any RegistrableService] { services + (feed.map { [$0] } ?? []) }
 
-    func allTasks(clock: Clock) -> [BackgroundTask] {
+    func allTasks(clock: Clock, tracer: Tracer? = nil) -> [BackgroundTask] {
         let followers = consumers.map { consumer in
-            BackgroundTask("feed \(consumer.name)") { await consumer.run() }
+            BackgroundTask("feed \(consumer.name)") { await consumer.run(tracer: tracer) }
         }
         return tasks + followers + (feed.map { [ServiceParts.compaction(of: $0, clock: clock)] } ?? [])
     }
