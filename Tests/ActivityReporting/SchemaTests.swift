@@ -15,7 +15,7 @@ import Testing
     private static let released: [Int: String] = [
         1: "1832c6c56c77085a", 2: "b50a5e5f408c7c3c", 3: "39b816d999a82c52", 4: "9ee045fd6d82a4b9",
         5: "e94bff0d130b0e9a", 6: "196351c1d59a7fca", 7: "5b85ec80ab692ab2", 8: "e015a91120275035",
-        9: "68281b78880c7ab1", 10: "737073e212e63a24",
+        9: "68281b78880c7ab1", 10: "737073e212e63a24", 11: "b84741f5775a79c8",
     ]
 
     @Test("Released migrations do not change")

@@ -24,7 +24,8 @@ final class World: Sendable {
     }
 
     private static func feed(_ told: Told) -> ActivityFeed {
-        { news, _, _, tx in
+        { news, _, cause, tx in
+            tx.afterCommit { told.causes.withLock { _ = $0.insert(cause) } }
             switch news {
             case .obligation(let row): tx.afterCommit { told.add(row.fact, row.version) }
             case .difficulty(let row): tx.afterCommit { told.add(row.fact) }
@@ -44,6 +45,8 @@ final class World: Sendable {
     final class Told: Sendable {
         private let state = Mutex<[String: (version: Int64, fact: Cdt_Activity_V1_ObligationFact)]>([:])
         let gaps = Mutex(0)
+        /// `traceparent` of what was told.
+        let causes = Mutex<Set<String>>([])
 
         func add(_ fact: Cdt_Activity_V1_ObligationFact, _ version: Int64) {
             state.withLock { state in
@@ -58,6 +61,8 @@ final class World: Sendable {
         var difficulties: [Cdt_Activity_V1_DifficultyFact] { told.withLock { $0 } }
     }
     let facts: Told
+    /// `traceparent` of the events that follow.
+    let cause = Mutex("")
 
     // MARK: Facts
 
@@ -72,7 +77,8 @@ final class World: Sendable {
         let version = next(aggregate)
         let event = FeedEvent(
             sequence: 0, aggregate: aggregate, version: version, recordedAt: 0,
-            type: type(of: fact).protoMessageName, payload: try fact.serializedBytes())
+            traceparent: cause.withLock { $0 }, type: type(of: fact).protoMessageName,
+            payload: try fact.serializedBytes())
         try await database.write { tx in
             try RegistryFeed.apply(event, in: tx)
         }

@@ -84,8 +84,10 @@ struct Reconciler: Sendable {
             let periods = try PeriodStore.all(in: tx).map(\.period)
             // Late facts change what is not closed; a team that has moved takes all its periods along.
             let changing = try PeriodStore.changing(on: now.localDate, in: tx).map(\.period)
-            for id in teams where try RegistryFactsStore.isChanged(id, in: tx) {
+            for id in teams {
+                guard let cause = try RegistryFactsStore.change(of: id, in: tx) else { continue }
                 try RegistryFactsStore.unmarkChanged(id, in: tx)
+                keeper.traceparent = cause
                 // A membership may be told before its team; the team's own fact marks it again.
                 guard let team = try RegistryFactsStore.team(id, in: tx) else { continue }
                 let placed = try keeper.place(team, periods: periods)

@@ -164,8 +164,11 @@ enum RegistryFactsStore {
 
     // MARK: Teams to derive again
 
-    static func markChanged(_ team: String, in tx: WriteTransaction) throws {
-        try tx.execute("INSERT INTO changed_teams (team) VALUES (?) ON CONFLICT (team) DO NOTHING", [.text(team)])
+    /// `traceparent`: of the call that changed it; of several changes the first's is kept.
+    static func markChanged(_ team: String, by traceparent: String, in tx: WriteTransaction) throws {
+        try tx.execute(
+            "INSERT INTO changed_teams (team, traceparent) VALUES (?, ?) ON CONFLICT (team) DO NOTHING",
+            [.text(team), .text(traceparent)])
     }
 
     static func changedTeams(limit: Int, in tx: ReadTransaction) throws -> [String] {
@@ -174,6 +177,11 @@ enum RegistryFactsStore {
 
     static func isChanged(_ team: String, in tx: ReadTransaction) throws -> Bool {
         try tx.exists("SELECT 1 FROM changed_teams WHERE team = ?", [.text(team)])
+    }
+
+    /// The `traceparent` of what changed it, empty where that is not recorded; nil: it has not changed.
+    static func change(of team: String, in tx: ReadTransaction) throws -> String? {
+        try tx.queryOne("SELECT traceparent FROM changed_teams WHERE team = ?", [.text(team)]) { try $0.text(0) }
     }
 
     static func unmarkChanged(_ team: String, in tx: WriteTransaction) throws {

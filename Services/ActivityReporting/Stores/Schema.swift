@@ -309,5 +309,8 @@ enum Schema {
                     CREATE TABLE targets (id TEXT PRIMARY KEY, unit TEXT NOT NULL, content BLOB NOT NULL);
                     CREATE INDEX targets_by_unit ON targets (unit, id);
                     """),
+            Migration(
+                version: 11, name: "which call changed a team",
+                sql: "ALTER TABLE changed_teams ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
         ])
 }
