@@ -40,7 +40,7 @@ package enum NotificationDefinition: ServiceDefinition {
         pace.sendersPerChannel = try context.settings[NotificationOptions.senders]
         let dispatcher = Dispatcher(
             database: context.database, channels: channels, clock: context.clock, logger: context.logger, options: pace,
-            hasFacts: { feeds.suffice(for: $0) })
+            tracer: context.tracer, hasFacts: { feeds.suffice(for: $0) })
         let service = NotificationService(
             database: context.database, channels: channels, dispatcher: dispatcher, clock: context.clock,
             pageTokens: context.pageTokens, freshness: { feeds.freshness })

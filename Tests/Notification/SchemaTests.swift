@@ -14,12 +14,12 @@ import Testing
         func checksums(_ set: MigrationSet) -> [String] { set.migrations.map(\.checksum) }
         #expect(
             checksums(FactsSchema.migrations) == [
-                "2f2ee68b05642599", "7d9c60da4b303235", "f3438f6ed76a1e59", "ba0fd95202e4b68a",
+                "2f2ee68b05642599", "7d9c60da4b303235", "f3438f6ed76a1e59", "ba0fd95202e4b68a", "7a49beedb4390b89",
             ])
         #expect(
             checksums(NotificationSchema.migrations) == [
                 "4b919ffc8a7fe8c3", "71829d3d5524b33b", "dbe98ba806282a6c", "cad0938138789a73", "4d3f9104c3e0eae1",
-                "cdb1a4426e04762e",
+                "cdb1a4426e04762e", "b5b1460eff9fe291",
             ])
     }
 

@@ -3,6 +3,7 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import Telemetry
 
 /// Applies events of the other services' feeds to the copies. Each event carries the whole state of its aggregate, so
 /// applying replaces what was known of it; the caller stores the cursor in the same transaction.
@@ -17,18 +18,19 @@ enum FactsCopy {
     /// - Parameter now: When it is applied: rules look at what has changed since they looked last.
     static func apply(_ event: FeedEvent, now: Instant, _ transaction: WriteTransaction) throws {
         let changedAt = RuleClock.changedAt(recordedAt: Instant(microseconds: event.recordedAt), heardAt: now)
+        let origin = Causes.kept(event.traceparent)
         if event.isTombstone {
             try forget(event.aggregate, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
             try apply(fact, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_TeamFact.self) {
-            try apply(fact, transaction)
+            try apply(fact, from: origin, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_MembershipFact.self) {
             try apply(fact, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_ContactFact.self) {
-            try apply(fact, transaction)
+            try apply(fact, from: origin, transaction)
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
-            try apply(fact, changedAt: changedAt, transaction)
+            try apply(fact, from: origin, changedAt: changedAt, transaction)
         } else if let fact = try event.payload(as: Cdt_Funding_V1_PaymentFact.self) {
             try apply(fact, changedAt: changedAt, transaction)
         }
@@ -60,14 +62,17 @@ enum FactsCopy {
         }
     }
 
-    private static func apply(_ fact: Cdt_Registry_V1_TeamFact, _ transaction: WriteTransaction) throws {
+    private static func apply(
+        _ fact: Cdt_Registry_V1_TeamFact, from origin: String, _ transaction: WriteTransaction
+    ) throws {
         let team = ResourceName.lastID(fact.team)
         try transaction.execute(
             """
-            INSERT INTO known_team (id, level, display_name) VALUES (?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET level = excluded.level, display_name = excluded.display_name
+            INSERT INTO known_team (id, level, display_name, traceparent) VALUES (?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET level = excluded.level, display_name = excluded.display_name,
+                traceparent = excluded.traceparent
             """,
-            [.text(team), SQLValue(fact.level.rawValue), .text(fact.displayName)])
+            [.text(team), SQLValue(fact.level.rawValue), .text(fact.displayName), .text(origin)])
         try transaction.execute("DELETE FROM known_team_status WHERE team = ?", [.text(team)])
         for period in fact.statusHistory {
             let days = try Days(from: period.from, to: period.to)
@@ -104,21 +109,25 @@ enum FactsCopy {
             ])
     }
 
-    private static func apply(_ fact: Cdt_Registry_V1_ContactFact, _ transaction: WriteTransaction) throws {
+    private static func apply(
+        _ fact: Cdt_Registry_V1_ContactFact, from origin: String, _ transaction: WriteTransaction
+    ) throws {
         try transaction.execute(
             """
-            INSERT INTO known_contact (person, full_name, email, phones, zalo_user_ids) VALUES (?, ?, ?, ?, ?)
+            INSERT INTO known_contact (person, full_name, email, phones, zalo_user_ids, traceparent)
+            VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (person) DO UPDATE SET full_name = excluded.full_name, email = excluded.email,
-                phones = excluded.phones, zalo_user_ids = excluded.zalo_user_ids
+                phones = excluded.phones, zalo_user_ids = excluded.zalo_user_ids, traceparent = excluded.traceparent
             """,
             [
                 .text(ResourceName.lastID(fact.person)), .text(fact.fullName), .text(fact.email),
                 .text(fact.phones.joined(separator: "\n")), .text(fact.zaloUserIds.joined(separator: "\n")),
+                .text(origin),
             ])
     }
 
     private static func apply(
-        _ fact: Cdt_Activity_V1_ObligationFact, changedAt: Instant, _ transaction: WriteTransaction
+        _ fact: Cdt_Activity_V1_ObligationFact, from origin: String, changedAt: Instant, _ transaction: WriteTransaction
     ) throws {
         let obligation = ResourceName.lastID(fact.obligation)
         guard !fact.void else {
@@ -129,20 +138,21 @@ enum FactsCopy {
         try transaction.execute(
             """
             INSERT INTO known_obligation
-                (id, team, person, period, due_on, grace_until, received_at, report_state, expected, changed_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, team, person, period, due_on, grace_until, received_at, report_state, expected, changed_at,
+                traceparent)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, period = excluded.period,
                 due_on = excluded.due_on, grace_until = excluded.grace_until, received_at = excluded.received_at,
                 expected = excluded.expected, changed_at = CASE
                     WHEN known_obligation.report_state = excluded.report_state THEN known_obligation.changed_at
                     ELSE excluded.changed_at END,
-                report_state = excluded.report_state
+                report_state = excluded.report_state, traceparent = excluded.traceparent
             """,
             [
                 .text(obligation), .text(ResourceName.lastID(fact.team)),
                 SQLValue(fact.person.isEmpty ? nil : ResourceName.lastID(fact.person)), .text(fact.period),
                 .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
-                SQLValue(fact.setAside == .unspecified), SQLValue(changedAt),
+                SQLValue(fact.setAside == .unspecified), SQLValue(changedAt), .text(origin),
             ])
     }
 

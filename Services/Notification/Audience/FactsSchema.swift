@@ -64,5 +64,12 @@ enum FactsSchema {
                     CREATE INDEX known_payment_team ON known_payment (team, standing, changed_at);
                     CREATE INDEX known_payment_person ON known_payment (person) WHERE person IS NOT NULL;
                     """),
+            Migration(
+                version: 5, name: "which calls the newest facts came from",
+                sql: """
+                    ALTER TABLE known_team ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE known_contact ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE known_obligation ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+                    """),
         ])
 }

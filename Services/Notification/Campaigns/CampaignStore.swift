@@ -27,6 +27,12 @@ enum CampaignStore {
             ])
     }
 
+    /// Keeps by which call a campaign was launched, for spans.
+    static func launched(_ id: String, by traceparent: String, _ transaction: WriteTransaction) throws {
+        try transaction.execute(
+            "UPDATE campaign SET traceparent = ? WHERE id = ?", [.text(traceparent), .text(id)])
+    }
+
     /// Takes the values out of what a campaign has said: they named somebody who is erased.
     static func eraseParameters(_ id: String, _ transaction: WriteTransaction) throws {
         guard var content = try get(id, transaction)?.content else { return }

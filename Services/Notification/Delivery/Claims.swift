@@ -1,5 +1,6 @@
 import ServiceKit
 import Storage
+import Telemetry
 
 /// A message that a sender holds a lease on, with what it says.
 struct ClaimedMessage: Sendable, Hashable {
@@ -10,6 +11,8 @@ struct ClaimedMessage: Sendable, Hashable {
     var lane: Lane
     var address: OutgoingMessage.Address
     var facts: RecipientFacts
+    /// Empty where nobody asks for spans.
+    var causes = Causes()
 }
 
 /// Taking messages out of the outbox, and putting back what came of them.
@@ -37,6 +40,8 @@ struct Claims: Sendable {
 
     let channels: Channels
     let machine: DeliveryMachine
+    /// Whether to find out what caused a message.
+    var isTraced = false
     var book: AddressBook { AddressBook(routes: channels.routes) }
 
     /// Takes messages of a lane that are due. Whether each is still needed, and how its recipient is reached, is decided
@@ -97,7 +102,8 @@ struct Claims: Sendable {
                 result.claimed.append(
                     ClaimedMessage(
                         campaign: campaign, delivery: begun, attempt: begun.attempts, lane: lane, address: address,
-                        facts: facts))
+                        facts: facts,
+                        causes: isTraced ? try .of(begun, about: facts.subjects, transaction) : Causes()))
             }
         }
         if let quota {

@@ -133,5 +133,8 @@ enum NotificationSchema {
                         PRIMARY KEY (person, account)) WITHOUT ROWID;
                     CREATE INDEX zalo_writer_age ON zalo_writer (written_at);
                     """),
+            Migration(
+                version: 7, name: "which call launched a campaign",
+                sql: "ALTER TABLE campaign ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
         ])
 }

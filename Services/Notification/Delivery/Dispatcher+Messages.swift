@@ -7,7 +7,9 @@ import Synchronization
 extension Dispatcher {
     /// Sends one claimed message and records what came of it.
     func send(_ claimed: ClaimedMessage) async {
+        let span = tracer.map { DeliverySpan(of: claimed, tracer: $0) }
         let outcome = await courier.attempt(claimed)
+        span?.end(outcome)
         let now = clock.now
         let paused = state.withLock { $0.paces.finish(claimed.lane, outcome, now: now) }
         if let paused {

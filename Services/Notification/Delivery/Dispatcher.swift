@@ -2,6 +2,7 @@ import Logging
 import ServiceKit
 import Storage
 import Synchronization
+import Telemetry
 
 /// Takes messages out of the outbox and has them sent: claims with leases, and records what came of each try. All that
 /// must survive is in the database; what is here is only this process's pace.
@@ -50,6 +51,7 @@ final class Dispatcher: Sendable {
     let hasFacts: @Sendable (CampaignContent) -> Bool
     let options: Options
     let logger: Logger
+    let tracer: Tracer?
     let expansion: AudienceExpansion
     let courier: Courier
     let state: Mutex<State>
@@ -60,7 +62,7 @@ final class Dispatcher: Sendable {
     ///   then it would leave out whom they have not told of yet, and waits.
     init(
         database: Database, channels: Channels, clock: Clock, logger: Logger, options: Options = Options(),
-        machine: DeliveryMachine = DeliveryMachine(),
+        machine: DeliveryMachine = DeliveryMachine(), tracer: Tracer? = nil,
         hasFacts: @escaping @Sendable (CampaignContent) -> Bool = { _ in true }
     ) {
         self.database = database
@@ -68,7 +70,8 @@ final class Dispatcher: Sendable {
         self.clock = clock
         self.logger = logger
         self.options = options
-        claims = Claims(channels: channels, machine: machine)
+        self.tracer = tracer
+        claims = Claims(channels: channels, machine: machine, isTraced: tracer != nil)
         self.hasFacts = hasFacts
         expansion = AudienceExpansion(database: database, book: claims.book)
         courier = Courier(

@@ -29,6 +29,7 @@ extension NotificationService {
         let sendAt = request.hasSendTime ? Instant(request.sendTime) : nil
         try checkSendable(known.content, at: max(sendAt ?? now, now))
         let (id, name, etag) = (known.id, request.name, request.etag)
+        let trace = context.trace.flatMap { $0.sampled ? $0.traceparent : nil }
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             guard let current = try CampaignStore.get(id, transaction) else { return .failure(.noCampaign(name)) }
             switch CampaignRules.launch(current, at: sendAt, etag: etag, now: now) {
@@ -36,6 +37,7 @@ extension NotificationService {
                 return .failure(refusal.error(name))
             case .success(let launched):
                 try store(launched, transaction)
+                if let trace { try CampaignStore.launched(id, by: trace, transaction) }
                 return .success(.with { $0.campaign = launched.message })
             }
         }
