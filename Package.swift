@@ -7,8 +7,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Of what calls pass through: an async function runs where its caller does, so that a call goes from interceptor to handler
-/// with the fewest questions to the runtime about where to go on. Not of tests, which are to leave their caller's thread.
+/// Of what calls pass through, and of cdt, whose commands are not shared between threads: an async function runs where its
+/// caller does, so that a call goes from interceptor to handler with the fewest questions to the runtime about where to go on.
+/// Not of tests, which are to leave their caller's thread.
 let staying = strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
@@ -166,7 +167,7 @@ let package = Package(
                 name: "CommandLine",
                 dependencies: ["Shared", "Telemetry", "RPC", "HTTP2", protobuf, arguments, crypto, tokens]
                     + certificates,
-                path: "Services/CommandLine", exclude: ["Main"], swiftSettings: strict),
+                path: "Services/CommandLine", exclude: ["Main"], swiftSettings: staying),
             .executableTarget(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),

@@ -37,6 +37,13 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "PEM file of the key of --certificate (environment: CDT_CERTIFICATE_KEY).")
     var certificateKey: String?
 
+    @Option(
+        help: """
+            Collector of traces to send a span of the command and of each of its calls to, by OTLP/gRPC: host:port, \
+            http://host:port, or https://host:port with --authorities (environment: OTEL_EXPORTER_OTLP_ENDPOINT).
+            """)
+    var otlpEndpoint: String?
+
     @Option(help: "Seconds a call may take; streams have no limit.")
     var timeout: Double = 30
 
@@ -58,6 +65,14 @@ struct ConnectionOptions: ParsableArguments {
             guard let file, !FileManager.default.isReadableFile(atPath: file) else { continue }
             throw ValidationError("--\(name): \(file) cannot be read.")
         }
+        if let address = otlpAddress {
+            guard let collector = TraceCollector(address) else {
+                throw ValidationError("--otlp-endpoint: \(address) is not an address; write http://host:4317.")
+            }
+            guard tls != nil || !collector.isSecure else {
+                throw ValidationError("--otlp-endpoint: https needs --authorities as well.")
+            }
+        }
         if let tls, (tls.certificateChainFile == nil) != (tls.privateKeyFile == nil) {
             throw ValidationError("--certificate and --certificate-key go together.")
         }
@@ -67,6 +82,11 @@ struct ConnectionOptions: ParsableArguments {
     var credentials: BearerTokenInterceptor? {
         Self.given(tokenFile, "CDT_TOKEN_FILE").map { path in BearerTokenInterceptor { Self.token(in: path) } }
     }
+
+    private var otlpAddress: String? { Self.given(otlpEndpoint, "OTEL_EXPORTER_OTLP_ENDPOINT") }
+
+    /// Where spans go; nil: nowhere.
+    var traceCollector: TraceCollector? { otlpAddress.flatMap { TraceCollector($0) } }
 
     /// Nil: plaintext.
     var tls: TLS? {
@@ -106,16 +126,17 @@ protocol ServiceCommand: AsyncParsableCommand {
 
 extension ServiceCommand {
     func run() async throws {
-        let suite = Connections(options: connection)
+        let trace = try CommandTrace(of: Self.self, connection)
+        let suite = Connections(options: connection, tracer: trace.tracer)
         do {
-            try await run(suite, Output(format: connection.output))
-        } catch let error as RPCError {
-            await suite.close()
-            throw CallFailure(error, called: suite.opened.map { ($0, connection.endpoint(of: $0)) })
+            try await trace.context.run { try await run(suite, Output(format: connection.output)) }
         } catch {
             await suite.close()
-            throw error
+            await trace.end(hasFailed: true)
+            guard let error = error as? RPCError else { throw error }
+            throw CallFailure(error, called: suite.opened.map { ($0, connection.endpoint(of: $0)) })
         }
         await suite.close()
+        await trace.end(hasFailed: false)
     }
 }

@@ -1,20 +1,26 @@
 import RPC
 import Shared
+import Telemetry
 
 /// The clients a command uses, opened when first asked for.
 final class Connections {
     private let options: ConnectionOptions
+    private let interceptors: [any ClientInterceptor]
     private var clients: [ServiceKind: RPCClient] = [:]
     /// In the order of their first use.
     private(set) var opened: [ServiceKind] = []
 
-    init(options: ConnectionOptions) { self.options = options }
+    init(options: ConnectionOptions, tracer: Tracer? = nil) {
+        self.options = options
+        let spans: [any ClientInterceptor] = tracer.map { [$0.calls] } ?? []
+        interceptors = spans + (options.credentials.map { [$0] } ?? [])
+    }
 
     func client(_ kind: ServiceKind) throws -> RPCClient {
         if let client = clients[kind] { return client }
         let client = try RPCClient(
             targets: [options.endpoint(of: kind)],
-            options: .init(tls: options.tls, interceptors: options.credentials.map { [$0] } ?? []))
+            options: .init(tls: options.tls, interceptors: interceptors))
         clients[kind] = client
         opened.append(kind)
         return client
