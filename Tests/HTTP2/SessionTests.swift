@@ -4,25 +4,43 @@ import Testing
 @testable import HTTP2
 
 /// A client's and a server's session joined back to back: the protocol without sockets.
-private final class Pair: SessionOwner {
+private final class Pair {
+    /// Of the server's session. An object of its own: the session holds it, and must not hold the pair.
+    private final class Owner: SessionOwner {
+        var opened: [HTTP2Stream] = []
+        var delegate: () -> any StreamDelegate = { Recorder() }
+
+        func sessionNeedsFlush() {}
+        func sessionDeadlineSet(_ deadline: NIODeadline) {}
+        func sessionClosed(_ stream: HTTP2Stream) {}
+        func sessionOpened(_ stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool) {
+            opened.append(stream)
+            stream.delegate = delegate()
+        }
+    }
+
     let client: Session
     let server: Session
-    var opened: [HTTP2Stream] = []
-    var serverDelegate: () -> any StreamDelegate = { Recorder() }
+    private let owner = Owner()
+    var opened: [HTTP2Stream] { owner.opened }
+    var serverDelegate: () -> any StreamDelegate {
+        get { owner.delegate }
+        set { owner.delegate = newValue }
+    }
     var events: [SessionEvent] = []
 
     init(limits: Limits = Limits()) throws {
         client = try Session(role: .client, limits: limits, now: .now())
         server = try Session(role: .server, limits: limits, now: .now())
-        server.owner = self
+        server.owner = owner
     }
 
-    func sessionNeedsFlush() {}
-    func sessionDeadlineSet(_ deadline: NIODeadline) {}
-    func sessionClosed(_ stream: HTTP2Stream) {}
-    func sessionOpened(_ stream: HTTP2Stream, headers: HeaderBlock, oversized: Bool) {
-        opened.append(stream)
-        stream.delegate = serverDelegate()
+    /// Streams that are open hold their session.
+    deinit {
+        for session in [client, server] {
+            session.connectionClosed()
+            session.deliver { _ in }
+        }
     }
 
     /// Moves bytes both ways until nothing moves.
