@@ -59,4 +59,14 @@ extension RegistrySchema {
             CREATE INDEX membership_team ON membership (team_id, role);
             CREATE INDEX person_changed ON person (updated_at);
             """)
+
+    /// GetTeam finds in the indexes alone whether a team has a leader and whether another one is active on its unit.
+    static let coveringIndexes = Migration(
+        version: 16, name: "indexes that hold all that GetTeam asks of other rows",
+        sql: """
+            DROP INDEX membership_team;
+            CREATE INDEX membership_team ON membership (team_id, role, is_void, valid_from, valid_to);
+            DROP INDEX team_stretch_unit;
+            CREATE INDEX team_stretch_unit ON team_stretch (unit_id, level, status, valid_from, valid_to, team_id);
+            """)
 }

@@ -7,7 +7,7 @@ package enum RegistrySchema {
         "registry",
         [
             units, teams, people, imports, reorganisations, auditChain, persons, access, importActors, auditIndex,
-            feedBorders, peopleIndexes, retold, endedPlaces, turns,
+            feedBorders, peopleIndexes, retold, endedPlaces, turns, coveringIndexes,
         ])
 
     /// The six columns of a legal document, as `Document.columns` fills them. Never changed: migrations hold them.
