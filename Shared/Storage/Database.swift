@@ -51,7 +51,7 @@ package final class Database: Sendable {
         }
         migrator.close()
         pool = ConnectionPool(engine: engine, kept: limits.keptReadConnections)
-        readers = ReaderThreads(name: "storage-reader", threads: limits.readerThreads, queue: limits.waitingReads)
+        readers = ReaderThreads(name: "storage-reader", longReads: limits.readerThreads, queue: limits.waitingReads)
         signals = CommitSignals()
         writer = try engine.makeWriter(signals: signals)
     }
@@ -91,10 +91,12 @@ package final class Database: Sendable {
         return try body(transaction)
     }
 
-    /// A read on one of a bounded number of threads, in one consistent view. Cancelling the task stops it.
+    /// A read on one of a bounded number of threads, in one consistent view. Cancelling the task stops it. What is brief
+    /// does not wait for what is long.
     nonisolated(nonsending)
-        package func readPooled<T: Sendable>(_ body: @escaping @Sendable (ReadTransaction) throws -> T) async throws
-        -> T
+        package func readPooled<T: Sendable>(
+            length: ReadLength = .long, _ body: @escaping @Sendable (ReadTransaction) throws -> T
+        ) async throws -> T
     {
         let begun = monotonicNanoseconds()
         defer { waited?(Int64(monotonicNanoseconds() - begun)) }
@@ -102,7 +104,7 @@ package final class Database: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
                 do {
-                    try readers.submit { [pool] in
+                    try readers.submit(length) { [pool] in
                         continuation.resume(with: Result { try Self.read(from: pool, cancellation: flag, body) })
                     }
                 } catch {

@@ -37,9 +37,9 @@ package struct DatabaseConfiguration: Sendable {
         package var keptStatements = 128
         /// Idle connections kept for short reads. More are opened while more threads read at once.
         package var keptReadConnections = 8
-        /// Threads for long reads.
+        /// Long reads that run at once; one thread more is for brief ones.
         package var readerThreads = max(2, ProcessInfo.processInfo.activeProcessorCount)
-        /// Long reads that may wait for a thread before further ones are refused.
+        /// Long reads, and brief ones, that may wait for a thread before further ones are refused.
         package var waitingReads = 1_024
         /// Writes that may wait before further ones are refused.
         package var waitingWrites = 16_384

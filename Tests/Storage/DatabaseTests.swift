@@ -216,6 +216,30 @@ import Testing
         }
     }
 
+    @Test func briefReadsDoNotWaitForLongOnes() async throws {
+        var limits = DatabaseConfiguration.Limits()
+        limits.readerThreads = 1
+        try await withDatabase(limits) { database in
+            let gate = Gate()
+            let entered = Gate()
+            let running = Task {
+                try await database.readPooled { _ in
+                    entered.open()
+                    gate.wait()
+                }
+            }
+            await Task.detached { entered.wait() }.value
+            let waiting = Task { try await database.readPooled { try $0.count("SELECT count(*) FROM notes") } }
+            try await eventually { database.statistics.waitingReads == 1 }
+            // Also one after the other: the thread they have is theirs again.
+            for _ in 0..<2 { try await database.readPooled(length: .brief) { _ in } }
+            #expect(database.statistics.waitingReads == 1)
+            gate.open()
+            try await running.value
+            #expect(try await waiting.value == 0)
+        }
+    }
+
     @Test func commitsWakeListenersOfTheirChannelOnly() async throws {
         try await withDatabase { database in
             var mine = database.commits(on: "mine", every: .seconds(3_600)).makeAsyncIterator()

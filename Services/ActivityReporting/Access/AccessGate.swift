@@ -101,7 +101,7 @@ extension Reporting {
         _ identity: Identity, _ body: @escaping @Sendable (Reach, ReadTransaction) throws -> T
     ) async throws -> T {
         let today = clock.today
-        return try await database.readPooled { [maps] tx in
+        return try await database.readPooled(length: .brief) { [maps] tx in
             try body(Reach(identity: identity, map: maps.map(in: tx), today: today), tx)
         }
     }

@@ -17,7 +17,7 @@ extension Reporting {
     /// The figures of a unit, and how many teams are still to be derived.
     func figures(_ query: FigureQuery) async throws -> (figures: Cdt_Activity_V1_Figures, pending: Int) {
         let today = clock.today
-        return try await database.readPooled { [maps, figures] tx in
+        return try await database.readPooled(length: .brief) { [maps, figures] tx in
             let pending = try Reporting.pending(query.period, in: tx)
             let map = try maps.map(in: tx)
             let unit = try Reporting.unit(query, map, in: tx)

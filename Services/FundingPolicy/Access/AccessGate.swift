@@ -89,7 +89,7 @@ package struct AccessGate: Sendable {
         // The usual caller has the nation, and costs a few comparisons.
         if identity.hasNation(need.verb) { return identity.subject }
         let today = clock.today
-        let allowed = try await database.readPooled { transaction in
+        let allowed = try await database.readPooled(length: .brief) { transaction in
             let reach = Reach(identity: identity, source: FactsReader(transaction), today: today)
             return try AccessGate.allows(need, reach, transaction)
         }

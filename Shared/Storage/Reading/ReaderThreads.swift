@@ -1,6 +1,14 @@
 import Foundation
 
-/// A bounded number of threads for work that would hold up an event loop, with a bounded queue.
+/// What a read waits behind.
+package enum ReadLength: Sendable {
+    /// About a millisecond at most: waits for others of its kind, and a thread is kept for them.
+    case brief
+    /// Lists, aggregates, exports.
+    case long
+}
+
+/// A bounded number of threads for work that would hold up an event loop, with bounded queues.
 ///
 /// Threads start when there is work and stay until the end.
 final class ReaderThreads: Sendable {
@@ -12,18 +20,19 @@ final class ReaderThreads: Sendable {
     }
 
     private struct Job: Sendable {
+        var length: ReadLength
         var submitted: UInt64
         var run: @Sendable () -> Void
     }
 
-    private struct State: Sendable {
-        var jobs: [Job] = []
+    private struct Queue: Sendable {
+        private var jobs: [Job] = []
         /// Jobs before this index are taken.
-        var next = 0
-        var threads = 0
-        var idle = 0
-        var isStopping = false
-        var statistics = Statistics()
+        private var next = 0
+
+        var count: Int { jobs.count - next }
+
+        mutating func append(_ job: Job) { jobs.append(job) }
 
         mutating func take() -> Job? {
             guard next < jobs.count else { return nil }
@@ -41,27 +50,51 @@ final class ReaderThreads: Sendable {
         }
     }
 
+    private struct State: Sendable {
+        var brief = Queue()
+        var long = Queue()
+        var runningLong = 0
+        var threads = 0
+        var idle = 0
+        var isStopping = false
+        var statistics = Statistics()
+
+        var waiting: Int { brief.count + long.count }
+
+        mutating func take(longLimit: Int) -> Job? {
+            if let job = brief.take() { return job }
+            guard runningLong < longLimit, let job = long.take() else { return nil }
+            runningLong += 1
+            return job
+        }
+    }
+
     private let name: String
-    private let threadLimit: Int
+    private let longLimit: Int
     private let queueLimit: Int
     private let monitor = Monitor(State())
 
-    init(name: String, threads: Int, queue: Int) {
+    /// - Parameters:
+    ///   - longReads: How many run at once; there is one thread more.
+    ///   - queue: How many of each length may wait.
+    init(name: String, longReads: Int, queue: Int) {
         self.name = name
-        threadLimit = max(1, threads)
+        longLimit = max(1, longReads)
         queueLimit = max(1, queue)
     }
 
-    func submit(_ run: @escaping @Sendable () -> Void) throws {
+    func submit(_ length: ReadLength, _ run: @escaping @Sendable () -> Void) throws {
         let startThread = try monitor.signal { state in
             guard !state.isStopping else { throw StorageError.closed }
-            let waiting = state.jobs.count - state.next
+            let waiting = length == .brief ? state.brief.count : state.long.count
             guard waiting < queueLimit else {
                 state.statistics.refused += 1
                 throw StorageError.overloaded("\(waiting) reads are waiting; the limit is \(queueLimit)")
             }
-            state.jobs.append(Job(submitted: monotonicNanoseconds(), run: run))
-            guard state.idle <= waiting, state.threads < threadLimit else { return false }
+            let isBusy = state.idle <= state.waiting
+            let job = Job(length: length, submitted: monotonicNanoseconds(), run: run)
+            if length == .brief { state.brief.append(job) } else { state.long.append(job) }
+            guard isBusy, state.threads <= longLimit else { return false }
             state.threads += 1
             return true
         }
@@ -69,8 +102,12 @@ final class ReaderThreads: Sendable {
     }
 
     private func start() {
-        let thread = Thread { [monitor] in
-            while let job = Self.next(monitor) { job.run() }
+        let thread = Thread { [monitor, longLimit] in
+            var done: ReadLength?
+            while let job = Self.next(monitor, longLimit, after: done) {
+                job.run()
+                done = job.length
+            }
             monitor.broadcast { $0.threads -= 1 }
         }
         thread.name = name
@@ -78,15 +115,19 @@ final class ReaderThreads: Sendable {
         thread.start()
     }
 
-    private static func next(_ monitor: Monitor<State>) -> Job? {
-        monitor.withLock { $0.idle += 1 }
+    private static func next(_ monitor: Monitor<State>, _ longLimit: Int, after done: ReadLength?) -> Job? {
+        monitor.withLock { state in
+            state.idle += 1
+            if done == .long { state.runningLong -= 1 }
+        }
         return monitor.wait { state -> Job?? in
-            if let job = state.take() {
+            if let job = state.take(longLimit: longLimit) {
                 state.idle -= 1
                 state.statistics.jobs += 1
                 state.statistics.waitNanoseconds += monotonicNanoseconds() - job.submitted
                 return .some(job)
             }
+            // Whoever runs the last long read takes those that wait for it.
             guard state.isStopping else { return nil }
             state.idle -= 1
             return .some(nil)
@@ -102,7 +143,7 @@ final class ReaderThreads: Sendable {
     var statistics: Statistics {
         monitor.withLock { state in
             var statistics = state.statistics
-            statistics.waiting = state.jobs.count - state.next
+            statistics.waiting = state.waiting
             return statistics
         }
     }
