@@ -145,13 +145,11 @@ package struct ClaimBook: Sendable {
         let found = try await database.readPooled { [filter] in
             try ClaimStore.list(filter, before: before, limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListClaimsResponse()
-        response.claims = found.prefix(page.size).map(\.claim)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [String(found[page.size - 1].number)], of: request, Method.listClaims)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listClaims) { [String($0.number)] }
+        return .with {
+            $0.claims = rows.map(\.claim)
+            $0.nextPageToken = next
         }
-        return response
     }
 
     /// What a team's ceilings hold.

@@ -142,12 +142,11 @@ package struct LedgerBook: Sendable {
                 policy: request.policy, year: Int(request.year), after: page.position?.first ?? "",
                 limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListAccountsResponse()
-        response.accounts = found.prefix(page.size).map(\.message)
-        if found.count > page.size, let last = response.accounts.last {
-            response.nextPageToken = try pageTokens.token(after: [last.name], of: request, Method.listAccounts)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listAccounts) { [$0.message.name] }
+        return .with {
+            $0.accounts = rows.map(\.message)
+            $0.nextPageToken = next
         }
-        return response
     }
 
     package func trialBalance(_ request: Cdt_Funding_V1_GetTrialBalanceRequest) async throws
@@ -188,13 +187,11 @@ package struct LedgerBook: Sendable {
                 reference: request.reference, kind: JournalKind(rawValue: request.kind.rawValue), before: before,
                 limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListJournalsResponse()
-        response.journals = try found.prefix(page.size).map { try $0.message() }
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [String(found[page.size - 1].number)], of: request, Method.listJournals)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listJournals) { [String($0.number)] }
+        return try .with {
+            $0.journals = try rows.map { try $0.message() }
+            $0.nextPageToken = next
         }
-        return response
     }
 
     package func entries(_ request: Cdt_Funding_V1_ListJournalEntriesRequest) async throws
@@ -222,14 +219,13 @@ package struct LedgerBook: Sendable {
         let found = try await database.readPooled { [filter] in
             try LedgerReader.entries(filter, after: position, limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListJournalEntriesResponse()
-        response.entries = Array(found.prefix(page.size))
-        if found.count > page.size, let last = response.entries.last {
-            response.nextPageToken = try pageTokens.token(
-                after: [ResourceName.lastID(last.journal), String(last.position)], of: request,
-                Method.listJournalEntries)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listJournalEntries) {
+            [ResourceName.lastID($0.journal), String($0.position)]
         }
-        return response
+        return .with {
+            $0.entries = rows
+            $0.nextPageToken = next
+        }
     }
 
     package func verify(

@@ -32,13 +32,13 @@ extension PaymentBook {
                 policy: request.policy, state: request.state == .unspecified ? nil : request.state.rawValue,
                 before: before, limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListPaymentBatchesResponse()
-        response.paymentBatches = found.prefix(page.size).map(\.batch)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [String(found[page.size - 1].number)], of: request, Method.listPaymentBatches)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listPaymentBatches) {
+            [String($0.number)]
         }
-        return response
+        return .with {
+            $0.paymentBatches = rows.map(\.batch)
+            $0.nextPageToken = next
+        }
     }
 
     package func instructions(_ request: Cdt_Funding_V1_ListPaymentInstructionsRequest) async throws
@@ -53,14 +53,13 @@ extension PaymentBook {
                 of: batch.number, state: PaymentState(rawValue: request.state.rawValue), after: after,
                 limit: page.size + 1, transaction)
         }
-        var response = Cdt_Funding_V1_ListPaymentInstructionsResponse()
-        response.paymentInstructions = found.prefix(page.size).map { $0.message(batch: request.batch) }
-        if found.count > page.size {
-            let last = found[page.size - 1].payee
-            response.nextPageToken = try pageTokens.token(
-                after: [last.team, last.person], of: request, Method.listPaymentInstructions)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listPaymentInstructions) {
+            [$0.payee.team, $0.payee.person]
         }
-        return response
+        return .with {
+            $0.paymentInstructions = rows.map { $0.message(batch: request.batch) }
+            $0.nextPageToken = next
+        }
     }
 
     package static let columns = [

@@ -44,13 +44,13 @@ package struct PolicyCatalogue: Sendable {
                 try $0.message(reader)
             }
         }
-        var response = Cdt_Funding_V1_ListPoliciesResponse()
-        response.policies = Array(found.prefix(page.size))
-        if found.count > page.size, let last = response.policies.last {
-            response.nextPageToken = try pageTokens.token(
-                after: [last.name, String(last.version)], of: request, Method.listPolicies)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listPolicies) {
+            [$0.name, String($0.version)]
         }
-        return response
+        return .with {
+            $0.policies = rows
+            $0.nextPageToken = next
+        }
     }
 
     package func get(_ request: Cdt_Funding_V1_GetPolicyRequest) throws -> Cdt_Funding_V1_GetPolicyResponse {
@@ -199,12 +199,12 @@ package struct PolicyCatalogue: Sendable {
             try EnrolmentStore.list(
                 policy: request.policy, after: page.position?.first ?? "", limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListEnrolmentListsResponse()
-        response.enrolmentLists = found.prefix(page.size).map(\.message)
-        if found.count > page.size, let last = response.enrolmentLists.last {
-            response.nextPageToken = try pageTokens.token(
-                after: [last.name], of: request, Method.listEnrolmentLists)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listEnrolmentLists) {
+            [$0.message.name]
         }
-        return response
+        return .with {
+            $0.enrolmentLists = rows.map(\.message)
+            $0.nextPageToken = next
+        }
     }
 }

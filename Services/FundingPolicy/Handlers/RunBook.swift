@@ -111,13 +111,11 @@ package struct RunBook: Sendable {
         let found = try await database.readPooled {
             try RunStore.list(unit: request.unit, before: before, limit: page.size + 1, $0)
         }
-        var response = Cdt_Funding_V1_ListRunsResponse()
-        response.runs = found.prefix(page.size).map(\.run)
-        if found.count > page.size {
-            response.nextPageToken = try pageTokens.token(
-                after: [String(found[page.size - 1].number)], of: request, Method.listRuns)
+        let (rows, next) = try pageTokens.cut(found, to: page, of: request, Method.listRuns) { [String($0.number)] }
+        return .with {
+            $0.runs = rows.map(\.run)
+            $0.nextPageToken = next
         }
-        return response
     }
 
     package func lines(_ request: Cdt_Funding_V1_ListRunLinesRequest) async throws
