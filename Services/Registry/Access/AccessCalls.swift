@@ -93,13 +93,12 @@ struct AccessCalls: Sendable {
                 subject: request.subject, unit: unit.map { units[$0].id }, revoked: request.includeRevoked,
                 after: after, limit: page.size + 1, in: tx)
         }
-        return try .with {
-            $0.grants = rows.prefix(page.size).map { $0.message(units, today: today) }
-            if rows.count > page.size {
-                let last = rows[page.size - 1]
-                $0.nextPageToken = try core.tokens.token(
-                    after: [last.subject, last.id.description], of: request, caller.method)
-            }
+        let (shown, next) = try core.tokens.cut(rows, to: page, of: request, caller.method) {
+            [$0.subject, $0.id.description]
+        }
+        return .with {
+            $0.grants = shown.map { $0.message(units, today: today) }
+            $0.nextPageToken = next
         }
     }
 

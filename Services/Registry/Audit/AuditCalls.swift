@@ -27,12 +27,10 @@ package struct AuditCalls: Sendable {
         let rows = try await core.database.readPooled {
             try AuditStore.list(filter, before: last, limit: page.size + 1, in: $0)
         }
-        return try .with {
-            $0.entries = rows.prefix(page.size).map(\.message)
-            if rows.count > page.size {
-                $0.nextPageToken = try core.tokens.token(
-                    after: [rows[page.size - 1].id.description], of: request, caller.method)
-            }
+        let (shown, next) = try core.tokens.cut(rows, to: page, of: request, caller.method) { [$0.id.description] }
+        return .with {
+            $0.entries = shown.map(\.message)
+            $0.nextPageToken = next
         }
     }
 

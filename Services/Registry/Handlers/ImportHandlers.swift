@@ -41,12 +41,10 @@ package struct ImportHandlers: Cdt_Registry_V1_ImportService.ServiceProtocol {
         let rows = try await core.database.readPooled {
             try ImportBatchStore.problems(of: batch.id, after: after, limit: page.size + 1, in: $0)
         }
-        return try .with {
-            $0.verdicts = Array(rows.prefix(page.size))
-            if rows.count > page.size {
-                $0.nextPageToken = try core.tokens.token(
-                    after: [String(rows[page.size - 1].rowNumber)], of: request, caller.method)
-            }
+        let (shown, next) = try core.tokens.cut(rows, to: page, of: request, caller.method) { [String($0.rowNumber)] }
+        return .with {
+            $0.verdicts = shown
+            $0.nextPageToken = next
         }
     }
 

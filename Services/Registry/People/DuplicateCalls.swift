@@ -69,13 +69,12 @@ package struct DuplicateCalls: Sendable {
         let rows = try await core.database.readPooled { [after] tx in
             try DuplicateStore.list(state ?? .open, person: person, after: after, limit: page.size + 1, in: tx)
         }
-        return try .with {
-            $0.duplicates = rows.prefix(page.size).map(\.message)
-            if rows.count > page.size {
-                let last = rows[page.size - 1]
-                $0.nextPageToken = try core.tokens.token(
-                    after: [String(last.score), last.id.description], of: request, caller.method)
-            }
+        let (shown, next) = try core.tokens.cut(rows, to: page, of: request, caller.method) {
+            [String($0.score), $0.id.description]
+        }
+        return .with {
+            $0.duplicates = shown.map(\.message)
+            $0.nextPageToken = next
         }
     }
 

@@ -85,13 +85,12 @@ struct ReorganisationCalls: Sendable {
         let rows = try await core.database.readPooled { [after] in
             try ReorganisationStore.list(after: after, limit: page.size + 1, in: $0)
         }
-        return try .with {
-            $0.reorganisations = rows.prefix(page.size).map(\.message)
-            if rows.count > page.size {
-                let last = rows[page.size - 1].event
-                $0.nextPageToken = try core.tokens.token(
-                    after: [last.effectiveOn.description, last.id.description], of: request, caller.method)
-            }
+        let (shown, next) = try core.tokens.cut(rows, to: page, of: request, caller.method) {
+            [$0.event.effectiveOn.description, $0.event.id.description]
+        }
+        return .with {
+            $0.reorganisations = shown.map(\.message)
+            $0.nextPageToken = next
         }
     }
 
