@@ -220,7 +220,7 @@ static cdti_connection *usable(cdt_client *client)
 
 void cdti_client_place(cdt_call *call)
 {
-    cdti_connection *connection = usable(call->client);
+    cdti_connection *connection = call->state == CDTI_CALL_WAITING ? usable(call->client) : NULL;
     if (!connection || call->state != CDTI_CALL_WAITING) return;
     /* After a pause, a server may have gone away unnoticed. */
     if (!connection->calls) cdti_connection_advance(connection, cdti_now());

@@ -29,6 +29,9 @@ void cdti_connection_close(cdti_connection *connection, const char *why)
     snprintf(
         text, sizeof text, "%s %s:%s: %s%s", opening ? "cannot connect to" : "lost the connection to", client->host,
         client->port, why ? why : connection->transport.error, opening ? "; is the service running there?" : "");
+    /* Nothing came from the server yet: whoever waits for this connection has failed with it, instead of trying the same
+     * again at once and for ever. */
+    bool in_vain = opening || !connection->heard;
     bool permanent = opening && connection->transport.permanent;
     connection->state = CDTI_CONNECTION_CLOSED;
     nghttp2_session_del(connection->session);
@@ -36,7 +39,7 @@ void cdti_connection_close(cdti_connection *connection, const char *why)
     cdti_transport_close(&connection->transport);
     cdti_bytes_free(&connection->output);
     for (cdt_call *call = client->calls; call; call = call->next) {
-        bool waited = opening && call->state == CDTI_CALL_WAITING;
+        bool waited = in_vain && call->state == CDTI_CALL_WAITING;
         if (waited) call->attempts++;
         if (!waited && call->connection != connection) continue;
         cdti_call_attempt_failed(
@@ -81,6 +84,7 @@ static bool receive(cdti_connection *connection, int64_t now)
             return false;
         }
         connection->last_read = now;
+        connection->heard = true;
         connection->ping_sent = CDTI_NEVER;
         ssize_t taken = nghttp2_session_mem_recv(connection->session, buffer, (size_t)count);
         if (taken < 0) {
@@ -151,6 +155,17 @@ static bool collect(cdti_connection *connection)
     return true;
 }
 
+/* Nothing more can be sent; what the server said before it closed (answers, or why: a GOAWAY, an alert of TLS) counts. */
+static void hear_the_last(cdti_connection *connection)
+{
+    uint8_t buffer[READ_SIZE];
+    for (int i = 0; i < READS_AT_ONCE; i++) {
+        ssize_t count = cdti_transport_read(&connection->transport, buffer, sizeof buffer);
+        if (count <= 0 || nghttp2_session_mem_recv(connection->session, buffer, (size_t)count) < 0) return;
+        connection->heard = true;
+    }
+}
+
 void cdti_connection_flush(cdti_connection *connection)
 {
     if (!connection->session) return;
@@ -167,6 +182,7 @@ void cdti_connection_flush(cdti_connection *connection)
         ssize_t count =
             cdti_transport_write(&connection->transport, connection->output.data, connection->output.length);
         if (count < 0) {
+            hear_the_last(connection);
             cdti_connection_close(connection, NULL);
             return;
         }

@@ -142,6 +142,8 @@ typedef struct cdti_connection {
     unsigned calls;
     /* There may be more to read than poll() can see. */
     bool more_to_read;
+    /* The server has said something. */
+    bool heard;
     int64_t last_read;
     int64_t ping_sent; /* CDTI_NEVER: none under way */
     double idle_frames;

@@ -1,6 +1,10 @@
 /* Servers that break the rules (hostile_server.py): each call ends soon, with the right status, and harms nothing.
  * hostile ADDRESS */
+#include <arpa/inet.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "grpc/testing/test.pb-c.h"
@@ -13,7 +17,7 @@ static const ProtobufCServiceDescriptor *const service = &grpc__testing__test_se
 static cdt_client *open_client(void)
 {
     cdt_options options = {
-        .size = sizeof options, .target = address, .timeout_ms = 30000, .backoff_ms = 20, .max_receive_bytes = 1 << 20};
+        .size = sizeof options, .target = address, .timeout_ms = 60000, .backoff_ms = 20, .max_receive_bytes = 1 << 20};
     cdt_client *client = cdt_client_new(&options, NULL, 0);
     CHECK(client);
     return client;
@@ -98,7 +102,7 @@ static void every_case_ends_as_it_should(void)
         CHECK_STATUS(call, table[i].code);
         CHECK(cdt_attempts(call) == table[i].attempts);
         CHECK_CONTAINS(cdt_status_message(call), table[i].part);
-        CHECK(cdti_now() - began < 25000);
+        CHECK(cdti_now() - began < 200000);
         if (check_failures > before) fprintf(stderr, "  in case %s\n", table[i].name);
         cdt_call_free(call);
         /* The client is as good as new. */
@@ -139,7 +143,7 @@ static void silence_ends_with_the_deadline(void)
     int64_t began = cdti_now();
     cdt_call *call = call_case(client, "silence", true, 200);
     CHECK_STATUS(call, CDT_DEADLINE_EXCEEDED);
-    CHECK(cdti_now() - began >= 200 && cdti_now() - began < 5000);
+    CHECK(cdti_now() - began >= 200 && cdti_now() - began < 20000);
     cdt_call_free(call);
     cdt_client_free(client);
 }
@@ -153,9 +157,10 @@ static void a_dead_server_is_found_out_by_ping(void)
     cdt_call *call = call_case(client, "dead", false, 0);
     CHECK_STATUS(call, CDT_UNAVAILABLE);
     CHECK_CONTAINS(cdt_status_message(call), "no answer to a ping");
-    CHECK(cdti_now() - began < 5000);
+    CHECK(cdti_now() - began < 20000);
     cdt_call_free(call);
-    /* One that is only slow answers pings. */
+    /* One that is only slow answers pings, however busy the machine is. */
+    client->options.keepalive_timeout_ms = 20000;
     call = call_case(client, "silence", false, 1000);
     CHECK_STATUS(call, CDT_DEADLINE_EXCEEDED);
     cdt_call_free(call);
@@ -197,9 +202,81 @@ static void a_server_that_is_not_there_is_named(void)
     client = cdt_client_new(&options, NULL, 0);
     call = cdt_unary(client, service, "EmptyCall", &empty.base, NULL);
     CHECK_STATUS(call, CDT_UNAVAILABLE);
-    CHECK_CONTAINS(cdt_status_message(call), "not known");
+    CHECK_CONTAINS(cdt_status_message(call), "the name is not known");
     cdt_call_free(call);
     cdt_client_free(client);
+}
+
+/* A socket of 127.0.0.1 that listens in this very process; `target` becomes its address. */
+static int listen_here(char target[32])
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof here;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(listener, (struct sockaddr *)&here, size) == 0 && listen(listener, 8) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&here, &size) == 0);
+    snprintf(target, 32, "127.0.0.1:%d", ntohs(here.sin_port));
+    return listener;
+}
+
+/* Closed by the server before the client has sent anything: each attempt has failed, with pauses between. */
+static void a_server_that_closes_at_once_is_not_tried_for_ever(void)
+{
+    char target[32];
+    int listener = listen_here(target);
+    cdt_options options = {.size = sizeof options, .target = target, .timeout_ms = 60000, .backoff_ms = 20};
+    cdt_client *client = cdt_client_new(&options, NULL, 0);
+    Grpc__Testing__Empty empty = GRPC__TESTING__EMPTY__INIT;
+    cdt_call *call = cdt_start_unary(client, service, "EmptyCall", &empty.base, NULL);
+    int connections = 0;
+    while (!cdt_ended(call)) {
+        struct pollfd waiting = {.fd = listener, .events = POLLIN};
+        if (poll(&waiting, 1, 20) == 1) {
+            close(accept(listener, NULL, NULL));
+            connections++;
+        }
+        cdt_client_on_ready(client);
+    }
+    CHECK_STATUS(call, CDT_UNAVAILABLE);
+    CHECK_CONTAINS(cdt_status_message(call), "the server closed the connection");
+    CHECK(cdt_attempts(call) == 4 && connections == 4);
+    cdt_call_free(call);
+    cdt_client_free(client);
+    close(listener);
+}
+
+/* Answered and closed by the server while the client was busy: what it sends then is in vain, the answer is heard. */
+static void what_was_said_before_closing_is_heard(void)
+{
+    /* SETTINGS; HEADERS with END_STREAM for stream 1: status 200, application/grpc, grpc-status 8, grpc-message full. */
+    static const char answer[] =
+        "\0\0\0\4\0\0\0\0\0"
+        "\0\0\x36\1\5\0\0\0\1\x88\x0f\x10\x10"
+        "application/grpc\0\x0b"
+        "grpc-status\1"
+        "8\0\x0c"
+        "grpc-message\4"
+        "full";
+    char target[32];
+    int listener = listen_here(target);
+    cdt_options options = {.size = sizeof options, .target = target, .timeout_ms = 60000, .attempts = 1};
+    cdt_client *client = cdt_client_new(&options, NULL, 0);
+    cdt_call *call = cdt_start(client, service, "FullDuplexCall", NULL);
+    while (!call->connection)
+        cdt_client_turn(client);
+    int server = accept(listener, NULL, NULL);
+    CHECK(send(server, answer, sizeof answer - 1, 0) == sizeof answer - 1);
+    close(server);
+    Grpc__Testing__StreamingOutputCallRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
+    for (int i = 0; i < 10 && !cdt_ended(call); i++) {
+        cdt_try_send(call, &request.base);
+        poll(NULL, 0, 10);
+    }
+    CHECK(cdt_wait(call) == CDT_RESOURCE_EXHAUSTED);
+    CHECK_TEXT(cdt_status_message(call), "full");
+    cdt_call_free(call);
+    cdt_client_free(client);
+    close(listener);
 }
 
 static void plaintext_is_not_tls(void)
@@ -227,6 +304,8 @@ int main(int count, char **arguments)
     a_dead_server_is_found_out_by_ping();
     more_calls_than_the_server_takes_at_once_wait();
     a_server_that_is_not_there_is_named();
+    a_server_that_closes_at_once_is_not_tried_for_ever();
+    what_was_said_before_closing_is_heard();
     plaintext_is_not_tls();
     return check_failures != 0;
 }

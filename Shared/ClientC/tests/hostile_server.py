@@ -314,7 +314,7 @@ class Connection:
 
     def case_dead(self, stream, n):
         """Reads no more, answers no pings."""
-        threading.Event().wait(30)
+        threading.Event().wait(60)
 
     def unavailable(self, stream, *more):
         self.headers(stream, [*OK, ("grpc-status", "14"), ("grpc-message", "busy"), *more], end=True)

@@ -226,13 +226,13 @@ static void cancelling(cdt_client *client)
 
 static void deadlines(cdt_client *client)
 {
-    cdt_call_options options = {.size = sizeof options, .timeout_ms = 150};
+    cdt_call_options options = {.size = sizeof options, .timeout_ms = 500};
     cdt_call *call = cdt_start(client, service, "FullDuplexCall", &options);
-    CHECK(cdt_send(call, &ask_for(10, 5000000)->base));
+    CHECK(cdt_send(call, &ask_for(10, 30000000)->base));
     int64_t began = cdti_now();
     CHECK(!cdt_receive(call));
     CHECK_STATUS(call, CDT_DEADLINE_EXCEEDED);
-    CHECK(cdti_now() - began < 3000);
+    CHECK(cdti_now() - began < 20000);
     cdt_call_free(call);
 }
 

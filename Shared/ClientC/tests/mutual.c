@@ -20,7 +20,7 @@ static cdt_call *call_with(const char *address, const char *certificate, const c
         .certificate_file = certificate,
         .authorities_file = getenv("CDT_TEST_AUTHORITIES"),
         .key_file = key,
-        .timeout_ms = 10000};
+        .timeout_ms = 60000};
     char error[CDT_ERROR_SIZE] = "";
     *client = cdt_client_new(&options, error, sizeof error);
     CHECK_TEXT(error, "");

@@ -12,7 +12,7 @@ try:
     for line in server.stdout:
         if line.startswith("listening on "):
             address = line.split()[-1]
-            sys.exit(subprocess.run(sys.argv[split + 1 :] + [address], timeout=280).returncode)
+            sys.exit(subprocess.run(sys.argv[split + 1 :] + [address], timeout=580).returncode)
     sys.exit("the server ended before it listened")
 finally:
     server.terminate()
