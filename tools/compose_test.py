@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 
+from processes import free_ports
+
 SERVICES = {"registry": 50051, "activity-reporting": 50052, "funding-policy": 50053, "notification": 50054}
 VARIABLES = {"registry": "REGISTRY", "activity-reporting": "ACTIVITY", "funding-policy": "FUNDING",
              "notification": "NOTIFICATION"}
@@ -41,17 +43,6 @@ def check(condition, what):
 
 def step(text):
     print(f"\n{text}", flush=True)
-
-
-def free_ports(count):
-    """Ports that nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def eventually(what, condition, seconds=60):

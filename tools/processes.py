@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import random
 import socket
 import subprocess
 import time
@@ -16,9 +17,26 @@ class NotStarted(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port for a server that is told where to listen.
+
+    It lies below the range from which the kernel hands out ports, so that no other socket takes it in between.
+    """
+    while True:
+        with socket.socket() as listener:
+            port = random.randrange(20_000, 32_000)
+            try:
+                listener.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+
+
+def free_ports(count: int) -> list[int]:
+    """Such ports, all different."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
 
 
 def cpu_seconds(pids: list[int]) -> float:

@@ -14,6 +14,13 @@ import Testing
     @Test func `the C client holds against good and hostile servers`() async throws {
         let outcome = try await ChildProcess.run(
             ["tools/client-c-test", PackageFolder.products], limit: .seconds(1700))
-        #expect(outcome.status == 0, "\(outcome.output)\n\(outcome.errors)")
+        #expect(outcome.status == 0, "\(Self.digest(outcome.output + outcome.errors))")
+    }
+
+    /// What went wrong, in one line, as far as it can be told from what surrounds it; then everything.
+    private static func digest(_ output: String) -> String {
+        let telling = ["***", "not so: ", " instead of ", " without \"", "Error", "ERROR", "error:", "lost"]
+        let lines = output.split(separator: "\n").filter { line in telling.contains { line.contains($0) } }
+        return lines.prefix(30).joined(separator: " | ") + "\n" + output
     }
 }

@@ -11,9 +11,11 @@ from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 import grpc_tools
 
+from processes import free_port
+
 from .proxy import Contract, Proxy, Trouble
 from .rules import Judge
-from .suite import SERVICES, Sandbox, free_port
+from .suite import SERVICES, Sandbox
 
 HELP = """Lines that are understood: report (what was seen of your calls so far), today YYYY-MM-DD (the services on
 another day), help, quit."""

@@ -7,11 +7,12 @@ import base64
 import csv
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
+
+from processes import free_port, free_ports
 
 SERVICES = {
     "registry": "registry",
@@ -20,12 +21,6 @@ SERVICES = {
     "notification": "notification",
 }
 MONTH, DAY = "2024-10", "2024-10-01"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Sandbox:
@@ -37,8 +32,9 @@ class Sandbox:
 
     def __enter__(self):
         self.processes = {}
-        self.ports = {name: free_port() for name in SERVICES}
-        self.admin_ports = {name: free_port() for name in SERVICES}
+        ports = free_ports(2 * len(SERVICES))
+        self.ports = dict(zip(SERVICES, ports))
+        self.admin_ports = dict(zip(SERVICES, ports[len(SERVICES) :]))
         try:
             loaded = self.path("loaded")
             if not os.path.exists(self.path("secrets")):

@@ -6,7 +6,6 @@ PROGRAMS holds the suite's programs, EXAMPLES the built examples, TEST is the pr
 import csv
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,23 +13,19 @@ import time
 import urllib.error
 import urllib.request
 
+root = pathlib.Path(__file__).parents[3]
+sys.path.insert(0, str(root / "tools"))
+from processes import free_ports  # noqa: E402
+
 programs, examples = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 test, checker = sys.argv[3], sys.argv[4:]
 month, source = "2024-10", "c-examples"
-flaky_proxy = pathlib.Path(__file__).parents[3] / "Tests/Suite/Clients/flaky_proxy.py"
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+flaky_proxy = root / "Tests/Suite/Clients/flaky_proxy.py"
 
 
 def run(*command, expect=0):
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=240)
+                          timeout=500)
     told = f"{command} ended with {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     assert done.returncode == expect, told
     return done.stdout, done.stderr
@@ -41,7 +36,7 @@ def example(name, *arguments, expect=0):
 
 
 def until_ready(admin, server):
-    for _ in range(600):
+    for _ in range(1500):
         assert server.poll() is None, "a service ended"
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=5).close()

@@ -17,6 +17,9 @@ import subprocess
 import sys
 import time
 
+sys.path.append(f"{os.path.dirname(os.path.abspath(__file__))}/../../../tools")
+from processes import free_port  # noqa: E402
+
 USERS = {"root": 0, "postfix": 101, "postdrop": 102, "nobody": 65534}
 MAIN = """
 compatibility_level = 3.6
@@ -120,9 +123,7 @@ def build(package, root, certificate, key, port):
 def main(package, root, certificate, key):
     if not os.path.exists(f"{package}/usr/lib/postfix/sbin/master"):
         sys.exit(f"there is no {package}; run ./dev deps test")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     build(package, root, certificate, key, port)
     os.chmod(root, 0o755)
     server = subprocess.Popen(

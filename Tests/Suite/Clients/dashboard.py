@@ -8,20 +8,20 @@ Ends with 1 and names the panels that stay empty.
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
 import urllib.parse
 import urllib.request
 
+sys.path.append(f"{os.path.dirname(os.path.abspath(__file__))}/../../../tools")
+from processes import free_port  # noqa: E402
+
 program, dashboard, folder, *targets = sys.argv[1:]
 folder = pathlib.Path(folder)
 folder.mkdir(parents=True)
 
-with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    address = "127.0.0.1:%d" % free.getsockname()[1]
+address = f"127.0.0.1:{free_port()}"
 
 configuration = {
     "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
