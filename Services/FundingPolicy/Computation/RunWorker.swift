@@ -137,7 +137,7 @@ package struct RunWorker: Sendable {
                     run.teamsDone = Int64(done)
                     let progress = run
                     // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
-                    let lines = try record?.add(results) ?? []
+                    guard let lines = try record?.add(results) else { throw RunWorker.withoutPlan(run) }
                     try await database.write { transaction in
                         try RunStore.insert(lines, run: numbered.number, transaction)
                         try RunStore.update(progress, transaction)
@@ -153,7 +153,7 @@ package struct RunWorker: Sendable {
             throw error
         }
         try await reading.value
-        guard let record else { return }
+        guard let record else { throw RunWorker.withoutPlan(run) }
         let now = clock.now
         run.endTime = now.timestamp
         let ended = run
@@ -161,6 +161,11 @@ package struct RunWorker: Sendable {
             try RunWorker.end(ended, numbered.number, record, outbox, at: now, $0)
         }
         if run.state == .unchanged { try await clearLines(of: numbered.number) }
+    }
+
+    /// A run's lines without its plan would be lost unseen.
+    private static func withoutPlan(_ run: RunStore.Run) -> StorageError {
+        .misuse("\(run.name) was read without its plan")
     }
 
     /// On a reader thread.
