@@ -15,36 +15,20 @@ extension Violation {
 
 /// The one table from this domain to status codes and reasons; `activity_reporting_service.proto` documents it.
 extension Refusal {
-    /// One of this service's own resources.
-    private static func notFound(_ type: String, _ name: String, _ reason: String, listedBy method: String) -> Refusal {
-        .notFound(
-            type: "cdt.activity.v1.\(type)", name: name, reason: reason,
-            remedy: ("take the name from \(method)", vi: "hãy lấy tên từ \(method)"))
-    }
-    static func unitNotFound(_ name: String) -> Refusal {
-        .notFound(
-            type: "cdt.registry.v1.Unit", name: name, reason: "UNIT_NOT_FOUND",
-            remedy: (
-                "take the name from the Registry's SearchUnits, or wait until its feed has brought the unit",
-                vi: "hãy lấy tên từ SearchUnits của Sổ đăng ký, hoặc chờ dữ liệu từ đó"
-            ))
-    }
-    static func teamNotFound(_ name: String) -> Refusal {
-        .notFound(
-            type: "cdt.registry.v1.Team", name: name, reason: "TEAM_NOT_FOUND",
-            remedy: (
-                "check the name, or wait until the Registry's feed has brought the team",
-                vi: "hãy kiểm tra tên, hoặc chờ dữ liệu từ Sổ đăng ký"
-            ))
-    }
+    static func unitNotFound(_ name: String) -> Refusal { .unheard(unit: name) }
+    static func teamNotFound(_ name: String) -> Refusal { .unheard(team: name) }
     static func obligationNotFound(_ name: String) -> Refusal {
-        notFound("Obligation", name, "OBLIGATION_NOT_FOUND", listedBy: "ListObligations")
+        .notFound(
+            type: "cdt.activity.v1.Obligation", name: name, reason: "OBLIGATION_NOT_FOUND", listedBy: "ListObligations")
     }
     static func reportNotFound(_ name: String) -> Refusal {
-        notFound("Report", name, "REPORT_NOT_FOUND", listedBy: "ListReports")
+        .notFound(
+            type: "cdt.activity.v1.Report", name: name, reason: "REPORT_NOT_FOUND", listedBy: "ListReports")
     }
     static func rejectedReportNotFound(_ name: String) -> Refusal {
-        notFound("RejectedReport", name, "REJECTED_REPORT_NOT_FOUND", listedBy: "ListRejectedReports")
+        .notFound(
+            type: "cdt.activity.v1.RejectedReport", name: name, reason: "REJECTED_REPORT_NOT_FOUND",
+            listedBy: "ListRejectedReports")
     }
     static func alreadyDecided(_ row: ReviewRow) -> Refusal {
         let (word, vi) = row.state == .admitted ? ("ADMITTED", "được chấp nhận") : ("DISMISSED", "bị loại")
@@ -73,10 +57,12 @@ extension Refusal {
             metadata: ["report": key.report])
     }
     static func platformNotFound(_ name: String) -> Refusal {
-        notFound("Platform", name, "PLATFORM_NOT_FOUND", listedBy: "ListPlatforms")
+        .notFound(
+            type: "cdt.activity.v1.Platform", name: name, reason: "PLATFORM_NOT_FOUND", listedBy: "ListPlatforms")
     }
     static func targetNotFound(_ name: String) -> Refusal {
-        notFound("Target", name, "TARGET_NOT_FOUND", listedBy: "ListTargets")
+        .notFound(
+            type: "cdt.activity.v1.Target", name: name, reason: "TARGET_NOT_FOUND", listedBy: "ListTargets")
     }
     static func targetEnded(_ target: Cdt_Activity_V1_Target) -> Refusal {
         .failedPrecondition(
@@ -97,7 +83,9 @@ extension Refusal {
         )
     }
     static func difficultyNotFound(_ name: String) -> Refusal {
-        notFound("TeamDifficulty", name, "DIFFICULTY_NOT_FOUND", listedBy: "ListDifficulties")
+        .notFound(
+            type: "cdt.activity.v1.TeamDifficulty", name: name, reason: "DIFFICULTY_NOT_FOUND",
+            listedBy: "ListDifficulties")
     }
     static func wrongDifficultyState(_ row: DifficultyRow) -> Refusal {
         let (word, vi) = row.state == .open ? ("OPEN", "chưa được giải quyết") : ("RESOLVED", "đã được giải quyết")
@@ -114,7 +102,8 @@ extension Refusal {
             metadata: ["difficulty": "difficulties/\(other.id)"])
     }
     static func courseNotFound(_ name: String) -> Refusal {
-        notFound("Course", name, "COURSE_NOT_FOUND", listedBy: "ListCourses")
+        .notFound(
+            type: "cdt.activity.v1.Course", name: name, reason: "COURSE_NOT_FOUND", listedBy: "ListCourses")
     }
     /// - Parameter strangers: with the field that names each.
     static func notAMember(_ strangers: [(field: String, person: String)], team: String, _ day: LocalDate) -> Refusal {
@@ -134,7 +123,9 @@ extension Refusal {
         return refusal
     }
     static func policyNotFound(_ name: String) -> Refusal {
-        notFound("ReportingPolicy", name, "POLICY_NOT_FOUND", listedBy: "ListReportingPolicies")
+        .notFound(
+            type: "cdt.activity.v1.ReportingPolicy", name: name, reason: "POLICY_NOT_FOUND",
+            listedBy: "ListReportingPolicies")
     }
     /// For a reader of periods: there is none such.
     static func periodNotFound(_ period: Month) -> Refusal {

@@ -24,5 +24,4 @@ enum Names {
     static let group = "cdt.notification.v1.Group"
     static let ticket = "cdt.notification.v1.Ticket"
     static let article = "cdt.notification.v1.Article"
-    static let unit = "cdt.registry.v1.Unit"
 }

@@ -137,7 +137,8 @@ extension ClaimBook {
 
 extension FundingErrors {
     static func claimNotFound(_ name: String) -> ServiceError {
-        notFound("Claim", name, "CLAIM_NOT_FOUND", listedBy: "ListClaims")
+        ServiceError.notFound(
+            type: "cdt.funding.v1.Claim", name: name, reason: "CLAIM_NOT_FOUND", listedBy: "ListClaims")
     }
 
     static func claimDecided(_ claim: Cdt_Funding_V1_Claim) -> ServiceError {

@@ -6,16 +6,10 @@ import Shared
 package enum FundingErrors {
     package static let domain = "funding.cdt.vn"
 
-    /// One of this service's own resources.
-    static func notFound(_ type: String, _ name: String, _ reason: String, listedBy method: String) -> ServiceError {
-        .notFound(
-            type: "cdt.funding.v1.\(type)", name: name, reason: reason,
-            remedy: ("take the name from \(method)", vi: "hãy lấy tên từ \(method)"))
-    }
-
     static func policyNotFound(_ name: String, version: Int = 0) -> ServiceError {
-        var error = notFound(
-            "Policy", version > 0 ? "\(name) version \(version)" : name, "POLICY_NOT_FOUND", listedBy: "ListPolicies")
+        var error = ServiceError.notFound(
+            type: "cdt.funding.v1.Policy", name: version > 0 ? "\(name) version \(version)" : name,
+            reason: "POLICY_NOT_FOUND", listedBy: "ListPolicies")
         error.metadata["version"] = String(version)
         return error
     }
@@ -28,26 +22,13 @@ package enum FundingErrors {
             metadata: ["resourceName": name])
     }
 
-    static func teamNotFound(_ name: String) -> ServiceError {
-        .notFound(
-            type: "cdt.registry.v1.Team", name: name, reason: "TEAM_NOT_FOUND",
-            remedy: (
-                "check the name, or wait until the registry's feed has brought the team",
-                vi: "hãy kiểm tra tên, hoặc chờ dữ liệu từ dịch vụ đăng ký"
-            ))
-    }
+    static func teamNotFound(_ name: String) -> ServiceError { .unheard(team: name) }
 
-    static func unitNotFound(_ name: String) -> ServiceError {
-        .notFound(
-            type: "cdt.registry.v1.Unit", name: name, reason: "UNIT_NOT_FOUND",
-            remedy: (
-                "take the name from the registry's SearchUnits, or wait until its feed has brought the unit",
-                vi: "hãy lấy tên từ SearchUnits của dịch vụ đăng ký, hoặc chờ dữ liệu từ đó"
-            ))
-    }
+    static func unitNotFound(_ name: String) -> ServiceError { .unheard(unit: name) }
 
     static func runNotFound(_ name: String) -> ServiceError {
-        notFound("Run", name, "RUN_NOT_FOUND", listedBy: "ListRuns")
+        ServiceError.notFound(
+            type: "cdt.funding.v1.Run", name: name, reason: "RUN_NOT_FOUND", listedBy: "ListRuns")
     }
 
     static func invalidPolicy(_ code: StatusCode, _ violations: [ServiceError.FieldViolation]) -> ServiceError {

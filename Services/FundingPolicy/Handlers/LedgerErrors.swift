@@ -28,7 +28,8 @@ extension FundingErrors {
     }
 
     static func accountNotFound(_ name: String) -> ServiceError {
-        notFound("Account", name, "ACCOUNT_NOT_FOUND", listedBy: "ListAccounts")
+        ServiceError.notFound(
+            type: "cdt.funding.v1.Account", name: name, reason: "ACCOUNT_NOT_FOUND", listedBy: "ListAccounts")
     }
 
     static func overdraftNotChangeable(_ key: AccountKey) -> ServiceError {

@@ -250,11 +250,15 @@ extension PaymentBook {
 
 extension FundingErrors {
     static func batchNotFound(_ name: String) -> ServiceError {
-        notFound("PaymentBatch", name, "PAYMENT_BATCH_NOT_FOUND", listedBy: "ListPaymentBatches")
+        ServiceError.notFound(
+            type: "cdt.funding.v1.PaymentBatch", name: name, reason: "PAYMENT_BATCH_NOT_FOUND",
+            listedBy: "ListPaymentBatches")
     }
 
     static func instructionNotFound(_ name: String) -> ServiceError {
-        notFound("PaymentInstruction", name, "PAYMENT_INSTRUCTION_NOT_FOUND", listedBy: "ListPaymentInstructions")
+        ServiceError.notFound(
+            type: "cdt.funding.v1.PaymentInstruction", name: name, reason: "PAYMENT_INSTRUCTION_NOT_FOUND",
+            listedBy: "ListPaymentInstructions")
     }
 
     static func nothingPayable(_ budget: Budget) -> ServiceError {

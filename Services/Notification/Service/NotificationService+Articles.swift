@@ -167,7 +167,7 @@ extension NotificationService {
 
 extension ServiceError {
     static func noArticle(_ name: String) -> ServiceError {
-        .notFound(type: Names.article, name: name, reason: "ARTICLE_NOT_FOUND")
+        .notFound(type: Names.article, name: name, reason: "ARTICLE_NOT_FOUND", listedBy: "ListArticles")
     }
 
     fileprivate static func notAnswered(_ name: String) -> ServiceError {

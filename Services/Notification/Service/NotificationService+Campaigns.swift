@@ -181,7 +181,7 @@ func store(_ campaign: Campaign, _ transaction: WriteTransaction) throws {
 
 extension ServiceError {
     static func noCampaign(_ name: String) -> ServiceError {
-        .notFound(type: Names.campaign, name: name, reason: "CAMPAIGN_NOT_FOUND")
+        .notFound(type: Names.campaign, name: name, reason: "CAMPAIGN_NOT_FOUND", listedBy: "ListCampaigns")
     }
 }
 

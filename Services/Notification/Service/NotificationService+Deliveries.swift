@@ -175,7 +175,7 @@ extension NotificationService {
 
 extension ServiceError {
     static func noDelivery(_ name: String) -> ServiceError {
-        .notFound(type: Names.deliveryType, name: name, reason: "DELIVERY_NOT_FOUND")
+        .notFound(type: Names.deliveryType, name: name, reason: "DELIVERY_NOT_FOUND", listedBy: "ListDeliveries")
     }
 
     static func notStuck(_ name: String, _ state: DeliveryState) -> ServiceError {

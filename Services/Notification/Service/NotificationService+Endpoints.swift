@@ -84,7 +84,11 @@ extension NotificationService {
         let name = request.name
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try EndpointStore.delete(id, transaction) else {
-                return .failure(.notFound(type: Names.endpoint, name: name, reason: "ENDPOINT_NOT_FOUND"))
+                return .failure(
+                    .notFound(
+                        type: Names.endpoint, name: name, reason: "ENDPOINT_NOT_FOUND", listedBy: "ListWebhookEndpoints"
+                    )
+                )
             }
             return .success(.init())
         }

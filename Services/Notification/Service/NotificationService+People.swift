@@ -62,7 +62,10 @@ extension NotificationService {
         if let known { try admit(.administer, at: known, context) } else { try admitSomewhere(.administer, context) }
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try FocalPointStore.delete(id, transaction) else {
-                return .failure(.notFound(type: Names.focalPoint, name: name, reason: "FOCAL_POINT_NOT_FOUND"))
+                return .failure(
+                    .notFound(
+                        type: Names.focalPoint, name: name, reason: "FOCAL_POINT_NOT_FOUND", listedBy: "ListFocalPoints"
+                    ))
             }
             return .success(.init())
         }
@@ -140,7 +143,8 @@ extension NotificationService {
         let (name, etag) = (request.group.name, request.group.etag)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             guard var group = try GroupStore.get(id, transaction) else {
-                return .failure(.notFound(type: Names.group, name: name, reason: "GROUP_NOT_FOUND"))
+                return .failure(
+                    .notFound(type: Names.group, name: name, reason: "GROUP_NOT_FOUND", listedBy: "ListGroups"))
             }
             guard group.unit == wanted.unit else {
                 return .failure(
@@ -177,7 +181,8 @@ extension NotificationService {
         if let known { try admit(.administer, at: known, context) } else { try admitSomewhere(.administer, context) }
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try GroupStore.delete(id, transaction) else {
-                return .failure(.notFound(type: Names.group, name: name, reason: "GROUP_NOT_FOUND"))
+                return .failure(
+                    .notFound(type: Names.group, name: name, reason: "GROUP_NOT_FOUND", listedBy: "ListGroups"))
             }
             return .success(.init())
         }

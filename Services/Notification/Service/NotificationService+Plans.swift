@@ -82,7 +82,7 @@ extension NotificationService {
 
     func unit(_ id: String) throws -> AudienceStore.Unit {
         guard let unit = try database.read({ try AudienceStore.unit(id, $0) }) else {
-            var error = ServiceError.notFound(type: Names.unit, name: "units/\(id)", reason: "UNIT_NOT_FOUND")
+            var error = ServiceError.unheard(unit: "units/\(id)")
             let source = freshness().first { $0.source == "registry" }
             error.metadata["registryAsOf"] =
                 source?.hasAsOf == true ? Instant(source?.asOf ?? .init()).description : "never"

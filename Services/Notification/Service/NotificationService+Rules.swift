@@ -33,7 +33,8 @@ extension NotificationService {
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             let name = "rules/\(rule.id)"
             guard let current = try RuleStore.get(rule.id, transaction) else {
-                return .failure(.notFound(type: Names.rule, name: name, reason: "RULE_NOT_FOUND"))
+                return .failure(
+                    .notFound(type: Names.rule, name: name, reason: "RULE_NOT_FOUND", listedBy: "ListRules"))
             }
             if let refusal = Etag.refusal(etag, version: Int64(current.revision), name: name) {
                 return .failure(refusal)
@@ -81,7 +82,8 @@ extension NotificationService {
         let name = request.name
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try RuleStore.delete(id, transaction) else {
-                return .failure(.notFound(type: Names.rule, name: name, reason: "RULE_NOT_FOUND"))
+                return .failure(
+                    .notFound(type: Names.rule, name: name, reason: "RULE_NOT_FOUND", listedBy: "ListRules"))
             }
             return .success(.init())
         }

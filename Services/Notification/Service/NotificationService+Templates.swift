@@ -36,7 +36,9 @@ extension NotificationService {
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             let name = "templates/\(template.id)"
             guard let newest = try TemplateStore.newestVersion(template.id, transaction) else {
-                return .failure(.notFound(type: Names.template, name: name, reason: "TEMPLATE_NOT_FOUND"))
+                return .failure(
+                    .notFound(type: Names.template, name: name, reason: "TEMPLATE_NOT_FOUND", listedBy: "ListTemplates")
+                )
             }
             if let refusal = Etag.refusal(etag, version: Int64(newest), name: name) { return .failure(refusal) }
             var updated = template
@@ -103,7 +105,8 @@ extension NotificationService {
         }
         guard let stored = try database.read({ try TemplateStore.get(id, version: version, $0) }) else {
             let shown = version == 0 ? name : "\(name), version \(version)"
-            throw ServiceError.notFound(type: Names.template, name: shown, reason: "TEMPLATE_NOT_FOUND")
+            throw ServiceError.notFound(
+                type: Names.template, name: shown, reason: "TEMPLATE_NOT_FOUND", listedBy: "ListTemplates")
         }
         return stored
     }

@@ -71,6 +71,6 @@ extension NotificationService {
 
 extension ServiceError {
     static func noTicket(_ name: String) -> ServiceError {
-        .notFound(type: Names.ticket, name: name, reason: "TICKET_NOT_FOUND")
+        .notFound(type: Names.ticket, name: name, reason: "TICKET_NOT_FOUND", listedBy: "ListTickets")
     }
 }

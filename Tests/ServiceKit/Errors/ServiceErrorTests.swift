@@ -69,6 +69,16 @@ import Testing
         #expect(error.reason == "X")
     }
 
+    @Test func whatIsNotThereSaysWhereToLook() {
+        let run = ServiceError.notFound(type: "T", name: "runs/1", reason: "RUN_NOT_FOUND", listedBy: "ListRuns")
+        #expect(run.message == "there is no \"runs/1\"; take the name from ListRuns")
+        #expect(run.messageVi.hasSuffix("hãy lấy tên từ ListRuns"))
+        let unit = ServiceError.unheard(unit: "units/1")
+        #expect(unit.reason == "UNIT_NOT_FOUND" && unit.message.contains("SearchUnits"))
+        let team = ServiceError.unheard(team: "teams/1")
+        #expect(team.reason == "TEAM_NOT_FOUND" && team.message.contains("feed"))
+    }
+
     @Test func theKindsCarryTheirDetails() throws {
         let missing = ServiceError.notFound(type: "cdt.registry.v1.Team", name: "teams/1").rpcError(domain: "d")
         #expect(try detail(Google_Rpc_ResourceInfo.self, of: missing)?.resourceName == "teams/1")
