@@ -53,14 +53,19 @@ struct AchievementRuleTests {
         #expect(fields.contains("s.report.counters[0].value") != isTaken)
     }
 
+    /// The stock at the end of a month.
+    static func stock(_ values: [StockValue], at month: Month) -> Amount {
+        StockSeries.steps(values).filter { $0.key <= month }.values.reduce(.zero, +)
+    }
+
     @Test("Each subject's last value stands until it tells of a newer one")
     func lastValues() {
         let values = [
             Self.value("a", "2024-01", 10), Self.value("b", "2024-01", 20), Self.value("a", "2024-03", 12),
         ]
-        #expect(StockSeries.stock(values, at: month("2023-12")).value == 0)
-        #expect(StockSeries.stock(values, at: month("2024-02")).value == 30)
-        #expect(StockSeries.stock(values, at: month("2024-03")).value == 32)
+        #expect(Self.stock(values, at: month("2023-12")).value == 0)
+        #expect(Self.stock(values, at: month("2024-02")).value == 30)
+        #expect(Self.stock(values, at: month("2024-03")).value == 32)
         #expect(StockSeries.steps(values).mapValues(\.value) == [month("2024-01"): 30, month("2024-03"): 2])
     }
 
@@ -69,20 +74,20 @@ struct AchievementRuleTests {
         let values = [
             Self.value("a", "2024-01", 10), Self.value("b", "2024-01", 20), Self.value("", "2024-02", 25),
         ]
-        #expect(StockSeries.stock(values, at: month("2024-01")).value == 30)
-        #expect(StockSeries.stock(values, at: month("2024-02")).value == 25)
+        #expect(Self.stock(values, at: month("2024-01")).value == 30)
+        #expect(Self.stock(values, at: month("2024-02")).value == 25)
         let back = values + [Self.value("a", "2024-03", 11)]
-        #expect(StockSeries.stock(back, at: month("2024-03")).value == 31)
+        #expect(Self.stock(back, at: month("2024-03")).value == 31)
     }
 
     @Test(
         "A correction for a closed month counts from the month in which it came, but not over that month's own report")
     func corrections() {
         let late = [Self.value("a", "2024-01", 10), Self.value("a", "2024-04", 8, for: "2024-01")]
-        #expect(StockSeries.stock(late, at: month("2024-03")).value == 10)
-        #expect(StockSeries.stock(late, at: month("2024-04")).value == 8)
+        #expect(Self.stock(late, at: month("2024-03")).value == 10)
+        #expect(Self.stock(late, at: month("2024-04")).value == 8)
         let own = late + [Self.value("a", "2024-04", 15)]
-        #expect(StockSeries.stock(own, at: month("2024-04")).value == 15)
+        #expect(Self.stock(own, at: month("2024-04")).value == 15)
         #expect(StockSeries.last(of: "a", before: month("2024-04"), own)?.value == 8)
         #expect(StockSeries.last(of: "a", before: month("2024-01"), own) == nil)
     }
@@ -101,7 +106,7 @@ struct AchievementRuleTests {
             Self.value("a", "2024-01", 10), Self.value("", "2024-02", 25),
             Self.value("a", "2024-04", 31, for: "2024-01"),
         ]
-        #expect(StockSeries.stock(team, at: month("2024-04")).value == 25)
+        #expect(Self.stock(team, at: month("2024-04")).value == 25)
     }
 
     @Test(
@@ -210,7 +215,7 @@ extension AchievementRuleTests {
         for offset in Int32(0)..<16 {
             let month = Month(index: first.index + offset)
             sum += steps[month]?.value ?? 0
-            #expect(sum == Self.recount(values, month) && StockSeries.stock(values, at: month).value == sum)
+            #expect(sum == Self.recount(values, month) && Self.stock(values, at: month).value == sum)
         }
     }
 }

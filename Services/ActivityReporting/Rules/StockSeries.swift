@@ -58,13 +58,6 @@ package struct StockSeries {
         return steps.filter { $0.value != .zero }
     }
 
-    /// The stock at the end of a month.
-    package static func stock(_ values: [StockValue], at month: Month) -> Amount {
-        var series = StockSeries()
-        for value in values where value.counted <= month { series.add(value) }
-        return series.stock
-    }
-
     /// The last value of one subject before a period.
     package static func last(of person: String, before period: Month, _ values: [StockValue]) -> Amount? {
         values.filter { $0.person == person && $0.source < period }
