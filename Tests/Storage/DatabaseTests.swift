@@ -190,20 +190,26 @@ import Testing
         }
     }
 
+    /// A read that has begun and lasts until the gate opens.
+    private func longRead(of database: Database) async -> (running: Task<Void, any Error>, gate: Gate) {
+        let gate = Gate()
+        let entered = Gate()
+        let running = Task {
+            try await database.readPooled { _ in
+                entered.open()
+                gate.wait()
+            }
+        }
+        await Task.detached { entered.wait() }.value
+        return (running, gate)
+    }
+
     @Test func tooManyWaitingReadsAreRefused() async throws {
         var limits = DatabaseConfiguration.Limits()
         limits.readerThreads = 1
         limits.waitingReads = 2
         try await withDatabase(limits) { database in
-            let gate = Gate()
-            let entered = Gate()
-            let running = Task {
-                try await database.readPooled { _ in
-                    entered.open()
-                    gate.wait()
-                }
-            }
-            await Task.detached { entered.wait() }.value
+            let (running, gate) = await longRead(of: database)
             let waiting = (0..<2).map { _ in Task { try await database.readPooled { _ in } } }
             try await eventually { database.statistics.waitingReads == 2 }
             await #expect(throws: StorageError.overloaded("2 reads are waiting; the limit is 2")) {
@@ -220,15 +226,7 @@ import Testing
         var limits = DatabaseConfiguration.Limits()
         limits.readerThreads = 1
         try await withDatabase(limits) { database in
-            let gate = Gate()
-            let entered = Gate()
-            let running = Task {
-                try await database.readPooled { _ in
-                    entered.open()
-                    gate.wait()
-                }
-            }
-            await Task.detached { entered.wait() }.value
+            let (running, gate) = await longRead(of: database)
             let waiting = Task { try await database.readPooled { try $0.count("SELECT count(*) FROM notes") } }
             try await eventually { database.statistics.waitingReads == 1 }
             // Also one after the other: the thread they have is theirs again.
