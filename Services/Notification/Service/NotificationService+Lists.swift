@@ -17,9 +17,6 @@ extension NotificationService {
         let page = try pageTokens.page(of: request, method, size: size, maximum: maximum)
         // One more tells whether a further page follows.
         let rows = try await database.readPooled { try read(page.position, page.size + 1, $0) }
-        guard rows.count > page.size else { return (rows, "") }
-        let shown = Array(rows.prefix(page.size))
-        let next = try shown.last.map { try pageTokens.token(after: position($0), of: request, method) }
-        return (shown, next ?? "")
+        return try pageTokens.cut(rows, to: page, of: request, method, after: position)
     }
 }
