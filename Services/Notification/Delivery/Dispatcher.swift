@@ -48,7 +48,7 @@ final class Dispatcher: Sendable {
     let channels: Channels
     let clock: Clock
     let claims: Claims
-    let hasFacts: @Sendable (CampaignContent) -> Bool
+    private let hasFacts: @Sendable (CampaignContent) -> Bool
     let options: Options
     let logger: Logger
     let tracer: Tracer?
