@@ -213,7 +213,16 @@ import Testing
         // Told again without a change: nothing new.
         try await state(1, World.communeTeam, 1, .returned, try at("2024-11-04", 20))
         #expect(try await run(post, at: next, sentBefore: 2) == ["nguoi4@example.vn"])
-        #expect(try await run(post, at: try at("2024-11-06"), sentBefore: 3) == [])
+        // Accepted by the province: it was told when the commune approved it. One that nobody was told of yet is.
+        try await state(2, World.communeTeam, 2, .accepted, try at("2024-11-05", 20))
+        try await state(5, World.secondHamletTeam, nil, .accepted, try at("2024-11-05", 20))
+        #expect(
+            try await run(post, at: try at("2024-11-06"), sentBefore: 3) == ["nguoi1@example.vn", "nguoi6@example.vn"])
+        #expect(try await run(post, at: try at("2024-11-07"), sentBefore: 5) == [])
+        // A correction begins anew.
+        try await state(2, World.communeTeam, 2, .submitted, try at("2024-11-07", 20))
+        try await state(2, World.communeTeam, 2, .approved, try at("2024-11-07", 21))
+        #expect(try await run(post, at: try at("2024-11-08"), sentBefore: 5) == ["nguoi2@example.vn"])
         await database.close()
     }
 

@@ -126,6 +126,7 @@ enum FactsCopy {
             ])
     }
 
+    /// One that the province accepts has been approved since the commune did: rules tell of that once.
     private static func apply(
         _ fact: Cdt_Activity_V1_ObligationFact, from origin: String, changedAt: Instant, _ transaction: WriteTransaction
     ) throws {
@@ -144,7 +145,9 @@ enum FactsCopy {
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, period = excluded.period,
                 due_on = excluded.due_on, grace_until = excluded.grace_until, received_at = excluded.received_at,
                 expected = excluded.expected, changed_at = CASE
-                    WHEN known_obligation.report_state = excluded.report_state THEN known_obligation.changed_at
+                    WHEN known_obligation.report_state = excluded.report_state
+                        OR (known_obligation.report_state IN (3, 4) AND excluded.report_state IN (3, 4))
+                        THEN known_obligation.changed_at
                     ELSE excluded.changed_at END,
                 report_state = excluded.report_state, traceparent = excluded.traceparent
             """,

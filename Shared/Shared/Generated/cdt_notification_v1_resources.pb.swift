@@ -1547,7 +1547,8 @@ public nonisolated struct Cdt_Notification_V1_ReportFilter: Sendable {
   /// Only reports due on this day, `YYYY-MM-DD`; empty: on any.
   public var dueOn: String = String()
 
-  /// Only reports whose state changed at this moment or later, as far as is known here.
+  /// Only reports whose state changed at this moment or later, as far as is known here. Being accepted after having been
+  /// approved is no change.
   public var changedSince: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_changedSince ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_changedSince = newValue}

@@ -1007,7 +1007,8 @@ struct  Cdt__Notification__V1__ReportFilter
    */
   char *due_on;
   /*
-   * Only reports whose state changed at this moment or later, as far as is known here.
+   * Only reports whose state changed at this moment or later, as far as is known here. Being accepted after having been
+   * approved is no change.
    */
   Google__Protobuf__Timestamp *changed_since;
   /*
