@@ -19,7 +19,7 @@ import Testing
         #expect(
             checksums(NotificationSchema.migrations) == [
                 "4b919ffc8a7fe8c3", "71829d3d5524b33b", "dbe98ba806282a6c", "cad0938138789a73", "4d3f9104c3e0eae1",
-                "cdb1a4426e04762e", "b5b1460eff9fe291",
+                "cdb1a4426e04762e", "b5b1460eff9fe291", "9464593194f20e1d",
             ])
     }
 

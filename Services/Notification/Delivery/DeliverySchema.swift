@@ -136,5 +136,6 @@ enum NotificationSchema {
             Migration(
                 version: 7, name: "which call launched a campaign",
                 sql: "ALTER TABLE campaign ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
+            Migration(version: 8, name: "tickets by state", sql: "CREATE INDEX ticket_state ON ticket (state, id)"),
         ])
 }
