@@ -58,6 +58,24 @@ import Testing
         await database.close()
     }
 
+    @Test func aMessageAboutAPaymentIsLinkedToTheCallThatChangedItLast() async throws {
+        let database = try await World.populated()
+        let calls = (0..<2).map { _ in TraceContext.beginning(sampling: .always) }
+        var approved = try World.payment(1, to: World.communeTeam, person: 2, .reserved)
+        approved.traceparent = calls[0].traceparent
+        var paid = try World.payment(1, to: World.communeTeam, person: 2, .paid)
+        paid.traceparent = calls[1].traceparent
+        try await World.tell([approved, paid], database)
+        let campaign = try await World.launch(
+            CampaignContent(
+                displayName: "Đã chi trả",
+                audience: Audience(unit: World.province, payment: .init(condition: .paid)), template: "payment-paid",
+                templateVersion: 1, parameters: [:], language: .vietnamese, channels: [.email]), in: database)
+        let spans = try await spans(of: campaign, in: database, sampling: .never)
+        #expect(spans.map(\.links) == [[calls[1]]])
+        await database.close()
+    }
+
     @Test func aMessageOfUnrecordedCallsIsDrawnLikeATraceThatBegins() async throws {
         for (sampling, isRecorded) in [(TraceSampling.never, false), (.always, true)] {
             let database = try await World.populated()

@@ -32,7 +32,7 @@ enum FactsCopy {
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
             try apply(fact, from: origin, changedAt: changedAt, transaction)
         } else if let fact = try event.payload(as: Cdt_Funding_V1_PaymentFact.self) {
-            try apply(fact, changedAt: changedAt, transaction)
+            try apply(fact, from: origin, changedAt: changedAt, transaction)
         }
         // Facts of kinds that a newer release sends and this one does not know are not needed here.
     }
@@ -161,7 +161,7 @@ enum FactsCopy {
 
     /// Kept while there is something to tell of it: one that was given up, or is owed again, is gone.
     private static func apply(
-        _ fact: Cdt_Funding_V1_PaymentFact, changedAt: Instant, _ transaction: WriteTransaction
+        _ fact: Cdt_Funding_V1_PaymentFact, from origin: String, changedAt: Instant, _ transaction: WriteTransaction
     ) throws {
         let condition: PaymentCondition
         switch fact.payment.state {
@@ -177,7 +177,7 @@ enum FactsCopy {
                 id: ResourceName.lastID(fact.payment.name), team: ResourceName.lastID(fact.payment.team),
                 person: person.isEmpty ? nil : ResourceName.lastID(person), amount: fact.payment.amountDong,
                 year: Int(fact.year), policyTitle: fact.policyTitle, policyTitleVi: fact.policyTitleVi,
-                condition: condition, changedAt: changedAt), transaction)
+                condition: condition, changedAt: changedAt), from: origin, transaction)
     }
 
     /// The aggregate has left our sight.

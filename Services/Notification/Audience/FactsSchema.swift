@@ -71,5 +71,8 @@ enum FactsSchema {
                     ALTER TABLE known_contact ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
                     ALTER TABLE known_obligation ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
                     """),
+            Migration(
+                version: 6, name: "which call the newest fact of a payment came from",
+                sql: "ALTER TABLE known_payment ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
         ])
 }

@@ -39,21 +39,23 @@ enum PaymentCopy {
         """
 
     /// Keeps since when it has stood as it stands.
-    static func put(_ payment: KnownPayment, _ transaction: WriteTransaction) throws {
+    ///
+    /// - Parameter origin: The `traceparent` of the call that it now comes from, for spans.
+    static func put(_ payment: KnownPayment, from origin: String, _ transaction: WriteTransaction) throws {
         try transaction.execute(
             """
-            INSERT INTO known_payment (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO known_payment (\(columns), traceparent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, amount = excluded.amount,
                 paid_year = excluded.paid_year, policy_title = excluded.policy_title,
                 policy_title_vi = excluded.policy_title_vi, changed_at = CASE
                     WHEN known_payment.standing = excluded.standing THEN known_payment.changed_at
                     ELSE excluded.changed_at END,
-                standing = excluded.standing
+                standing = excluded.standing, traceparent = excluded.traceparent
             """,
             [
                 .text(payment.id), .text(payment.team), SQLValue(payment.person), SQLValue(payment.amount),
                 SQLValue(payment.year), .text(payment.policyTitle), .text(payment.policyTitleVi),
-                SQLValue(payment.condition.rawValue), SQLValue(payment.changedAt),
+                SQLValue(payment.condition.rawValue), SQLValue(payment.changedAt), .text(origin),
             ])
     }
 

@@ -48,6 +48,9 @@ extension Causes {
             if !subject.obligation.isEmpty {
                 try add("known_obligation", "id", ResourceName.lastID(subject.obligation))
             }
+            if !subject.payment.isEmpty {
+                try add("known_payment", "id", ResourceName.lastID(subject.payment))
+            }
             try add("known_team", "id", ResourceName.lastID(subject.team))
         }
         return causes
