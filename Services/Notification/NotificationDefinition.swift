@@ -47,12 +47,16 @@ package enum NotificationDefinition: ServiceDefinition {
         let engine = RuleEngine(
             database: context.database, clock: context.clock, logger: context.logger,
             hasFacts: { feeds.suffice(for: $0) })
+        let inbox = Inbox(database: context.database, channels: channels, clock: context.clock)
         var tasks = [
             BackgroundTask("dispatcher") { await dispatcher.run() }, BackgroundTask("rules") { await engine.run() },
             QueueMetrics(context.metrics).task(of: context.database),
+            // Also where nobody calls back any more: who wrote when is not kept for longer than it is of use.
+            BackgroundTask.every(.seconds(86_400), after: .seconds(600), "what providers told") {
+                try await inbox.forgetOldEvents()
+            },
         ]
         if let (endpoint, tls) = try NotificationOptions.callbacks(context.settings) {
-            let inbox = Inbox(database: context.database, channels: channels, clock: context.clock)
             let callbacks = CallbackServer(
                 Callbacks(zalo: accounts.map(\.account), sms: try NotificationOptions.sms(context.settings)),
                 inbox: inbox, tls: tls, logger: context.logger)
@@ -61,11 +65,8 @@ package enum NotificationDefinition: ServiceDefinition {
                 "providers may call back", metadata: ["listen": "\(Endpoint(host: endpoint.host, port: port))"])
             tasks.append(
                 BackgroundTask("callbacks") {
-                    // Until the service stops; meanwhile what is old is forgotten.
-                    while !Task.isCancelled {
-                        try? await inbox.forgetOldEvents()
-                        try? await Task.sleep(for: .seconds(86_400))
-                    }
+                    // Until the service stops.
+                    while !Task.isCancelled { try? await Task.sleep(for: .seconds(86_400)) }
                     await callbacks.stop()
                 })
         }

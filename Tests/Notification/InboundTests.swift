@@ -193,6 +193,27 @@ import Testing
         await database.close()
     }
 
+    @Test func anEventIsRememberedForTwoWeeksAndWhoWroteForOne() async throws {
+        let database = try await World.populated()
+        try await World.tell([try World.contact(1, name: "A", email: "", zalo: ["88001"])], database)
+        let box = inbox(database)
+        try await box.take(event("1", .reply(user: "88001", text: "Mất mạng")))
+        func left() throws -> [Int] {
+            try database.read { transaction in
+                [
+                    try transaction.count("SELECT count(*) FROM inbound_event"),
+                    try transaction.count("SELECT count(*) FROM zalo_writer"),
+                ]
+            }
+        }
+        for (days, rows) in [(6, [1, 1]), (7, [1, 0]), (14, [1, 0]), (15, [0, 0])] {
+            clock.now = World.now.adding(seconds: Int64(days) * 86_400)
+            try await box.forgetOldEvents()
+            #expect(try left() == rows, "after \(days) days")
+        }
+        await database.close()
+    }
+
     @Test(
         arguments: [
             ("OK", true), ("ok.", true), ("Đã nhận", true), ("đã đọc ạ", true), ("Dạ, đã rõ ạ!", true),
