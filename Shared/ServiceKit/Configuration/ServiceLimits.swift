@@ -11,10 +11,16 @@ struct ServiceLimits: Sendable {
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw OptionProblem("NAME=VALUE, for example concurrent-streams=100") }
-            let wanted =
-                CallerLimits.names.contains(parts[0])
-                ? callers.set(parts[0], to: parts[1]) : wire.set(parts[0], to: parts[1])
-            if let wanted { throw OptionProblem("\(parts[0])=VALUE with \(wanted)") }
+            let (name, value) = (parts[0], parts[1])
+            let wanted: String?
+            if let path = CallerLimits.path(name) {
+                wanted = callers.set(path, to: value)
+            } else if Limits.names.contains(name) {
+                wanted = wire.set(name, to: value)
+            } else {
+                throw OptionProblem("NAME=VALUE, where NAME is one of \(Self.names.joined(separator: ", "))")
+            }
+            if let wanted { throw OptionProblem("\(name)=VALUE with \(wanted)") }
         }
     }
 }
@@ -29,17 +35,19 @@ package struct CallerLimits: Sendable {
 
     package init() {}
 
-    private static var fields: KeyValuePairs<String, WritableKeyPath<CallerLimits, TokenBucket.Rate?>> {
+    typealias Path = WritableKeyPath<CallerLimits, TokenBucket.Rate?>
+
+    private static var fields: KeyValuePairs<String, Path> {
         ["caller-calls": \.calls, "caller-heavy-calls": \.heavyCalls]
     }
 
     static var names: [String] { fields.map(\.key) }
 
+    /// Where the limit of a name is kept; nil: there is none of that name.
+    static func path(_ name: String) -> Path? { fields.first { $0.key == name }?.value }
+
     /// Sets a limit. Returns what would have been right when the text is not; nil: it is set.
-    mutating func set(_ name: String, to text: String) -> String? {
-        guard let path = Self.fields.first(where: { $0.key == name })?.value else {
-            return "one of \(Self.names.joined(separator: ", "))"
-        }
+    mutating func set(_ path: Path, to text: String) -> String? {
         let rate = TokenBucket.Rate(text)
         // One that never allows anything again would be a service nobody can use.
         guard text == "off" || rate.map({ $0.burst > 0 && $0.perSecond > 0 }) == true else {

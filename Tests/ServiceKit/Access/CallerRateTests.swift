@@ -66,6 +66,12 @@ import Testing
         #expect(problem?.expected.hasPrefix("caller-calls=VALUE with BURST/PER-SECOND") == true)
     }
 
+    @Test(arguments: ["caller-cals=5/5", "frames=1"])
+    func `who misspells a limit is told all there are, those of callers and those of the wire`(text: String) throws {
+        let problem = #expect(throws: OptionProblem.self) { try ServiceLimits([text]) }
+        for name in CallerLimits.names + Limits.names { #expect(problem?.expected.contains(name) == true, "\(name)") }
+    }
+
     @Test func `callers by the thousand do not cost more memory, and who calls on is not forgotten`() throws {
         let rates = try #require(
             CallerRates(limits("caller-calls=1/0.001"), metrics: MetricsRegistry(), callers: 100))
