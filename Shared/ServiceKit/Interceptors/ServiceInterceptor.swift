@@ -132,7 +132,7 @@ final class ServedMethod: Sendable {
     private static let openServices = ["grpc.health.v1.Health"]
     /// By the first word of their names, as the contract's style has it.
     private static let heavyWords = [
-        "Apply", "Compute", "Export", "Import", "Plan", "Preview", "Scan", "Simulate", "Start", "Verify",
+        "Apply", "Compute", "Export", "Import", "Plan", "Preview", "Revert", "Scan", "Simulate", "Start", "Verify",
     ]
 
     init(_ descriptor: MethodDescriptor, verb: VerbRule?) {
