@@ -49,6 +49,8 @@ package final class RunningService: Sendable {
             tracing = try Tracing(options, settings, of: definition.identity, metrics: metrics, logger: logger)
             let context = try await makeContext(definition, options, settings, metrics, logger, tracing?.tracer)
             opened = context
+            // The service may connect to others as soon as it is made.
+            let peerWatch = context.clients.watch(of: options.peerAuthorities.name, logger: logger)
             let parts = try await definition.make(context)
             readiness.add(parts.checks)
             StorageMetrics.register(context.database, in: metrics)
@@ -71,9 +73,14 @@ package final class RunningService: Sendable {
                     host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true,
                     sampling: context.tracer?.sampling ?? .never),
                 services: services, interceptors: [interceptor])
+            let ownWatch = tls.map { tls in
+                CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
+                    try server.reloadCertificates()
+                }
+            }
+            let watches = [ownWatch, peerWatch, tracing?.watch].compactMap(\.self)
             let work =
-                parts.allTasks(clock: context.clock, tracer: context.tracer) + [purge(context)]
-                + watches(options, tls, server, context.clients, tracing, logger).map(\.task)
+                parts.allTasks(clock: context.clock, tracer: context.tracer) + [purge(context)] + watches.map(\.task)
             let tasks = Task { await RunningService.run(work, logger: logger) }
             begun = tasks
             let port = try await bind("listen", endpoint) { try await server.start() }
@@ -174,24 +181,6 @@ package final class RunningService: Sendable {
         .every(.seconds(600), "purge of request ids") {
             while try await RequestIDs.purge(context.database, now: context.clock.now) > 0 {}
         }
-    }
-
-    /// Of the files of certificates.
-    private static func watches(
-        _ options: CommonOptions, _ tls: TLS?, _ server: RPCServer, _ clients: PeerClients, _ tracing: Tracing?,
-        _ logger: Logger
-    ) -> [CertificateWatch] {
-        let own = tls.map { tls in
-            CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
-                try server.reloadCertificates()
-            }
-        }
-        let peers = clients.tls.map { tls in
-            CertificateWatch(tls.files, of: options.peerAuthorities.name, logger: logger) {
-                try clients.reloadCertificates()
-            }
-        }
-        return [own, peers, tracing?.watch(logger: logger)].compactMap(\.self)
     }
 
     private static func run(_ tasks: [BackgroundTask], logger: Logger) async {

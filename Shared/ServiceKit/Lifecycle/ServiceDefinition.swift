@@ -79,7 +79,7 @@ package struct ServiceContext: Sendable {
 /// Connections to the services this one depends on.
 final class PeerClients: Sendable {
     private let endpoints: [String: [Endpoint]]
-    let tls: TLS?
+    private let tls: TLS?
     private let interceptors: [any ClientInterceptor]
     private let clients = Mutex<[String: RPCClient]>([:])
 
@@ -107,8 +107,15 @@ final class PeerClients: Sendable {
         }
     }
 
+    /// Of the files of certificates; nil in plaintext. The first client reads them.
+    func watch(of option: String, logger: Logger) -> CertificateWatch? {
+        tls.map { tls in
+            CertificateWatch(tls.files, of: option, logger: logger) { try self.reloadCertificates() }
+        }
+    }
+
     /// Files of certificates have been replaced.
-    func reloadCertificates() throws {
+    private func reloadCertificates() throws {
         for client in clients.withLock({ Array($0.values) }) { try client.reloadCertificates() }
     }
 

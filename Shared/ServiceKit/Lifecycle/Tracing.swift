@@ -6,9 +6,8 @@ import Telemetry
 /// Spans of this process, and the collector they go to.
 struct Tracing: Sendable {
     let tracer: Tracer
-    private let collector: OTLPCollector
-    private let tls: TLS?
-    private let option: String
+    /// Of the collector's certificates; nil in plaintext.
+    let watch: CertificateWatch?
 
     /// Nil: nobody asked for spans, and calls cost nothing more.
     init?(
@@ -22,14 +21,19 @@ struct Tracing: Sendable {
             }
             return nil
         }
-        tls = try options.otlpTLS(settings)
-        option = options.otlpAuthorities.name
-        collector = try OTLPCollector(
+        let sampling = TraceSampling(ratio: try settings[options.traceRatio])
+        let tls = try options.otlpTLS(settings)
+        let collector = try OTLPCollector(
             at: .init(host: endpoint.host, port: endpoint.port), tls: tls,
             from: .init(
                 service: identity.name, version: ServiceHost.version, instance: UUIDv7.next().description))
+        watch = tls.map { tls in
+            CertificateWatch(tls.files, of: options.otlpAuthorities.name, logger: logger) {
+                try collector.reloadCertificates()
+            }
+        }
         tracer = Tracer(
-            collector: collector, sampling: TraceSampling(ratio: try settings[options.traceRatio]),
+            collector: collector, sampling: sampling,
             report: { error in
                 if let error {
                     logger.warning(
@@ -40,14 +44,6 @@ struct Tracing: Sendable {
                 }
             })
         register(in: metrics)
-    }
-
-    /// Of the collector's certificates; nil in plaintext.
-    func watch(logger: Logger) -> CertificateWatch? {
-        tls.map { tls in
-            CertificateWatch(tls.files, of: option, logger: logger) { [collector] in try collector.reloadCertificates()
-            }
-        }
     }
 
     private func register(in metrics: MetricsRegistry) {
