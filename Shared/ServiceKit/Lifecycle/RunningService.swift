@@ -22,7 +22,6 @@ package final class RunningService: Sendable {
     private let readiness: Readiness
     private let health: HealthStatuses
     private let tasks: Task<Void, Never>
-    private let tracer: Tracer?
     private let grace: Duration
     private let log: LogWriter
 
@@ -116,7 +115,6 @@ package final class RunningService: Sendable {
         self.readiness = readiness
         self.health = health
         self.tasks = tasks
-        tracer = context.tracer
         self.grace = grace
         self.log = log
     }
@@ -134,7 +132,7 @@ package final class RunningService: Sendable {
         await context.clients.close()
         await context.database.close()
         // Last, so that they tell of the stop too; within the time the drain has left, and a moment where it has left none.
-        await tracer?.close(within: max(end - ContinuousClock.now, .seconds(1)))
+        await context.tracer?.close(within: max(end - ContinuousClock.now, .seconds(1)))
         await admin.stop()
         log.flush()
     }
