@@ -21,7 +21,7 @@ package final class CallerRates: Sendable {
     /// Which limit has stopped a call, and how long until the next one is let through.
     private struct Refusal {
         let limit: String
-        let rate: TokenBucket.Rate?
+        let rate: TokenBucket.Rate
         let wait: TimeAmount
     }
 
@@ -61,12 +61,12 @@ package final class CallerRates: Sendable {
     private static func take(
         _ limit: String, _ rate: TokenBucket.Rate?, _ bucket: inout TokenBucket?, _ now: NIODeadline
     ) -> Refusal? {
-        guard bucket?.take(now: now) == false else { return nil }
-        return Refusal(limit: limit, rate: rate, wait: bucket?.wait(now: now) ?? .zero)
+        guard let rate, bucket?.take(now: now) == false, let wait = bucket?.wait(now: now) else { return nil }
+        return Refusal(limit: limit, rate: rate, wait: wait)
     }
 
     private static func error(_ refusal: Refusal, _ caller: String) -> ServiceError {
-        let rate = refusal.rate.map(\.description) ?? ""
+        let rate = refusal.rate.description
         var error = ServiceError.exhausted(
             reason: "RATE_LIMITED", subject: "caller:\(caller)",
             "the caller makes more calls than \(refusal.limit) allows (\(rate): at once, and each second after that); wait as "
