@@ -72,12 +72,17 @@ import Testing
         let cdt = "\(PackageFolder.products)/cdt"
         // 15 was Yên Bái until 30/6/2025, and is Lào Cai since.
         let before = try await sandbox(["--today", "2024-11-05"], client: [cdt, "units", "resolve", "15"])
+        let token = try String(contentsOfFile: scratch.path("sandbox/secrets/admin/admin.token"), encoding: .utf8)
         #expect(before.status == 0 && before.output.contains("Tỉnh Yên Bái"), "\(before.output)\(before.errors)")
         let after = try await sandbox(["--today", "2025-07-01"], client: [cdt, "units", "resolve", "15"])
         #expect(after.status == 0 && after.output.contains("Tỉnh Lào Cai"), "\(after.output)\(after.errors)")
-        let command = "printf 'today 2024-12-01\\nquit\\n' | tools/sandbox --bin \(PackageFolder.products) "
+        let renewed = try String(contentsOfFile: scratch.path("sandbox/secrets/admin/admin.token"), encoding: .utf8)
+        #expect(renewed != token, "the tokens of a folder that is gone on with do not expire")
+        let lines = "today tomorrow\\ntoday 2024-12-01\\nquit\\n"
+        let command = "printf '\(lines)' | tools/sandbox --bin \(PackageFolder.products) "
         let talk = try await ChildProcess.run(
             ["bash", "-c", command + "--base-port 0 --folder \(scratch.path("sandbox"))"], limit: .seconds(120))
+        #expect(talk.output.contains("tomorrow is not a day; write YYYY-MM-DD"), "\(talk.output)\(talk.errors)")
         #expect(talk.output.contains("the services began at 2024-12-01"), "\(talk.output)\(talk.errors)")
     }
 }

@@ -1,6 +1,7 @@
 """A sandbox for integrators: the four services with invented data and tokens, and a judge of every call."""
 
 import argparse
+import datetime
 import os
 import signal
 import subprocess
@@ -21,6 +22,16 @@ HELP = """Lines that are understood: report (what was seen of your calls so far)
 another day), help, quit."""
 
 
+def day(text):
+    """A day as the services take it; they would end at any other text."""
+    try:
+        if datetime.date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text} is not a day; write YYYY-MM-DD")
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         prog="./dev sandbox", description=__doc__, epilog="With COMMAND: runs it with the addresses and the token in "
@@ -28,7 +39,7 @@ def arguments():
     parser.add_argument("--bin", required=True, help="the suite's programs")
     parser.add_argument("--folder", default=".local/sandbox", help="data, tokens and report; gone on with when there")
     parser.add_argument("--base-port", type=int, default=50051, help="of four that follow each other; 0: any")
-    parser.add_argument("--today", help="YYYY-MM-DD, the day the services are to take for today")
+    parser.add_argument("--today", type=day, metavar="YYYY-MM-DD", help="the day the services are to take for today")
     parser.add_argument("--trouble", action="store_true", help="some calls fail, as they do over the years")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="a client to judge")
     options = parser.parse_args()
@@ -66,8 +77,11 @@ def converse(judge, sandbox):
         if words == ["report"]:
             tell(judge, sandbox)
         elif words[:1] == ["today"] and len(words) == 2:
-            sandbox.restart(words[1])
-            print(f"the services began at {words[1]}; time goes on from there", flush=True)
+            try:
+                sandbox.restart(day(words[1]))
+                print(f"the services began at {words[1]}; time goes on from there", flush=True)
+            except argparse.ArgumentTypeError as wrong:
+                print(wrong, flush=True)
         elif words == ["quit"]:
             return
         elif words:

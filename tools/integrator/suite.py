@@ -37,8 +37,8 @@ class Sandbox:
         self.admin_ports = dict(zip(SERVICES, ports[len(SERVICES) :]))
         try:
             loaded = self.path("loaded")
-            if not os.path.exists(self.path("secrets")):
-                self.cdt("admin", "init-secrets", "--out", self.path("secrets"))
+            # The tokens of a folder that was kept may have expired.
+            self.cdt("admin", "init-secrets", "--out", self.path("secrets"), "--renew")
             self._start()
             if not os.path.exists(loaded):
                 self._load()
