@@ -71,12 +71,8 @@ cdt() { "$bin/cdt" "$@"; }
 start_mail_catcher() { # start_mail_catcher FOLDER
     python_environment
     mkdir -p "$1"
-    setsid tools/mail-catcher "$1" 0 </dev/null >"$1.log" 2>&1 &
-    helper_pids+=($!)
-    trap stop_services EXIT
-    local line
-    line=$(first_line $! "$1.log" '^listening on ')
-    notification_options=(--smtp-url "smtp://${line#listening on }" --smtp-rate 1000
+    start_helper "$1.log" '^listening on ' tools/mail-catcher "$1" 0
+    notification_options=(--smtp-url "smtp://${helper_line#listening on }" --smtp-rate 1000
         --smtp-from 'Nhắc việc <nhac-viec@cdt.example>')
 }
 
@@ -114,11 +110,8 @@ PY
 declare -A provider_url=()
 
 start_provider() { # start_provider NAME FOLDER OPTIONS
-    local log=$2/$1.log line
-    setsid .local/venv/bin/python "Tests/Notification/Peers/$1_peer.py" "$3" </dev/null >"$log" 2>&1 &
-    helper_pids+=($!)
-    line=$(first_line $! "$log" '"port"')
-    provider_url[$1]=http://127.0.0.1:$(field 'answer["port"]' <<<"$line")
+    start_helper "$2/$1.log" '"port"' .local/venv/bin/python "Tests/Notification/Peers/$1_peer.py" "$3"
+    provider_url[$1]=http://127.0.0.1:$(field 'answer["port"]' <<<"$helper_line")
 }
 
 # A template that stands for one registered with Zalo, and the same text for SMS. What --keep has kept has it already.
@@ -137,11 +130,14 @@ JSON
 
 tell_messages() {
     local zalo sms
-    zalo=$(.local/venv/bin/python -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())' \
-        "${provider_url[zalo]}/_count")
-    sms=$(.local/venv/bin/python -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())' \
-        "${provider_url[sms]}/_count")
+    zalo=$(taken_by zalo)
+    sms=$(taken_by sms)
     echo "$zalo messages were taken by Zalo's stand-in, $sms by that of the SMS gateway"
+}
+
+taken_by() { # taken_by PROVIDER
+    .local/venv/bin/python -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())' \
+        "${provider_url[$1]}/_count"
 }
 
 tell_mail() { # tell_mail FOLDER

@@ -6,7 +6,7 @@ declare -A service_pid=() service_port=()
 # More options for Notification, for example where mail goes.
 notification_options=()
 # Programs that run beside the services and are stopped after them, for example the mail catcher.
-helper_pids=()
+helper_pids=() helper_line=""
 
 # Starts all four with their data under a folder, waits until each is ready, and stops them when ./dev ends.
 start_services() { # start_services FOLDER BASE_PORT
@@ -104,17 +104,24 @@ tell_ports() {
     done
 }
 
-# Waits until a helper's log has a line, and prints it.
-first_line() { # first_line PID LOG PATTERN
-    local line
+# Starts a program that runs beside the services, waits until its log has a line, and sets $helper_line to that.
+start_helper() { # start_helper LOG PATTERN COMMAND…
+    local log=$1 pattern=$2 pid
+    shift 2
+    # Not the line of an earlier run.
+    : >"$log"
+    setsid "$@" </dev/null >"$log" 2>&1 &
+    pid=$!
+    helper_pids+=("$pid")
+    trap stop_services EXIT
     for _ in $(seq 100); do
-        line=$(grep -m1 "$3" "$2" || true)
-        [ -z "$line" ] || { echo "$line"; return 0; }
-        kill -0 "$1" 2>/dev/null || break
+        helper_line=$(grep -m1 "$pattern" "$log" || true)
+        [ -z "$helper_line" ] || return 0
+        kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
-    tail -5 "$2" >&2
-    die "a program beside the services does not start; see $2"
+    tail -5 "$log" >&2
+    die "$1 does not start; its log is $log"
 }
 
 # Until Ctrl-C or SIGTERM, or until a service ends by itself, which is an error.
