@@ -14,9 +14,9 @@ def channel_to(targets):
 
 
 def load(one, names, workers):
-    """Makes calls by `one(turn)`, which returns the id of the server that answered, or None; `names` are those of the calls,
-    by turn. Prints `using ID...` a few times a second, and at the end `failed WHY` for the first failures and `calls N failed
-    N`. Ends the process with 1 when a call failed."""
+    """Makes calls by `one(turn)`, which returns the id of the server that answered, or None; `names` are those of the
+    calls, by turn. Prints `using ID...` a few times a second, and at the end `failed WHY` for the first failures and
+    `calls N failed N`. Ends the process with 1 when a call failed."""
     lock, stopped = threading.Lock(), threading.Event()
     succeeded, failures, servers = [0], [], set()
 
