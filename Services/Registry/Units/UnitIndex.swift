@@ -7,12 +7,12 @@ package final class UnitIndex: Sendable {
     /// Which edition of the units this is: every reorganisation applied or reverted gives the next one.
     package let edition: Int64
     private let ranks: [UniqueID: UnitRank]
-    /// Versions of a code, oldest first. The number of digits tells the level.
-    private let codes: [String: [UnitRank]]
-    private let parents: [[UnitParent]]
-    private let children: [[UnitParent]]
-    private let successorLines: [[UnitSuccession]]
-    private let predecessorLines: [[UnitSuccession]]
+    /// Units that have a code, by code; versions of a code oldest first. The number of digits tells the level.
+    private let coded: [Int32]
+    private let parents: GroupedRows<UnitParent>
+    private let children: GroupedRows<UnitParent>
+    private let successorLines: GroupedRows<UnitSuccession>
+    private let predecessorLines: GroupedRows<UnitSuccession>
     /// Communes that ended without a recorded successor.
     let endedCommunes: [UnitRank]
     let spellings: UnitSpellings
@@ -24,36 +24,19 @@ package final class UnitIndex: Sendable {
         self.units = units
         edition = data.edition
         ranks = Dictionary(units.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var codes: [String: [UnitRank]] = [:]
-        for (rank, unit) in units.enumerated() where !unit.code.isEmpty && !unit.isVoid {
-            codes[unit.code, default: []].append(rank)
-        }
-        self.codes = codes.mapValues { versions in versions.sorted { units[$0].firstDay < units[$1].firstDay } }
-
-        var parents = [[UnitParent]](repeating: [], count: units.count)
-        var children = parents
-        for line in data.parents {
-            parents[line.unit].append(line)
-            children[line.parent].append(line)
-        }
-        self.parents = parents.map { $0.sorted { $0.range.firstDay < $1.range.firstDay } }
-        self.children = children.map { lines in
-            lines.sorted { (units[$0.unit].code, $0.unit) < (units[$1.unit].code, $1.unit) }
-        }
-        var successors = [[UnitSuccession]](repeating: [], count: units.count)
-        var predecessors = successors
-        for line in data.successions {
-            successors[line.source].append(line)
-            predecessors[line.target].append(line)
+        coded = units.indices.filter { !units[$0].code.isEmpty && !units[$0].isVoid }
+            .sorted { (units[$0].code, units[$0].firstDay) < (units[$1].code, units[$1].firstDay) }.map(Int32.init)
+        parents = GroupedRows(data.parents, groups: units.count, of: \.unit) { $0.range.firstDay < $1.range.firstDay }
+        children = GroupedRows(data.parents, groups: units.count, of: \.parent) {
+            (units[$0.unit].code, $0.unit) < (units[$1.unit].code, $1.unit)
         }
         // The default first.
-        successorLines = successors.map { lines in
-            lines.sorted {
-                ($0.isDefault ? 0 : 1, units[$0.target].code) < ($1.isDefault ? 0 : 1, units[$1.target].code)
-            }
+        let successors = GroupedRows(data.successions, groups: units.count, of: \.source) {
+            ($0.isDefault ? 0 : 1, units[$0.target].code) < ($1.isDefault ? 0 : 1, units[$1.target].code)
         }
-        predecessorLines = predecessors.map { lines in
-            lines.sorted { units[$0.source].code < units[$1.source].code }
+        successorLines = successors
+        predecessorLines = GroupedRows(data.successions, groups: units.count, of: \.target) {
+            units[$0.source].code < units[$1.source].code
         }
         endedCommunes = units.indices.filter {
             units[$0].level == .commune && units[$0].validity.to != nil && successors[$0].isEmpty && !units[$0].isVoid
@@ -80,9 +63,19 @@ package final class UnitIndex: Sendable {
 
     /// "Codes were reused: a code is resolved with a date."
     package func resolve(code: String, on date: LocalDate) -> CodeMeaning {
-        guard let versions = codes[code], let first = versions.first else { return .unknown }
+        let versions = versions(of: code)
+        guard let first = versions.first else { return .unknown }
         if let found = versions.first(where: { units[$0].validity.contains(date) }) { return .unit(found) }
         return .notInForce(last: versions.last { units[$0].firstDay <= date } ?? first)
+    }
+
+    private func versions(of code: String) -> [UnitRank] {
+        var (low, high) = (0, coded.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if units[Int(coded[middle])].code < code { low = middle + 1 } else { high = middle }
+        }
+        return coded[low...].prefix { units[Int($0)].code == code }.map(Int.init)
     }
 
     /// The commune that has a code on a day.
@@ -93,7 +86,7 @@ package final class UnitIndex: Sendable {
 
     // MARK: The tree on a day
 
-    package func parents(of rank: UnitRank) -> [UnitParent] { parents[rank] }
+    package func parents(of rank: UnitRank) -> ArraySlice<UnitParent> { parents[rank] }
 
     package func parent(of rank: UnitRank, on date: LocalDate) -> UnitRank? {
         parents[rank].first { $0.range.contains(date) }?.parent
@@ -155,10 +148,10 @@ package final class UnitIndex: Sendable {
     // MARK: Successions
 
     /// What it became, the default first.
-    package func successors(of rank: UnitRank) -> [UnitSuccession] { successorLines[rank] }
+    package func successors(of rank: UnitRank) -> ArraySlice<UnitSuccession> { successorLines[rank] }
 
     /// What it came from.
-    package func predecessors(of rank: UnitRank) -> [UnitSuccession] { predecessorLines[rank] }
+    package func predecessors(of rank: UnitRank) -> ArraySlice<UnitSuccession> { predecessorLines[rank] }
 }
 
 extension Unit {
