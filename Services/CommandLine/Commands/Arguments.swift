@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Shared
 import SwiftProtobuf
 
@@ -26,6 +27,7 @@ extension Cdt_Activity_V1_Skill: WordArgument {}
 extension Cdt_Activity_V1_SkillLevel: WordArgument {}
 extension Cdt_Activity_V1_TargetMeasure: WordArgument {}
 extension Cdt_Common_V1_TeamLevel: WordArgument {}
+extension Cdt_Notification_V1_PaymentCondition: WordArgument {}
 extension Cdt_Registry_V1_UnitLevel: WordArgument {}
 
 /// `--month`: a calendar month that is written right.
@@ -38,6 +40,24 @@ struct MonthArgument: ExpressibleByArgument, CustomStringConvertible {
     }
 
     var description: String { "\(month)" }
+}
+
+/// `2024-11-01`: a day of Asia/Ho_Chi_Minh, which is UTC+7 without daylight saving, as the moments between which it lies.
+struct DayArgument: ExpressibleByArgument, Hashable {
+    private static let day: TimeInterval = 86_400
+    private let midnight: Date
+
+    init?(argument: String) {
+        // 30 February is read as a day of March, and then is not what was written.
+        guard let utc = try? Date("\(argument)T00:00:00Z", strategy: .iso8601),
+            utc.formatted(.iso8601.year().month().day()) == argument
+        else { return nil }
+        midnight = utc - 7 * 3_600
+    }
+
+    var start: Google_Protobuf_Timestamp { .init(date: midnight) }
+    /// The first moment after it.
+    var end: Google_Protobuf_Timestamp { .init(date: midnight + Self.day) }
 }
 
 /// `--threshold 50` or `33.33`: a share in percent, to the hundredth, above 0 and at most 100.

@@ -14,6 +14,16 @@ struct AudienceArguments: ParsableArguments {
     var role: [String] = []
     @Option(
         help: """
+            Only about payments that stand so: who is paid is told; of a team its leader, without one its deputies, or those \
+            of --role.
+            """)
+    var payment: Cdt_Notification_V1_PaymentCondition?
+    @Option(help: "Only payments that came to stand so on this day or later, YYYY-MM-DD.")
+    var paymentSince: DayArgument?
+    @Option(help: "Only payments that came to stand so on this day or before, YYYY-MM-DD.")
+    var paymentUntil: DayArgument?
+    @Option(
+        help: """
             A level of a relay, from the top: province-focal-points, commune-focal-points, leaders, members; at least two. The \
             next one is told when somebody of the level above has acknowledged, or when time is up.
             """)
@@ -21,11 +31,22 @@ struct AudienceArguments: ParsableArguments {
     @Option(help: "Hours after which the next level is told without an acknowledgement.")
     var waitHours: Int32 = 24
 
+    func validate() throws {
+        guard payment != nil || (paymentSince == nil && paymentUntil == nil) else {
+            throw ValidationError("--payment-since and --payment-until need --payment.")
+        }
+    }
+
     func audience(_ suite: Connections) async throws -> Cdt_Notification_V1_Audience {
-        var audience = Cdt_Notification_V1_Audience()
-        audience.unit = try await suite.unitName(unit, on: "")
+        let named = try await suite.unitName(unit, on: "")
         // Notification takes no empty unit: nobody writes to the whole country by leaving something out.
-        if audience.unit.isEmpty { audience.unit = try await suite.nationName() }
+        return try audience(in: named.isEmpty ? try await suite.nationName() : named)
+    }
+
+    /// - Parameter name: Resource name of the unit.
+    func audience(in name: String) throws -> Cdt_Notification_V1_Audience {
+        var audience = Cdt_Notification_V1_Audience()
+        audience.unit = name
         if let level { audience.teamLevels = [try enumArgument(Cdt_Common_V1_TeamLevel.self, level, "--level")] }
         audience.roles = try role.map { try enumArgument(Cdt_Registry_V1_MemberRole.self, $0, "--role") }
         if !relay.isEmpty {
@@ -34,6 +55,9 @@ struct AudienceArguments: ParsableArguments {
             }
             audience.relay.waitHours = waitHours
         }
+        if let payment { audience.payment.condition = payment }
+        if let paymentSince { audience.payment.changedSince = paymentSince.start }
+        if let paymentUntil { audience.payment.changedUntil = paymentUntil.end }
         return audience
     }
 }
@@ -45,6 +69,7 @@ struct NotifySendCommand: ServiceCommand {
             The plan is shown first: how many people, over which channel, how long. --plan stops there.
             Example: cdt notify send 42 --title "Họp giao ban" --text "8 giờ thứ Hai." --relay province-focal-points \\
               --relay leaders --relay members --channel zalo-text --channel sms
+            Example: cdt notify send 42 --payment returned --payment-since 2024-11-01 --template templates/payment-returned
             """)
 
     @OptionGroup var who: AudienceArguments
