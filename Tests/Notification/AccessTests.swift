@@ -13,26 +13,26 @@ import Testing
 
 /// Each caller is kept to the verbs and the subtree granted.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct NotificationAccessTests {
-    private typealias Client = ServedNotification.Client
+    typealias Client = ServedNotification.Client
 
     private let folder: ScratchFolder
     private let issuer = TokenIssuer()
 
     init() throws { folder = try ScratchFolder() }
 
-    private func start(today: String = "2024-11-04") async throws -> (RunningService, RPCClient, Client) {
+    func start(today: String = "2024-11-04") async throws -> (RunningService, RPCClient, Client) {
         try issuer.write(folder.path("jwks.json"))
         let started = try await ServedNotification.start(folder, ["--jwks", folder.path("jwks.json")], today: today)
         try await World.tell(try World.events(), started.0.context.database)
         return started
     }
 
-    private func options(_ verbs: [String], _ unit: String) throws -> CallOptions {
+    func options(_ verbs: [String], _ unit: String) throws -> CallOptions {
         let claims = TokenIssuer.claims(grants: [(verbs, unit.isEmpty ? "" : "units/\(unit)")])
         return CallOptions(metadata: ["authorization": "Bearer \(try issuer.token(claims))"])
     }
 
-    private func campaign(_ unit: String) -> Cdt_Notification_V1_Campaign {
+    func campaign(_ unit: String) -> Cdt_Notification_V1_Campaign {
         .with {
             $0.displayName = "Nhắc"
             $0.audience.unit = "units/\(unit)"
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    private func isDenied(_ body: () async throws -> Void) async -> Bool {
+    func isDenied(_ body: () async throws -> Void) async -> Bool {
         do {
             try await body()
             return false

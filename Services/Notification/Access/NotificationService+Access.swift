@@ -20,8 +20,21 @@ extension NotificationService {
         try admit(verb, at: unit, context)
     }
 
+    /// In the unit of what a request names, whatever unit it names beside it. Nil: that is not there, as whoever has the verb
+    /// anywhere may know.
+    func admit(_ verb: NotificationVerb, atUnitOfKept unit: String?, _ context: ServerContext) throws {
+        if let unit { try admit(verb, at: unit, context) } else { try admitSomewhere(verb, context) }
+    }
+
     func admitInNation(_ verb: NotificationVerb, _ context: ServerContext) throws {
-        if try caller(context).hasNation(verb) { return }
+        let identity = try caller(context)
+        if identity.hasNation(verb) { return }
+        // A grant may name the nation by its id, as that of any other unit.
+        let granted = identity.units(for: verb)
+        if !granted.isEmpty, let nation = try database.read({ try AudienceStore.nation($0) }), granted.contains(nation)
+        {
+            return
+        }
         throw ServiceError.denied(verb, "in the whole nation", vi: "trên toàn quốc")
     }
 

@@ -49,6 +49,7 @@ extension NotificationService {
         try admit(.administer, atName: request.article.unit, context)
         let now = clock.now
         let id = try self.id(request.article.name, in: "articles", field: "article.name")
+        try admit(.administer, atUnitOfKept: database.read { try ArticleStore.get(id, $0)?.unit }, context)
         let wanted = try checked(request.article, id: id, now: now)
         let (name, etag) = (request.article.name, request.article.etag)
         return try await once(request.requestID, of: request, context, now: now) { transaction in

@@ -76,11 +76,7 @@ extension NotificationService {
             throw ServiceError.invalid(
                 "name", "write it as `webhookEndpoints/{id}`", vi: "hãy viết dạng `webhookEndpoints/{id}`")
         }
-        if let known = try database.read({ try EndpointStore.get(id, $0) }) {
-            try admit(.administer, at: known.unit, context)
-        } else {
-            try admitSomewhere(.administer, context)
-        }
+        try admit(.administer, atUnitOfKept: database.read { try EndpointStore.get(id, $0)?.unit }, context)
         let name = request.name
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try EndpointStore.delete(id, transaction) else {

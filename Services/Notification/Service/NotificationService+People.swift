@@ -58,8 +58,7 @@ extension NotificationService {
         -> Cdt_Notification_V1_DeleteFocalPointResponse
     {
         let (id, name) = (try self.id(request.name, in: "focalPoints"), request.name)
-        let known = try database.read { try FocalPointStore.get(id, $0)?.unit }
-        if let known { try admit(.administer, at: known, context) } else { try admitSomewhere(.administer, context) }
+        try admit(.administer, atUnitOfKept: database.read { try FocalPointStore.get(id, $0)?.unit }, context)
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try FocalPointStore.delete(id, transaction) else {
                 return .failure(
@@ -139,6 +138,7 @@ extension NotificationService {
     {
         try admit(.administer, atName: request.group.unit, context)
         let (id, now) = (try self.id(request.group.name, in: "groups", field: "group.name"), clock.now)
+        try admit(.administer, atUnitOfKept: database.read { try GroupStore.get(id, $0)?.unit }, context)
         let wanted = try checked(request.group, now: now)
         let (name, etag) = (request.group.name, request.group.etag)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
@@ -177,8 +177,7 @@ extension NotificationService {
         -> Cdt_Notification_V1_DeleteGroupResponse
     {
         let (id, name) = (try self.id(request.name, in: "groups"), request.name)
-        let known = try database.read { try GroupStore.get(id, $0)?.unit }
-        if let known { try admit(.administer, at: known, context) } else { try admitSomewhere(.administer, context) }
+        try admit(.administer, atUnitOfKept: database.read { try GroupStore.get(id, $0)?.unit }, context)
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try GroupStore.delete(id, transaction) else {
                 return .failure(

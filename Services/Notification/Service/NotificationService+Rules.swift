@@ -30,6 +30,7 @@ extension NotificationService {
         try admit(.administer, atName: request.rule.unit, context)
         let (now, etag) = (clock.now, request.rule.etag)
         let rule = try checked(request.rule, now: now)
+        try admit(.administer, atUnitOfKept: database.read { try RuleStore.get(rule.id, $0)?.unit }, context)
         return try await once(request.requestID, of: request, context, now: now) { transaction in
             let name = "rules/\(rule.id)"
             guard let current = try RuleStore.get(rule.id, transaction) else {
@@ -74,11 +75,7 @@ extension NotificationService {
         guard let id = ResourceName.id(request.name, in: "rules") else {
             throw ServiceError.invalid("name", "write it as `rules/{id}`", vi: "hãy viết dạng `rules/{id}`")
         }
-        if let known = try database.read({ try RuleStore.get(id, $0) }) {
-            try admit(.administer, at: known.unit, context)
-        } else {
-            try admitSomewhere(.administer, context)
-        }
+        try admit(.administer, atUnitOfKept: database.read { try RuleStore.get(id, $0)?.unit }, context)
         let name = request.name
         return try await once(request.requestID, of: request, context, now: clock.now) { transaction in
             guard try RuleStore.delete(id, transaction) else {
