@@ -46,9 +46,9 @@ extension RunningSuite {
         return try Cdt_Activity_V1_GetFiguresResponse(jsonString: outcome.output).figures
     }
 
-    func run() async throws -> Cdt_Funding_V1_Run {
-        let outcome = try await expectSuccess(
-            "fund", "run", "42", "--month", SampleData.month, "--wait", "-o", "json")
+    func run(_ more: String...) async throws -> Cdt_Funding_V1_Run {
+        let outcome = try await succeed(
+            ["fund", "run", "42", "--month", SampleData.month, "--wait", "-o", "json"] + more, #_sourceLocation)
         return try Cdt_Funding_V1_Run(jsonString: outcome.output)
     }
 

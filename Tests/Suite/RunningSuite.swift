@@ -57,17 +57,19 @@ final class RunningSuite: Sendable {
     private let smtp: String
     /// Given to every service besides.
     private let arguments: [String]
+    /// Given to one of them.
+    private let own: [Program: [String]]
 
     var mailFolder: String { scratch.path("mail") }
 
     /// Starts everything, runs the test, and stops everything, whatever happens.
     static func run(
-        _ programs: [Program] = Program.allCases, arguments: [String] = [],
+        _ programs: [Program] = Program.allCases, arguments: [String] = [], own: [Program: [String]] = [:],
         _ body: (RunningSuite) async throws -> Void
     ) async throws {
         let scratch = try ScratchFolder()
         defer { scratch.remove() }
-        let suite = try await RunningSuite(programs, scratch, arguments)
+        let suite = try await RunningSuite(programs, scratch, arguments, own)
         do {
             for program in programs { try suite.start(program) }
             for program in programs { try await suite.untilServing(program) }
@@ -84,9 +86,12 @@ final class RunningSuite: Sendable {
         await suite.stop()
     }
 
-    private init(_ programs: [Program], _ scratch: ScratchFolder, _ arguments: [String]) async throws {
+    private init(
+        _ programs: [Program], _ scratch: ScratchFolder, _ arguments: [String], _ own: [Program: [String]]
+    ) async throws {
         self.scratch = scratch
         self.arguments = arguments
+        self.own = own
         // Fixed, because a service that comes back must be where the others look for it.
         var free: Set<Int> = []
         while free.count < 2 * Program.allCases.count { free.insert(try FreePort.find()) }
@@ -109,7 +114,7 @@ final class RunningSuite: Sendable {
 
     func process(_ program: Program) -> ServiceProcess? { processes.withLock { $0[program] } }
 
-    func start(_ program: Program) throws {
+    func start(_ program: Program, _ more: [String] = []) throws {
         var command = [
             "\(PackageFolder.products)/\(program.rawValue)", "--listen", address(program), "--admin-listen",
             adminAddress(program), "--data", scratch.path(program.shortName), "--grace", "5",
@@ -122,7 +127,8 @@ final class RunningSuite: Sendable {
             ]
         }
         let process = try ServiceProcess(
-            command + arguments, log: scratch.path("\(program.shortName).log"), limit: .seconds(900))
+            command + arguments + (own[program] ?? []) + more, log: scratch.path("\(program.shortName).log"),
+            limit: .seconds(900))
         processes.withLock { $0[program] = process }
     }
 
@@ -142,8 +148,8 @@ final class RunningSuite: Sendable {
     /// SIGKILL, as when the machine's memory runs out.
     func crash(_ program: Program) async { await process(program)?.crash() }
 
-    func restart(_ program: Program) async throws {
-        try start(program)
+    func restart(_ program: Program, _ more: String...) async throws {
+        try start(program, more)
         try await untilServing(program)
     }
 
