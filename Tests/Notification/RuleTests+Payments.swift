@@ -107,6 +107,34 @@ extension RuleTests {
         await database.close()
     }
 
+    /// The row of a payment is kept however old it is: by it a late statement, or the feed told anew, is known to be no news.
+    @Test func aPaymentThatWasToldIsNotToldAgainWhenItIsConfirmedOrHeardAnewMonthsLater() async throws {
+        let database = try await World.populated()
+        for (id, kind) in [("approved", RuleKind.paymentApproved), ("paid", .paymentPaid)] {
+            try await add(id, kind, to: database)
+        }
+        let post = post(database)
+        let paidAt = try at("2024-11-01", 20)
+        func fact(_ state: Cdt_Funding_V1_PaymentState, at moment: Instant) throws -> FeedEvent {
+            try World.payment(1, to: World.hamletTeam, state, recordedAt: moment)
+        }
+        try await tell([try fact(.reserved, at: paidAt), try fact(.paid, at: paidAt)], database, at: paidAt)
+        #expect(try await run(post, at: try at("2024-11-02"), sentBefore: 0) == ["nguoi4@example.vn"])
+        let confirmedAt = try at("2025-03-14", 20)
+        try await tell([try fact(.settled, at: confirmedAt)], database, at: confirmedAt)
+        #expect(try await run(post, at: try at("2025-03-15"), sentBefore: 1) == [])
+        let again = try at("2025-04-14", 20)
+        try await tell(
+            [
+                try fact(.reserved, at: paidAt), try fact(.paid, at: paidAt), try fact(.settled, at: confirmedAt),
+            ], database, at: again)
+        #expect(try await run(post, at: try at("2025-04-15"), sentBefore: 1) == [])
+        // Nor is it forgotten: an audience of all that were paid has it.
+        let known = try database.read { try PaymentCopy.of(team: World.hamletTeam, .paid, $0) }
+        #expect(known.map(\.changedAt) == [paidAt])
+        await database.close()
+    }
+
     @Test func aRuleMakesNoCampaignWhereNothingConcernsItsUnit() async throws {
         let database = try await World.populated()
         for kind in [RuleKind.reportDueToday, .reportOverdue, .reportReturned, .paymentPaid, .teamWithoutLeader] {
