@@ -2,6 +2,7 @@ import ChangeFeed
 import ServiceKit
 import Shared
 import Storage
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -108,6 +109,51 @@ import Testing
             try await database.readPooled {
                 try AudienceStore.teams(Audience(unit: World.province), treeDate: before, $0)
             } == [])
+    }
+
+    /// "Where no succession is recorded …, teams of the ended unit are listed for a person": until somebody has placed them
+    /// they are told with those whose territory they are in.
+    @Test func whoseCommuneEndedWithoutASuccessorIsToldWithTheProvinceItIsIn() async throws {
+        let database = try await World.populated()
+        defer { Task { await database.close() } }
+        let successor = World.numbered(77)
+        func told(_ unit: FeedEvent, until end: String, became successors: [String]) throws -> FeedEvent {
+            var fact = try Cdt_Registry_V1_UnitFact(serializedBytes: unit.payload)
+            fact.unit.validTo = end
+            fact.unit.successors = successors
+            for index in fact.placements.indices { fact.placements[index].to = end }
+            return try World.event(fact, unit.aggregate)
+        }
+        // The second commune ended at the end of 2024, its province half a year later.
+        try await World.tell(
+            [
+                try told(
+                    World.unit(World.secondCommune, .commune, "Xã Cẩm Mỹ", under: [World.province]),
+                    until: "2024-12-31", became: []),
+                try told(
+                    World.unit(World.province, .province, "Tỉnh Hà Tĩnh", under: [World.nation]), until: "2025-06-30",
+                    became: ["units/\(successor)"]),
+                try World.unit(successor, .province, "Tỉnh mới", under: [World.nation]),
+            ], database)
+        func teams(_ unit: String, _ date: String) throws -> [String] {
+            let day = try #require(LocalDate(date))
+            return try database.read { try AudienceStore.teams(Audience(unit: unit), treeDate: day, $0) }
+        }
+        func path(_ date: String) throws -> [String] {
+            let day = try #require(LocalDate(date))
+            return try database.read { try AudienceStore.placement(ofTeam: World.secondHamletTeam, on: day, $0) }
+        }
+        #expect(try teams(World.province, "2024-12-31").contains(World.secondHamletTeam))
+        #expect(try path("2024-12-31").suffix(2) == [World.province, World.nation])
+        #expect(try teams(World.province, "2025-03-01").contains(World.secondHamletTeam))
+        #expect(
+            try path("2025-03-01") == [World.secondHamlet, World.secondCommune, World.province, World.nation])
+        #expect(try teams(successor, "2025-06-30") == [], "it has become nothing yet")
+        for unit in [successor, World.nation, World.secondCommune] {
+            #expect(try teams(unit, "2025-07-01").contains(World.secondHamletTeam), "\(unit)")
+        }
+        #expect(try path("2025-07-01") == [World.secondHamlet, World.secondCommune, successor, World.nation])
+        #expect(try teams(World.otherProvince, "2025-07-01") == [])
     }
 
     @Test func theDefaultTreeDateIsThePeriodsLastDay() throws {

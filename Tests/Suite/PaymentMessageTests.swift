@@ -27,8 +27,8 @@ import Testing
         ]
         try await RunningSuite.run(own: own) { suite in
             let province = try await SampleData.province(in: suite.scratch)
-            // The first commune ended before 1/7/2025 without a successor on record; that of the second is known.
-            let data = try SampleData(of: province, communes: 1..<2, named: "sample", in: suite.scratch)
+            // The first commune ended on 1/1/2025 without a successor on record, the second became another on 1/7/2025.
+            let data = try SampleData(of: province, communes: 0..<2, named: "sample", in: suite.scratch)
             _ = try await suite.importFiles(data.folder)
             try await suite.expectSuccess(
                 "notify", "rule-add", "paid", "42", "--kind", "payment-paid", "--at", "00:00", "--template",

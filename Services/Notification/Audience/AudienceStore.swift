@@ -53,28 +53,51 @@ enum AudienceStore {
         try transaction.queryOne("SELECT id FROM known_unit WHERE level = 1 ORDER BY id LIMIT 1") { try $0.text(0) }
     }
 
-    /// The unit bound first, and those under it on the day bound twice after it, as the table `subtree`.
-    static let subtree = """
-        WITH RECURSIVE subtree (id) AS (
-            SELECT CAST(? AS TEXT)
-            UNION
-            SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
-            WHERE p.first_day <= ? AND ? < p.end_day)
-        """
+    /// The table `subtree` of a unit and those under it on a day, and what it binds. What had ended by then belongs where it
+    /// lay last, and to what it became: `heirs` the other way round. So teams of a unit that ended without a successor, which
+    /// stay with it until somebody places them, are told with those around them. A unit that has ended has what is its own.
+    static func subtree(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> (
+        sql: String, bindings: [SQLValue]
+    ) {
+        let day = SQLValue(date)
+        let isInForce = try self.unit(unit, transaction)?.isInForce(on: date) ?? true
+        var roots = [unit]
+        var looked = 0
+        while isInForce, looked < roots.count {
+            let former = try transaction.query(
+                """
+                SELECT n.unit FROM known_unit_successor n JOIN known_unit u ON u.id = n.unit
+                WHERE n.successor = ? AND u.end_day <= ? ORDER BY n.unit
+                """, [.text(roots[looked]), day]
+            ) { try $0.text(0) }
+            roots += former.filter { !roots.contains($0) }
+            looked += 1
+        }
+        let ended = "EXISTS (SELECT 1 FROM known_unit u WHERE u.id = p.unit AND u.end_day = p.end_day)"
+        let sql = """
+            WITH RECURSIVE subtree (id) AS (
+                \(roots.map { _ in "SELECT CAST(? AS TEXT)" }.joined(separator: " UNION "))
+                UNION
+                SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
+                WHERE p.first_day <= ? AND (? < p.end_day\(isInForce ? " OR \(ended)" : "")))
+            """
+        return (sql, roots.map { .text($0) } + [day, day])
+    }
 
     /// Ids of the teams placed in the audience's subtree on the tree date, ascending. 93,524 for the whole country.
     static func teams(_ audience: Audience, treeDate: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         if let purposes = audience.groups {
             return try GroupStore.ids(under: audience.unit, on: treeDate, purposes: purposes, transaction)
         }
-        let date = SQLValue.text(treeDate.description)
-        var sql = """
-            \(subtree)
+        let date = SQLValue(treeDate)
+        var (sql, bindings) = try subtree(of: audience.unit, on: treeDate, transaction)
+        sql += """
+
             SELECT t.id FROM subtree s
             JOIN known_team_placement p ON p.unit = s.id AND p.first_day <= ? AND ? < p.end_day
             JOIN known_team t ON t.id = p.team
             """
-        var bindings: [SQLValue] = [.text(audience.unit), date, date, date, date]
+        bindings += [date, date]
         if !audience.levels.isEmpty {
             sql += " WHERE t.level IN (\(audience.levels.map { _ in "?" }.joined(separator: ", ")))"
             bindings += audience.levels.sorted().map { SQLValue($0) }
@@ -164,14 +187,19 @@ enum AudienceStore {
             ?? ""
     }
 
-    /// The unit a team sits in, and the units above it, nearest first.
+    /// The unit a team sits in, and the units above it, nearest first. Above what has ended come those that its territory is
+    /// now in.
     static func placement(ofTeam team: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         let day = SQLValue.text(date.description)
         let unit = try transaction.queryOne(
             "SELECT unit FROM known_team_placement WHERE team = ? AND first_day <= ? AND ? < end_day",
             [.text(team), day, day]
         ) { try $0.text(0) }
-        return try unit.map { try path(ofUnit: $0, on: date, transaction) } ?? []
+        let known = try unit.map { try path(ofUnit: $0, on: date, transaction) } ?? []
+        guard let top = known.last, let heir = try heirs(of: top, on: date, transaction).min(), heir != top else {
+            return known
+        }
+        return try known + path(ofUnit: heir, on: date, transaction)
     }
 
     /// A unit and those above it, nearest first.

@@ -63,12 +63,8 @@ enum GroupStore {
     static func ids(under unit: String, on date: LocalDate, purposes: Set<String>, _ transaction: ReadTransaction)
         throws -> [String]
     {
-        let day = SQLValue.text(date.description)
-        var sql = """
-            \(AudienceStore.subtree)
-            SELECT g.id FROM subtree s JOIN zalo_group g ON g.unit = s.id
-            """
-        var bindings: [SQLValue] = [.text(unit), day, day]
+        var (sql, bindings) = try AudienceStore.subtree(of: unit, on: date, transaction)
+        sql += "\nSELECT g.id FROM subtree s JOIN zalo_group g ON g.unit = s.id"
         if !purposes.isEmpty {
             sql += " WHERE g.purpose IN (\(purposes.map { _ in "?" }.joined(separator: ", ")))"
             bindings += purposes.sorted().map { .text($0) }

@@ -62,13 +62,15 @@ enum RuleConcerns {
         _ audience: Audience, sending day: LocalDate, _ matter: String, _ bindings: [SQLValue],
         _ transaction: ReadTransaction
     ) throws -> Bool {
-        let date = SQLValue(audience.treeDate(sending: day))
+        let treeDate = audience.treeDate(sending: day)
+        let date = SQLValue(treeDate)
+        let (subtree, units) = try AudienceStore.subtree(of: audience.unit, on: treeDate, transaction)
         return try transaction.exists(
             """
-            \(AudienceStore.subtree)
+            \(subtree)
             SELECT 1 FROM subtree s
             JOIN known_team_placement p ON p.unit = s.id AND p.first_day <= ? AND ? < p.end_day
             \(matter) LIMIT 1
-            """, [.text(audience.unit), date, date, date, date] + bindings)
+            """, units + [date, date] + bindings)
     }
 }
