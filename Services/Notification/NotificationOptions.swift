@@ -130,7 +130,10 @@ enum NotificationOptions {
             return nil
         }
         guard let server = MailServer(url) else {
-            throw ConfigurationError("--smtp-url: expected smtp://HOST[:PORT] or smtps://HOST[:PORT], not \"\(url)\"")
+            // Not repeated: it may hold a password, where other programs take one.
+            throw ConfigurationError(
+                "--smtp-url: expected smtp://HOST[:PORT] or smtps://HOST[:PORT]; a login belongs in --smtp-user and "
+                    + "--smtp-password-file")
         }
         guard let from = try settings[smtpFrom].flatMap({ Mailbox(parsing: $0) }) else {
             throw ConfigurationError("--smtp-from: expected ADDRESS or \"NAME <ADDRESS>\", for example nhac@example.vn")

@@ -91,6 +91,13 @@ import Testing
         #expect(error?.description.contains(names) == true, "\(error?.description ?? "")")
     }
 
+    @Test func aLoginInTheServersAddressIsNotRepeated() throws {
+        let settings = try settings(["--smtp-url", "smtp://nhac:geheim@mail.example.vn", "--smtp-from", "a@b.vn"])
+        let error = try #require(throws: ConfigurationError.self) { try NotificationOptions.smtp(settings) }
+        #expect(error.description.contains("--smtp-password-file"))
+        #expect(!error.description.contains("geheim"))
+    }
+
     @Test func endpointsHaveDifferentSecrets() throws {
         let webhook = try #require(
             try NotificationOptions.webhook(try settings(["--webhook-secret-file", "FOLDER/secret"])))

@@ -138,10 +138,12 @@ struct CommonOptions: Sendable {
             isSecret: true
         ) { texts throws(OptionProblem) in
             guard let text = texts.last else { return nil }
-            guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else {
-                throw OptionProblem("a URL that starts with postgresql://")
+            guard let server = DatabaseConfiguration.postgres(url: text) else {
+                throw OptionProblem(
+                    "postgresql://USER@HOST/DATABASE, with %, @, / and : of a password written as %25, %40, %2F and %3A"
+                )
             }
-            return .postgres(text)
+            return server
         }
         let known = definition.peers.compactMap { name in
             CommonOptions.defaultPorts[name].map { (name, Endpoint(host: "127.0.0.1", port: $0)) }

@@ -64,6 +64,16 @@ import Testing
         #expect(try await run(["--version"]).output == "activity \(ServiceHost.version)\n")
     }
 
+    @Test func aPasswordIsNeitherInTheHelpNorInTheLogNorInAnError() async throws {
+        let secret = ["CDT_DATABASE": "postgresql://activity:geheim@127.0.0.1:1/activity"]
+        let help = try await run(["--help"], environment: secret)
+        #expect(help.status == 0)
+        let away = try await run(anywhere, environment: secret)
+        #expect(away.status != 0)
+        #expect(away.errors.contains("--database"))
+        for outcome in [help, away] { #expect(!(outcome.output + outcome.errors).contains("geheim")) }
+    }
+
     @Test func aLogReaderThatGoesAwayDoesNotTakeTheServiceWithIt() async throws {
         // The shell waits for the service and ends with its status; the readers of both streams are gone by then.
         let script = "trap : TERM; set -o pipefail; \"$0\" \"$@\" 2> >(true) | head -n 1"
