@@ -33,7 +33,7 @@ package enum ServiceHost {
         case help
         case version
         case probe([String])
-        case perform(BackupActions.Action, [String])
+        case perform(StoreActions.Action, [String])
         case serve([String])
 
         init(_ arguments: [String]) {
@@ -45,7 +45,7 @@ package enum ServiceHost {
                 self = .probe(arguments.filter { $0 != "--health-probe" })
             } else {
                 var rest = arguments
-                let action = BackupActions.Action(&rest)
+                let action = StoreActions.Action(&rest)
                 self = action.map { .perform($0, rest) } ?? .serve(arguments)
             }
         }
@@ -72,7 +72,7 @@ package enum ServiceHost {
                 ("--help", "Show this."),
                 ("--version", "Show the release."),
                 ("--health-probe", "Ask the service at --listen whether it serves: exit status 0 if so, else 1."),
-            ] + BackupActions.help)
+            ] + StoreActions.help)
     }
 
     /// Starts a service inside this process, on free ports unless told otherwise; for tests.
@@ -124,12 +124,12 @@ package enum ServiceHost {
     }
 
     private static func perform(
-        _ action: BackupActions.Action, of definition: any ServiceDefinition.Type, arguments: [String]
+        _ action: StoreActions.Action, of definition: any ServiceDefinition.Type, arguments: [String]
     ) async -> Never {
         let name = definition.identity.name
         do {
             let settings = try settings(of: definition, arguments: arguments)
-            Terminal.say("\(name): \(try await BackupActions.perform(action, of: definition, settings: settings))\n")
+            Terminal.say("\(name): \(try await StoreActions.perform(action, of: definition, settings: settings))\n")
             exit(0)
         } catch let error as ConfigurationError {
             for problem in error.problems { Terminal.complain("\(name): \(problem)\n") }

@@ -2,9 +2,11 @@ import ChangeFeed
 import Foundation
 import Storage
 
-/// What a service's program does with copies of its database instead of serving.
-enum BackupActions {
+/// What a service's program does with its database instead of serving.
+enum StoreActions {
     enum Action: Sendable, Hashable {
+        /// `--migrate`
+        case migrate
         /// `--backup FILE`
         case backup(String)
         /// `--restore FILE`
@@ -18,13 +20,17 @@ enum BackupActions {
                 self = .backup(file)
             } else if let file = Self.value(of: "--restore", &arguments) {
                 self = .restore(file)
-            } else if let index = arguments.firstIndex(of: "--restored") {
-                arguments.remove(at: index)
-                self = .restored
+            } else if let action = Self.withoutFile.first(where: { arguments.contains($0.flag) }) {
+                arguments.removeAll { $0 == action.flag }
+                self = action.action
             } else {
                 return nil
             }
         }
+
+        private static let withoutFile: [(flag: String, action: Action)] = [
+            ("--migrate", .migrate), ("--restored", .restored),
+        ]
 
         private static func value(of option: String, _ arguments: inout [String]) -> String? {
             guard let index = arguments.firstIndex(where: { $0 == option || $0.hasPrefix(option + "=") }) else {
@@ -37,6 +43,11 @@ enum BackupActions {
     }
 
     static let help = [
+        (
+            "--migrate",
+            "Bring the database to the schema of this release, which starting does too: before an upgrade, to have the time "
+                + "it takes and its failures while the old release still serves."
+        ),
         (
             "--backup FILE",
             "Write a consistent copy of the database to a new file, also while the service runs. PostgreSQL: use pg_dump "
@@ -59,6 +70,9 @@ enum BackupActions {
     ) async throws -> String {
         let place = try CommonOptions(definition).place(settings, of: definition.identity)
         switch action {
+        case .migrate:
+            try await withDatabase(place.database, of: definition) { _ in }
+            return "the database \(place.name) has the schema of release \(ServiceHost.version)"
         case .backup(""), .restore(""): throw ConfigurationError("the name of the backup's file is missing")
         case .backup(let file):
             try await Database.backup(of: place.database, to: file)
@@ -73,15 +87,22 @@ enum BackupActions {
             }
             return "\(file) is restored to \(path)"
         case .restored:
-            let database = try await Database.open(place.database, migrations: definition.allMigrations)
-            do {
-                try await Outbox.renewEpochs(in: database)
-            } catch {
-                await database.close()
-                throw error
-            }
-            await database.close()
+            try await withDatabase(place.database, of: definition) { try await Outbox.renewEpochs(in: $0) }
             return "who follows the feeds of the database \(place.name) will start again from the beginning"
         }
+    }
+
+    private static func withDatabase(
+        _ configuration: DatabaseConfiguration, of definition: any ServiceDefinition.Type,
+        _ body: (Database) async throws -> Void
+    ) async throws {
+        let database = try await Database.open(configuration, migrations: definition.allMigrations)
+        do {
+            try await body(database)
+        } catch {
+            await database.close()
+            throw error
+        }
+        await database.close()
     }
 }

@@ -279,6 +279,7 @@ func withSample(
         #expect(ServiceHost.Command(["--data", "d", "--backup", "f"]) == .perform(.backup("f"), ["--data", "d"]))
         #expect(ServiceHost.Command(["--restore=f", "--data", "d"]) == .perform(.restore("f"), ["--data", "d"]))
         #expect(ServiceHost.Command(["--restored"]) == .perform(.restored, []))
+        #expect(ServiceHost.Command(["--migrate", "--data", "d"]) == .perform(.migrate, ["--data", "d"]))
     }
 }
 
