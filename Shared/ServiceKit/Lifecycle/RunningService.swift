@@ -36,6 +36,9 @@ package final class RunningService: Sendable {
             settings, service: definition.identity.name, logger: logger)
         let metrics = MetricsRegistry()
         ProcessMetrics.register(in: metrics)
+        metrics.counter(
+            "log_lines_dropped_total", help: "Lines of the log that were lost because its reader was too slow."
+        ) { Double(log.droppedLines) }
         let readiness = Readiness()
         let admin = AdminServer(readiness: readiness, metrics: metrics)
         // First, so that a probe can tell a long migration from a dead process.

@@ -13,7 +13,9 @@ package final class LogWriter: Sendable {
         var buffer: [UInt8] = []
         /// What was written out last, emptied: its memory is used again.
         var spare: [UInt8] = []
+        /// Since the start, and those of them that the log has told of.
         var dropped = 0
+        var told = 0
         /// The thread was told to come.
         var awake = false
         var closed = false
@@ -44,6 +46,9 @@ package final class LogWriter: Sendable {
         thread.name = "log"
         thread.start()
     }
+
+    /// Lines for which there was no room, since the start.
+    var droppedLines: Int { state.withLock { $0.dropped } }
 
     /// Memory kept for the lines to come; what a burst needed beyond it is given back.
     private static let keptBytes = 1 << 20
@@ -80,10 +85,10 @@ package final class LogWriter: Sendable {
     package func flush() {
         output.withLock { _ in
             var (lines, dropped) = state.withLock { state in
-                let (lines, dropped) = (state.buffer, state.dropped)
+                let (lines, dropped) = (state.buffer, state.dropped - state.told)
                 state.buffer = state.spare
                 state.spare = []
-                state.dropped = 0
+                state.told = state.dropped
                 state.awake = false
                 return (lines, dropped)
             }

@@ -98,6 +98,11 @@ final class LogCollector: Sendable {
         writer.flush()
         #expect(collector.text.split(separator: "\n").filter { $0.hasPrefix("x") }.count == 10)
         #expect(collector.lines.first?["dropped"] as? Int == 15)
+        // Told once, and counted for good.
+        writer.flush()
+        #expect(collector.lines.count == 1)
+        for _ in 0..<12 { writer.append(line) }
+        #expect(writer.droppedLines == 17)
     }
 
     @Test(arguments: [

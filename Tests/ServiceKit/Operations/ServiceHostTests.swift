@@ -139,6 +139,38 @@ func withSample(
         }
     }
 
+    /// A rate needs a first value, and nobody who calls may make the series more.
+    @Test func everySeriesIsThereAtZeroBeforeTheFirstCallAndNoCallAddsOne() async throws {
+        try await withSample { service, client, _ in
+            func samples() async throws -> [Substring: Substring] {
+                let text = try await HTTPProbe.get("/metrics", port: service.adminEndpoint.port).body
+                let pairs = text.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { line in
+                    line.lastIndex(of: " ").map { (line[..<$0], line[line.index(after: $0)...]) }
+                }
+                return Dictionary(pairs) { first, _ in first }
+            }
+            let before = try await samples()
+            let calls = before.filter { $0.key.hasPrefix("grpc_server_") }
+            #expect(calls.count > 2 * StatusCode.allCases.count)
+            #expect(calls.allSatisfy { $0.value == "0" })
+            #expect(before["log_lines_dropped_total"] == "0")
+
+            for act in ["hello", "write"] { _ = try await client.act(act) }
+            for act in ["refuse", "invalid", "fail", "bug"] { _ = try await failure { _ = try await client.act(act) } }
+            for name in ["Unknown", "act"] {
+                let error = try await failure {
+                    _ = try await client.rpc.unary(
+                        MethodDescriptor(service: "cdt.sample.v1.SampleService", method: name, kind: .unary), [UInt8](),
+                        options: .defaults, encode: { $0 }, decode: { $0 })
+                }
+                #expect(error.code == .unimplemented)
+            }
+            let after = try await samples()
+            #expect(Set(after.keys) == Set(before.keys))
+            #expect(after.filter { $0.key.hasPrefix("grpc_server_started_total") && $0.value != "0" }.count == 1)
+        }
+    }
+
     @Test func healthAnswersCheckListAndWatch() async throws {
         try await withSample { service, client, _ in
             let health = Grpc_Health_V1_Health.Client(client.rpc)
