@@ -36,6 +36,19 @@ import Testing
             report: condition.map { .init(period: Month("2024-10") ?? Month(index: 0), condition: $0) })
     }
 
+    /// "Each may be a release older or newer than the others" (docs/guides/versioning.md).
+    @Test func whatNewerServicesAddIsPassedOverAndWhatIsKnownIsKept() async throws {
+        let database = try await World.database()
+        var team = try World.team(World.hamletTeam, .hamlet, "Tổ", in: World.hamlet)
+        team.payload += [0x80, 0x7d, 1]  // field 2000
+        let badge = FeedEvent(
+            sequence: 2, aggregate: "badges/1", version: 1, recordedAt: 0, type: "cdt.registry.v1.BadgeFact",
+            payload: [8, 1])
+        try await World.tell([team, badge, badge.asTombstone], database)
+        #expect(try database.read { try $0.query("SELECT display_name FROM known_team") { try $0.text(0) } } == ["Tổ"])
+        await database.close()
+    }
+
     @Test func withoutAReportFilterMembersOfActiveTeamsAreTold() {
         #expect(audience().recipients(of: team(), on: today).entries.map(\.person) == ["leader", "deputy", "member"])
         #expect(audience(roles: [1]).recipients(of: team(), on: today).entries.map(\.person) == ["leader"])

@@ -47,6 +47,21 @@ import Testing
         #expect(try await service.entitlement("a", "2024-10").amountDong == 600_000)
     }
 
+    /// "Each may be a release older or newer than the others" (docs/guides/versioning.md).
+    @Test func whatNewerServicesAddIsPassedOverAndWhatIsKnownCounts() async throws {
+        let service = try await Fixture()
+        var team = try Fixture.event(Fixture.team("a", in: "ht"))
+        team.payload += [0x80, 0x7d, 1]  // field 2000
+        let badge = FeedEvent(
+            sequence: 2, aggregate: "badges/1", version: 1, recordedAt: 0, type: "cdt.registry.v1.BadgeFact",
+            payload: [8, 1])
+        try await service.database.write { [team] transaction in
+            for event in [team, badge, badge.asTombstone] { try RegistryCopy.apply(event, in: transaction) }
+            for event in [badge, badge.asTombstone] { try ActivityCopy.apply(event, in: transaction) }
+        }
+        #expect(try await service.entitlement("a", "2024-10").amountDong == 600_000)
+    }
+
     @Test func aDateThatIsNoneStopsTheFeedInsteadOfMeaningOpen() async throws {
         let service = try await Fixture()
         var team = Fixture.team("a", in: "ht")
