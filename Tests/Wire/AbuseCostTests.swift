@@ -96,6 +96,72 @@ import Testing
         }
     }
 
+    /// Resets that the server is made to send.
+    @Test(arguments: ["window overflow", "upper-case name"]) func `B.3 MadeYouReset`(kind: String) async throws {
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            for index in 0..<3000 where !peer.isSentAway {
+                let stream = UInt32(1 + 2 * index)
+                if kind == "window overflow" {
+                    try await peer.send(
+                        .headers(stream, Self.streaming), .windowUpdate(stream, 0x7fff_ffff),
+                        .windowUpdate(stream, 0x7fff_ffff))
+                } else {
+                    try await peer.send(.headers(stream, Self.unary + [("Upper", "a")]))
+                }
+                try await peer.pump()
+            }
+            #expect(try await peer.wait { $0.isSentAway })
+        }
+    }
+
+    @Test func `B.3 CONTINUATION flood`() async throws {
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            try await peer.send(.headers(1, Self.unary, endHeaders: false))
+            try await peer.flood(Frame.continuation(1, endHeaders: false).bytes(), times: 50_000)
+            #expect(try await peer.wait { $0.isClosed })
+        }
+    }
+
+    @Test func `B.3 header lists over the limit`() async throws {
+        let long = Self.unary + [("x", String(repeating: "v", count: 9000))]
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            for index in 0..<50 where !peer.isSentAway {
+                try await peer.send(.headers(UInt32(1 + 2 * index), long, end: true))
+                try await peer.pump()
+            }
+            #expect(try await peer.wait { $0.isSentAway })
+        }
+    }
+
+    @Test func `B.3 giant length prefixes`() async throws {
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            for index in 0..<200 {
+                let stream = UInt32(1 + 2 * index)
+                try await peer.send(
+                    .headers(stream, Self.streaming), .data(stream, message([], length: 0xffff_ffff)))
+                try await peer.pump()
+            }
+            #expect(try await peer.outcome(399).status == 8)
+        }
+    }
+
+    @Test func `B.3 empty DATA flood`() async throws {
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            try await peer.send(.headers(1, Self.streaming))
+            try await peer.flood(Frame.data(1, []).bytes(), times: 50_000)
+            #expect(try await peer.wait { $0.isSentAway })
+        }
+    }
+
+    @Test func `B.3 PING and SETTINGS floods, answers not read`() async throws {
+        for frame in [Frame.ping(), .settings()] {
+            let flood = Array(repeatElement(frame.bytes(), count: 100_000).joined())
+            try await expectBounded(megabytes: 40, seconds: 10) { peer in
+                try await peer.socket.send(flood, within: .seconds(2))
+            }
+        }
+    }
+
     @Test func `B.3 floods of control frames`() async throws {
         for frame in [Frame.ping(), .settings([(4, 65_535)]), .windowUpdate(0, 1), .priority(1, on: 0)] {
             try await expectBounded(megabytes: 40, seconds: 10, connections: 1) {

@@ -172,15 +172,18 @@ import Testing
         }
     }
 
-    @Test func `B.3 PING flood, answers not read`() async throws {
+    @Test(arguments: [("PING", Frame.ping()), ("SETTINGS", .settings())])
+    func `B.3 PING and SETTINGS floods, answers not read`(name: String, frame: Frame) async throws {
         // Traffic would forgive the pings: the queue of answers is bounded all the same.
         try await WireServer.run { server in
             let socket = try RawSocket(port: server.port, receiveBuffer: 4096)
             let bytes =
                 RawPeer.clientPreface + Frame.settings().bytes()
-                + Array(repeatElement(Frame.ping().bytes(), count: 100_000).joined())
+                + Array(repeatElement(frame.bytes(), count: 100_000).joined())
             try await socket.send(bytes, within: .seconds(2))
             #expect(try await server.answersOthers())
+            try await eventually("the connection stays") { server.server.connectionCount == 0 }
+            withExtendedLifetime(socket) {}
         }
     }
 
@@ -232,6 +235,23 @@ import Testing
     @Test func `B.3 SETTINGS with many entries`() async throws {
         try await expectSentAway(Limits(), debug: nil) { peer, _ in
             try await peer.send(.settings((0..<33).map { _ in (4, 65_535) }))
+        }
+    }
+
+    /// A client may not know yet: what is refused is safe to repeat.
+    @Test func `B.3 more streams than announced, before SETTINGS are acknowledged`() async throws {
+        var limits = Limits()
+        limits.concurrentStreams = 5
+        try await WireServer.run(limits) { server in
+            let peer = RawPeer(try RawSocket(port: server.port))
+            peer.answers = false
+            try await peer.send(bytes: RawPeer.clientPreface + Frame.settings().bytes())
+            #expect(try await peer.wait { $0.settings[3] == 5 })
+            for index in 0..<6 { try await peer.send(.headers(UInt32(1 + 2 * index), RawPeer.request("Ignore"))) }
+            #expect(try await peer.outcome(11).reset == Code.refused)
+            #expect(peer.goAways.isEmpty)
+            #expect(server.seen.now.mostRunning <= 5)
+            #expect(try await server.answersOthers())
         }
     }
 

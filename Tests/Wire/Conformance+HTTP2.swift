@@ -30,20 +30,21 @@ extension ConformanceCase {
             "4.3 #1 an invalid header block", .connectionError([Code.compression]),
             .headers(1, block: [0x40], end: true)),
         .init(
-            "4.3 #2 PRIORITY inside a header block", connectionProtocolError, .headers(1, echo, endHeaders: false),
+            "4.3 #2 and 6.2 #1 PRIORITY inside a header block", connectionProtocolError,
+            .headers(1, echo, endHeaders: false),
             .priority(1, on: 0)),
         .init(
-            "4.3 #3 HEADERS of another stream inside a header block", connectionProtocolError,
+            "4.3 #3 and 6.2 #2 HEADERS of another stream inside a header block", connectionProtocolError,
             .headers(1, echo, endHeaders: false), .headers(3, echo)),
     ]
 
     private static let states: [ConformanceCase] = [
         .init("5.1 #1 idle: DATA", connectionProtocolError, .data(1, [0])),
-        .init("5.1 #2 idle: RST_STREAM", connectionProtocolError, .reset(1)),
+        .init("5.1 #2 and 6.4 #2 idle: RST_STREAM", connectionProtocolError, .reset(1)),
         .init("5.1 #3 idle: WINDOW_UPDATE", connectionProtocolError, .windowUpdate(1, 100)),
         .init("5.1 #4 idle: CONTINUATION", connectionProtocolError, .continuation(1, endHeaders: true)),
         .init(
-            "5.1 #5 half-closed (remote): DATA", .connectionError([Code.streamClosed]),
+            "5.1 #5 and 6.1 #2 half-closed (remote): DATA", .connectionError([Code.streamClosed]),
             .headers(1, RawPeer.request("Wait")), .data(1, message(""), end: true), .data(1, [0])),
         .init(
             "5.1 #6 half-closed (remote): HEADERS", .connectionError([Code.streamClosed, Code.protocolError]),
@@ -97,7 +98,8 @@ extension ConformanceCase {
     ]
 
     private static let errors: [ConformanceCase] = [
-        .init("5.4.1 #1 a connection error ends the connection", .connectionError([Code.frameSize]), .ping([0])),
+        .init(
+            "5.4.1 #1 and #2 a connection error: GOAWAY, and the end", .connectionError([Code.frameSize]), .ping([0])),
         .init(
             "5.5 #1 an unknown extension frame", .ignored,
             Frame(kind: 0x42, flags: 0xff, stream: 7, payload: [1, 2, 3])),

@@ -1,8 +1,9 @@
 import HTTP2
 import Testing
 
-/// What the conformance suite of Connect expects of a gRPC server when a request is unexpected (its suites
-/// `grpc_server_unexpected`, `server_message_size` and `grpc_server_proto_subformat`), by raw frames.
+/// What the conformance suite of Connect expects of a gRPC server, by raw frames; tests without a name of a suite are of
+/// `grpc_server_unexpected`, `server_unexpected`, `server_message_size` and `grpc_server_proto_subformat`. The suite
+/// `tls_client_certs` is in `TLSTests` of RPC.
 @Suite(.timeLimit(.minutes(10))) struct OracleTests {
     private func expect(
         _ status: Int, _ reply: RawPeer.Stream, sourceLocation: SourceLocation = #_sourceLocation
@@ -113,7 +114,66 @@ import Testing
         }
     }
 
-    @Test func `A.4 errors after responses, with their message`() async throws {
+    /// Suite `basic`: no response, one to each request as it comes, all of them at the end.
+    @Test func `A.4 basic`() async throws {
+        try await WireServer.connect { peer, _ in
+            for (stream, method, body) in [(UInt32(1), "Produce", message("0 0")), (3, "Chat", [])] {
+                let none = try await peer.call(method, body, stream: stream)
+                expect(0, none)
+                #expect(none.messages.isEmpty)
+            }
+            let half = try await peer.call("Chat", message("a") + message("b"), stream: 5)
+            expect(0, half)
+            #expect(half.messages == [Array("a".utf8), Array("b".utf8)])
+            try await peer.send(.headers(7, RawPeer.request("Chat")))
+            for count in 1...3 {
+                try await peer.send(.data(7, message("\(count)")))
+                #expect(try await peer.wait { $0.streams[7]?.messages.count == count })
+            }
+            try await peer.send(.data(7, [], end: true))
+            try await expect(0, peer.outcome(7))
+        }
+    }
+
+    /// Suite `server_empty`: a message of no bytes is a message.
+    @Test func `A.4 server_empty`() async throws {
+        try await WireServer.connect { peer, _ in
+            #expect(try await peer.call("Echo", message("")).messages == [[]])
+            #expect(try await peer.call("Collect", message(""), stream: 3).messages == [Array("0".utf8)])
+            #expect(try await peer.call("Chat", message(""), stream: 5).messages == [[]])
+            // Its handler has seen it, and wants two numbers.
+            try await expect(3, peer.call("Produce", message(""), stream: 7))
+        }
+    }
+
+    /// Suite `timeouts`: calls of every kind end at their deadline, and their handlers with them.
+    @Test(arguments: [("Wait", true), ("Hang", true), ("Ignore", false), ("Chat", false), ("Ignore", true)])
+    func `A.4 timeouts`(method: String, end: Bool) async throws {
+        try await WireServer.connect { peer, server in
+            try await peer.send(
+                .headers(1, RawPeer.request(method, ["grpc-timeout": "500m"])), .data(1, message("one"), end: end))
+            try await expect(4, peer.outcome(1))
+            #expect(try await server.seen.eventually { $0.running == 0 && $0.cancelled == 1 })
+        }
+    }
+
+    /// Suite `errors`: every code, of a unary call and of a stream, before and after responses, with metadata.
+    @Test(arguments: 1...16) func `A.4 errors`(code: Int) async throws {
+        try await WireServer.connect { peer, _ in
+            let unary = try await peer.call("Fail", message([UInt8(code)] + Array("lỗi 😈".utf8)))
+            expect(code, unary)
+            #expect(unary["grpc-message"] == "l%E1%BB%97i %F0%9F%98%88")
+            #expect(unary["x-kept"] == "yes")
+            for (stream, count) in [(UInt32(3), 0), (5, 2)] {
+                let reply = try await peer.call("Produce", message("\(count) 3 \(code)"), stream: stream)
+                expect(code, reply)
+                #expect(reply.messages.count == count)
+                #expect(reply["grpc-message"] == "after \(count)" && reply["x-kept"] == "yes")
+            }
+        }
+    }
+
+    @Test func `A.4 a request that cannot be read after responses`() async throws {
         try await WireServer.connect { peer, _ in
             let chat = message("fine") + message([1, 2], flag: 1)
             let reply = try await peer.call("Chat", chat, ["grpc-encoding": "gzip"])

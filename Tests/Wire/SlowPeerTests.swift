@@ -118,6 +118,39 @@ import Testing
         }
     }
 
+    /// "No read means no new work": above its mark of what waits to be sent, the server stops reading.
+    @Test func `B.3 outbound queue growth: who does not read is not read`() async throws {
+        try await WireServer.run { server in
+            let socket = try RawSocket(port: server.port, receiveBuffer: 4096)
+            var bytes = RawPeer.clientPreface + Frame.settings([(4, 0x7fff_ffff)]).bytes()
+            bytes += Frame.windowUpdate(0, 0x7fff_0000 - 65535).bytes()
+            bytes += Frame.headers(1, RawPeer.request("Produce")).bytes()
+            bytes += Frame.data(1, message("1000000 100000"), end: true).bytes()
+            try await socket.send(bytes)
+            // Until the writer waits.
+            var written = -1
+            try await eventually("the writer does not stop") {
+                defer { written = server.seen.now.written }
+                try await Task.sleep(for: .milliseconds(200))
+                return written > 0 && server.seen.now.written == written
+            }
+            // 64 MB that no window bounds: what the kernel's buffers hold is taken, and the rest is not.
+            let piece = Array(
+                repeatElement(Frame(kind: 0x0b, payload: [UInt8](repeating: 0, count: 16_000)).bytes(), count: 64)
+                    .joined())
+            var taken = 0
+            for _ in 0..<64 {
+                let count = try await socket.send(piece, within: .seconds(2))
+                taken += count
+                if count < piece.count { break }
+            }
+            #expect(taken < 64 * piece.count)
+            #expect(!socket.isClosed)
+            #expect(server.seen.now.running == 1)
+            #expect(try await server.answersOthers())
+        }
+    }
+
     @Test func `B.3 a slow writer of a unary request`() async throws {
         var limits = Limits()
         limits.unaryTimeout = .milliseconds(300)

@@ -58,8 +58,9 @@ extension WireRuleTests {
 
     @Test(
         arguments: [
-            (0, .internal), (1, .internal), (2, .internal), (3, .internal), (4, .internal), (6, .internal),
-            (7, .unavailable), (8, .cancelled), (9, .internal), (10, .internal), (11, .resourceExhausted),
+            (0, .internal), (1, .internal), (2, .internal), (3, .internal), (4, .internal), (5, .internal),
+            (6, .internal), (7, .unavailable), (8, .cancelled), (9, .internal), (10, .internal),
+            (11, .resourceExhausted),
             (12, .permissionDenied),
         ] as [(UInt32, StatusCode)])
     func `B.1 #16 resets mean these codes to our client`(reset: UInt32, code: StatusCode) async throws {

@@ -149,6 +149,22 @@ import Testing
         }
     }
 
+    /// The interoperability case `server_compressed_streaming` (A.1) sees what was sent, and not how.
+    @Test func `B.1 #8 each message of a stream is compressed or not, as its handler says`() async throws {
+        try await WireServer.connect { peer, _ in
+            let long = [UInt8](repeating: 7, count: 10_000)
+            let reply = try await peer.call(
+                "Chat", message(long) + message("short") + message(long), ["grpc-accept-encoding": "gzip"])
+            #expect(reply.status == 0 && reply["grpc-encoding"] == "gzip")
+            try #require(reply.messages.count == 3)
+            let flags = [0, 1, 2].map { index in
+                reply.data[reply.messages.prefix(index).reduce(0) { $0 + 5 + $1.count }]
+            }
+            #expect(flags == [1, 0, 1])
+            #expect(reply.messages[0].count < 1000 && reply.messages[1] == Array("short".utf8))
+        }
+    }
+
     @Test func `B.1 #9 messages and frames have nothing to do with each other`() async throws {
         try await WireServer.connect { peer, _ in
             let bytes = message("one") + message("") + message("three")

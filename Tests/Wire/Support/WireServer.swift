@@ -77,18 +77,28 @@ struct WireService: RegistrableService {
                     return []
                 }
             })
-        // "count size"
+        router.serverStreaming(
+            method("Hang", .serverStreaming), decode: { $0 }, encode: { $0 },
+            handler: {
+                (_: [UInt8], _: ResponseWriter<[UInt8]>, context) in
+                try await seen.handling(context) { try await Task.sleep(for: .seconds(600)) }
+            })
+        // "count size", and the code of an error after them
         router.serverStreaming(
             method("Produce", .serverStreaming), decode: { $0 }, encode: { $0 },
             handler: {
                 (request: [UInt8], response: ResponseWriter<[UInt8]>, context) in
                 try await seen.handling(context) {
                     let numbers = String(decoding: request, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
-                    guard numbers.count == 2 else { throw RPCError(code: .invalidArgument, message: "count and size") }
+                    guard numbers.count >= 2 else { throw RPCError(code: .invalidArgument, message: "count and size") }
                     for _ in 0..<numbers[0] {
                         try await response.write([UInt8](repeating: 7, count: numbers[1]))
                         seen.wrote()
                     }
+                    guard numbers.count > 2 else { return }
+                    throw RPCError(
+                        code: StatusCode(rawValue: numbers[2]) ?? .unknown, message: "after \(numbers[0])",
+                        metadata: ["x-kept": "yes"])
                 }
             })
         router.bidirectionalStreaming(
@@ -96,7 +106,11 @@ struct WireService: RegistrableService {
             handler: {
                 (requests: RequestStream<[UInt8]>, response: ResponseWriter<[UInt8]>, context) in
                 try await seen.handling(context) {
-                    for try await request in requests { try await response.write(request) }
+                    // Long ones are compressed, for who can read that.
+                    for try await request in requests {
+                        context.setCompression(request.count > 1000)
+                        try await response.write(request)
+                    }
                 }
             })
     }
