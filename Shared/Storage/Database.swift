@@ -16,15 +16,22 @@ package final class Database: Sendable {
     private let signals: CommitSignals
     private let hasClosed = Atomic<Bool>(false)
     private let closers = Mutex<[@Sendable () async -> Void]>([])
-    private let waited: (@Sendable (Int64) -> Void)?
+    private let waited: Waited?
+
+    /// What a task waits for.
+    package enum Work: String, Sendable {
+        case read, write
+    }
+
+    /// Told after each write and each pooled read, in the task that has waited for it.
+    package typealias Waited = @Sendable (Work, _ nanoseconds: Int64) -> Void
 
     package var dialect: Dialect { engine.dialect }
 
-    /// Opens or makes the database and brings its schema up to date. `waited` is told how many nanoseconds a task has waited
-    /// for each write and pooled read, in that task.
+    /// Opens or makes the database and brings its schema up to date.
     package static func open(
         _ configuration: DatabaseConfiguration, migrations: [MigrationSet],
-        waited: (@Sendable (Int64) -> Void)? = nil
+        waited: Waited? = nil
     ) async throws -> Database {
         // Opening may wait for another process's migration; that must not hold up an event loop.
         try await onThread { try Database(configuration, migrations: migrations, waited: waited) }
@@ -36,7 +43,7 @@ package final class Database: Sendable {
     }
 
     private init(
-        _ configuration: DatabaseConfiguration, migrations: [MigrationSet], waited: (@Sendable (Int64) -> Void)?
+        _ configuration: DatabaseConfiguration, migrations: [MigrationSet], waited: Waited?
     ) throws {
         self.waited = waited
         let limits = configuration.limits
@@ -99,7 +106,7 @@ package final class Database: Sendable {
         ) async throws -> T
     {
         let begun = monotonicNanoseconds()
-        defer { waited?(Int64(monotonicNanoseconds() - begun)) }
+        defer { waited?(.read, Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
@@ -127,7 +134,7 @@ package final class Database: Sendable {
         ) async throws -> T
     {
         let begun = monotonicNanoseconds()
-        defer { waited?(Int64(monotonicNanoseconds() - begun)) }
+        defer { waited?(.write, Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in

@@ -145,10 +145,11 @@ package final class RunningService: Sendable {
         _ metrics: MetricsRegistry, _ logger: Logger, _ tracer: Tracer?
     ) async throws -> ServiceContext {
         let place = try options.place(settings, of: definition.identity)
+        let waits = StorageWaits(for: place.database, tracer: tracer)
         let database: Database
         do {
             database = try await Database.open(
-                place.database, migrations: definition.allMigrations, waited: { CallWaits.add(nanoseconds: $0) })
+                place.database, migrations: definition.allMigrations, waited: { waits.ended($0, nanoseconds: $1) })
         } catch let error as StorageError {
             throw ConfigurationError("the database \(place.name) cannot be opened: \(error)")
         }

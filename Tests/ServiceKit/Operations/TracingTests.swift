@@ -46,6 +46,25 @@ import Testing
         #expect(!"\(spans)".contains("secret"))
     }
 
+    @Test func aRecordedCallsWaitForItsDatabaseIsASpanBelowIt() async throws {
+        let collector = SpanKeeper()
+        let server = RPCServer(configuration: .init(port: 0), services: [collector])
+        let port = try await server.start()
+        try await withSample(["--otlp-endpoint", "127.0.0.1:\(port)", "--trace-ratio", "0"]) { _, client, _ in
+            for recorded in [true, false] { _ = try await client.act("write", Self.caller(recorded: recorded)) }
+        }
+        await server.shutdown()
+        #expect(collector.spans.count == 2)
+        let call = try #require(collector.spans.first { $0.kind == .server })
+        let write = try #require(collector.spans.first { $0.name == "storage write" })
+        #expect(write.kind == .client && write.traceID == call.traceID && write.parentSpanID == call.spanID)
+        #expect(write.endTimeUnixNano > write.startTimeUnixNano)
+        #expect(
+            write.attributes.map { "\($0.key)=\($0.value.stringValue)" } == [
+                "db.system.name=sqlite", "db.operation.name=write",
+            ])
+    }
+
     @Test func withoutACollectorThereIsNothingToCount() async throws {
         try await withSample { service, _, _ in
             #expect(service.context.tracer == nil)
