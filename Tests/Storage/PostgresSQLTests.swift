@@ -8,6 +8,7 @@ import Testing
         ("SELECT ?, ? FROM t WHERE a = ?", "SELECT $1, $2 FROM t WHERE a = $3"),
         ("SELECT '?', \"?\" -- ? what\n/* ? */, ?", "SELECT '?', \"?\" \n , $1"),
         ("SELECT 'it''s ?', ?", "SELECT 'it''s ?', $1"),
+        ("SELECT ?1, ?12 < ?1, ? FROM t", "SELECT $1, $12 < $1, $13 FROM t"),
         (
             "CREATE TABLE t (a TEXT PRIMARY KEY, b BLOB) WITHOUT ROWID",
             "CREATE TABLE t (a TEXT COLLATE \"C\" PRIMARY KEY, b BYTEA) "
@@ -73,6 +74,7 @@ import Testing
 
     @Test func placeholdersAreCounted() {
         #expect(PostgresSQL("INSERT INTO t VALUES (?, '?', ?) -- ?").placeholders == 2)
+        #expect(PostgresSQL("SELECT ?1, ?2, ?1").placeholders == 2)
         #expect(PostgresSQL("").isEmpty)
         #expect(PostgresSQL("-- only words").isEmpty)
     }

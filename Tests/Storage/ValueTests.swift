@@ -16,6 +16,21 @@ import Testing
         }
     }
 
+    @Test func aNumberedValueStandsInSeveralPlaces() async throws {
+        try await withDatabase { database in
+            let back = try database.read { tx in
+                try tx.queryOne(
+                    "SELECT CAST(?2 AS TEXT), CAST(?1 AS TEXT), CASE WHEN ?2 = 'b' THEN 1 ELSE 0 END, CAST(? AS TEXT)",
+                    ["a", "b", "c"]
+                ) { [try $0.value(0), try $0.value(1), try $0.value(2), try $0.value(3)] }
+            }
+            #expect(back == ["b", "a", 1, "c"])
+            #expect(throws: StorageError.self) {
+                try database.read { try $0.queryOne("SELECT CAST(?1 AS TEXT), CAST(?1 AS TEXT)", ["a", "b"]) { _ in } }
+            }
+        }
+    }
+
     @Test func typedColumns() async throws {
         try await withDatabase { database in
             try database.read { tx in

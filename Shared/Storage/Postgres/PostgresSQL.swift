@@ -1,12 +1,16 @@
 /// A statement of the common SQL subset as PostgreSQL reads it.
 ///
-/// What differs between the engines is bridged here and nowhere else: `?` becomes `$1`, `$2` …; `BLOB` is `BYTEA`,
+/// What differs between the engines is bridged here and nowhere else: `?` becomes `$1`, `$2` … and `?1`, which may stand
+/// in several places, `$1`, numbered as SQLite numbers them; `BLOB` is `BYTEA`,
 /// `INTEGER` and `REAL` get the 64 bits they have in SQLite; columns of text compare and sort by their bytes, as
 /// SQLite's BINARY does, whatever the database's locale; `WITHOUT ROWID` is SQLite's own.
 struct PostgresSQL: Sendable, Hashable {
     /// What stands before, between and after the placeholders.
     private var parts: [String]
-    var placeholders: Int { parts.count - 1 }
+    /// The value that each placeholder stands for, counted from one.
+    private let numbers: [Int]
+    /// How many values are to be bound.
+    let placeholders: Int
     /// The first word in upper case.
     var verb = ""
     /// It may be read through a cursor: it returns rows and changes nothing.
@@ -25,6 +29,8 @@ struct PostgresSQL: Sendable, Hashable {
         var scanner = Scanner(sql)
         scanner.scan()
         parts = scanner.parts + [String(decoding: scanner.output, as: UTF8.self)]
+        numbers = scanner.numbers
+        placeholders = numbers.max() ?? 0
         verb = scanner.verb
         changesData = scanner.changesData
         isQuery = ["SELECT", "VALUES", "WITH"].contains(verb) && !changesData && !scanner.locksRows
@@ -35,7 +41,7 @@ struct PostgresSQL: Sendable, Hashable {
 
     /// INSERT INTO t (…) VALUES (?, …): nothing else in the row, and nothing after it.
     private func plainInsert() -> String? {
-        guard verb == "INSERT", placeholders > 0, !hasQuotedNames,
+        guard verb == "INSERT", placeholders > 0, numbers == Array(1...placeholders), !hasQuotedNames,
             parts.dropFirst().dropLast().allSatisfy({ $0.filter { !$0.isWhitespace } == "," }),
             parts[placeholders].filter({ !$0.isWhitespace }) == ")"
         else { return nil }
@@ -59,10 +65,10 @@ struct PostgresSQL: Sendable, Hashable {
     /// The text for values of these types. A value that is text compares by its bytes too, also where no column says so.
     func text(types: [UInt32]) -> String {
         var text = parts[0]
-        for index in 0..<placeholders {
-            let isText = index < types.count && types[index] == PostgresValue.text
-            text += isText ? "($\(index + 1) COLLATE \"C\")" : "$\(index + 1)"
-            text += parts[index + 1]
+        for (number, part) in zip(numbers, parts.dropFirst()) {
+            let isText = number <= types.count && types[number - 1] == PostgresValue.text
+            text += isText ? "($\(number) COLLATE \"C\")" : "$\(number)"
+            text += part
         }
         return text
     }
@@ -72,6 +78,7 @@ struct PostgresSQL: Sendable, Hashable {
         private var index = 0
         private(set) var output: [UInt8] = []
         private(set) var parts: [String] = []
+        private(set) var numbers: [Int] = []
         private(set) var verb = ""
         private(set) var changesData = false
         private(set) var locksRows = false
@@ -95,11 +102,7 @@ struct PostgresSQL: Sendable, Hashable {
                 case UInt8(ascii: "'"), UInt8(ascii: "\""): quoted()
                 case UInt8(ascii: "-") where next == UInt8(ascii: "-"): lineComment()
                 case UInt8(ascii: "/") where next == UInt8(ascii: "*"): blockComment()
-                case UInt8(ascii: "?"):
-                    parts.append(String(decoding: output, as: UTF8.self))
-                    output.removeAll(keepingCapacity: true)
-                    index += 1
-                    previous = ""
+                case UInt8(ascii: "?"): placeholder()
                 case let byte where byte.isBlank:
                     output.append(byte)
                     index += 1
@@ -118,6 +121,16 @@ struct PostgresSQL: Sendable, Hashable {
         private mutating func symbol() {
             output.append(input[index])
             index += 1
+            previous = ""
+        }
+
+        /// `?` is the value after the highest so far, `?3` the third.
+        private mutating func placeholder() {
+            parts.append(String(decoding: output, as: UTF8.self))
+            output.removeAll(keepingCapacity: true)
+            let digits = input[(index + 1)...].prefix { $0.isDigit }
+            numbers.append(Int(String(decoding: digits, as: UTF8.self)) ?? (numbers.max() ?? 0) + 1)
+            index += 1 + digits.count
             previous = ""
         }
 
