@@ -67,7 +67,7 @@ protocol GroupingConnection: EngineConnection {
 }
 
 /// How many of a statement's rows will be looked at.
-enum RowDemand: Sendable {
+package enum RowDemand: Sendable {
     case all
     /// Perhaps not all, or too many to be held at once.
     case some
@@ -95,9 +95,10 @@ protocol EngineStatement: AnyObject {
     func type(_ index: Int) throws -> SQLType
     func integer(_ index: Int) -> Int64
     func real(_ index: Int) -> Double
-    /// Nil if the bytes are not UTF-8.
-    func text(_ index: Int) -> String?
-    func blob(_ index: Int) -> [UInt8]
+    /// The bytes of a column of text, and of a blob; they stay until the statement goes on. Nil: there is no memory for
+    /// them.
+    func textBytes(_ index: Int) -> UnsafeBufferPointer<UInt8>?
+    func blobBytes(_ index: Int) -> UnsafeBufferPointer<UInt8>
 }
 
 /// How well the statement cache does.

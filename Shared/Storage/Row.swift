@@ -43,17 +43,33 @@ package struct Row {
         return statement.real(index)
     }
 
-    package func text(_ index: Int) throws -> String {
-        let type = try type(index)
-        guard type == .text else { throw mismatch(index, .text, type) }
-        guard let text = statement.text(index) else { throw mismatch(index, "UTF-8", "other bytes") }
+    package func text(_ index: Int) throws -> String { try text(index, type(index)) }
+
+    private func text(_ index: Int, _ type: SQLType) throws -> String {
+        guard let text = String(column: try textBytes(index, type)) else {
+            throw mismatch(index, "UTF-8", "other bytes")
+        }
         return text
     }
 
-    package func blob(_ index: Int) throws -> [UInt8] {
+    private func textBytes(_ index: Int, _ type: SQLType) throws -> UnsafeBufferPointer<UInt8> {
+        guard type == .text else { throw mismatch(index, .text, type) }
+        guard let bytes = statement.textBytes(index) else { throw mismatch(index, "UTF-8", "no memory for it") }
+        return bytes
+    }
+
+    package func blob(_ index: Int) throws -> [UInt8] { try withBlob(index) { Array($0) } }
+
+    /// The bytes of a text, without making one; they are valid while `body` runs.
+    package func withText<T>(_ index: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) throws -> T {
+        try body(textBytes(index, type(index)))
+    }
+
+    /// The bytes of a blob, without a copy; they are valid while `body` runs.
+    package func withBlob<T>(_ index: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> T) throws -> T {
         let type = try type(index)
         guard type == .blob else { throw mismatch(index, .blob, type) }
-        return statement.blob(index)
+        return try body(statement.blobBytes(index))
     }
 
     package func isNull(_ index: Int) throws -> Bool { try type(index) == .null }
@@ -62,17 +78,21 @@ package struct Row {
     package func int32OrNull(_ index: Int) throws -> Int32? { try isNull(index) ? nil : int32(index) }
     package func boolOrNull(_ index: Int) throws -> Bool? { try isNull(index) ? nil : bool(index) }
     package func doubleOrNull(_ index: Int) throws -> Double? { try isNull(index) ? nil : double(index) }
-    package func textOrNull(_ index: Int) throws -> String? { try isNull(index) ? nil : text(index) }
+    package func textOrNull(_ index: Int) throws -> String? {
+        let type = try type(index)
+        return type == .null ? nil : try text(index, type)
+    }
     package func blobOrNull(_ index: Int) throws -> [UInt8]? { try isNull(index) ? nil : blob(index) }
 
     /// The column as it is.
     package func value(_ index: Int) throws -> SQLValue {
-        switch try type(index) {
+        let type = try type(index)
+        return switch type {
         case .null: .null
         case .integer: .integer(statement.integer(index))
         case .real: .real(statement.real(index))
-        case .text: .text(try text(index))
-        case .blob: .blob(statement.blob(index))
+        case .text: .text(try text(index, type))
+        case .blob: .blob(Array(statement.blobBytes(index)))
         }
     }
 

@@ -31,9 +31,11 @@ package class ReadTransaction {
         }
     }
 
-    /// Calls `row` for each row, without keeping any.
-    package func forEach(_ sql: String, _ bindings: [SQLValue] = [], _ row: (Row) throws -> Void) throws {
-        try withStatement(sql, bindings, rows: .some) { statement in
+    /// Calls `row` for each row, without keeping any. For a few rows, all of which are looked at, PostgreSQL needs no cursor.
+    package func forEach(
+        _ sql: String, _ bindings: [SQLValue] = [], rows demand: RowDemand = .some, _ row: (Row) throws -> Void
+    ) throws {
+        try withStatement(sql, bindings, rows: demand) { statement in
             while try step(statement) { try row(Row(statement)) }
         }
     }

@@ -44,6 +44,10 @@ import Testing
                     #expect(try row.bool(1) == true)
                     #expect(try row.text(2) == "x")
                     #expect(try row.blob(3) == [1])
+                    #expect(try row.withBlob(3) { Array($0) } == [1])
+                    #expect(try row.withText(2) { Array($0) } == Array("x".utf8))
+                    #expect(throws: StorageError.self) { try row.withText(3) { _ in } }
+                    #expect(throws: StorageError.self) { try row.withBlob(2) { _ in } }
                     #expect(try row.double(4) == 2.5)
                     #expect(try row.isNull(5))
                     #expect(try row.textOrNull(5) == nil)

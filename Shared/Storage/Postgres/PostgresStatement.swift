@@ -172,6 +172,6 @@ final class PostgresStatement: EngineStatement, KeptStatement {
 
     func integer(_ index: Int) -> Int64 { PostgresValue.integer(of: typeID(index), bytes(index)) }
     func real(_ index: Int) -> Double { PostgresValue.real(of: typeID(index), bytes(index)) }
-    func text(_ index: Int) -> String? { bytes(index).withMemoryRebound(to: UInt8.self) { String(column: $0) } }
-    func blob(_ index: Int) -> [UInt8] { Array(bytes(index)) }
+    func textBytes(_ index: Int) -> UnsafeBufferPointer<UInt8>? { bytes(index).assumingMemoryBound(to: UInt8.self) }
+    func blobBytes(_ index: Int) -> UnsafeBufferPointer<UInt8> { bytes(index).assumingMemoryBound(to: UInt8.self) }
 }

@@ -109,7 +109,8 @@ final class SQLiteConnection: GroupingConnection, @unchecked Sendable {
     func brokenReference() throws -> String? {
         let statement = try SQLiteStatement(sql: "PRAGMA foreign_key_check", database: handle)
         guard try statement.step() else { return nil }
-        return "\(statement.text(0) ?? "?") refers to a missing row of \(statement.text(2) ?? "?")"
+        let names = [0, 2].map { statement.textBytes($0).flatMap { String(column: $0) } ?? "?" }
+        return "\(names[0]) refers to a missing row of \(names[1])"
     }
 
     func vacuum(into path: String) throws {

@@ -127,14 +127,15 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
     func integer(_ index: Int) -> Int64 { sqlite3_column_int64(handle, Int32(index)) }
     func real(_ index: Int) -> Double { sqlite3_column_double(handle, Int32(index)) }
 
-    func text(_ index: Int) -> String? {
-        guard let start = sqlite3_column_text(handle, Int32(index)) else { return nil }
-        let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, Int32(index))))
-        return String(column: bytes)
+    func textBytes(_ index: Int) -> UnsafeBufferPointer<UInt8>? {
+        sqlite3_column_text(handle, Int32(index)).map { UnsafeBufferPointer(start: $0, count: length(index)) }
     }
 
-    func blob(_ index: Int) -> [UInt8] {
-        guard let start = sqlite3_column_blob(handle, Int32(index)) else { return [] }
-        return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, Int32(index)))))
+    func blobBytes(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+        let start = sqlite3_column_blob(handle, Int32(index))?.assumingMemoryBound(to: UInt8.self)
+        return UnsafeBufferPointer(start: start, count: start == nil ? 0 : length(index))
     }
+
+    /// Asked for after the bytes: they may have been turned into others.
+    private func length(_ index: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(index))) }
 }
