@@ -137,15 +137,34 @@ extension Violations {
 package enum ResourceName {
     /// The id of `collection/{id}`, nil unless the text is exactly that. Ids are letters, digits, `-`, `_` and `.`.
     package static func id(_ name: String, in collection: String) -> String? {
-        guard name.hasPrefix(collection + "/") else { return nil }
-        let id = name.dropFirst(collection.count + 1)
-        return isID(id) ? String(id) : nil
+        withID(name, in: collection) { isID($0) ? String(decoding: $0, as: UTF8.self) : nil }
+    }
+
+    /// The same where ids are UUIDs.
+    package static func uniqueID(_ name: String, in collection: String) -> UniqueID? {
+        withID(name, in: collection) { UniqueID(utf8: $0) }
+    }
+
+    /// What stands after `collection/`.
+    private static func withID<ID>(
+        _ name: String, in collection: String, _ body: (Slice<UnsafeBufferPointer<UInt8>>) -> ID?
+    ) -> ID? {
+        var name = name
+        return name.withUTF8 { bytes in
+            let length = collection.utf8.count
+            guard bytes.count > length, bytes[length] == UInt8(ascii: "/"), bytes.starts(with: collection.utf8) else {
+                return nil
+            }
+            return body(bytes[(length + 1)...])
+        }
     }
 
     /// The two ids of `outer/{id}/inner/{id}`.
     package static func ids(_ name: String, in outer: String, _ inner: String) -> (outer: String, inner: String)? {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0] == outer, parts[2] == inner, isID(parts[1]), isID(parts[3]) else { return nil }
+        guard parts.count == 4, parts[0] == outer, parts[2] == inner, isID(parts[1].utf8), isID(parts[3].utf8) else {
+            return nil
+        }
         return (String(parts[1]), String(parts[3]))
     }
 
@@ -155,9 +174,9 @@ package enum ResourceName {
         return String(name[name.utf8.index(after: slash)...])
     }
 
-    private static func isID(_ text: some StringProtocol) -> Bool {
-        !text.isEmpty && text.utf8.count <= 128
-            && text.utf8.allSatisfy {
+    private static func isID(_ text: some Collection<UInt8>) -> Bool {
+        !text.isEmpty && text.count <= 128
+            && text.allSatisfy {
                 switch $0 {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                     UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):

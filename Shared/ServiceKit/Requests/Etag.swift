@@ -3,7 +3,7 @@ import RPC
 /// Etags guard updates against changes the caller has not seen: "mismatch → ABORTED", absent → permitted (AIP-154).
 package enum Etag {
     /// The etag of a version: a quoted string, opaque to callers.
-    package static func of(version: Int64) -> String { "\"\(String(version, radix: 36))\"" }
+    package static func of(version: Int64) -> String { "\"" + String(version, radix: 36) + "\"" }
 
     /// The refusal when `given` is not the etag of the current version; nil when it is, or none was given.
     package static func refusal(_ given: String, version: Int64, name: String) -> ServiceError? {

@@ -20,4 +20,14 @@ enum Decimals {
     static func value(of byte: UInt8) -> Int? {
         byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int(byte - UInt8(ascii: "0")) : nil
     }
+
+    /// The number that a few digits make; nil if there is anything else.
+    static func value(of digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int? {
+        var number = 0
+        for byte in digits {
+            guard let digit = value(of: byte) else { return nil }
+            number = number * 10 + digit
+        }
+        return number
+    }
 }

@@ -84,34 +84,28 @@ package struct LocalDate: Sendable, Hashable, Comparable {
 extension LocalDate: CustomStringConvertible, LosslessStringConvertible {
     /// Reads exactly `YYYY-MM-DD`: ten characters, ASCII digits, a day that exists. Anything else is nil.
     package init?(_ description: String) {
-        var numbers = (year: 0, month: 0, day: 0)
-        var position = 0
-        for byte in description.utf8 {
-            switch position {
-            case 4, 7:
-                guard byte == UInt8(ascii: "-") else { return nil }
-            default:
-                guard position < 10, let digit = Decimals.value(of: byte) else { return nil }
-                if position < 4 {
-                    numbers.year = numbers.year * 10 + digit
-                } else if position < 7 {
-                    numbers.month = numbers.month * 10 + digit
-                } else {
-                    numbers.day = numbers.day * 10 + digit
-                }
-            }
-            position += 1
-        }
-        guard position == 10 else { return nil }
-        self.init(year: numbers.year, month: numbers.month, day: numbers.day)
+        var description = description
+        guard let date = description.withUTF8({ LocalDate(utf8: $0) }) else { return nil }
+        self = date
+    }
+
+    /// The same from the bytes of a text.
+    package init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count == 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
+            let year = Decimals.value(of: bytes[0..<4]), let month = Decimals.value(of: bytes[5..<7]),
+            let day = Decimals.value(of: bytes[8..<10])
+        else { return nil }
+        self.init(year: year, month: month, day: day)
     }
 
     /// `YYYY-MM-DD`.
     package var description: String {
-        var out: [UInt8] = []
-        out.reserveCapacity(10)
-        append(to: &out)
-        return String(decoding: out, as: UTF8.self)
+        String(unsafeUninitializedCapacity: 10) { out in
+            guard let start = out.baseAddress else { return 0 }
+            var line = LineBuffer(lent: start, capacity: 10)
+            append(to: &line)
+            return line.count
+        }
     }
 
     func append<Sink: ByteSink & ~Copyable>(to out: inout Sink) {

@@ -11,7 +11,12 @@ extension SQLValue {
 }
 
 extension Row {
-    package func date(_ index: Int) throws -> LocalDate { try value(index, LocalDate.init, "a date") }
+    package func date(_ index: Int) throws -> LocalDate {
+        guard let date = try withText(index, { LocalDate(utf8: $0) }) else {
+            return try value(index, LocalDate.init(_:), "a date")
+        }
+        return date
+    }
     package func dateOrNull(_ index: Int) throws -> LocalDate? { try isNull(index) ? nil : date(index) }
     package func month(_ index: Int) throws -> Month { try value(index, Month.init, "a month") }
     package func instant(_ index: Int) throws -> Instant { Instant(microseconds: try int64(index)) }

@@ -13,26 +13,21 @@ package struct UniqueID: Sendable, Hashable, Comparable {
 
     /// Reads the 16 bytes that `bytes` gives; anything else is nil.
     package init?(bytes: [UInt8]) {
+        guard let id = bytes.withUnsafeBufferPointer({ UniqueID(bytes: $0) }) else { return nil }
+        self = id
+    }
+
+    package init?(bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        for index in 0..<8 {
-            words.0 = words.0 << 8 | UInt64(bytes[index])
-            words.1 = words.1 << 8 | UInt64(bytes[index + 8])
-        }
-        (high, low) = words
+        let words = UnsafeRawBufferPointer(bytes)
+        high = UInt64(bigEndian: words.loadUnaligned(as: UInt64.self))
+        low = UInt64(bigEndian: words.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
     }
 
     package static func < (a: UniqueID, b: UniqueID) -> Bool { (a.high, a.low) < (b.high, b.low) }
 
     /// The 16 bytes, in the order in which the ids are.
-    package var bytes: [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        for index in 0..<8 {
-            bytes[index] = UInt8(truncatingIfNeeded: high >> (56 - 8 * UInt64(index)))
-            bytes[index + 8] = UInt8(truncatingIfNeeded: low >> (56 - 8 * UInt64(index)))
-        }
-        return bytes
-    }
+    package var bytes: [UInt8] { withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) } }
 
     /// The version digit: 4 random, 7 time-ordered, 8 ours.
     package var version: Int { Int(high >> 12 & 0xF) }
@@ -47,11 +42,17 @@ package struct UniqueID: Sendable, Hashable, Comparable {
 extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
     /// Reads the 36-character form, upper or lower case; anything else is nil.
     package init?(_ description: String) {
+        var description = description
+        guard let id = description.withUTF8({ UniqueID(utf8: $0[...]) }) else { return nil }
+        self = id
+    }
+
+    /// The same from the bytes of a text.
+    init?(utf8 text: Slice<UnsafeBufferPointer<UInt8>>) {
+        guard text.count == 36 else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
-        var position = 0
         var digits = 0
-        for byte in description.utf8 {
-            defer { position += 1 }
+        for (position, byte) in text.enumerated() {
             if position == 8 || position == 13 || position == 18 || position == 23 {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
@@ -66,20 +67,26 @@ extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
             if digits < 16 { words.0 = words.0 << 4 | UInt64(value) } else { words.1 = words.1 << 4 | UInt64(value) }
             digits += 1
         }
-        guard position == 36 else { return nil }
         (high, low) = words
     }
 
-    package var description: String {
-        var text = [UInt8](repeating: UInt8(ascii: "-"), count: 36)
-        var position = 0
-        for digit in 0..<32 {
-            if position == 8 || position == 13 || position == 18 || position == 23 { position += 1 }
-            let value = UInt8(truncatingIfNeeded: (digit < 16 ? high : low) >> UInt64(60 - 4 * (digit & 15)) & 0xF)
-            text[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-            position += 1
+    package var description: String { description(after: "") }
+
+    /// The 36 characters after others, as in the names of resources: one text, made at once.
+    package func description(after prefix: String) -> String {
+        String(unsafeUninitializedCapacity: prefix.utf8.count + 36) { out in
+            var position = out.initialize(fromContentsOf: prefix.utf8)
+            for digit in 0..<32 {
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                    out[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let value = UInt8(truncatingIfNeeded: (digit < 16 ? high : low) >> UInt64(60 - 4 * (digit & 15)) & 0xF)
+                out[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+                position += 1
+            }
+            return position
         }
-        return String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -123,7 +123,10 @@ import Testing
             ("teams/1", "1"), ("teams/0192d3a4-5b6c-7def-8123-456789abcdef", "0192d3a4-5b6c-7def-8123-456789abcdef"),
             ("teams/", nil), ("teams/a/b", nil), ("units/1", nil), ("1", nil), ("teams/ ", nil), ("teams/ệ", nil),
         ] as [(String, String?)])
-    func resourceNames(name: String, id: String?) { #expect(ResourceName.id(name, in: "teams") == id) }
+    func resourceNames(name: String, id: String?) {
+        #expect(ResourceName.id(name, in: "teams") == id)
+        #expect(ResourceName.uniqueID(name, in: "teams") == id.flatMap { UniqueID($0) })
+    }
 
     @Test func nestedResourceNames() {
         let ids = ResourceName.ids("teams/1/memberships/2", in: "teams", "memberships")

@@ -77,7 +77,11 @@ import Testing
     @Test func textRoundTrips() {
         let id = UniqueID("0192D3A4-5b6c-7def-8123-456789abcdef")
         #expect(id?.description == "0192d3a4-5b6c-7def-8123-456789abcdef")
+        #expect(id?.description(after: "teams/") == "teams/0192d3a4-5b6c-7def-8123-456789abcdef")
+        #expect(id?.bytes.prefix(3) == [0x01, 0x92, 0xD3] && id?.bytes.last == 0xEF)
         #expect(id.flatMap { UniqueID(bytes: $0.bytes) } == id)
+        #expect(UniqueID(bytes: [UInt8](repeating: 0, count: 15)) == nil)
+        #expect(UniqueID("0192d3a4-5b6c-7def-8123-456789abcdeđ") == nil)
         #expect(UniqueID("") == nil)
         #expect(UniqueID("0192d3a45b6c7def8123456789abcdef") == nil)
         #expect(UniqueID("0192d3a4-5b6c-7def-8123-456789abcdeg") == nil)
