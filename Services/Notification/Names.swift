@@ -4,7 +4,7 @@ import ServiceKit
 enum Names {
     /// The UUID of `campaigns/{id}` and the like, in lower case; nil when it is none.
     static func uuid(_ name: String, in collection: String) -> String? {
-        ResourceName.id(name, in: collection).flatMap { UniqueID($0) }?.description
+        ResourceName.uniqueID(name, in: collection)?.description
     }
 
     /// `campaigns/{id}/deliveries/{id}`.

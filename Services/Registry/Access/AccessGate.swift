@@ -82,7 +82,7 @@ struct AccessGate {
     private func day(_ text: String) -> LocalDate? { text.isEmpty ? reach.today : LocalDate(text) }
 
     private func id(_ name: String, _ collection: String) -> UniqueID? {
-        ResourceName.id(name, in: collection).flatMap { UniqueID($0) }
+        ResourceName.uniqueID(name, in: collection)
     }
 
     private func coded(_ name: String) -> UnitRank? {

@@ -46,7 +46,7 @@ extension Grant {
         let verbs = Set(AccessVerb.allCases.filter(grant.has))
         guard !verbs.isEmpty,
             let unit = grant.isNation
-                ? Unit.nationID : ResourceName.id(grant.unit, in: "units").flatMap({ UniqueID($0) })
+                ? Unit.nationID : ResourceName.uniqueID(grant.unit, in: "units")
         else { return nil }
         self.init(
             id: UniqueID(high: 0, low: 0), subject: "", unit: unit, verbs: verbs, createdAt: Instant(microseconds: 0))

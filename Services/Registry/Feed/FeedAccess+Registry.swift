@@ -88,7 +88,7 @@ private enum FactSubject {
     case team(UniqueID)
 
     init?(_ aggregate: String) {
-        if let id = ResourceName.id(aggregate, in: "units").flatMap({ UniqueID($0) }) {
+        if let id = ResourceName.uniqueID(aggregate, in: "units") {
             self = .unit(id)
             return
         }

@@ -54,7 +54,7 @@ struct RequestReader {
             fields.add(Problem(.fieldMissing, field))
             return nil
         }
-        guard let id = ResourceName.id(name, in: collection).flatMap({ UniqueID($0) }) else {
+        guard let id = ResourceName.uniqueID(name, in: collection) else {
             fields.add(
                 Problem(
                     .invalidName, field, ["value": PersonFields.shown(name), "expected": "\(collection)/{id}"]))

@@ -144,7 +144,7 @@ extension ImportJudge {
     /// By the key of the source system, or by its name for a team that has none.
     private func team(_ externalID: String, facts: some ImportFacts) throws -> Team? {
         if let keyed = try facts.team(key(externalID)) { return keyed.team }
-        return try ResourceName.id(externalID, in: "teams").flatMap { UniqueID($0) }
+        return try ResourceName.uniqueID(externalID, in: "teams")
             .flatMap { try facts.team(id: $0)?.team }
     }
 

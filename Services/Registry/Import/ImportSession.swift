@@ -204,7 +204,7 @@ struct ImportHeader: Sendable {
         let label = fields.line(message.label, "header.label", limit: 200, required: false)
         var batch: UniqueID?
         if !message.batch.isEmpty {
-            batch = ResourceName.id(message.batch, in: "importBatches").flatMap { UniqueID($0) }
+            batch = ResourceName.uniqueID(message.batch, in: "importBatches")
             if batch == nil {
                 fields.add(
                     Problem(

@@ -16,8 +16,9 @@ extension DateRange {
 
 extension Row {
     package func id(_ index: Int) throws -> UniqueID {
-        let bytes = try blob(index)
-        guard let id = UniqueID(bytes: bytes) else { throw StorageError.misuse("column \(index) is no id") }
+        guard let id = try withBlob(index, { UniqueID(bytes: $0) }) else {
+            throw StorageError.misuse("column \(index) is no id")
+        }
         return id
     }
 

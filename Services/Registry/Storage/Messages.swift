@@ -21,9 +21,9 @@ extension Document {
 }
 
 extension UniqueID {
-    var unitName: String { "units/\(self)" }
-    var teamName: String { "teams/\(self)" }
-    var personName: String { "people/\(self)" }
+    var unitName: String { description(after: "units/") }
+    var teamName: String { description(after: "teams/") }
+    var personName: String { description(after: "people/") }
 }
 
 extension UnitIndex {

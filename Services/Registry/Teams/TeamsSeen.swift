@@ -67,7 +67,7 @@ package struct TeamsSeen: Sendable {
 
     /// All of a team by one statement: this is what is asked for most, and with PostgreSQL each statement is a round
     /// trip. The texts are put together once: they then have one place in memory, where their prepared statements are
-    /// found.
+    /// found. The day is the first value; the keys follow.
     private static let byID = query("t.id = ?")
     private static let bySource = query("t.source_system = ? AND t.external_id = ?")
     private static let byIDs = query(
@@ -78,14 +78,15 @@ package struct TeamsSeen: Sendable {
         SELECT \(TeamStore.columnsOfT),
             s.status, s.unit_id, s.commune_rank, s.basis, s.valid_from, s.valid_to,
             CASE WHEN EXISTS (
-                SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = ? AND m.is_void = 0
-                    AND m.valid_from <= ? AND m.valid_to > ?) THEN 1 ELSE 0 END,
-            CASE WHEN s.valid_from <= ? AND s.valid_to > ? AND EXISTS (
-                SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level AND o.status = ?
-                    AND o.valid_from <= ? AND o.valid_to > ? AND o.team_id <> t.id) THEN 1 ELSE 0 END,
+                SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = \(MemberRole.leader.rawValue)
+                    AND m.is_void = 0 AND m.valid_from <= ?1 AND m.valid_to > ?1) THEN 1 ELSE 0 END,
+            CASE WHEN s.valid_from <= ?1 AND s.valid_to > ?1 AND EXISTS (
+                SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level
+                    AND o.status = \(TeamStatus.active.rawValue) AND o.valid_from <= ?1 AND o.valid_to > ?1
+                    AND o.team_id <> t.id) THEN 1 ELSE 0 END,
             CASE WHEN EXISTS (
-                SELECT 1 FROM capacity_policy c WHERE c.minimum > 0 AND c.level = t.level AND c.valid_from <= ?
-                    AND c.valid_to > ?) THEN 1 ELSE 0 END
+                SELECT 1 FROM capacity_policy c WHERE c.minimum > 0 AND c.level = t.level AND c.valid_from <= ?1
+                    AND c.valid_to > ?1) THEN 1 ELSE 0 END
         FROM team t JOIN team_stretch s ON s.team_id = t.id WHERE \(condition) ORDER BY t.id, s.valid_from
         """
     }
@@ -96,17 +97,11 @@ package struct TeamsSeen: Sendable {
 
     private func seen(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
         var seen: [SeenTeam] = []
-        let day = SQLValue(date)
-        _ = try tx.query(
-            query,
-            [
-                SQLValue(MemberRole.leader.rawValue), day, day, day, day, SQLValue(TeamStatus.active.rawValue), day,
-                day,
-                day, day,
-            ] + keys
-        ) { row in
+        var last: UniqueID?
+        try tx.forEach(query, [SQLValue(date)] + keys, rows: .all) { row in
             let id = try row.id(0)
-            if seen.last?.team.id != id {
+            if id != last {
+                last = id
                 seen.append(
                     SeenTeam(
                         team: try TeamStore.read(row), hasLeader: try row.bool(22), mayBeBelowMinimum: try row.bool(24))
