@@ -13,6 +13,9 @@ package struct RunWorker: Sendable {
     package static let topic = "funding.facts"
     /// Lines removed in one transaction.
     private static let clearing = 2000
+    /// Lines, or teams, after which those computed are written: every commit writes pages of the indexes anew, and who else
+    /// writes must not wait for long.
+    private static let linesPerWrite = 4096
 
     let database: Database
     let outbox: Outbox
@@ -124,26 +127,34 @@ package struct RunWorker: Sendable {
         }
         var record: RunRecord?
         do {
-            for await part in handoff.elements {
-                try Task.checkCancellation()
-                switch part {
-                case .plan(let plan, let journal):
-                    record = RunRecord(plan)
-                    run.teamsTotal = Int64(plan.candidates.count)
-                    run.journal = journal
-                    let progress = run
-                    try await database.write { try RunStore.update(progress, $0) }
-                case .teams(let results, let done):
-                    run.teamsDone = Int64(done)
-                    let progress = run
-                    // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
-                    guard let lines = try record?.add(results) else { throw RunWorker.withoutPlan(run) }
-                    try await database.write { transaction in
-                        try RunStore.insert(lines, run: numbered.number, transaction)
-                        try RunStore.update(progress, transaction)
+            try await withThrowingTaskGroup(of: Void.self) { writes in
+                var lines: [RunStore.StoredLine] = []
+                var next = RunWorker.linesPerWrite
+                for await part in handoff.elements {
+                    try Task.checkCancellation()
+                    switch part {
+                    case .plan(let plan, let journal):
+                        record = RunRecord(plan)
+                        run.teamsTotal = Int64(plan.candidates.count)
+                        run.journal = journal
+                        try await store([], run, numbered.number)
+                        handoff.done()
+                    case .teams(let results, let done):
+                        run.teamsDone = Int64(done)
+                        // Neither on the thread that reads, which everything waits for, nor inside of the transaction.
+                        guard let more = try record?.add(results) else { throw RunWorker.withoutPlan(run) }
+                        handoff.done()
+                        lines += more
+                        let isLast = run.teamsDone == run.teamsTotal
+                        guard lines.count >= RunWorker.linesPerWrite || done >= next || isLast else { continue }
+                        // One write at a time, in their order; the next teams are computed meanwhile.
+                        try await writes.next()
+                        let (written, progress) = (lines, run)
+                        (lines, next) = ([], done + RunWorker.linesPerWrite)
+                        writes.addTask { try await store(written, progress, numbered.number) }
                     }
                 }
-                handoff.done()
+                try await writes.waitForAll()
             }
             // Also the end of the parts: a cancelled task is told of no more.
             try Task.checkCancellation()
@@ -161,6 +172,13 @@ package struct RunWorker: Sendable {
             try RunWorker.end(ended, numbered.number, record, outbox, at: now, $0)
         }
         if run.state == .unchanged { try await clearLines(of: numbered.number) }
+    }
+
+    private func store(_ lines: [RunStore.StoredLine], _ progress: RunStore.Run, _ number: Int64) async throws {
+        try await database.write { transaction in
+            try RunStore.insert(lines, run: number, transaction)
+            try RunStore.update(progress, transaction)
+        }
     }
 
     /// A run's lines without its plan would be lost unseen.
