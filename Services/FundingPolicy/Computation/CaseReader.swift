@@ -29,18 +29,17 @@ struct CaseReader {
     /// For who asks about many teams.
     mutating func prepareForMany() throws { try reader.prefetchCrowdedUnits() }
 
-    /// Teams by id; without those that no policy concerns unless they are to be kept and, `inScope`, those outside.
-    mutating func load(_ ids: [String], inScope: Bool = false, keeping kept: Set<String> = []) throws
-        -> [String: Found]
-    {
-        guard !ids.isEmpty else { return [:] }
+    /// Teams in the order of their ids, which are ascending; without those that no policy concerns unless they are to be
+    /// kept and, `inScope`, those outside.
+    mutating func load(_ ids: [String], inScope: Bool = false, keeping kept: Set<String> = []) throws -> [Found] {
+        guard !ids.isEmpty else { return [] }
         let facts = try reader.teams(ids)
-        try reader.prefetchUnits(of: facts.values)
         let listed = rules.policies.contains(where: \.requiresEnrolment) ? try reader.enrolments(of: ids) : [:]
-        let shared = try reader.sharedUnits(facts.values)
+        let shared = try reader.sharedUnits(facts)
         let reports = rules.policies.contains { $0.reportCondition != .none } ? try reader.reports(of: ids) : [:]
-        var cases: [String: Found] = Dictionary(minimumCapacity: facts.count)
-        for (id, team) in facts {
+        var found: [Found] = []
+        found.reserveCapacity(facts.count)
+        for team in facts {
             let scopeDays = inScope ? try scope?.days(of: team.placements, in: reader) : nil
             if let scopeDays, scopeDays.isEmpty { continue }
             var coverage: [Coverage?] = []
@@ -49,15 +48,15 @@ struct CaseReader {
                 coverage.append(
                     territory.isEmpty
                         ? nil
-                        : Coverage(territory: territory, enrolment: listed[id]?[rules.policies[index].name] ?? []))
+                        : Coverage(
+                            territory: territory, enrolment: listed[team.id]?[rules.policies[index].name] ?? []))
             }
-            if !kept.contains(id), coverage.allSatisfy({ $0 == nil }) { continue }
-            cases[id] = Found(
-                team: TeamCase(
-                    facts: reader.named(team), coverage: coverage, sharedUnit: shared[id] ?? [],
-                    reports: reports[id] ?? TeamReports()),
-                scopeDays: scopeDays)
+            if !kept.contains(team.id), coverage.allSatisfy({ $0 == nil }) { continue }
+            let own = TeamCase(
+                facts: team, coverage: coverage, sharedUnit: shared[team.id] ?? [],
+                reports: reports[team.id] ?? TeamReports())
+            found.append(Found(team: own, scopeDays: scopeDays))
         }
-        return cases
+        return found
     }
 }

@@ -22,30 +22,30 @@ extension Sweep {
             let ids = Array(plan.candidates[range])
             let recorded = isRecording ? try cases.reader.recordedLines(of: ids) : [:]
             let own = try cases.load(ids, inScope: true, keeping: Set(recorded.keys))
-            let peopled = own.values.filter { plan.hasMemberCoverage($0.team) }.map(\.team.facts.id).sorted()
+            let peopled = own.filter { plan.hasMemberCoverage($0.team) }.map(\.team.facts.id)
             var persons: [String: [PersonCase]] = [:]
             var teams: [String: TeamCase] = [:]
             if !peopled.isEmpty {
-                teams = own.mapValues(\.team)
-                let found = try cases.reader.persons(in: peopled)
-                let others = Set(found.flatMap { $0.stays.map(\.team) }).subtracting(teams.keys).sorted()
-                for (id, other) in try cases.load(others) { teams[id] = other.team }
-                for person in found {
-                    for team in Set(person.stays.map(\.team)) where own[team] != nil {
-                        persons[team, default: []].append(person)
+                for found in own { teams[found.team.facts.id] = found.team }
+                var others: Set<String> = []
+                for person in try cases.reader.persons(in: peopled) {
+                    for (index, stay) in person.stays.enumerated()
+                    where !person.stays[..<index].contains(where: { $0.team == stay.team }) {
+                        if teams[stay.team] == nil {
+                            others.insert(stay.team)
+                        } else {
+                            persons[stay.team, default: []].append(person)
+                        }
                     }
                 }
+                for other in try cases.load(others.sorted()) { teams[other.team.facts.id] = other.team }
             }
-            var results: [TeamResult] = []
-            results.reserveCapacity(ids.count)
-            for id in ids {
-                guard let found = own[id] else { continue }
-                results.append(
-                    try result(
-                        of: found, persons: persons[id] ?? [], teams: teams,
-                        recorded: isRecording ? recorded[id] ?? RecordedLines() : nil))
+            return try own.map { found in
+                let id = found.team.facts.id
+                return try result(
+                    of: found, persons: persons[id] ?? [], teams: teams,
+                    recorded: isRecording ? recorded[id] ?? RecordedLines() : nil)
             }
-            return results
         }
 
         private func result(
@@ -65,7 +65,9 @@ extension Sweep {
             if let recorded {
                 lines = try rules.linesToRecord(
                     of: team, persons: persons, teams: teams, months: months, recorded: recorded, concerns: concerns)
-                lines += rules.vanished(from: recorded, of: team, lines: lines, months: months.filter(isInScope))
+                if !recorded.isEmpty {
+                    lines += rules.vanished(from: recorded, of: team, lines: lines, months: months.filter(isInScope))
+                }
             } else {
                 lines = try rules.lines(of: team, persons: persons, teams: teams, months: months)
                     .filter { concerns($0.policy, $0.month) }

@@ -103,7 +103,7 @@ extension Sweep.Plan {
         ofTeam id: String, forced: Bool, _ reader: FactsReader
     ) throws -> (team: TeamCase, teams: [String: TeamCase], persons: [PersonCase])? {
         var cases = CaseReader(self, reader)
-        guard var own = try cases.load([id], keeping: [id])[id]?.team else { return nil }
+        guard var own = try cases.load([id], keeping: [id]).first?.team else { return nil }
         if forced {
             for index in own.coverage.indices where own.coverage[index] == nil {
                 own.coverage[index] = Coverage(
@@ -115,7 +115,7 @@ extension Sweep.Plan {
         guard hasMemberCoverage(own) else { return (own, teams, []) }
         let persons = try reader.persons(in: [id])
         let others = Set(persons.flatMap { $0.stays.map(\.team) }).subtracting([id]).sorted()
-        for (other, found) in try cases.load(others) { teams[other] = found.team }
+        for found in try cases.load(others) { teams[found.team.facts.id] = found.team }
         return (own, teams, persons)
     }
 

@@ -4,7 +4,7 @@ import Storage
 /// Reads the copies of the registry's facts, for one team or for many at once, within one transaction.
 package struct FactsReader {
     let transaction: ReadTransaction
-    /// Units read for the teams at hand; communes and above stay remembered by the tracers.
+    /// Units of the teams at hand; communes and above stay remembered by the tracers.
     private var units: [String: UnitFacts] = [:]
     /// All units that more than one placement names, once they were read.
     private var crowdedUnits: Set<String>?
@@ -29,45 +29,90 @@ package struct FactsReader {
 
     // MARK: Teams
 
-    /// Its places have no names yet.
-    package func team(_ id: String) throws -> TeamFacts? { try teams([id])[id] }
+    package func team(_ id: String) throws -> TeamFacts? {
+        var reader = self
+        return try reader.teams([id]).first
+    }
 
-    package func teams(_ ids: [String]) throws -> [String: TeamFacts] {
-        var found: [String: TeamFacts] = [:]
+    /// Teams in the order of their ids, which are ascending, with the names of their places. The units of these places stay
+    /// at hand until the next teams are read.
+    package mutating func teams(_ ids: [String]) throws -> [TeamFacts] {
+        var found: [TeamFacts] = []
+        found.reserveCapacity(ids.count)
         try forEach(
             """
-            SELECT id, level, display_name, decision_number, decision_issuer, decision_issued_on, decision_from,
-                decision_end FROM teams WHERE id IN (@ids)
+            SELECT t.id, t.level, t.display_name, t.decision_number, t.decision_issuer, t.decision_issued_on,
+                t.decision_from, t.decision_end, s.status, s.from_day, s.end_day
+            FROM teams t LEFT JOIN team_statuses s ON s.team_id = t.id WHERE t.id IN (@ids) ORDER BY t.id, s.position
             """, ids
         ) { row in
-            guard let level = TeamLevel(rawValue: try row.int(1)) else { return }
             let id = try row.text(0)
-            let decision = try row.textOrNull(3).map { number in
-                LegalDocument(
-                    number: number, issuer: try row.textOrNull(4) ?? "", issuedOn: try row.dateOrNull(5),
-                    effective: try row.days(6))
+            if found.last?.id != id {
+                guard let level = TeamLevel(rawValue: try row.int(1)) else { return }
+                found.append(
+                    TeamFacts(
+                        id: id, level: level, displayName: try row.text(2), statuses: [],
+                        decision: try FactsReader.decision(row)))
             }
-            found[id] = TeamFacts(
-                id: id, level: level, displayName: try row.text(2), statuses: [], placements: [], decision: decision)
+            guard let status = try row.intOrNull(8).flatMap({ TeamStatus(rawValue: $0) }) else { return }
+            found[found.count - 1].statuses.append(StatusPeriod(status, try row.days(9)))
         }
-        try forEach(
-            """
-            SELECT team_id, status, from_day, end_day FROM team_statuses WHERE team_id IN (@ids)
-            ORDER BY team_id, position
-            """, ids
-        ) { row in
-            guard let status = TeamStatus(rawValue: try row.int(1)) else { return }
-            found[try row.text(0)]?.statuses.append(StatusPeriod(status, try row.days(2)))
-        }
-        try forEach(
-            """
-            SELECT team_id, unit_id, from_day, end_day FROM team_placements WHERE team_id IN (@ids)
-            ORDER BY team_id, position
-            """, ids
-        ) { row in
-            found[try row.text(0)]?.placements.append(Placement(unit: try row.text(1), days: try row.days(2)))
-        }
+        try addPlaces(to: &found)
         return found
+    }
+
+    private static func decision(_ row: Row) throws -> LegalDocument? {
+        try row.textOrNull(3).map { number in
+            LegalDocument(
+                number: number, issuer: try row.textOrNull(4) ?? "", issuedOn: try row.dateOrNull(5),
+                effective: try row.days(6))
+        }
+    }
+
+    /// Reads the places of teams with their units: nearly every place is a unit of its own.
+    private mutating func addPlaces(to teams: inout [TeamFacts]) throws {
+        var units: [String: UnitFacts] = [:]
+        // The unit that is read for the first time.
+        var unit: UnitFacts?
+        var (team, position) = (0, -1)
+        try forEach(
+            """
+            SELECT p.team_id, p.position, p.unit_id, p.from_day, p.end_day, u.level, u.code, u.display_name, u.from_day,
+                u.end_day, q.parent_id, q.from_day, q.end_day
+            FROM team_placements p LEFT JOIN units u ON u.id = p.unit_id LEFT JOIN unit_parents q ON q.unit_id = p.unit_id
+            WHERE p.team_id IN (@ids) ORDER BY p.team_id, p.position, q.position
+            """, teams.map(\.id)
+        ) { row in
+            let (id, place) = (try row.text(0), try row.int(1))
+            if teams[team].id != id || place != position {
+                // Every row is of one of the teams, which come in the same order.
+                while team < teams.count, teams[team].id != id { team += 1 }
+                guard team < teams.count else { throw StorageError.misuse("a place of \(id) came out of order") }
+                position = place
+                if let unit { units[unit.id] = unit }
+                let name = try row.textOrNull(7)
+                let placement = Placement(unit: try row.text(2), days: try row.days(3), unitName: name ?? "")
+                teams[team].placements.append(placement)
+                unit = nil
+                if let name, units[placement.unit] == nil {
+                    unit = UnitFacts(
+                        id: placement.unit, level: try row.int(5), code: try row.text(6), displayName: name,
+                        validity: try row.days(8))
+                }
+            }
+            if unit != nil, let parent = try row.textOrNull(10) {
+                unit?.parents.append(Placement(unit: parent, days: try row.days(11)))
+            }
+        }
+        if let unit { units[unit.id] = unit }
+        // Only units that have ended became others.
+        try forEach(
+            "SELECT unit_id, successor_id FROM unit_successors WHERE unit_id IN (@ids) ORDER BY unit_id, position",
+            units.values.filter { $0.validity.to != nil }.map(\.id).sorted()
+        ) { row in
+            units[try row.text(0)]?.successors.append(try row.text(1))
+        }
+        self.units = units
     }
 
     /// Those of the teams that are known here.
@@ -86,19 +131,20 @@ package struct FactsReader {
     }
 
     /// Nearly every unit has one team: the index alone tells which have more.
-    private func crowdedUnits(among units: Set<String>) throws -> [String] {
-        if let crowdedUnits { return units.intersection(crowdedUnits).sorted() }
+    private func crowdedUnits(of teams: [TeamFacts]) throws -> [String] {
+        let units = teams.lazy.flatMap { $0.placements.lazy.map(\.unit) }
+        if let crowdedUnits { return Set(units.filter(crowdedUnits.contains)).sorted() }
         var crowded: [String] = []
         try forEach(
             "SELECT unit_id FROM team_placements WHERE unit_id IN (@ids) GROUP BY unit_id HAVING count(*) > 1",
-            units.sorted()
+            Set(units).sorted()
         ) { crowded.append(try $0.text(0)) }
         return crowded
     }
 
     /// Days on which other ACTIVE teams of the same level sat on the same unit, by team.
-    package func sharedUnits(_ teams: some Collection<TeamFacts>) throws -> [String: [DateRange]] {
-        let crowded = try crowdedUnits(among: Set(teams.lazy.flatMap { $0.placements.lazy.map(\.unit) }))
+    package func sharedUnits(_ teams: [TeamFacts]) throws -> [String: [DateRange]] {
+        let crowded = try crowdedUnits(of: teams)
         var places = SharedPlaces()
         try forEach(
             """
@@ -120,8 +166,8 @@ package struct FactsReader {
 
     /// Everybody with a stay in one of the teams, each with all stays in whatever team; and those other teams' ids.
     package func persons(in teams: [String]) throws -> [PersonCase] {
-        var stays: [String: [Stay]] = [:]
-        var people: [String] = []
+        var people: [PersonCase] = []
+        var known: Set<String> = []
         try forEach(
             """
             SELECT o.person_id, o.team_id, o.from_day, o.end_day, o.id FROM memberships o
@@ -131,11 +177,14 @@ package struct FactsReader {
         ) { row in
             let person = try row.text(0)
             let stay = Stay(team: try row.text(1), days: try row.days(2), membership: try row.text(4))
-            if stays[person] == nil { people.append(person) }
-            // Two lists of teams may both find a person who stays in both.
-            if stays[person]?.contains(stay) != true { stays[person, default: []].append(stay) }
+            if let last = people.last, last.id == person {
+                // Two lists of teams may both find a person who stays in both.
+                if !last.stays.contains(stay) { people[people.count - 1].stays.append(stay) }
+            } else if known.insert(person).inserted {
+                people.append(PersonCase(id: person, stays: [stay]))
+            }
         }
-        return people.map { PersonCase(id: $0, stays: stays[$0] ?? []) }
+        return people
     }
 
     // MARK: Enrolment
@@ -156,40 +205,6 @@ package struct FactsReader {
     }
 
     // MARK: Units
-
-    /// Reads the units of many teams at once, before their territories are asked for.
-    package mutating func prefetchUnits(of teams: some Collection<TeamFacts>) throws {
-        let ids = Array(Set(teams.flatMap { $0.placements.map(\.unit) })).sorted()
-        units.removeAll(keepingCapacity: true)
-        try forEach(
-            "SELECT id, level, code, display_name, from_day, end_day FROM units WHERE id IN (@ids)", ids
-        ) { row in
-            let unit = try FactsReader.unit(row)
-            units[unit.id] = unit
-        }
-        try forEach(
-            """
-            SELECT unit_id, parent_id, from_day, end_day FROM unit_parents WHERE unit_id IN (@ids)
-            ORDER BY unit_id, position
-            """, ids
-        ) { row in
-            units[try row.text(0)]?.parents.append(Placement(unit: try row.text(1), days: try row.days(2)))
-        }
-        try forEach(
-            "SELECT unit_id, successor_id FROM unit_successors WHERE unit_id IN (@ids) ORDER BY unit_id, position", ids
-        ) { row in
-            units[try row.text(0)]?.successors.append(try row.text(1))
-        }
-    }
-
-    /// The team with the names of its places, whose units were read before.
-    package func named(_ team: TeamFacts) -> TeamFacts {
-        var team = team
-        for index in team.placements.indices {
-            team.placements[index].unitName = units[team.placements[index].unit]?.displayName ?? ""
-        }
-        return team
-    }
 
     private static func unit(_ row: Row) throws -> UnitFacts {
         UnitFacts(
