@@ -8,11 +8,14 @@ extension Sweep {
         /// The lines are to be recorded: ceilings are used up as the books say, and what the books hold beyond the lines
         /// comes as lines of 0.
         private let isRecording: Bool
+        /// Whose lines in the books are asked for; nil: all months', which have used up ceilings.
+        private let recordedMonths: ClosedRange<Month>?
         private var cases: CaseReader
 
         package init(_ plan: Plan, _ transaction: ReadTransaction, recording: Bool) throws {
             self.plan = plan
             isRecording = recording
+            recordedMonths = plan.rules.policies.contains { !$0.caps.isEmpty } ? nil : plan.sweep.months
             cases = CaseReader(plan, FactsReader(transaction))
             if recording { try cases.prepareForMany() }
         }
@@ -20,7 +23,7 @@ extension Sweep {
         /// The teams at these positions of the plan's candidates, in the order of their ids.
         package mutating func results(of range: Range<Int>) throws -> [TeamResult] {
             let ids = Array(plan.candidates[range])
-            let recorded = isRecording ? try cases.reader.recordedLines(of: ids) : [:]
+            let recorded = isRecording ? try cases.reader.recordedLines(of: ids, in: recordedMonths) : [:]
             let own = try cases.load(ids, inScope: true, keeping: Set(recorded.keys))
             let peopled = own.filter { plan.hasMemberCoverage($0.team) }.map(\.team.facts.id)
             var persons: [String: [PersonCase]] = [:]

@@ -26,14 +26,14 @@ package struct LineRecord: Sendable, Hashable {
     package var isToPost = false
 
     package init(_ line: EntitlementLine, policies: [Policy]) {
-        let policy = policies[line.policy]
         month = line.month
         team = line.team
         level = line.level
         person = line.person
-        self.policy = policy.name
-        policyVersion = policy.version
-        component = policy.components[line.component].id
+        // By position: a policy holds much, and to copy it for every line costs more than the line.
+        policy = policies[line.policy].name
+        policyVersion = policies[line.policy].version
+        component = line.componentID(in: policies)
         rule = line.rule
         amount = line.amount
         days = line.days

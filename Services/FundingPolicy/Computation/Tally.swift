@@ -19,6 +19,13 @@ package struct Tally: Sendable {
         var refused: Int64 = 0
         var toConsolidate: Int64 = 0
         var reasons: [RefusalReason: Int64] = [:]
+
+        mutating func add(_ line: EntitlementLine) throws(Money.Overflow) {
+            amount = try Money.add(amount, line.amount)
+            byLevel[line.level] = try Money.add(byLevel[line.level, default: 0], line.amount)
+            for reason in line.reasons.ordered { reasons[reason, default: 0] += 1 }
+            if line.amount == 0, !line.reasons.isEmpty { refused += 1 }
+        }
     }
 
     private let policies: [Policy]
@@ -45,15 +52,10 @@ package struct Tally: Sendable {
         var paidTeams: [Key: Bool] = [:]
         for line in lines {
             let key = Key(policy: line.policy, month: line.month)
-            var own = sums[key, default: Sums()]
-            own.amount = try Money.add(own.amount, line.amount)
-            own.byLevel[line.level] = try Money.add(own.byLevel[line.level, default: 0], line.amount)
+            try sums[key, default: Sums()].add(line)
             amount = try Money.add(amount, line.amount)
             lineCount += 1
             if line.isToPost { try post(line) }
-            for reason in line.reasons.ordered { own.reasons[reason, default: 0] += 1 }
-            if line.amount == 0, !line.reasons.isEmpty { own.refused += 1 }
-            sums[key] = own
             if line.amount > 0 {
                 paidTeams[key] = paidTeams[key] == true || line.needsConsolidation
                 if let person = line.person { paidPersons[key, default: []].insert(person) }
@@ -68,15 +70,9 @@ package struct Tally: Sendable {
 
     private mutating func post(_ line: EntitlementLine) throws(Money.Overflow) {
         linesToPost += 1
-        let policy = policies[line.policy]
-        let budget = Budget(policy: policy.name, source: policy.budgetSource, year: line.month.year)
-        var change = budgets[budget] ?? BudgetChange()
-        if line.amount >= line.postedBefore {
-            change.credit = try Money.add(change.credit, line.amount - line.postedBefore)
-        } else {
-            change.debit = try Money.add(change.debit, line.postedBefore - line.amount)
-        }
-        budgets[budget] = change
+        let budget = Budget(
+            policy: policies[line.policy].name, source: policies[line.policy].budgetSource, year: line.month.year)
+        try budgets[budget, default: BudgetChange()].add(line.amount, instead: line.postedBefore)
     }
 
     /// By policy and month.

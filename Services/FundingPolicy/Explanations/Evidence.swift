@@ -24,8 +24,8 @@ package struct Evidence: Sendable, Hashable {
 
     /// What a line of this team under this policy stands on; of a person, with all stays.
     package init(
-        policy: Policy, jurisdiction: UnitFacts?, team: TeamFacts, coverage: Coverage, person: PersonCase? = nil,
-        reports: TeamReports = TeamReports()
+        policy: borrowing Policy, jurisdiction: UnitFacts?, team: borrowing TeamFacts,
+        coverage: borrowing Coverage, person: PersonCase? = nil, reports: TeamReports = TeamReports()
     ) {
         facts = [Evidence.fact(Kind.team, team.id, .always, team.displayName)]
         for period in team.statuses {

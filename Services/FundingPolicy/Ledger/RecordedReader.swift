@@ -3,15 +3,20 @@ import Storage
 
 /// What the books hold for teams, as the rules need it.
 extension FactsReader {
-    /// Each team's lines in the order in which they were recorded; teams without any are left out.
-    package func recordedLines(of teams: [String]) throws -> [String: RecordedLines] {
+    /// Each team's lines in the order in which they were recorded, of some months or of all; teams without any are left
+    /// out.
+    package func recordedLines(of teams: [String], in months: ClosedRange<Month>? = nil) throws
+        -> [String: RecordedLines]
+    {
+        let bounds = months.map { [SQLValue($0.lowerBound.description), SQLValue($0.upperBound.description)] }
         var found: [String: RecordedLines] = [:]
         try forEach(
             """
             SELECT e.team_id, a.policy, e.component, e.month, e.person_id, e.item, e.due, e.cut
             FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.debit
-            WHERE e.team_id IN (@ids) AND e.due IS NOT NULL ORDER BY e.team_id, e.journal, e.position
-            """, teams
+            WHERE e.team_id IN (@ids) AND e.due IS NOT NULL \(bounds == nil ? "" : "AND e.month BETWEEN ? AND ?")
+            ORDER BY e.team_id, e.journal, e.position
+            """, teams, bounds ?? []
         ) { row in
             let person = try row.text(4)
             let due = try row.int64(6)

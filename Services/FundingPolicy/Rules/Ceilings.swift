@@ -105,8 +105,11 @@ package struct CeilingUse: Sendable {
     }
 
     /// Cuts the line to the smallest ceiling left, and uses the ceilings up by what it is paid.
-    mutating func apply(to line: inout EntitlementLine, policy: Policy, limit: Int64? = nil) throws(Money.Overflow) {
-        guard line.amount > 0, !policy.caps.isEmpty else { return }
+    mutating func apply(to line: inout EntitlementLine, policies: [Policy], limit: Int64? = nil)
+        throws(Money.Overflow)
+    {
+        guard line.amount > 0, !policies[line.policy].caps.isEmpty else { return }
+        let policy = policies[line.policy]
         let left = try take(
             min(line.amount, limit ?? line.amount), component: policy.components[line.component].id, month: line.month,
             person: line.person, policy: policy)

@@ -23,7 +23,8 @@ package struct ConditionDays: Sendable, Hashable {
         active = .none(month)
     }
 
-    package init(policy: Policy, team: TeamFacts, coverage: Coverage, month: Month) {
+    /// Borrows what it is told, of which there is much: to copy it for every team costs more than the conditions.
+    package init(policy: borrowing Policy, team: borrowing TeamFacts, coverage: borrowing Coverage, month: Month) {
         inForce = MonthDays(month, in: CollectionOfOne(policy.validity))
         levelCovered = policy.levels.contains(team.level) ? .all(month) : .none(month)
         established = team.decision.map { MonthDays(month, in: CollectionOfOne($0.inForce)) } ?? .none(month)

@@ -32,7 +32,7 @@ package struct EntitlementRules: Sendable {
             ).filter { $0.team == team.facts.id || includingBookedElsewhere }
             for index in lines.indices {
                 if lines[index].team == team.facts.id {
-                    try ceilings.apply(to: &lines[index], policy: policies[lines[index].policy])
+                    try ceilings.apply(to: &lines[index], policies: policies)
                 } else {
                     lines[index].amount = 0
                 }

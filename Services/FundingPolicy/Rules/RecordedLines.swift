@@ -98,10 +98,10 @@ extension EntitlementRules {
             lines[position].wasCut = line.limit != nil
             isDecided[position] = true
             try ceilings.apply(
-                to: &lines[position], policy: policies[lines[position].policy], limit: line.limit)
+                to: &lines[position], policies: policies, limit: line.limit)
         }
         for index in lines.indices where !isDecided[index] {
-            try ceilings.apply(to: &lines[index], policy: policies[lines[index].policy])
+            try ceilings.apply(to: &lines[index], policies: policies)
         }
         return lines
     }

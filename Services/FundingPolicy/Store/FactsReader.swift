@@ -15,15 +15,16 @@ package struct FactsReader {
     package static let listSize = 128
     private static let places = Array(repeating: "?", count: listSize).joined(separator: ",")
 
-    /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once.
-    func forEach(_ sql: String, _ ids: [String], _ body: (Row) throws -> Void) throws {
+    /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once, and after it places for
+    /// the other values.
+    func forEach(_ sql: String, _ ids: [String], _ others: [SQLValue] = [], _ body: (Row) throws -> Void) throws {
         let statement = sql.replacing("@ids", with: FactsReader.places)
         for start in stride(from: 0, to: ids.count, by: FactsReader.listSize) {
             let part = ids[start..<min(start + FactsReader.listSize, ids.count)]
             var bindings = part.map { SQLValue.text($0) }
             // A repeated id finds nothing new.
             while bindings.count < FactsReader.listSize { bindings.append(bindings[0]) }
-            try transaction.forEach(statement, bindings, body)
+            try transaction.forEach(statement, bindings + others, body)
         }
     }
 

@@ -20,6 +20,15 @@ package struct BudgetChange: Sendable, Hashable {
     package var credit: Int64 = 0
     package var debit: Int64 = 0
     package init() {}
+
+    /// Something is due instead of what was.
+    package mutating func add(_ due: Int64, instead before: Int64) throws(Money.Overflow) {
+        if due >= before {
+            credit = try Money.add(credit, due - before)
+        } else {
+            debit = try Money.add(debit, before - due)
+        }
+    }
 }
 
 /// SQL of runs on their way into the books.
