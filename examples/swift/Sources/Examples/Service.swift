@@ -5,21 +5,11 @@ import RPC
 import Shared
 import SwiftProtobuf
 
-/// Where the services are, and who calls them.
-struct Services: ParsableArguments {
-    @Option(help: "host:port; or CDT_REGISTRY.") var registry = environment("CDT_REGISTRY") ?? "127.0.0.1:50051"
-    @Option(help: "host:port; or CDT_ACTIVITY.") var activity = environment("CDT_ACTIVITY") ?? "127.0.0.1:50052"
-    @Option(help: "File of the token that says who calls; or CDT_TOKEN_FILE.") var tokenFile: String?
-    @Option(help: "PEM file of who signs the services' certificates, for TLS; or CDT_AUTHORITIES.")
-    var authorities: String?
-
-    private static func environment(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
-
+extension Services {
     /// Does something with a client of the service at an address. A refused call is told, and ends the program.
     func calling<Result>(_ address: String, _ body: (RPCClient) async throws -> Result) async throws -> Result {
         guard let target = RPCClient.Target(address) else { throw ValidationError("\(address) is not host:port.") }
-        let authorities = authorities ?? Self.environment("CDT_AUTHORITIES")
-        let token = (tokenFile ?? Self.environment("CDT_TOKEN_FILE")).map { file in
+        let token = tokenFile.map { file in
             // Read anew for every call, because tokens expire and their file is replaced.
             BearerTokenInterceptor {
                 try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -91,20 +81,4 @@ extension RPCError {
         tell("\(code): again in \(String(format: "%.1f", wait)) s")
         try await Task.sleep(for: .seconds(wait))
     }
-}
-
-/// Writes a line at once: whoever reads the output may be waiting for it.
-func say(_ line: String) { write(line, to: .standardOutput) }
-
-/// Writes a line that is not part of the result.
-func tell(_ line: String) { write(line, to: .standardError) }
-
-private func write(_ line: String, to file: FileHandle) {
-    // Nobody reads any more.
-    if (try? file.write(contentsOf: Data("\(line)\n".utf8))) == nil { Foundation.exit(1) }
-}
-
-/// The word of the contract for a value: `keptForReview` is KEPT_FOR_REVIEW.
-func word(_ value: some SwiftProtobuf.Enum) -> String {
-    "\(value)".map { $0.isUppercase ? "_\($0)" : $0.uppercased() }.joined()
 }
