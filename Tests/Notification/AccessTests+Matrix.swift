@@ -97,8 +97,8 @@ extension NotificationAccessTests {
         Row(Call.createFocalPoint, .administer, { $0.createFocalPoint }, { $0.focalPoint.unit = $1.unit }),
         Row(Call.listFocalPoints, .read, at: .somewhere, { $0.listFocalPoints }),
         Row(Call.deleteFocalPoint, .administer, { $0.deleteFocalPoint }, { $0.name = $1.focalPoint }),
-        Row(Call.setOptOut, .send, at: .somewhere, { $0.setOptOut }, { $0.person = $1.person }),
-        Row(Call.listOptOuts, .read, at: .somewhere, { $0.listOptOuts }, { $0.person = $1.person }),
+        Row(Call.setOptOut, .send, { $0.setOptOut }, { $0.person = $1.person }),
+        Row(Call.listOptOuts, .read, { $0.listOptOuts }, { $0.person = $1.person }),
         Row(Call.createGroup, .administer, { $0.createGroup }, { $0.group.unit = $1.unit }),
         Row(
             Call.updateGroup, .administer, { $0.updateGroup }, { ($0.group.name, $0.group.unit) = ($1.group, $1.unit) }),
@@ -214,6 +214,27 @@ extension NotificationAccessTests {
                         $0.ticket = "tickets/\(World.numbered(2))"
                     }, options: other)
             })
+        await connection.close()
+        await service.stop()
+    }
+
+    /// Of a person who is in no team, the unit they are a focal point of decides, and before that the nation alone.
+    @Test func whatAPersonWishesIsForThosePlacesThatHaveToDoWithThem() async throws {
+        let (service, connection, client) = try await start()
+        let province = try options(["notification.*"], World.province)
+        let other = try options(["notification.*"], World.otherProvince)
+        let nation = try options(["notification.read"], "")
+        let person = "people/\(World.person(9))"
+        let ask = Cdt_Notification_V1_ListOptOutsRequest.with { $0.person = person }
+        #expect(await isDenied { _ = try await client.listOptOuts(ask, options: province) })
+        _ = try await client.listOptOuts(ask, options: nation)
+        _ = try await client.createFocalPoint(
+            .with { ($0.focalPoint.unit, $0.focalPoint.person) = ("units/\(World.commune)", person) },
+            options: province)
+        _ = try await client.setOptOut(
+            .with { ($0.person, $0.topic, $0.optedOut) = (person, "digest", true) }, options: province)
+        #expect(try await client.listOptOuts(ask, options: province).optOuts.map(\.topic) == ["digest"])
+        #expect(await isDenied { _ = try await client.listOptOuts(ask, options: other) })
         await connection.close()
         await service.stop()
     }

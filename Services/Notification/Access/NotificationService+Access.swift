@@ -26,15 +26,28 @@ extension NotificationService {
         if let unit { try admit(verb, at: unit, context) } else { try admitSomewhere(verb, context) }
     }
 
+    /// About a person: in a unit of one of their teams, or of which they are a focal point; of somebody who is in none that is
+    /// known here, in the nation. Anywhere when the name is none, which is then refused for what it is.
+    func admit(_ verb: NotificationVerb, atPersonName name: String, _ context: ServerContext) throws {
+        guard let person = Names.uuid(name, in: "people") else { return try admitSomewhere(verb, context) }
+        let identity = try caller(context)
+        if identity.hasNation(verb) { return }
+        let granted = identity.units(for: verb)
+        let isAdmitted = try database.read { transaction in
+            if try isNation(among: granted, transaction) { return true }
+            return try AudienceStore.units(of: person, on: clock.today, transaction)
+                .contains { try reaches(granted, $0, verb, transaction) }
+        }
+        if isAdmitted { return }
+        throw ServiceError.denied(
+            verb, "in a unit of a team that \(name) is or was in", vi: "tại đơn vị của một tổ mà \(name) tham gia")
+    }
+
     func admitInNation(_ verb: NotificationVerb, _ context: ServerContext) throws {
         let identity = try caller(context)
         if identity.hasNation(verb) { return }
-        // A grant may name the nation by its id, as that of any other unit.
         let granted = identity.units(for: verb)
-        if !granted.isEmpty, let nation = try database.read({ try AudienceStore.nation($0) }), granted.contains(nation)
-        {
-            return
-        }
+        if try database.read({ try isNation(among: granted, $0) }) { return }
         throw ServiceError.denied(verb, "in the whole nation", vi: "trên toàn quốc")
     }
 
@@ -64,6 +77,12 @@ extension NotificationService {
                 vi: "không xác định được người gọi")
         }
         return identity
+    }
+
+    /// A grant may name the nation by its id, as that of any other unit.
+    private func isNation(among granted: Set<String>, _ transaction: ReadTransaction) throws -> Bool {
+        guard !granted.isEmpty, let nation = try AudienceStore.nation(transaction) else { return false }
+        return granted.contains(nation)
     }
 
     /// R8: a grant "covers that unit's subtree today and the past of all territory now in it …; a grant on an abolished unit

@@ -202,6 +202,18 @@ enum AudienceStore {
         return try known + path(ofUnit: heir, on: date, transaction)
     }
 
+    /// The units of a person's teams on a day, also of those they have left, and those whose focal point they are.
+    static func units(of person: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
+        try transaction.query(
+            """
+            SELECT p.unit FROM known_membership m
+            JOIN known_team_placement p ON p.team = m.team AND p.first_day <= ? AND ? < p.end_day
+            WHERE m.person = ?
+            UNION SELECT unit FROM focal_point WHERE person = ?
+            """, [SQLValue(date), SQLValue(date), .text(person), .text(person)]
+        ) { try $0.text(0) }
+    }
+
     /// A unit and those above it, nearest first.
     static func path(ofUnit unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         let day = SQLValue.text(date.description)

@@ -74,5 +74,8 @@ enum FactsSchema {
             Migration(
                 version: 6, name: "which call the newest fact of a payment came from",
                 sql: "ALTER TABLE known_payment ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
+            Migration(
+                version: 7, name: "which teams a person is in",
+                sql: "CREATE INDEX known_membership_person ON known_membership (person)"),
         ])
 }

@@ -75,7 +75,7 @@ extension NotificationService {
     func setOptOut(_ request: Cdt_Notification_V1_SetOptOutRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_SetOptOutResponse
     {
-        try admitSomewhere(.send, context)
+        try admit(.send, atPersonName: request.person, context)
         var found: [Violation] = []
         let person = Names.uuid(request.person, in: "people")
         if person == nil { found.append(.invalidName("person", form: "people/{id}")) }
@@ -94,7 +94,7 @@ extension NotificationService {
     func listOptOuts(_ request: Cdt_Notification_V1_ListOptOutsRequest, context: ServerContext) async throws
         -> Cdt_Notification_V1_ListOptOutsResponse
     {
-        try admitSomewhere(.read, context)
+        try admit(.read, atPersonName: request.person, context)
         let person = try self.id(request.person, in: "people", field: "person")
         let page = try await page(
             of: request, Method.listOptOuts,
