@@ -226,6 +226,24 @@ import Testing
         await database.close()
     }
 
+    /// As when Activity reporting was restored, or a grant of this service has changed.
+    @Test func whatAFeedGoesThroughWhenItIsReadAnewIsNotToldAgain() async throws {
+        let database = try await World.populated()
+        try await add("returned", .reportReturned, to: database)
+        let post = post(database)
+        let events = try [Cdt_Activity_V1_ReportState.submitted, .returned].map { state in
+            let event = try World.obligation(1, of: World.communeTeam, person: 1, received: true)
+            var fact = try Cdt_Activity_V1_ObligationFact(serializedBytes: event.payload)
+            fact.reportState = state
+            return try World.event(fact, event.aggregate)
+        }
+        try await World.tell(events, database, at: try at("2024-11-03", 20))
+        #expect(try await run(post, at: try at("2024-11-04"), sentBefore: 0) == ["nguoi1@example.vn"])
+        try await World.tell(events, database, at: try at("2024-11-04", 20))
+        #expect(try await run(post, at: try at("2024-11-05"), sentBefore: 1) == [])
+        await database.close()
+    }
+
     @Test func aTeamWithoutALeaderIsToldToItsCommuneOnMondays() async throws {
         let database = try await World.populated()
         try await add("leaderless", .teamWithoutLeader, to: database)

@@ -17,8 +17,8 @@ enum FactsCopy {
 
     /// - Parameter now: When it is applied: rules look at what has changed since they looked last.
     static func apply(_ event: FeedEvent, now: Instant, _ transaction: WriteTransaction) throws {
-        let changedAt = RuleClock.changedAt(recordedAt: Instant(microseconds: event.recordedAt), heardAt: now)
         let origin = Causes.kept(event.traceparent)
+        let hearing = Hearing(origin: origin, recordedAt: Instant(microseconds: event.recordedAt), heardAt: now)
         if event.isTombstone {
             try forget(event.aggregate, transaction)
         } else if let fact = try event.payload(as: Cdt_Registry_V1_UnitFact.self) {
@@ -30,9 +30,9 @@ enum FactsCopy {
         } else if let fact = try event.payload(as: Cdt_Registry_V1_ContactFact.self) {
             try apply(fact, from: origin, transaction)
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
-            try apply(fact, from: origin, changedAt: changedAt, transaction)
+            try apply(fact, hearing, transaction)
         } else if let fact = try event.payload(as: Cdt_Funding_V1_PaymentFact.self) {
-            try apply(fact, from: origin, changedAt: changedAt, transaction)
+            try apply(fact, hearing, transaction)
         }
         // Facts of kinds that a newer release sends and this one does not know are not needed here.
     }
@@ -128,7 +128,7 @@ enum FactsCopy {
 
     /// One that the province accepts has been approved since the commune did: rules tell of that once.
     private static func apply(
-        _ fact: Cdt_Activity_V1_ObligationFact, from origin: String, changedAt: Instant, _ transaction: WriteTransaction
+        _ fact: Cdt_Activity_V1_ObligationFact, _ hearing: Hearing, _ transaction: WriteTransaction
     ) throws {
         let obligation = ResourceName.lastID(fact.obligation)
         guard !fact.void else {
@@ -139,29 +139,28 @@ enum FactsCopy {
         try transaction.execute(
             """
             INSERT INTO known_obligation
-                (id, team, person, period, due_on, grace_until, received_at, report_state, expected, changed_at,
-                traceparent)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, team, person, period, due_on, grace_until, received_at, report_state, expected, \(Hearing.columns))
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, period = excluded.period,
                 due_on = excluded.due_on, grace_until = excluded.grace_until, received_at = excluded.received_at,
-                expected = excluded.expected, changed_at = CASE
-                    WHEN known_obligation.report_state = excluded.report_state
-                        OR (known_obligation.report_state IN (3, 4) AND excluded.report_state IN (3, 4))
-                        THEN known_obligation.changed_at
-                    ELSE excluded.changed_at END,
-                report_state = excluded.report_state, traceparent = excluded.traceparent
+                expected = excluded.expected, report_state = excluded.report_state, \(Hearing.replacing(
+                    in: "known_obligation",
+                    unless: """
+                        known_obligation.report_state = excluded.report_state
+                            OR (known_obligation.report_state IN (3, 4) AND excluded.report_state IN (3, 4))
+                        """))
             """,
             [
                 .text(obligation), .text(ResourceName.lastID(fact.team)),
                 SQLValue(fact.person.isEmpty ? nil : ResourceName.lastID(fact.person)), .text(fact.period),
                 .text(fact.dueOn), .text(fact.graceUntil), SQLValue(received), SQLValue(fact.reportState.rawValue),
-                SQLValue(fact.setAside == .unspecified), SQLValue(changedAt), .text(origin),
-            ])
+                SQLValue(fact.setAside == .unspecified),
+            ] + hearing.values)
     }
 
     /// Kept while there is something to tell of it: one that was given up, or is owed again, is gone.
     private static func apply(
-        _ fact: Cdt_Funding_V1_PaymentFact, from origin: String, changedAt: Instant, _ transaction: WriteTransaction
+        _ fact: Cdt_Funding_V1_PaymentFact, _ hearing: Hearing, _ transaction: WriteTransaction
     ) throws {
         let condition: PaymentCondition
         switch fact.payment.state {
@@ -177,7 +176,7 @@ enum FactsCopy {
                 id: ResourceName.lastID(fact.payment.name), team: ResourceName.lastID(fact.payment.team),
                 person: person.isEmpty ? nil : ResourceName.lastID(person), amount: fact.payment.amountDong,
                 year: Int(fact.year), policyTitle: fact.policyTitle, policyTitleVi: fact.policyTitleVi,
-                condition: condition, changedAt: changedAt), from: origin, transaction)
+                condition: condition, changedAt: hearing.changedAt), hearing, transaction)
     }
 
     /// The aggregate has left our sight.
@@ -211,6 +210,35 @@ enum FactsCopy {
             statements = []
         }
         for statement in statements { try transaction.execute(statement, [id]) }
+    }
+}
+
+/// Where a fact comes from, and when: for spans, and for the rules that tell of changes.
+struct Hearing: Sendable {
+    /// The `traceparent` of the call that it comes from.
+    let origin: String
+    let recordedAt: Instant
+    /// Since when it counts as changed, if it is a change.
+    let changedAt: Instant
+
+    init(origin: String, recordedAt: Instant, heardAt: Instant) {
+        (self.origin, self.recordedAt) = (origin, recordedAt)
+        changedAt = RuleClock.changedAt(recordedAt: recordedAt, heardAt: heardAt)
+    }
+
+    static let columns = "changed_at, recorded_at, traceparent"
+    var values: [SQLValue] { [SQLValue(changedAt), SQLValue(recordedAt), .text(origin)] }
+
+    /// What takes the place of a row's columns. Nothing has changed where the row stood so before, and where the fact is no
+    /// newer than the newest one applied: a feed that is read anew from its beginning goes through what was told already.
+    static func replacing(in table: String, unless isSame: String) -> String {
+        """
+        changed_at = CASE WHEN excluded.recorded_at <= \(table).recorded_at OR \(isSame)
+                THEN \(table).changed_at ELSE excluded.changed_at END,
+            recorded_at = CASE WHEN excluded.recorded_at > \(table).recorded_at
+                THEN excluded.recorded_at ELSE \(table).recorded_at END,
+            traceparent = excluded.traceparent
+        """
     }
 }
 

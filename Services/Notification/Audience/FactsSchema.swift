@@ -77,5 +77,11 @@ enum FactsSchema {
             Migration(
                 version: 7, name: "which teams a person is in",
                 sql: "CREATE INDEX known_membership_person ON known_membership (person)"),
+            Migration(
+                version: 8, name: "when the newest facts of obligations and payments were recorded",
+                sql: """
+                    ALTER TABLE known_obligation ADD COLUMN recorded_at BIGINT NOT NULL DEFAULT 0;
+                    ALTER TABLE known_payment ADD COLUMN recorded_at BIGINT NOT NULL DEFAULT 0;
+                    """),
         ])
 }

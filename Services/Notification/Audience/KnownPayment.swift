@@ -37,29 +37,24 @@ struct KnownPayment: Sendable, Hashable {
 /// months later nor a feed that is read anew makes it news; a message under way asks the row whether it still holds; and an
 /// audience may be of all payments that were ever made.
 enum PaymentCopy {
-    private static let columns = """
-        id, team, person, amount, paid_year, policy_title, policy_title_vi, standing, changed_at
-        """
+    private static let facts = "id, team, person, amount, paid_year, policy_title, policy_title_vi, standing"
+    private static let columns = "\(facts), changed_at"
 
     /// Keeps since when it has stood as it stands.
-    ///
-    /// - Parameter origin: The `traceparent` of the call that it now comes from, for spans.
-    static func put(_ payment: KnownPayment, from origin: String, _ transaction: WriteTransaction) throws {
+    static func put(_ payment: KnownPayment, _ hearing: Hearing, _ transaction: WriteTransaction) throws {
         try transaction.execute(
             """
-            INSERT INTO known_payment (\(columns), traceparent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO known_payment (\(facts), \(Hearing.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET team = excluded.team, person = excluded.person, amount = excluded.amount,
                 paid_year = excluded.paid_year, policy_title = excluded.policy_title,
-                policy_title_vi = excluded.policy_title_vi, changed_at = CASE
-                    WHEN known_payment.standing = excluded.standing THEN known_payment.changed_at
-                    ELSE excluded.changed_at END,
-                standing = excluded.standing, traceparent = excluded.traceparent
+                policy_title_vi = excluded.policy_title_vi, standing = excluded.standing,
+                \(Hearing.replacing(in: "known_payment", unless: "known_payment.standing = excluded.standing"))
             """,
             [
                 .text(payment.id), .text(payment.team), SQLValue(payment.person), SQLValue(payment.amount),
                 SQLValue(payment.year), .text(payment.policyTitle), .text(payment.policyTitleVi),
-                SQLValue(payment.condition.rawValue), SQLValue(payment.changedAt), .text(origin),
-            ])
+                SQLValue(payment.condition.rawValue),
+            ] + hearing.values)
     }
 
     static func delete(_ id: String, _ transaction: WriteTransaction) throws {

@@ -4,6 +4,7 @@ import ServiceKit
 import Shared
 import Storage
 import SwiftProtobuf
+import Synchronization
 import TestSupport
 
 @testable import Notification
@@ -31,11 +32,13 @@ enum World {
 
     static func payment(_ number: Int) -> String { numbered(900_000 + number) }
 
-    static func event(_ payload: some Message, _ aggregate: String, recordedAt: Instant = World.now) throws
-        -> FeedEvent
-    {
+    /// What was recorded last; each fact after the one before, as a service records them.
+    private static let lastRecorded = Atomic<Int64>(now.microseconds)
+
+    static func event(_ payload: some Message, _ aggregate: String, recordedAt: Instant? = nil) throws -> FeedEvent {
         FeedEvent(
-            sequence: 1, aggregate: aggregate, version: 1, recordedAt: recordedAt.microseconds,
+            sequence: 1, aggregate: aggregate, version: 1,
+            recordedAt: recordedAt?.microseconds ?? lastRecorded.add(1, ordering: .relaxed).newValue,
             type: type(of: payload).protoMessageName, payload: try payload.serializedBytes())
     }
 
@@ -129,7 +132,7 @@ enum World {
     static func payment(
         _ number: Int, to team: String, person: Int? = nil, _ state: Cdt_Funding_V1_PaymentState,
         title: String = "Hỗ trợ",
-        recordedAt: Instant = World.now
+        recordedAt: Instant? = nil
     ) throws -> FeedEvent {
         try event(
             Cdt_Funding_V1_PaymentFact.with {
