@@ -17,6 +17,15 @@ enum Decimals {
         }
     }
 
+    /// Two digits as memory holds them, the first lowest.
+    static func pair(_ number: UInt64) -> UInt64 { (number / 10 + 48) | (number % 10 + 48) << 8 }
+
+    /// `YYYY-MM-` in the same way, for years of up to four digits.
+    static func yearAndMonth(_ year: Int, _ month: Int) -> UInt64 {
+        let year = UInt64(year)
+        return 0x2D00_002D_0000_0000 | pair(year / 100) | pair(year % 100) << 16 | pair(UInt64(month)) << 40
+    }
+
     static func value(of byte: UInt8) -> Int? {
         byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int(byte - UInt8(ascii: "0")) : nil
     }

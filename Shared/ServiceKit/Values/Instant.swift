@@ -99,26 +99,20 @@ extension Instant {
         _ date: (year: Int, month: Int, day: Int), _ milliseconds: Int
     ) -> (UInt64, UInt64, UInt64)? {
         guard (0...9999).contains(date.year) else { return nil }
-        let year = UInt64(date.year)
         let clock = UInt64(milliseconds)
         let seconds = clock / 1000
         let thousandths = clock % 1000
         // The characters between the digits, and zeros where the digits go.
-        var words: (UInt64, UInt64, UInt64) = (0x2D00_002D_0000_0000, 0x0000_3A00_0054_0000, 0x5A00_0000_2E00_003A)
-        words.0 |= pair(year / 100)
-        words.0 |= pair(year % 100) << 16
-        words.0 |= pair(UInt64(date.month)) << 40
-        words.1 |= pair(UInt64(date.day))
-        words.1 |= pair(seconds / 3600) << 24
-        words.1 |= pair(seconds / 60 % 60) << 48
-        words.2 |= pair(seconds % 60) << 8
-        words.2 |= pair(thousandths / 10) << 32
+        var words: (UInt64, UInt64, UInt64) = (0, 0x0000_3A00_0054_0000, 0x5A00_0000_2E00_003A)
+        words.0 = Decimals.yearAndMonth(date.year, date.month)
+        words.1 |= Decimals.pair(UInt64(date.day))
+        words.1 |= Decimals.pair(seconds / 3600) << 24
+        words.1 |= Decimals.pair(seconds / 60 % 60) << 48
+        words.2 |= Decimals.pair(seconds % 60) << 8
+        words.2 |= Decimals.pair(thousandths / 10) << 32
         words.2 |= (thousandths % 10 + 48) << 48
         return (words.0.littleEndian, words.1.littleEndian, words.2.littleEndian)
     }
-
-    /// Two digits, the first lowest.
-    private static func pair(_ number: UInt64) -> UInt64 { (number / 10 + 48) | (number % 10 + 48) << 8 }
 }
 
 extension Int64 {

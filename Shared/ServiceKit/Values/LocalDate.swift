@@ -110,6 +110,10 @@ extension LocalDate: CustomStringConvertible, LosslessStringConvertible {
 
     func append<Sink: ByteSink & ~Copyable>(to out: inout Sink) {
         let (year, month, day) = components
+        if (0...9999).contains(year) {
+            withUnsafeBytes(of: Decimals.yearAndMonth(year, month).littleEndian) { out.append($0) }
+            return withUnsafeBytes(of: UInt16(Decimals.pair(UInt64(day))).littleEndian) { out.append($0) }
+        }
         Decimals.append(year, digits: 4, to: &out)
         out.append(UInt8(ascii: "-"))
         Decimals.append(month, digits: 2, to: &out)

@@ -49,25 +49,30 @@ extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
 
     /// The same from the bytes of a text.
     init?(utf8 text: Slice<UnsafeBufferPointer<UInt8>>) {
-        guard text.count == 36 else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for (position, byte) in text.enumerated() {
-            if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            let value: UInt8
+        let text = UnsafeBufferPointer(rebasing: text)
+        guard text.count == 36, [8, 13, 18, 23].allSatisfy({ text[$0] == UInt8(ascii: "-") }),
+            let first = Self.number(text, 0..<8), let second = Self.number(text, 9..<13),
+            let third = Self.number(text, 14..<18), let fourth = Self.number(text, 19..<23),
+            let last = Self.number(text, 24..<36)
+        else { return nil }
+        high = first << 32 | second << 16 | third
+        low = fourth << 48 | last
+    }
+
+    /// The number that some hexadecimal digits make.
+    private static func number(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var number: UInt64 = 0
+        for index in range {
+            let byte = text[index]
             switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = byte - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = byte - UInt8(ascii: "A") + 10
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(byte & 0xF)
+            // The lower four bits of A and a are one.
+            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+                number = number << 4 | UInt64(byte & 0xF &+ 9)
             default: return nil
             }
-            if digits < 16 { words.0 = words.0 << 4 | UInt64(value) } else { words.1 = words.1 << 4 | UInt64(value) }
-            digits += 1
         }
-        (high, low) = words
+        return number
     }
 
     package var description: String { description(after: "") }
@@ -75,18 +80,29 @@ extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
     /// The 36 characters after others, as in the names of resources: one text, made at once.
     package func description(after prefix: String) -> String {
         String(unsafeUninitializedCapacity: prefix.utf8.count + 36) { out in
-            var position = out.initialize(fromContentsOf: prefix.utf8)
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                    out[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let value = UInt8(truncatingIfNeeded: (digit < 16 ? high : low) >> UInt64(60 - 4 * (digit & 15)) & 0xF)
-                out[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-                position += 1
-            }
-            return position
+            let start = out.initialize(fromContentsOf: prefix.utf8)
+            let text = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[start...])
+            for dash in [8, 13, 18, 23] { text[dash] = UInt8(ascii: "-") }
+            let (second, third) = (Self.digits(high & 0xFFFF_FFFF), Self.digits(low >> 32))
+            text.storeBytes(of: Self.digits(high >> 32), as: UInt64.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: second), toByteOffset: 9, as: UInt32.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: second >> 32), toByteOffset: 14, as: UInt32.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: third), toByteOffset: 19, as: UInt32.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: third >> 32), toByteOffset: 24, as: UInt32.self)
+            text.storeBytes(of: Self.digits(low & 0xFFFF_FFFF), toByteOffset: 28, as: UInt64.self)
+            return start + 36
         }
+    }
+
+    /// The eight hexadecimal digits of 32 bits, all at once: the first in the lowest byte, as memory is filled here.
+    private static func digits(_ bits: UInt64) -> UInt64 {
+        var digits = UInt64(UInt32(truncatingIfNeeded: bits).byteSwapped)
+        digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+        digits = digits >> 4 & 0x000F_000F_000F_000F | (digits & 0x000F_000F_000F_000F) << 8
+        // Above 9 the letters follow, 39 places after the digits.
+        let letters = (digits &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (digits &+ 0x3030_3030_3030_3030 &+ letters &* 39).littleEndian
     }
 }
 
