@@ -81,19 +81,25 @@ package final class Database: Sendable {
     /// A short read on the caller's thread, in one consistent view. For point lookups and the like: it may run on an
     /// event loop, so it must take microseconds. With PostgreSQL it holds the thread for a round trip to the server.
     package func read<T>(_ body: (ReadTransaction) throws -> T) throws -> T {
-        try Self.read(from: pool, cancellation: nil, body)
+        try Self.read(.several, from: pool, cancellation: nil, body)
+    }
+
+    /// The same for one statement, which costs less without a transaction around it. A second one is refused.
+    package func readOne<T>(_ body: (ReadTransaction) throws -> T) throws -> T {
+        try Self.read(.one, from: pool, cancellation: nil, body)
     }
 
     private static func read<T>(
-        from pool: ConnectionPool, cancellation: CancellationFlag?, _ body: (ReadTransaction) throws -> T
+        _ statements: StatementDemand, from pool: ConnectionPool, cancellation: CancellationFlag?,
+        _ body: (ReadTransaction) throws -> T
     ) throws -> T {
         let connection = try pool.checkOut()
         defer { pool.checkIn(connection) }
         if let cancellation, !cancellation.started(on: connection) { throw CancellationError() }
         defer { cancellation?.finished() }
-        try connection.beginRead()
+        try connection.beginRead(of: statements)
         defer { connection.rollback() }
-        let transaction = ReadTransaction(connection, cancellation: cancellation)
+        let transaction = ReadTransaction(connection, of: statements, cancellation: cancellation)
         defer { transaction.end() }
         return try body(transaction)
     }
@@ -112,7 +118,8 @@ package final class Database: Sendable {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
                 do {
                     try readers.submit(length) { [pool] in
-                        continuation.resume(with: Result { try Self.read(from: pool, cancellation: flag, body) })
+                        continuation.resume(
+                            with: Result { try Self.read(.several, from: pool, cancellation: flag, body) })
                     }
                 } catch {
                     continuation.resume(throwing: error)

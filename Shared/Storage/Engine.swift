@@ -42,7 +42,8 @@ protocol EngineConnection: AnyObject, Sendable {
     /// A statement ready to be bound, a kept one if there is one that is not in use.
     func statement(_ sql: String) throws -> any EngineStatement
 
-    func beginRead() throws
+    /// - Parameter statements: With one alone SQLite needs no BEGIN.
+    func beginRead(of statements: StatementDemand) throws
     func beginWrite() throws
     func commit() throws
     /// Ends the transaction, if there is one, without keeping anything.
@@ -64,6 +65,12 @@ protocol GroupingConnection: EngineConnection {
     func rollbackToSavepoint() throws
     /// Makes the log part of the database and cuts it, as far as readers allow.
     func checkpoint()
+}
+
+/// How many statements a read runs.
+enum StatementDemand: Sendable {
+    case one
+    case several
 }
 
 /// How many of a statement's rows will be looked at.

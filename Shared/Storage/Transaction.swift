@@ -6,9 +6,16 @@ package class ReadTransaction {
     private(set) var failure: (any Error)?
     /// Set for reads that may be cancelled while they run.
     private let cancellation: CancellationFlag?
+    /// Nothing holds the view of a read of one statement when that has run.
+    private let statements: StatementDemand
+    private var hasRun = false
 
-    init(_ connection: any EngineConnection, cancellation: CancellationFlag? = nil) {
+    init(
+        _ connection: any EngineConnection, of statements: StatementDemand = .several,
+        cancellation: CancellationFlag? = nil
+    ) {
         self.connection = connection
+        self.statements = statements
         self.cancellation = cancellation
     }
 
@@ -67,6 +74,10 @@ package class ReadTransaction {
         guard isOpen else { throw StorageError.misuse("a transaction was used after it had ended, for: \(sql)") }
         if let failure { throw failure }
         if let cancellation, cancellation.isSet { throw CancellationError() }
+        if statements == .one {
+            guard !hasRun else { throw StorageError.misuse("a read of one statement was given another: \(sql)") }
+            hasRun = true
+        }
         let statement: any EngineStatement
         do {
             statement = try connection.statement(sql)

@@ -129,6 +129,23 @@ import Testing
         }
     }
 
+    @Test func aReadOfOneStatementRunsOne() async throws {
+        try await withDatabase { database in
+            try await database.add(1, "a")
+            #expect(try database.readOne { try $0.count("SELECT count(*) FROM notes") } == 1)
+            #expect(throws: StorageError.self) {
+                try database.readOne { tx in
+                    _ = try tx.count("SELECT count(*) FROM notes")
+                    return try tx.count("SELECT count(*) FROM notes")
+                }
+            }
+            // It leaves no view behind that a later read would have.
+            try await database.add(2, "b")
+            #expect(try database.readOne { try $0.count("SELECT count(*) FROM notes") } == 2)
+            #expect(try database.ids() == [1, 2])
+        }
+    }
+
     @Test func longResultsAreReadPieceByPiece() async throws {
         try await withDatabase { database in
             try await database.write { tx in

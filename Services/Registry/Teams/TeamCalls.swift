@@ -21,11 +21,13 @@ struct TeamCalls: Sendable {
         case nil: reader.fields.add(Problem(.fieldMissing, "name"))
         }
         try reader.refuse()
-        let message = try core.database.read { tx -> Cdt_Registry_V1_Team? in
-            let teams = TeamsSeen(units: units, date: day.date)
-            if let id { return try teams.message(id, in: tx) }
-            return try source.flatMap { try teams.message($0, in: tx) }
-        }
+        let teams = TeamsSeen(units: reader.units, date: day.date)
+        let message =
+            if let id {
+                try teams.message(id, from: core.database)
+            } else {
+                try source.flatMap { try teams.message($0, from: core.database) }
+            }
         guard let message else {
             throw Refusal(.teamNotFound, "name", ["value": id?.teamName ?? source?.externalID ?? ""]).error
         }

@@ -30,12 +30,20 @@ package struct TeamsSeen: Sendable {
     let units: UnitIndex
     let date: LocalDate
 
-    func message(_ id: UniqueID, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team? {
-        try seen(Self.byID, [SQLValue(id)], in: tx).first.map(message)
+    func message(_ id: UniqueID, from database: Database) throws -> Cdt_Registry_V1_Team? {
+        try message(Self.byID, [SQLValue(id)], from: database)
     }
 
-    func message(_ source: SourceKey, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team? {
-        try seen(Self.bySource, [.text(source.system), .text(source.externalID)], in: tx).first.map(message)
+    func message(_ source: SourceKey, from database: Database) throws -> Cdt_Registry_V1_Team? {
+        try message(Self.bySource, [.text(source.system), .text(source.externalID)], from: database)
+    }
+
+    /// Of most teams all is known by one statement. Where members are to be counted everything is read anew, in one view.
+    private func message(_ query: String, _ keys: [SQLValue], from database: Database) throws -> Cdt_Registry_V1_Team? {
+        var found = try database.readOne { try rows(query, keys, in: $0) }
+        if found.contains(where: \.mayBeBelowMinimum) { found = try database.read { try seen(query, keys, in: $0) } }
+        guard let team = found.first else { return nil }
+        return message(team)
     }
 
     /// In the order of the ids.
@@ -53,8 +61,8 @@ package struct TeamsSeen: Sendable {
 
     /// The team of a write, just after it.
     func written(_ id: UniqueID, in tx: ReadTransaction) throws -> Cdt_Registry_V1_Team {
-        guard let message = try message(id, in: tx) else { throw StorageError.misuse("no team \(id) was written") }
-        return message
+        guard let team = try seen(id, in: tx) else { throw StorageError.misuse("no team \(id) was written") }
+        return message(team)
     }
 
     private func message(_ seen: SeenTeam) -> Cdt_Registry_V1_Team {
@@ -96,6 +104,13 @@ package struct TeamsSeen: Sendable {
     }
 
     private func seen(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
+        var seen = try rows(query, keys, in: tx)
+        if seen.contains(where: \.mayBeBelowMinimum) { try countMembers(of: &seen, in: tx) }
+        return seen
+    }
+
+    /// Everything but whether they have too few members.
+    private func rows(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
         var seen: [SeenTeam] = []
         var last: UniqueID?
         try tx.forEach(query, [SQLValue(date)] + keys, rows: .all) { row in
@@ -110,7 +125,6 @@ package struct TeamsSeen: Sendable {
             seen[seen.count - 1].team.stretches.append(try TeamStore.stretch(row, 16))
             if try row.bool(23) { seen[seen.count - 1].hasOtherActive = true }
         }
-        if seen.contains(where: \.mayBeBelowMinimum) { try countMembers(of: &seen, in: tx) }
         return seen
     }
 

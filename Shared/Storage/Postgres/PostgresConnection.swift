@@ -221,7 +221,9 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
 
     var isInTransaction: Bool { if case .none = phase { false } else { true } }
 
-    func beginRead() throws { phase = .wanted("BEGIN \(Isolation.snapshot.rawValue) READ ONLY") }
+    func beginRead(of statements: StatementDemand) throws {
+        phase = .wanted("BEGIN \(Isolation.snapshot.rawValue) READ ONLY")
+    }
 
     func beginWrite() throws {
         try begin(.latest, mark: nil)

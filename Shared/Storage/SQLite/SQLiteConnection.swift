@@ -82,7 +82,7 @@ final class SQLiteConnection: GroupingConnection, @unchecked Sendable {
         return statement
     }
 
-    func beginRead() throws { try run(.begin) }
+    func beginRead(of statements: StatementDemand) throws { if statements == .several { try run(.begin) } }
     func beginWrite() throws { try run(.beginImmediate) }
     func commit() throws { try run(.commit) }
     func savepoint() throws { try run(.savepoint) }
