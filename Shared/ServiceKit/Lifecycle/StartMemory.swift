@@ -2,11 +2,12 @@ import Foundation
 
 /// Memory that only the start of a program needs.
 enum StartMemory {
-    /// Gives back the pages of code. Most of those that a start touches never run again; one that does comes back from
-    /// the system's cache of the file.
+    /// Gives back the pages of files, code most of all, and what has been freed. Most of those pages are not touched again;
+    /// one that is comes back from the system's cache of the file.
     static func release() {
-        guard let maps = FileManager.default.contents(atPath: "/proc/self/maps") else { return }
-        for range in code(in: String(decoding: maps, as: UTF8.self)) {
+        releaseFreed()
+        guard let maps = FileManager.default.contents(atPath: "/proc/self/smaps") else { return }
+        for range in unchanged(in: String(decoding: maps, as: UTF8.self)) {
             // Advice: where it is not taken, the pages stay.
             if let start = UnsafeMutableRawPointer(bitPattern: range.lowerBound) {
                 madvise(start, range.count, MADV_DONTNEED)
@@ -14,15 +15,34 @@ enum StartMemory {
         }
     }
 
-    /// The addresses of what is private, executable, never written to and of a file, of lines as in proc(5):
-    /// "begin-end r-xp offset device inode path".
-    static func code(in maps: String) -> [Range<UInt>] {
-        maps.split(separator: "\n").compactMap { line in
-            let words = line.split(separator: " ")
-            guard words.count >= 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
-            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-            guard ends.count == 2, ends[0] < ends[1] else { return nil }
-            return ends[0]..<ends[1]
+    /// What was allocated for a moment, in between what stays. Only glibc has a call for that, which Swift does not import.
+    private static func releaseFreed() {
+        guard let trim = dlsym(nil, "malloc_trim") else { return }
+        _ = unsafeBitCast(trim, to: (@convention(c) (Int) -> Int32).self)(0)
+    }
+
+    /// The addresses of what is a file's, cannot be written to and has no page of its own, as relocated data have, of lines
+    /// as in proc(5): "begin-end r-xp offset device inode path", and then "Anonymous: 0 kB" among others.
+    static func unchanged(in smaps: String) -> [Range<UInt>] {
+        var ranges: [Range<UInt>] = []
+        var current: Range<UInt>?
+        for line in smaps.split(separator: "\n") {
+            if let range = current, line.hasPrefix("Anonymous:") {
+                if line.split(separator: " ").dropFirst().first == "0" { ranges.append(range) }
+                current = nil
+            } else if line.utf8.first.map({ $0 < UInt8(ascii: "A") || $0 >= UInt8(ascii: "a") }) == true {
+                current = readable(line)
+            }
         }
+        return ranges
+    }
+
+    /// The addresses of a mapping, if it is of a file and for reading alone.
+    private static func readable(_ line: Substring) -> Range<UInt>? {
+        let words = line.split(separator: " ")
+        guard words.count >= 6, words[1].hasPrefix("r-"), words[5].hasPrefix("/") else { return nil }
+        let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+        guard ends.count == 2, ends[0] < ends[1] else { return nil }
+        return ends[0]..<ends[1]
     }
 }
