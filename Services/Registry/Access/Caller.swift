@@ -12,10 +12,10 @@ package struct Caller: Sendable {
     var identity: Identity?
 
     init(_ context: ServerContext) {
-        subject = context.identity?.subject ?? ""
+        identity = context.identity
+        subject = identity?.subject ?? ""
         method = context.method
         trace = context.trace
-        identity = context.identity
     }
 
     /// Empty for a call without a trace. Only writes keep it.

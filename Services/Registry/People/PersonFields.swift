@@ -97,7 +97,7 @@ package struct PersonFields {
             if required { problems.append(Problem(.fieldMissing, field)) }
             return nil
         }
-        guard let date = LocalDate(text), date.year >= 1900, date.year <= 2200 else {
+        guard let date = LocalDate(text), (1900...2200).contains(date.year) else {
             problems.append(Problem(.invalidDate, field, ["value": Self.shown(text)]))
             return nil
         }
