@@ -96,6 +96,8 @@ import Testing
                 ], directory: "\(try await Tools.rubyGem())/src/ruby/pb/test")
             #expect(client.status == 0, "\(client.output)\(client.errors)")
             #expect(try await server.eventually { $0.running == 0 }, "a handler goes on after its call has ended")
+            // The other two that end early may do so before anything has left the client.
+            if testCase == "cancel_after_first_response" { #expect(server.observations.cancelled == 1) }
         }
     }
 

@@ -163,6 +163,23 @@ private struct Certificates {
         await server.shutdown(grace: .seconds(2))
     }
 
+    @Test(arguments: [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)])
+    func `TLS is 1.2 or newer`(version: String, isTaken: Bool) async throws {
+        let files = try await Certificates()
+        defer { files.remove() }
+        let server = RPCServer(
+            configuration: .init(
+                tls: TLS(certificateChainFile: files.path("server.pem"), privateKeyFile: files.path("server.key"))),
+            services: [EchoService()])
+        let port = try await server.start()
+        // At its usual level of security the program would not offer the old versions itself.
+        let client = "openssl s_client -connect 127.0.0.1:\(port) -alpn h2 \(version) -cipher DEFAULT@SECLEVEL=0"
+        let outcome = try await ChildProcess.run(["sh", "-c", "\(client) </dev/null"])
+        #expect((outcome.status == 0) == isTaken, "\(outcome.errors)")
+        if !isTaken { #expect(outcome.errors.contains("alert protocol version"), "\(outcome.errors)") }
+        await server.shutdown(grace: .seconds(2))
+    }
+
     @Test func plaintextOnATLSPortIsUnavailable() async throws {
         let files = try await Certificates()
         defer { files.remove() }
