@@ -110,8 +110,11 @@ package struct Settings: Sendable {
             if case .stringArray(let texts) = value.content, texts.count != 1, !option.isList { break }
             return texts(of: value.content)
         }
-        throw ConfigurationError(
-            "\(layer.source.place(of: option)): expected \(option.isList ? "a list" : "one value")")
+        throw ConfigurationError(wrongShape(of: option, from: layer.source))
+    }
+
+    private static func wrongShape(of option: any AnyOption, from source: Source) -> String {
+        "\(source.place(of: option)): expected \(option.isList ? "a list" : "one value")"
     }
 
     private static func texts(of content: ConfigContent) -> [String] {
@@ -126,24 +129,24 @@ package struct Settings: Sendable {
     }
 
     private static func read(file path: String, options: [any AnyOption]) throws -> JSONSnapshot {
-        struct Anything: Decodable {
-            init(from decoder: any Decoder) throws {}
-        }
         let data: Data
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch { throw ConfigurationError("the configuration file \(path) cannot be read; check --config") }
-        guard let keys = try? JSONDecoder().decode([String: Anything].self, from: data).keys else {
+        guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
             throw ConfigurationError(
                 "the configuration file \(path) is not a JSON object of options, for example {\"log-level\": \"debug\"}"
             )
         }
         let names = Set(options.map(\.name))
-        let unknown = keys.filter { !names.contains($0) || $0 == Settings.file.name }.sorted()
+        let unknown = object.keys.filter { !names.contains($0) || $0 == Settings.file.name }.sorted()
         if !unknown.isEmpty {
             throw ConfigurationError(
                 unknown.map { "unknown option \"\($0)\" in \(path)" + Suggestion.text(for: $0, among: names) })
         }
+        // The library would see options of other names in an object, and the option itself would keep its default.
+        let nested = options.filter { object[$0.name] is [String: Any] }
+        if !nested.isEmpty { throw ConfigurationError(nested.map { wrongShape(of: $0, from: .file(path)) }) }
         do {
             return try JSONSnapshot(data: data.bytes, providerName: path, parsingOptions: .default)
         } catch { throw ConfigurationError("the configuration file \(path) cannot be used: \(error)") }
