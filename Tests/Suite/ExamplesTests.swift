@@ -107,6 +107,7 @@ import Testing
 
 enum ExampleLanguage: String, CaseIterable, Sendable {
     case python, shell, ruby, swift
+    case grpcSwift = "grpc-swift"
 }
 
 /// The examples of one language, ready to run, with messages generated as `examples/README.md` says.
@@ -118,6 +119,7 @@ private struct Examples: Sendable {
     }
 
     static let python = ".local/venv/bin/python"
+    private static let grpcSwift = "\(PackageFolder.path)/examples/grpc-swift/.build/debug/cdt-grpc-swift-examples"
 
     let database: String
     private let language: ExampleLanguage
@@ -149,6 +151,10 @@ private struct Examples: Sendable {
                 "--grpc_out=\(messages)",
             ]
         case .shell, .swift: return
+        case .grpcSwift:
+            let isBuilt = FileManager.default.isExecutableFile(atPath: Self.grpcSwift)
+            try #require(isBuilt, "./dev test builds it; or ./generate && swift build in examples/grpc-swift")
+            return
         }
         let files = ["common", "feed", "registry", "activity"].flatMap { package in
             let folder = "proto/cdt/\(package)/v1"
@@ -165,6 +171,7 @@ private struct Examples: Sendable {
         case .shell: ["examples/shell/\(job.rawValue).sh"] + arguments
         case .ruby: ["ruby", "-I", messages, "examples/ruby/\(job.rawValue).rb"] + arguments
         case .swift: ["\(PackageFolder.products)/cdt-examples", job.rawValue] + arguments
+        case .grpcSwift: [Self.grpcSwift, job.rawValue] + arguments
         }
     }
 
