@@ -26,7 +26,9 @@ extension DatabaseConfiguration {
     /// A password with an @ or a / in it ends there, and the rest of it is taken for a host, a port or a database.
     private static func isMeant(_ value: String, as keyword: String) -> Bool {
         switch keyword {
-        case "host", "dbname": !value.contains("@")
+        // The name of an abstract socket begins with one.
+        case "host": !value.dropFirst().contains("@")
+        case "dbname": !value.contains("@")
         case "port": value.split(separator: ",").allSatisfy { UInt16($0) != nil }
         default: true
         }

@@ -8,7 +8,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "postgresql:///registry?host=/run/postgresql", "postgres://u@[::1]:5432/registry",
+        "postgresql:///registry?host=/run/postgresql", "postgresql:///registry?host=@postgresql",
+        "postgresql://cdt@/registry?host=/run/postgresql", "postgres://u@[::1]:5432/registry",
         "postgresql://u:1%252F%40%3A@a.example:5432,b.example:5433/registry?sslmode=verify-full",
     ])
     func aURLThatPostgreSQLCanReadIsTaken(url: String) throws { try check(url) }
