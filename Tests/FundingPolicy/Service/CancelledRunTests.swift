@@ -46,7 +46,7 @@ import Testing
     func aRunThatIsCancelledAgainAndAgainShowsNothingUntilItIsWhole() async throws {
         let fuse = Fuse()
         let database = try await Database.open(
-            TestDatabase.fresh(), migrations: FundingPolicyDefinition.allMigrations, waited: { _ in fuse.waited() })
+            TestDatabase.fresh(), migrations: FundingPolicyDefinition.allMigrations, waited: { _, _ in fuse.waited() })
         do {
             try await cancelAgainAndAgain(try await Fixture(database), fuse)
             await database.close()
