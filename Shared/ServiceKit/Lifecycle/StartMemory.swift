@@ -6,13 +6,20 @@ enum StartMemory {
     /// one that is comes back from the system's cache of the file.
     static func release() {
         releaseFreed()
-        guard let maps = FileManager.default.contents(atPath: "/proc/self/smaps") else { return }
-        for range in unchanged(in: String(decoding: maps, as: UTF8.self)) {
+        for range in unchanged(in: mappings()) {
             // Advice: where it is not taken, the pages stay.
             if let start = UnsafeMutableRawPointer(bitPattern: range.lowerBound) {
                 madvise(start, range.count, MADV_DONTNEED)
             }
         }
+    }
+
+    /// The kernel's list of them, empty where there is none. `FileManager` reads no more than the first page of it.
+    static func mappings() -> String {
+        guard let file = FileHandle(forReadingAtPath: "/proc/self/smaps"), let text = try? file.readToEnd() else {
+            return ""
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// What was allocated for a moment, in between what stays. Only glibc has a call for that, which Swift does not import.
