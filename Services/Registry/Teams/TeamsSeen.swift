@@ -31,17 +31,20 @@ package struct TeamsSeen: Sendable {
     let date: LocalDate
 
     func message(_ id: UniqueID, from database: Database) throws -> Cdt_Registry_V1_Team? {
-        try message(Self.byID, [SQLValue(id)], from: database)
+        try message(Self.byID, [SQLValue(date), SQLValue(id)], from: database)
     }
 
     func message(_ source: SourceKey, from database: Database) throws -> Cdt_Registry_V1_Team? {
-        try message(Self.bySource, [.text(source.system), .text(source.externalID)], from: database)
+        try message(
+            Self.bySource, [SQLValue(date), .text(source.system), .text(source.externalID)], from: database)
     }
 
     /// Of most teams all is known by one statement. Where members are to be counted everything is read anew, in one view.
-    private func message(_ query: String, _ keys: [SQLValue], from database: Database) throws -> Cdt_Registry_V1_Team? {
-        var found = try database.readOne { try rows(query, keys, in: $0) }
-        if found.contains(where: \.mayBeBelowMinimum) { found = try database.read { try seen(query, keys, in: $0) } }
+    private func message(
+        _ query: String, _ values: [SQLValue], from database: Database
+    ) throws -> Cdt_Registry_V1_Team? {
+        var found = try database.readOne { try rows(query, values, in: $0) }
+        if found.contains(where: \.mayBeBelowMinimum) { found = try database.read { try seen(query, values, in: $0) } }
         guard let team = found.first else { return nil }
         return message(team)
     }
@@ -52,7 +55,7 @@ package struct TeamsSeen: Sendable {
         try Array(ids).inParts(of: Self.atOnce) { part in
             // As many placeholders each time, so that it is one statement.
             let padding = [UniqueID](repeating: part[part.startIndex], count: Self.atOnce - part.count)
-            for team in try seen(Self.byIDs, (part + padding).map { SQLValue($0) }, in: tx) {
+            for team in try seen(Self.byIDs, [SQLValue(date)] + (part + padding).map { SQLValue($0) }, in: tx) {
                 found[team.team.id] = team
             }
         }
@@ -100,20 +103,20 @@ package struct TeamsSeen: Sendable {
     }
 
     package func seen(_ id: UniqueID, in tx: ReadTransaction) throws -> SeenTeam? {
-        try seen(Self.byID, [SQLValue(id)], in: tx).first
+        try seen(Self.byID, [SQLValue(date), SQLValue(id)], in: tx).first
     }
 
-    private func seen(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
-        var seen = try rows(query, keys, in: tx)
+    private func seen(_ query: String, _ values: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
+        var seen = try rows(query, values, in: tx)
         if seen.contains(where: \.mayBeBelowMinimum) { try countMembers(of: &seen, in: tx) }
         return seen
     }
 
     /// Everything but whether they have too few members.
-    private func rows(_ query: String, _ keys: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
+    private func rows(_ query: String, _ values: [SQLValue], in tx: ReadTransaction) throws -> [SeenTeam] {
         var seen: [SeenTeam] = []
         var last: UniqueID?
-        try tx.forEach(query, [SQLValue(date)] + keys, rows: .all) { row in
+        try tx.forEach(query, values, rows: .all) { row in
             let id = try row.id(0)
             if id != last {
                 last = id

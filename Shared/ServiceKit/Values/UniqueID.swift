@@ -50,7 +50,8 @@ extension UniqueID: CustomStringConvertible, LosslessStringConvertible {
     /// The same from the bytes of a text.
     init?(utf8 text: Slice<UnsafeBufferPointer<UInt8>>) {
         let text = UnsafeBufferPointer(rebasing: text)
-        guard text.count == 36, [8, 13, 18, 23].allSatisfy({ text[$0] == UInt8(ascii: "-") }),
+        let dash = UInt8(ascii: "-")
+        guard text.count == 36, text[8] == dash, text[13] == dash, text[18] == dash, text[23] == dash,
             let first = Self.number(text, 0..<8), let second = Self.number(text, 9..<13),
             let third = Self.number(text, 14..<18), let fourth = Self.number(text, 19..<23),
             let last = Self.number(text, 24..<36)
