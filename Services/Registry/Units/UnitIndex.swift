@@ -86,7 +86,7 @@ package final class UnitIndex: Sendable {
 
     // MARK: The tree on a day
 
-    package func parents(of rank: UnitRank) -> ArraySlice<UnitParent> { parents[rank] }
+    package func parents(of rank: UnitRank) -> [UnitParent] { Array(parents[rank]) }
 
     package func parent(of rank: UnitRank, on date: LocalDate) -> UnitRank? {
         parents[rank].first { $0.range.contains(date) }?.parent
@@ -148,10 +148,10 @@ package final class UnitIndex: Sendable {
     // MARK: Successions
 
     /// What it became, the default first.
-    package func successors(of rank: UnitRank) -> ArraySlice<UnitSuccession> { successorLines[rank] }
+    package func successors(of rank: UnitRank) -> [UnitSuccession] { Array(successorLines[rank]) }
 
     /// What it came from.
-    package func predecessors(of rank: UnitRank) -> ArraySlice<UnitSuccession> { predecessorLines[rank] }
+    package func predecessors(of rank: UnitRank) -> [UnitSuccession] { Array(predecessorLines[rank]) }
 }
 
 extension Unit {
