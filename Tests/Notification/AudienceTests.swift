@@ -167,6 +167,19 @@ import Testing
         }
         #expect(try path("2025-07-01") == [World.secondHamlet, World.secondCommune, successor, World.nation])
         #expect(try teams(World.otherProvince, "2025-07-01") == [])
+
+        // As the Registry tells it: the hamlet goes on, and lies nowhere since its commune has ended.
+        let hamlet = try World.unit(World.secondHamlet, .hamlet, "Thôn 2", under: [World.secondCommune])
+        var fact = try Cdt_Registry_V1_UnitFact(serializedBytes: hamlet.payload)
+        for index in fact.placements.indices { fact.placements[index].to = "2024-12-31" }
+        try await World.tell([try World.event(fact, hamlet.aggregate)], database)
+        for unit in [successor, World.nation, World.secondCommune] {
+            #expect(try teams(unit, "2025-07-01").contains(World.secondHamletTeam), "\(unit)")
+        }
+        #expect(try path("2025-07-01") == [World.secondHamlet, World.secondCommune, successor, World.nation])
+        #expect(try teams(World.otherProvince, "2025-07-01") == [])
+        let day = try #require(LocalDate("2025-07-01"))
+        #expect(try database.read { try AudienceStore.heirs(of: World.secondHamlet, on: day, $0) } == [successor])
     }
 
     @Test func theDefaultTreeDateIsThePeriodsLastDay() throws {

@@ -33,7 +33,11 @@ enum AudienceStore {
         while let id = open.popLast() {
             guard seen.insert(id).inserted, let known = try self.unit(id, transaction) else { continue }
             guard let end = LocalDate(known.endDay), end <= date else {
-                heirs.insert(id)
+                if let parent = try lastParent(of: id, on: date, transaction) {
+                    open.append(parent)
+                } else {
+                    heirs.insert(id)
+                }
                 continue
             }
             let successors = try transaction.query(
@@ -48,6 +52,20 @@ enum AudienceStore {
         return heirs
     }
 
+    /// Where a unit lay last that lies nowhere on a day: a hamlet whose commune has ended, and which nobody has placed anew.
+    private static func lastParent(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws
+        -> String?
+    {
+        let day = SQLValue(date)
+        return try transaction.queryOne(
+            """
+            SELECT p.parent FROM known_unit_placement p WHERE p.unit = ? AND p.end_day <= ? AND NOT EXISTS (
+                SELECT 1 FROM known_unit_placement n WHERE n.unit = p.unit AND n.first_day <= ? AND ? < n.end_day)
+            ORDER BY p.first_day DESC LIMIT 1
+            """, [.text(unit), day, day, day]
+        ) { try $0.text(0) }
+    }
+
     /// Id of the nation; nil before the Registry has told of it.
     static func nation(_ transaction: ReadTransaction) throws -> String? {
         try transaction.queryOne("SELECT id FROM known_unit WHERE level = 1 ORDER BY id LIMIT 1") { try $0.text(0) }
@@ -55,7 +73,7 @@ enum AudienceStore {
 
     /// The table `subtree` of a unit and those under it on a day, and what it binds. What had ended by then belongs where it
     /// lay last, and to what it became: `heirs` the other way round. So teams of a unit that ended without a successor, which
-    /// stay with it until somebody places them, are told with those around them. A unit that has ended has what is its own.
+    /// stay with it until somebody places them, are told with those around them. A unit that has ended has what lay in it last.
     static func subtree(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> (
         sql: String, bindings: [SQLValue]
     ) {
@@ -73,13 +91,14 @@ enum AudienceStore {
             roots += former.filter { !roots.contains($0) }
             looked += 1
         }
-        let ended = "EXISTS (SELECT 1 FROM known_unit u WHERE u.id = p.unit AND u.end_day = p.end_day)"
+        let isLast =
+            "NOT EXISTS (SELECT 1 FROM known_unit_placement n WHERE n.unit = p.unit AND n.first_day > p.first_day)"
         let sql = """
             WITH RECURSIVE subtree (id) AS (
                 \(roots.map { _ in "SELECT CAST(? AS TEXT)" }.joined(separator: " UNION "))
                 UNION
                 SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
-                WHERE p.first_day <= ? AND (? < p.end_day\(isInForce ? " OR \(ended)" : "")))
+                WHERE p.first_day <= ? AND (? < p.end_day OR \(isLast)))
             """
         return (sql, roots.map { .text($0) } + [day, day])
     }
@@ -195,7 +214,10 @@ enum AudienceStore {
             "SELECT unit FROM known_team_placement WHERE team = ? AND first_day <= ? AND ? < end_day",
             [.text(team), day, day]
         ) { try $0.text(0) }
-        let known = try unit.map { try path(ofUnit: $0, on: date, transaction) } ?? []
+        var known = try unit.map { try path(ofUnit: $0, on: date, transaction) } ?? []
+        if let unit, known.count == 1, let commune = try lastParent(of: unit, on: date, transaction) {
+            known.append(commune)
+        }
         guard let top = known.last, let heir = try heirs(of: top, on: date, transaction).min(), heir != top else {
             return known
         }
