@@ -7,9 +7,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Of what calls pass through, and of cdt, whose commands are not shared between threads: an async function runs where its
-/// caller does, so that a call goes from interceptor to handler with the fewest questions to the runtime about where to go on.
-/// Not of tests, which are to leave their caller's thread.
+/// Of what calls pass through, and of cdt, whose commands are not shared between threads: an async function runs where
+/// its caller does, so that a call goes from interceptor to handler with the fewest questions to the runtime about
+/// where to go on. Not of tests, which are to leave their caller's thread.
 let staying = strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
@@ -172,8 +172,8 @@ let package = Package(
                 name: "cdt", dependencies: ["CommandLine", arguments], path: "Services/CommandLine/Main",
                 swiftSettings: strict),
 
-            // The Swift examples, compiled like a package outside: they see only what is public. They have a manifest of
-            // their own, which is for whoever copies them.
+            // The Swift examples, compiled like a package outside: they see only what is public. They have a manifest
+            // of their own, which is for whoever copies them.
             .systemLibrary(
                 name: "SQLite", path: "examples/swift/Sources/SQLite", pkgConfig: "sqlite3",
                 providers: [.apt(["libsqlite3-dev"])]),

@@ -1,4 +1,5 @@
-/// Leaves a connection without losing a call: two GOAWAYs with a round trip between them (gRFC A9, RFC 9113 section 6.8).
+/// Leaves a connection without losing a call: two GOAWAYs with a round trip between them (gRFC A9, RFC 9113 section
+/// 6.8).
 package struct DrainState: Sendable {
     /// What to do now.
     package enum Action: Hashable, Sendable {
@@ -26,7 +27,8 @@ package struct DrainState: Sendable {
         return .announce
     }
 
-    /// The PING after the announcement was answered, or took too long: requests sent before the client knew have arrived.
+    /// The PING after the announcement was answered, or took too long: requests sent before the client knew have
+    /// arrived.
     package mutating func roundTripDone(openCalls: Int) -> Action {
         guard state == .announced else { return .nothing }
         state = .refusing

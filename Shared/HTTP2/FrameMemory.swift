@@ -6,16 +6,16 @@ import CNghttp2
     import Darwin
 #endif
 
-/// Memory of one nghttp2 session. Every call makes the library allocate the same eight small blocks and free them again:
-/// what is freed is kept, by size, for the next call.
+/// Memory of one nghttp2 session. Every call makes the library allocate the same eight small blocks and free them
+/// again: what is freed is kept, by size, for the next call.
 ///
 /// Confined as its session is: nothing but the library's own calls reaches it, so nothing is locked. Each block has its
 /// size before it, which `free` is not told.
 struct FrameMemory {
     /// Sizes are rounded up to so many bytes. As many stand before each block, so that blocks have malloc's alignment.
     private static let unit = 16
-    /// Sizes that are kept, in units: up to 1 KiB, which a token with some grants takes. Larger blocks (frame buffers, tables)
-    /// live as long as the session or are rare.
+    /// Sizes that are kept, in units: up to 1 KiB, which a token with some grants takes. Larger blocks (frame buffers,
+    /// tables) live as long as the session or are rare.
     private static let sizes = 64
     /// Bytes kept at most: what some forty calls at once take. A connection keeps what its busiest moment took.
     private static let keptBytes = 48 * 1024

@@ -55,8 +55,8 @@ package final class HTTP2Stream: @unchecked Sendable {
     /// Place in the session's `StreamTable`.
     var position = 0
 
-    // Inbound: filled inside nghttp2's callbacks, delivered after them. Exclusivity is not checked at run time, here and
-    // below, for the reason given in `Session`.
+    // Inbound: filled inside nghttp2's callbacks, delivered after them. Exclusivity is not checked at run time, here
+    // and below, for the reason given in `Session`.
     var oversized = false
     var headersDelivered = false
     @exclusivity(unchecked) var pendingHeaders: HeaderBlock?

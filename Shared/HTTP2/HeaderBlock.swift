@@ -124,8 +124,8 @@ package struct HeaderBlock: Sendable {
         return try bytes.withUnsafeBytes { try body(Self.part($0, place)) }
     }
 
-    /// Calls `body` with the value of the first field of a name; false when there is none. Not generic, so that it costs
-    /// other modules no more than ours.
+    /// Calls `body` with the value of the first field of a name; false when there is none. Not generic, so that it
+    /// costs other modules no more than ours.
     package func visitFirst(
         _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
     ) rethrows -> Bool {

@@ -6,8 +6,8 @@
 
 /// The header list that is arriving: nothing else can arrive on a connection before its end, so a session has one.
 ///
-/// Every field of every request passes through here. So its memory is used again for each list, and is written without what
-/// an array asks at each append. It holds no more than `Limits.headerListBytes`. Confined as its session is.
+/// Every field of every request passes through here. So its memory is used again for each list, and is written without
+/// what an array asks at each append. It holds no more than `Limits.headerListBytes`. Confined as its session is.
 struct HeaderCollector {
     private struct State {
         var memory = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 8)

@@ -1,7 +1,7 @@
 /// Bounds what one connection makes us hold of requests that are incomplete or not taken by their handlers.
 ///
-/// Below the limit every stream gets its flow control credit at once. Above it only one stream does, until its message is
-/// complete: all others have to wait with what their windows let them send. So one request always gets on, and a
+/// Below the limit every stream gets its flow control credit at once. Above it only one stream does, until its message
+/// is complete: all others have to wait with what their windows let them send. So one request always gets on, and a
 /// connection holds at most `concurrentStreams` windows and one message. A value that says what to credit.
 package struct InboundBudget: Sendable {
     /// Bytes that may be held before the server is told.

@@ -21,11 +21,12 @@ public struct Limits: Sendable {
     /// Bytes of one received message, after decompression; checked before anything is buffered.
     public var receiveMessageBytes = 4 * 1024 * 1024
 
-    /// Bytes of requests that are incomplete or not taken yet, for one connection, above which only one stream at a time is
-    /// given more window. The most a connection can make us hold is `concurrentStreams` × `streamWindowBytes` and one message.
+    /// Bytes of requests that are incomplete or not taken yet, for one connection, above which only one stream at a
+    /// time is given more window. The most a connection can make us hold is `concurrentStreams` × `streamWindowBytes`
+    /// and one message.
     public var inboundConnectionBytes = 16 * 1024 * 1024
-    /// Bytes of requests that are incomplete or not taken yet, for the whole server, above which requests that hold more
-    /// than 64 KiB are refused with RESOURCE_EXHAUSTED.
+    /// Bytes of requests that are incomplete or not taken yet, for the whole server, above which requests that hold
+    /// more than 64 KiB are refused with RESOURCE_EXHAUSTED.
     public var inboundServerBytes = 256 * 1024 * 1024
 
     // Flow control
@@ -43,8 +44,8 @@ public struct Limits: Sendable {
 
     // Misbehaviour
 
-    /// Streams a peer may reset in a burst, and per second after that. An honest client resets a stream for each call that
-    /// runs out of time, and they may be many at once; what a reset costs is bounded by `runningHandlers`.
+    /// Streams a peer may reset in a burst, and per second after that. An honest client resets a stream for each call
+    /// that runs out of time, and they may be many at once; what a reset costs is bounded by `runningHandlers`.
     public var peerResets = TokenBucket.Rate(burst: 1_000, perSecond: 500)
     /// Frames we must answer with an error, in a burst and per second: above it GOAWAY ENHANCE_YOUR_CALM.
     public var streamErrors = TokenBucket.Rate(burst: 100, perSecond: 10)
@@ -83,7 +84,8 @@ public struct Limits: Sendable {
 
     /// Connections a server holds at once; more are closed on arrival.
     public var connections = 10_000
-    /// Connections at once from one address; more are closed on arrival. Raise it where all clients come through one proxy.
+    /// Connections at once from one address; more are closed on arrival. Raise it where all clients come through one
+    /// proxy.
     public var connectionsPerAddress = 2_000
 
     /// The defaults.

@@ -9,8 +9,9 @@ package protocol LoopWork: AnyObject, Sendable {
 
 /// Runs tasks on an event loop, so that a handler starts where its request was read and resumes there.
 ///
-/// Making a task costs as much as the rest of a small call. So a task that has come to the end of its work takes the next,
-/// and waits when there is none; work that waits for something keeps its task, and what starts meanwhile gets another.
+/// Making a task costs as much as the rest of a small call. So a task that has come to the end of its work takes the
+/// next, and waits when there is none; work that waits for something keeps its task, and what starts meanwhile gets
+/// another.
 ///
 /// Unchecked Sendable: everything but `loop` is confined to the loop.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {

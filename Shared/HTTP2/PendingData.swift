@@ -1,7 +1,7 @@
 /// DATA of one stream that one read of the socket has brought.
 ///
-/// Usually that is one piece, which stays where it was read; only when there are more they are copied together. So it holds
-/// nothing beyond the `Session.receive` in which it was filled.
+/// Usually that is one piece, which stays where it was read; only when there are more they are copied together. So it
+/// holds nothing beyond the `Session.receive` in which it was filled.
 struct PendingData {
     private var piece = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     private var copied: [UInt8] = []

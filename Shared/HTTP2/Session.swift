@@ -34,8 +34,8 @@ package protocol SessionOwner: AnyObject {
 /// Unchecked Sendable: a session and its streams are confined to the event loop of their connection; references travel
 /// through closures that run there, and nowhere else is anything read or written.
 ///
-/// Callbacks of nghttp2 only take notes. `deliver` passes them on once nghttp2 has returned, so that whatever the layers
-/// above do (submit, reset, start a handler) never re-enters the library.
+/// Callbacks of nghttp2 only take notes. `deliver` passes them on once nghttp2 has returned, so that whatever the
+/// layers above do (submit, reset, start a handler) never re-enters the library.
 package final class Session: @unchecked Sendable {
     /// Which side we are.
     package enum Role: Sendable { case server, client }
@@ -50,8 +50,8 @@ package final class Session: @unchecked Sendable {
     /// nil once the session is over: nothing is fed into the library after that (CVE-2026-27135).
     @exclusivity(unchecked) var raw: OpaquePointer?
     private let memory = FrameMemory()
-    // Exclusive access to what every frame touches is not checked at run time: each access is one operation of a value that
-    // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
+    // Exclusive access to what every frame touches is not checked at run time: each access is one operation of a value
+    // that calls nothing, on the one thread of the loop, so that no other can begin before it ends.
     @exclusivity(unchecked) package internal(set) var streams = StreamTable()
     @exclusivity(unchecked) var touched: [HTTP2Stream] = []
     let collected = HeaderCollector()
@@ -130,8 +130,8 @@ package final class Session: @unchecked Sendable {
     /// Passes on what the last input brought. `handle` gets what concerns the connection.
     package func deliver(_ handle: (SessionEvent) -> Void) {
         if connectionCredit > 0, let raw {
-            // The connection's window is credited at once, the stream's when its handler has taken the bytes: so one slow
-            // stream does not starve its siblings.
+            // The connection's window is credited at once, the stream's when its handler has taken the bytes: so one
+            // slow stream does not starve its siblings.
             nghttp2_session_consume_connection(raw, connectionCredit)
             connectionCredit = 0
             setNeedsFlush()
@@ -165,8 +165,8 @@ package final class Session: @unchecked Sendable {
             stream.headersDelivered = true
             if role == .server { owner?.sessionOpened(stream, headers: headers, oversized: stream.oversized) }
         }
-        // Held once for all of it. It stays the stream's delegate until it has been told the end, which it may be while it is
-        // told something else: then it is told no more.
+        // Held once for all of it. It stays the stream's delegate until it has been told the end, which it may be while
+        // it is told something else: then it is told no more.
         let delegate = stream.delegate
         if let headers { delegate?.received(headers: headers, oversized: stream.oversized) }
         if !stream.pendingData.isEmpty {
@@ -308,8 +308,8 @@ package final class Session: @unchecked Sendable {
         setNeedsFlush()
     }
 
-    /// Calls `body` with the open stream of an id, if there is one: nghttp2 keeps a pointer to it, and `streams` keeps it
-    /// alive.
+    /// Calls `body` with the open stream of an id, if there is one: nghttp2 keeps a pointer to it, and `streams` keeps
+    /// it alive.
     func withStream(_ id: Int32, _ body: (HTTP2Stream) -> Void) {
         guard let raw, let pointer = nghttp2_session_get_stream_user_data(raw, id) else { return }
         Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)

@@ -11,7 +11,8 @@ package struct HTTP2Error: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// Makes nghttp2 sessions whose callbacks take notes in a `Session`.
 ///
-/// The callbacks capture nothing, never throw, and get the session as `user_data`, which outlives the library's session.
+/// The callbacks capture nothing, never throw, and get the session as `user_data`, which outlives the library's
+/// session.
 enum SessionFactory {
     static func make(
         role: Session.Role, limits: Limits, memory: FrameMemory, userData: UnsafeMutableRawPointer
@@ -30,8 +31,8 @@ enum SessionFactory {
         nghttp2_option_set_max_settings(options, limits.settingsEntries)
         nghttp2_option_set_max_outbound_ack(options, limits.outboundAcknowledgements)
         nghttp2_option_set_no_closed_streams(options, 1)
-        // Frames of unknown types are ignored (RFC 9113, section 5.5), but not without being counted: the library tells of
-        // the types it has been told to expect. Up to 9 they are HTTP/2's own.
+        // Frames of unknown types are ignored (RFC 9113, section 5.5), but not without being counted: the library tells
+        // of the types it has been told to expect. Up to 9 they are HTTP/2's own.
         for type in UInt8(10)...255 { nghttp2_option_set_user_recv_extension_type(options, type) }
         // Custom metadata may have space at its edges (PROTOCOL-HTTP2, "Custom-Metadata"); the library would drop it.
         nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)

@@ -66,8 +66,8 @@ public struct TLS: Sendable {
     }
 }
 
-/// What new connections are secured with: read again from its files when somebody has replaced them. Connections that stand
-/// keep what they began with.
+/// What new connections are secured with: read again from its files when somebody has replaced them. Connections that
+/// stand keep what they began with.
 package final class TLSContexts: Sendable {
     private let make: @Sendable () throws -> NIOSSLContext
     private let context: NIOLockedValueBox<NIOSSLContext>
@@ -79,8 +79,8 @@ package final class TLSContexts: Sendable {
 
     package var current: NIOSSLContext { context.withLockedValue { $0 } }
 
-    /// Throws when the files cannot be used, also when certificate and key do not belong together because only one of them
-    /// has been replaced so far; then what was read before goes on.
+    /// Throws when the files cannot be used, also when certificate and key do not belong together because only one of
+    /// them has been replaced so far; then what was read before goes on.
     package func reload() throws {
         let made = try make()
         context.withLockedValue { $0 = made }

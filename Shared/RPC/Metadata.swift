@@ -1,7 +1,7 @@
 /// Custom metadata of a call: an ordered multi-map of lower-case keys.
 ///
-/// A key that ends in `-bin` holds bytes, any other key a string of printable ASCII (PROTOCOL-HTTP2, "Custom-Metadata").
-/// Keys that start with `grpc-` are reserved and dropped when sent.
+/// A key that ends in `-bin` holds bytes, any other key a string of printable ASCII (PROTOCOL-HTTP2,
+/// "Custom-Metadata"). Keys that start with `grpc-` are reserved and dropped when sent.
 public struct Metadata: Sendable, Hashable {
     /// One value.
     public enum Content: Sendable, Hashable {

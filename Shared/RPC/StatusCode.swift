@@ -1,4 +1,5 @@
-/// A gRPC status code, as in `doc/statuscodes.md` of the gRPC repository. No other code is ever sent (rule 21 of the wire list).
+/// A gRPC status code, as in `doc/statuscodes.md` of the gRPC repository. No other code is ever sent (rule 21 of the
+/// wire list).
 public enum StatusCode: Int, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     case ok = 0
     case cancelled = 1

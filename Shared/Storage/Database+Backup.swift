@@ -1,8 +1,8 @@
 import Foundation
 
 extension Database {
-    /// Writes a consistent copy of a database file to a new file, also while another process serves from it, and changes
-    /// nothing in it, its schema neither. Errors: there is no such file, the target exists, no room.
+    /// Writes a consistent copy of a database file to a new file, also while another process serves from it, and
+    /// changes nothing in it, its schema neither. Errors: there is no such file, the target exists, no room.
     package static func backup(of configuration: DatabaseConfiguration, to target: String) async throws {
         if case .sqlite(let path) = configuration.location, !FileManager.default.fileExists(atPath: path) {
             throw StorageError.unavailable("there is no database \(path)")

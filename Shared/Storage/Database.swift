@@ -104,8 +104,8 @@ package final class Database: Sendable {
         return try body(transaction)
     }
 
-    /// A read on one of a bounded number of threads, in one consistent view. Cancelling the task stops it. What is brief
-    /// does not wait for what is long.
+    /// A read on one of a bounded number of threads, in one consistent view. Cancelling the task stops it. What is
+    /// brief does not wait for what is long.
     nonisolated(nonsending)
         package func readPooled<T: Sendable>(
             length: ReadLength = .long, _ body: @escaping @Sendable (ReadTransaction) throws -> T

@@ -90,8 +90,8 @@ protocol EngineStatement: AnyObject {
     func bind(_ values: [SQLValue], rows demand: RowDemand) throws
     /// True: a row is there. False: done.
     func step() throws -> Bool
-    /// Runs the statement for its effect. The engine may put it off until the next statement or the commit, and an error
-    /// then comes there.
+    /// Runs the statement for its effect. The engine may put it off until the next statement or the commit, and an
+    /// error then comes there.
     func runLater() throws
     /// Rows the statement has inserted, updated or deleted, when it is done.
     var changes: Int { get }

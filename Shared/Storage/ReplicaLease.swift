@@ -1,9 +1,9 @@
 import Foundation
 
-/// Whose turn it is, of several replicas on one PostgreSQL, to do what only one may do: a row with a fencing token. Each
-/// batch of the work changes that row in its own transaction, so of two that think it is their turn, only one commits.
-/// Nobody's clock is compared with another's: who waits takes over when the row has not changed for a while, by its own
-/// clock.
+/// Whose turn it is, of several replicas on one PostgreSQL, to do what only one may do: a row with a fencing token.
+/// Each batch of the work changes that row in its own transaction, so of two that think it is their turn, only one
+/// commits. Nobody's clock is compared with another's: who waits takes over when the row has not changed for a while,
+/// by its own clock.
 package struct ReplicaLease: Sendable {
     /// Another replica has taken over.
     package struct Lost: Error {

@@ -40,7 +40,8 @@ struct StatementCache<Statement: KeptStatement> {
         return statement
     }
 
-    /// Keeps a new statement, which is in use, unless there is one with its text already. Returns the one that had to go.
+    /// Keeps a new statement, which is in use, unless there is one with its text already. Returns the one that had to
+    /// go.
     @discardableResult
     mutating func add(_ statement: Statement) -> Statement? {
         statistics.prepared += 1

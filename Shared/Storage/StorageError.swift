@@ -18,7 +18,8 @@ package enum StorageError: Error, Sendable, Hashable {
     case column(ColumnMismatch)
     /// The statement, its bindings or the use of a transaction is wrong: an error in the program.
     case misuse(String)
-    /// The file or its directory cannot be opened, read or written; or the server cannot be reached or refuses to serve.
+    /// The file or its directory cannot be opened, read or written; or the server cannot be reached or refuses to
+    /// serve.
     case unavailable(String)
     /// The connection broke while a write was being committed, and whether it was cannot be learned.
     case unknownOutcome(String)

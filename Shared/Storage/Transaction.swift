@@ -38,7 +38,8 @@ package class ReadTransaction {
         }
     }
 
-    /// Calls `row` for each row, without keeping any. For a few rows, all of which are looked at, PostgreSQL needs no cursor.
+    /// Calls `row` for each row, without keeping any. For a few rows, all of which are looked at, PostgreSQL needs no
+    /// cursor.
     package func forEach(
         _ sql: String, _ bindings: [SQLValue] = [], rows demand: RowDemand = .some, _ row: (Row) throws -> Void
     ) throws {
@@ -130,9 +131,9 @@ package final class WriteTransaction: ReadTransaction {
         }
     }
 
-    /// Runs a statement of whose effect nothing is asked. PostgreSQL is sent it without waiting for the answer, rows of a
-    /// plain INSERT many at a time (`WaitingRows`), so many of them cost little more than one; an error then comes with a
-    /// later statement or the commit, and undoes all.
+    /// Runs a statement of whose effect nothing is asked. PostgreSQL is sent it without waiting for the answer, rows of
+    /// a plain INSERT many at a time (`WaitingRows`), so many of them cost little more than one; an error then comes
+    /// with a later statement or the commit, and undoes all.
     package func executeLater(_ sql: String, _ bindings: [SQLValue] = []) throws {
         try withStatement(sql, bindings) { try runLater($0) }
     }

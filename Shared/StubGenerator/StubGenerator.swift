@@ -4,8 +4,8 @@ import SwiftProtobufPluginLibrary
 
 /// protoc plugin that writes service stubs for the `RPC` module.
 ///
-/// Called by `tools/generate`. One parameter, `Visibility=Public` or `Visibility=Internal` (the default). A file without
-/// services gets no stub.
+/// Called by `tools/generate`. One parameter, `Visibility=Public` or `Visibility=Internal` (the default). A file
+/// without services gets no stub.
 @main
 struct StubGenerator: CodeGenerator {
     init() {}

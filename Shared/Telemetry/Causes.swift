@@ -23,8 +23,8 @@ package struct Causes: Sendable, Hashable {
 }
 
 extension Tracer {
-    /// Where a span stands that something else caused, in a trace of its own; nil: it is not recorded. It is where one of its
-    /// causes is, and else where its trace is drawn.
+    /// Where a span stands that something else caused, in a trace of its own; nil: it is not recorded. It is where one
+    /// of its causes is, and else where its trace is drawn.
     package func context(causedBy causes: Causes) -> TraceContext? {
         let context = TraceContext.beginning(sampling: causes.contexts.isEmpty ? sampling : .always)
         return context.sampled ? context : nil

@@ -3,7 +3,8 @@ import RPC
 
 /// Something that took time, as a collector of traces gets it.
 ///
-/// Its attributes name nobody: no field of a request or reply, no subject of a token, no recipient, no message of an error.
+/// Its attributes name nobody: no field of a request or reply, no subject of a token, no recipient, no message of an
+/// error.
 package struct Span: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case work, server, client, producer, consumer

@@ -3,8 +3,8 @@ import RPC
 /// Where spans go: gathers them and sends them to a collector in batches, by size and by time.
 ///
 /// Not swift-distributed-tracing: the trace of a call is already carried, with its deadline in one task-local value, by
-/// `RPC`; that library's context would be a second one to set and to look up on every call, and no library used here has
-/// spans of its own to add.
+/// `RPC`; that library's context would be a second one to set and to look up on every call, and no library used here
+/// has spans of its own to add.
 package final class Tracer: Sendable {
     /// Every bound, with its default.
     package struct Limits: Sendable {
@@ -84,8 +84,8 @@ package final class Tracer: Sendable {
         await collector.close()
     }
 
-    /// Sends all there is. What a collector does not take, after the client's own attempts, is not kept: newer spans say more
-    /// about what is wrong now.
+    /// Sends all there is. What a collector does not take, after the client's own attempts, is not kept: newer spans
+    /// say more about what is wrong now.
     private static func send(
         _ queue: SpanQueue, to collector: any SpanCollector, _ isFailing: inout Bool,
         _ report: @Sendable ((any Error)?) -> Void

@@ -6,8 +6,8 @@ import Testing
 
 @testable import ActivityReporting
 
-/// "A grant on one province cannot read, list, stream, import or export another's": every call, tried by those who may and
-/// those who may not.
+/// "A grant on one province cannot read, list, stream, import or export another's": every call, tried by those who may
+/// and those who may not.
 @Suite("Every call asks for its grant", .serialized, .onBothEngines)
 struct AccessMatrixTests {
     /// Where a call's verb must be granted.

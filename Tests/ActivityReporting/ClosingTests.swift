@@ -42,8 +42,8 @@ struct ClosingTests {
         let key = ObligationKey(period: month("2024-10"), team: "t", person: "q")
         let excused = try await world.reporting.keep { try Reporting.excuse(key, reason: "ốm", &$0) }
         #expect(throws: Refusal.self) { try excused.get() }
-        // Teams of a unit may have policies that close later: a waiver passes over those whose month is closed, and is refused
-        // once no policy can leave it open.
+        // Teams of a unit may have policies that close later: a waiver passes over those whose month is closed, and is
+        // refused once no policy can leave it open.
         try await world.waive(Waiver(id: "w", period: month("2024-10"), unit: "A", reason: "bão"))
         #expect(try await world.figures("A") == last)
         world.clock.set(day("2024-12-31"))

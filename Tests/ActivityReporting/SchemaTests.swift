@@ -10,8 +10,8 @@ import Testing
 
 /// "Migrations: forward, under a lock, from every released schema; a newer database is refused."
 @Suite(.onBothEngines) struct ActivitySchemaTests {
-    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases hold:
-    /// add a migration instead, and its line here.
+    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases
+    /// hold: add a migration instead, and its line here.
     private static let released: [Int: String] = [
         1: "1832c6c56c77085a", 2: "b50a5e5f408c7c3c", 3: "39b816d999a82c52", 4: "9ee045fd6d82a4b9",
         5: "e94bff0d130b0e9a", 6: "196351c1d59a7fca", 7: "5b85ec80ab692ab2", 8: "e015a91120275035",

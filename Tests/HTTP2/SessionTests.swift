@@ -204,8 +204,8 @@ private func response() -> HeaderBlock {
         #expect(pair.events.contains(.abuse("too_many_resets")))
     }
 
-    /// CVE-2023-35945: libnghttp2 before 1.55.1 leaks HEADERS that cannot be sent any more when `on_stream_close` fails; ours
-    /// never does. The run under AddressSanitizer (`./dev fuzz --address`) would see the leak.
+    /// CVE-2023-35945: libnghttp2 before 1.55.1 leaks HEADERS that cannot be sent any more when `on_stream_close`
+    /// fails; ours never does. The run under AddressSanitizer (`./dev fuzz --address`) would see the leak.
     @Test func aReplyWhoseStreamIsGoneEndsOnceAndLeaksNothing() throws {
         let pair = try Pair()
         try pair.exchange()
@@ -231,8 +231,8 @@ private func response() -> HeaderBlock {
         }
     }
 
-    /// CVE-2026-27135: libnghttp2 before 1.52.0-1+deb12u3 aborts the process when it is fed malformed frames after it was
-    /// told to terminate. After our last GOAWAY nothing is fed to it.
+    /// CVE-2026-27135: libnghttp2 before 1.52.0-1+deb12u3 aborts the process when it is fed malformed frames after it
+    /// was told to terminate. After our last GOAWAY nothing is fed to it.
     @Test(
         arguments: [
             [0, 0, 0, 9, 0, 0, 0, 0, 1], [0, 0, 5, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5],

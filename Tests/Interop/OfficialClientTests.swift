@@ -5,8 +5,8 @@ import Testing
 
 /// The official clients of gRPC call our server.
 @Suite(.timeLimit(.minutes(10))) struct OfficialClientTests {
-    /// The scripts of `Clients/` that run gRPC's cases (doc/interop-test-descriptions.md) and more of the same kind, how
-    /// many, and which say nothing without TLS or with this client. `./dev interop` runs the long ones too.
+    /// The scripts of `Clients/` that run gRPC's cases (doc/interop-test-descriptions.md) and more of the same kind,
+    /// how many, and which say nothing without TLS or with this client. `./dev interop` runs the long ones too.
     struct Script: Sendable, CustomTestStringConvertible {
         let name: String
         let cases: Int

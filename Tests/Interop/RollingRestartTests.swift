@@ -3,8 +3,8 @@ import RPC
 import TestSupport
 import Testing
 
-/// Two servers of two processes are stopped and started again under load: no call is lost. `./dev drain-test` does it for
-/// longer, with the official Python client beside ours.
+/// Two servers of two processes are stopped and started again under load: no call is lost. `./dev drain-test` does it
+/// for longer, with the official Python client beside ours.
 @Suite(.timeLimit(.minutes(10))) struct RollingRestartTests {
     private static func start(port: Int) async throws -> BackgroundProcess {
         let server = try BackgroundProcess(["\(PackageFolder.products)/interop-server", "--port", "\(port)"])

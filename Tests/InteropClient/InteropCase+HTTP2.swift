@@ -2,8 +2,8 @@ import InteropService
 import RPC
 import SwiftProtobuf
 
-/// What a client must bear from a server (doc/http2-interop-test-descriptions.md). The server plays the case of the same
-/// name and judges what it can see itself.
+/// What a client must bear from a server (doc/http2-interop-test-descriptions.md). The server plays the case of the
+/// same name and judges what it can see itself.
 extension InteropCase {
     private static var once: CallOptions {
         var options = limit

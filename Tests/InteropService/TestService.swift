@@ -12,8 +12,9 @@ public struct TestService: Grpc_Testing_TestService.ServiceProtocol {
     public let observations: Observations
     private let id: String
 
-    /// A service that has seen nothing. `id` is told to calls that ask which server they have reached. `tell` hears of streaming calls: `begun METHOD`, then `ended METHOD`, or
-    /// `cancelled METHOD` when the call ended before its handler did; and of what is left of the deadlines of unary calls.
+    /// A service that has seen nothing. `id` is told to calls that ask which server they have reached. `tell` hears of
+    /// streaming calls: `begun METHOD`, then `ended METHOD`, or `cancelled METHOD` when the call ended before its
+    /// handler did; and of what is left of the deadlines of unary calls.
     public init(id: String = "", tell: (@Sendable (String) -> Void)? = nil) {
         self.id = id
         observations = Observations(tell: tell)

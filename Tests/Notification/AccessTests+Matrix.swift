@@ -61,8 +61,8 @@ extension NotificationAccessTests {
 
     private typealias Call = Cdt_Notification_V1_NotificationService.Method
 
-    /// Calls name what they are about and no more: who is let in may be refused for what is missing. What removes something
-    /// comes after what else is done with it.
+    /// Calls name what they are about and no more: who is let in may be refused for what is missing. What removes
+    /// something comes after what else is done with it.
     static let rows: [Row] = [
         Row(Call.listChannels, .read, at: .somewhere, { $0.listChannels }),
         Row(Call.createTemplate, .administer, at: .nation, { $0.createTemplate }),

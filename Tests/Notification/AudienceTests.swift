@@ -124,8 +124,8 @@ import Testing
             } == [])
     }
 
-    /// "Where no succession is recorded …, teams of the ended unit are listed for a person": until somebody has placed them
-    /// they are told with those whose territory they are in.
+    /// "Where no succession is recorded …, teams of the ended unit are listed for a person": until somebody has placed
+    /// them they are told with those whose territory they are in.
     @Test func whoseCommuneEndedWithoutASuccessorIsToldWithTheProvinceItIsIn() async throws {
         let database = try await World.populated()
         defer { Task { await database.close() } }

@@ -7,8 +7,8 @@ import Testing
 
 @testable import Notification
 
-/// Whole campaigns: what becomes of each message when providers are slow, refuse, run into their quota, keep quiet, or fall
-/// silent after they have taken one.
+/// Whole campaigns: what becomes of each message when providers are slow, refuse, run into their quota, keep quiet, or
+/// fall silent after they have taken one.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct CampaignRunTests {
     private let clock = SettableClock(World.now)
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

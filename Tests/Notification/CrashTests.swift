@@ -10,8 +10,8 @@ import Testing
 
 @testable import Notification
 
-/// "Kill -9 of the dispatcher hundreds of times during a campaign of 20,000 messages": the service as a program of its own,
-/// two of them where the engine allows several. `./dev crash-test --rounds 500` makes it that many.
+/// "Kill -9 of the dispatcher hundreds of times during a campaign of 20,000 messages": the service as a program of its
+/// own, two of them where the engine allows several. `./dev crash-test --rounds 500` makes it that many.
 @Suite(.onBothEngines, .serialized, .timeLimit(.minutes(2 * CrashBudget.minutes))) struct NotificationCrashTests {
     private let folder: ScratchFolder
     private let messages = max(400, 40 * CrashBudget.rounds)
@@ -31,7 +31,8 @@ import Testing
         try writeAccounts(zalo, deduplicating: deduplicating)
         let campaign = try await prepare(place)
 
-        // The first start gets the token, undisturbed: what Zalo has rotated and nobody has written down is lost to all.
+        // The first start gets the token, undisturbed: what Zalo has rotated and nobody has written down is lost to
+        // all.
         let today = Instant.system().localDate
         let first = try start(place, today)
         try await eventually("the first message") { try zalo.count() > 0 }

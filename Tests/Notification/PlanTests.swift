@@ -6,8 +6,8 @@ import Testing
 
 @testable import Notification
 
-/// "457,820 recipients on one account with 5,000 a day is 92 days, 34 provincial accounts 2.7 on average but as long as the
-/// largest province needs (25,324 members in the reference data: 6 days), one leader per team on one account 19."
+/// "457,820 recipients on one account with 5,000 a day is 92 days, 34 provincial accounts 2.7 on average but as long as
+/// the largest province needs (25,324 members in the reference data: 6 days), one leader per team on one account 19."
 @Suite struct PlanRuleTests {
     private func load(_ messages: Int, perDay: Int? = 5_000, rate: Double = 15, open: Int = 86_400) -> PlanRules.Load {
         PlanRules.Load(messages: messages, perDay: perDay, ratePerSecond: rate, openSeconds: open)

@@ -228,7 +228,8 @@ import Testing
                     .count { $0.nextAt.map { $0 > World.now } ?? false }
             }
         }
-        // With the leader of the hamlet's team, the leader of the commune's and two deputies, one of them the same person.
+        // With the leader of the hamlet's team, the leader of the commune's and two deputies, one of them the same
+        // person.
         #expect(try waiting() == teams + 3)
         #expect(try await acknowledge(9, campaign, database) == .done)
         var left = [try waiting()]

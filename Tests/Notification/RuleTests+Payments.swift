@@ -107,7 +107,8 @@ extension RuleTests {
         await database.close()
     }
 
-    /// The row of a payment is kept however old it is: by it a late statement, or the feed told anew, is known to be no news.
+    /// The row of a payment is kept however old it is: by it a late statement, or the feed told anew, is known to be no
+    /// news.
     @Test func aPaymentThatWasToldIsNotToldAgainWhenItIsConfirmedOrHeardAnew() async throws {
         let database = try await World.populated()
         for (id, kind) in [("approved", RuleKind.paymentApproved), ("paid", .paymentPaid)] {

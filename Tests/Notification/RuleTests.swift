@@ -123,8 +123,8 @@ import Testing
         }.sorted()
     }
 
-    /// "A member's report falls overdue, a reminder goes out by the right channel, the report comes in, the next reminder
-    /// and the escalation are cancelled." Due on 5 November, grace until 8 November.
+    /// "A member's report falls overdue, a reminder goes out by the right channel, the report comes in, the next
+    /// reminder and the escalation are cancelled." Due on 5 November, grace until 8 November.
     @Test func aReportThatComesInEndsRemindersAndEscalation() async throws {
         let database = try await World.populated()
         try await add("due-soon", .reportDueSoon, days: 3, to: database)

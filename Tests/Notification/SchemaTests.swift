@@ -8,8 +8,8 @@ import Testing
 
 /// "Migrations: forward, under a lock, from every released schema."
 @Suite(.onBothEngines) struct NotificationSchemaTests {
-    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases hold:
-    /// add a migration instead, and its line here.
+    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases
+    /// hold: add a migration instead, and its line here.
     @Test func releasedMigrationsDoNotChange() {
         func checksums(_ set: MigrationSet) -> [String] { set.migrations.map(\.checksum) }
         #expect(

@@ -28,7 +28,8 @@ import Testing
         }
     }
 
-    /// All methods of the Registry but health and reflection, as the contract lists them: a new one without a row fails.
+    /// All methods of the Registry but health and reflection, as the contract lists them: a new one without a row
+    /// fails.
     static let methods: [MethodDescriptor] =
         Cdt_Registry_V1_RegistryService.methods + Cdt_Registry_V1_ImportService.methods
         + Cdt_Registry_V1_ReorganisationService.methods + Cdt_Registry_V1_PeopleService.methods

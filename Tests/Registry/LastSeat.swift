@@ -4,7 +4,8 @@ import Shared
 import SwiftProtobuf
 import Testing
 
-/// R3: "of two concurrent joins for the last seat exactly one succeeds": 200 of them, through all replicas of a Registry.
+/// R3: "of two concurrent joins for the last seat exactly one succeeds": 200 of them, through all replicas of a
+/// Registry.
 func expectLastSeatGivenOnce(_ replicas: [RunningRegistry], commune: String, limit: Int32) async throws {
     let team = try await replicas[0].registry.createTeam(
         .with {

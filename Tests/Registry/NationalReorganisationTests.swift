@@ -10,9 +10,9 @@ import Testing
 
 @testable import Registry
 
-/// "The 1/7/2025 reorganisation applied to a national data set dated 2024." The whole tree of the country moves here, and
-/// teams in every province: all 93,524 with their members would take minutes in a debug build, so
-/// `./dev bench registry` moves those, on both engines. Here it is SQLite alone, for the same reason.
+/// "The 1/7/2025 reorganisation applied to a national data set dated 2024." The whole tree of the country moves here,
+/// and teams in every province: all 93,524 with their members would take minutes in a debug build, so `./dev bench
+/// registry` moves those, on both engines. Here it is SQLite alone, for the same reason.
 @Suite struct NationalReorganisationTests {
     private let day = "2025-07-01"
     private let eve = "2025-06-30"
@@ -138,8 +138,8 @@ import Testing
         return counts
     }
 
-    /// Every team lies in a commune in force; only those whose commune had ended before, without a successor, wait for a
-    /// person, and count under what became of its province.
+    /// Every team lies in a commune in force; only those whose commune had ended before, without a successor, wait for
+    /// a person, and count under what became of its province.
     private func everythingIsInForce(_ registry: RunningRegistry) async throws {
         let day = try #require(LocalDate(day))
         let data = try await registry.service.context.database.readPooled { try UnitStore.load(from: $0) }

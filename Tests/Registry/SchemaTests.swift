@@ -10,8 +10,8 @@ import Testing
 
 /// "Migrations: forward, under a lock, from every released schema; a newer database is refused."
 @Suite(.onBothEngines) struct SchemaTests {
-    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases hold:
-    /// add a migration instead, and its line here.
+    /// Checksums of the migrations as they were released. A changed one could no longer be told from what databases
+    /// hold: add a migration instead, and its line here.
     private static let released: [Int: String] = [
         1: "cc260ceab7658677", 2: "e5b92d268764e8fb", 3: "55971654c7c66603", 4: "72b706793f18f9d4",
         5: "2867854bad2e9982", 6: "c31a552ce76d493f", 7: "d42e6f6f062212d1", 8: "de2852dc2da14474",

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Storage
 
-/// A disk that is really full under PostgreSQL: the rows lie in a small file system of their own. Where no file system may
-/// be mounted, the server is made to say the same (SQLSTATE 53100).
+/// A disk that is really full under PostgreSQL: the rows lie in a small file system of their own. Where no file system
+/// may be mounted, the server is made to say the same (SQLSTATE 53100).
 @Suite(.onPostgres, .timeLimit(.minutes(5))) struct PostgresFullDiskTests {
     /// A disk that can be full, and get room again.
     private struct Disk {

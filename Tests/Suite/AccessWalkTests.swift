@@ -5,11 +5,11 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// "Every RPC denies by default": every method that the contract's descriptors name, of the programs as they are shipped,
-/// without a token, with a wrong one, and with one that is too narrow. A new method is among them by itself.
+/// "Every RPC denies by default": every method that the contract's descriptors name, of the programs as they are
+/// shipped, without a token, with a wrong one, and with one that is too narrow. A new method is among them by itself.
 ///
-/// Requests are empty: who is refused must be so before they are looked at. That each method asks for its own verb, where
-/// its own subject is, is what the services' access matrices try with requests that name something.
+/// Requests are empty: who is refused must be so before they are looked at. That each method asks for its own verb,
+/// where its own subject is, is what the services' access matrices try with requests that name something.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct AccessWalkTests {
     private struct Method: CustomStringConvertible {
         let program: Program
@@ -23,9 +23,9 @@ import Testing
         .registry: "registry.facts", .activity: "activity.facts", .funding: "funding.facts",
     ]
 
-    /// Lists and feeds of what a caller may see: whoever has the verb anywhere gets what is of their own units, which is
-    /// nothing here, and what everybody may know (templates, channels, policies in force). Streams and batches are judged
-    /// piece by piece, and these have no piece.
+    /// Lists and feeds of what a caller may see: whoever has the verb anywhere gets what is of their own units, which
+    /// is nothing here, and what everybody may know (templates, channels, policies in force). Streams and batches are
+    /// judged piece by piece, and these have no piece.
     private static let openAnywhere: Set<String> = [
         "Follow", "ListArticles", "ListChannels", "ListCampaigns", "ListCourses", "ListEnrolmentLists",
         "ListFocalPoints", "ListGroups", "ListPeriods", "ListPlatforms", "ListPolicies", "ListRejectedReports",

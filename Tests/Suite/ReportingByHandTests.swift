@@ -4,7 +4,8 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// What a commune, a province and the ministry do with reports by hand: everything by `cdt`, against the running programs.
+/// What a commune, a province and the ministry do with reports by hand: everything by `cdt`, against the running
+/// programs.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ReportingByHandTests {
     private static let month = SampleData.month
 

@@ -104,7 +104,8 @@ package struct ChildProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &noSignals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
 
-        // posix_spawn_file_actions_addchdir_np is hidden from Swift; env(1) changes the folder, looks in PATH and execs.
+        // posix_spawn_file_actions_addchdir_np is hidden from Swift; env(1) changes the folder, looks in PATH and
+        // execs.
         var arguments = (["/usr/bin/env", "-C", directory] + command).map { strdup($0) } + [nil]
         let merged = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var variables = merged.map { strdup("\($0)=\($1)") } + [nil]
@@ -116,8 +117,8 @@ package struct ChildProcess: Sendable {
         return pid
     }
 
-    /// SwiftNIO's sockets are inherited unless told otherwise, and a child that holds one keeps a connection open that a
-    /// test has closed, and a port taken that a test has freed.
+    /// SwiftNIO's sockets are inherited unless told otherwise, and a child that holds one keeps a connection open that
+    /// a test has closed, and a port taken that a test has freed.
     private static func keepDescriptorsToOurselves() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             if let descriptor = Int32(name), descriptor > 2 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }

@@ -3,8 +3,8 @@ import Testing
 
 /// Runs each test on a thread of its own.
 ///
-/// For tests that compute for seconds. The threads on which all other tests take turns are as few as there are cores; two
-/// such tests would hold them all, and whatever waits for an answer meanwhile would think it had been forgotten.
+/// For tests that compute for seconds. The threads on which all other tests take turns are as few as there are cores;
+/// two such tests would hold them all, and whatever waits for an answer meanwhile would think it had been forgotten.
 package struct OwnThread: SuiteTrait, TestTrait, TestScoping {
     package let isRecursive = true
 

@@ -75,17 +75,17 @@ extension RawPeer {
     func finish(_ stream: UInt32 = 1) async throws { _ = try await call("Echo", message(""), stream: stream) }
 }
 
-/// The cases of h2spec that apply to a server, as tests in raw frames; named by the section in h2spec, whose "http2" part
-/// follows the sections of RFC 7540.
+/// The cases of h2spec that apply to a server, as tests in raw frames; named by the section in h2spec, whose "http2"
+/// part follows the sections of RFC 7540.
 ///
 /// Where this server answers otherwise than h2spec wants, and why:
 /// - http2 4.2 #2, 5.1.2 #1, 5.1 #5 to #7, 6.9 #2: h2spec takes a stream error; libnghttp2 ends the connection, which
 ///   RFC 9113 section 5.4.1 leaves to each side.
-/// - http2 5.1 #8, #9, #11, #12 and 5.1.1 #2: frames of streams that are gone. Closed streams are not remembered, so that
-///   they cost nothing; what still comes for them may have crossed a reset on the wire, and is dropped.
+/// - http2 5.1 #8, #9, #11, #12 and 5.1.1 #2: frames of streams that are gone. Closed streams are not remembered, so
+///   that they cost nothing; what still comes for them may have crossed a reset on the wire, and is dropped.
 /// - http2 5.3.1 #2 and 6.3 #1: PRIORITY of a stream that depends on itself, or of stream 0. We announce
-///   SETTINGS_NO_RFC7540_PRIORITIES, priorities are no longer part of the protocol (RFC 9113, section 5.3.2), and PRIORITY
-///   is only counted. In HEADERS (5.3.1 #1) the library still looks, and ends the connection.
+///   SETTINGS_NO_RFC7540_PRIORITIES, priorities are no longer part of the protocol (RFC 9113, section 5.3.2), and
+///   PRIORITY is only counted. In HEADERS (5.3.1 #1) the library still looks, and ends the connection.
 /// - http2 6.9.2 #3: an initial window that overflows the window of an open stream resets that stream only.
 /// - generic 4 #1 and #2 (GET and HEAD): a gRPC server takes POST; the answer is HTTP 405 or 415.
 @Suite(.timeLimit(.minutes(10))) struct ConformanceTests {

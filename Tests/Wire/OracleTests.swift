@@ -1,8 +1,8 @@
 import HTTP2
 import Testing
 
-/// What the conformance suite of Connect expects of a gRPC server, by raw frames; tests without a name of a suite are of
-/// `grpc_server_unexpected`, `server_unexpected`, `server_message_size` and `grpc_server_proto_subformat`. The suite
+/// What the conformance suite of Connect expects of a gRPC server, by raw frames; tests without a name of a suite are
+/// of `grpc_server_unexpected`, `server_unexpected`, `server_message_size` and `grpc_server_proto_subformat`. The suite
 /// `tls_client_certs` is in `TLSTests` of RPC.
 @Suite(.timeLimit(.minutes(10))) struct OracleTests {
     private func expect(
@@ -96,8 +96,8 @@ import Testing
         }
     }
 
-    /// Suite `deadline_propagation`: the handler of each kind of call sees what is left; without grpc-timeout only a unary
-    /// call has a deadline, that of `Limits.unaryTimeout`.
+    /// Suite `deadline_propagation`: the handler of each kind of call sees what is left; without grpc-timeout only a
+    /// unary call has a deadline, that of `Limits.unaryTimeout`.
     @Test(arguments: ["Echo", "Collect", "Produce", "Chat"])
     func `A.4 deadline propagation`(method: String) async throws {
         var limits = Limits()

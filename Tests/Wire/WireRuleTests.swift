@@ -1,8 +1,8 @@
 import HTTP2
 import Testing
 
-/// The rules of gRPC over HTTP/2 (PROTOCOL-HTTP2 and its neighbours), one test for each row of the project's list, by raw
-/// frames. Rows 13 to 22 are in `WireRuleTests+Lifetime.swift`.
+/// The rules of gRPC over HTTP/2 (PROTOCOL-HTTP2 and its neighbours), one test for each row of the project's list, by
+/// raw frames. Rows 13 to 22 are in `WireRuleTests+Lifetime.swift`.
 @Suite(.timeLimit(.minutes(10))) struct WireRuleTests {
     @Test func `B.1 #1 grpc-timeout has at most 8 digits and a unit`() async throws {
         try await WireServer.connect { peer, server in

@@ -14,8 +14,8 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "SQLite", path: "Sources/SQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        // Messages and stubs, which ./generate makes. Named as the suite's own module of them, so that the files that have
-        // to do with messages alone are the same ones in ../swift.
+        // Messages and stubs, which ./generate makes. Named as the suite's own module of them, so that the files that
+        // have to do with messages alone are the same ones in ../swift.
         .target(
             name: "Shared",
             dependencies: [

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The examples as a program outside the suite's repository has them: copy this folder, and name the repository's address
-/// instead of the path.
+/// The examples as a program outside the suite's repository has them: copy this folder, and name the repository's
+/// address instead of the path.
 let package = Package(
     name: "cdt-examples",
     platforms: [.macOS(.v15)],

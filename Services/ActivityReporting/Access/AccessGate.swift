@@ -45,8 +45,9 @@ enum AccessNeed: Sendable {
 }
 
 extension ActivityReportingHandlers {
-    /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for every
-    /// page of a list: a page token grants no rights. What does not exist is denied like what is not the caller's.
+    /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for
+    /// every page of a list: a page token grants no rights. What does not exist is denied like what is not the
+    /// caller's.
     func admit(_ needs: [AccessNeed], context: ServerContext) async throws {
         guard let identity = context.identity else {
             throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")
@@ -62,8 +63,8 @@ extension ActivityReportingHandlers {
 
     func admit(_ need: AccessNeed, context: ServerContext) async throws { try await admit([need], context: context) }
 
-    /// The submissions as they may be taken in: those of teams out of the caller's reach are refused, and so are declared days
-    /// of a caller who may not declare.
+    /// The submissions as they may be taken in: those of teams out of the caller's reach are refused, and so are
+    /// declared days of a caller who may not declare.
     func admitted(_ submissions: [Submission], context: ServerContext) async throws -> [Submission] {
         guard let identity = context.identity else {
             throw Refusal.unauthenticated("nobody is known to call", vi: "không xác định được người gọi")

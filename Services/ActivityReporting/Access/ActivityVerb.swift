@@ -34,7 +34,8 @@ extension Identity {
 
     private static func isNation(_ grant: Grant) -> Bool { grant.unit.isEmpty || grant.unit == "units/vn" }
 
-    /// The units, bare, in which a verb is granted; "" for the nation. A grant whose unit is no name of one opens nothing.
+    /// The units, bare, in which a verb is granted; "" for the nation. A grant whose unit is no name of one opens
+    /// nothing.
     func units(for verb: ActivityVerb) -> [String] {
         grants.filter { verb.isCovered(by: $0.verbs) }.compactMap { grant in
             Self.isNation(grant) ? "" : ResourceName.id(grant.unit, in: "units")

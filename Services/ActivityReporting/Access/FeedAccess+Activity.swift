@@ -15,8 +15,8 @@ extension FeedAccess {
     }
 }
 
-/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone." Judged by what holds when events are sent: a
-/// stream may outlast a reorganisation.
+/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone." Judged by what holds when events are sent:
+/// a stream may outlast a reorganisation.
 private struct FactFilter: Sendable {
     let reporting: Reporting
     let identity: Identity

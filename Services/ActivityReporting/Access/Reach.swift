@@ -2,8 +2,8 @@ import RPC
 import ServiceKit
 import Storage
 
-/// Where one caller may do what. R8: a grant "covers that unit's subtree today and the past of all territory now in it; a
-/// grant on an abolished unit stays as read access to its past".
+/// Where one caller may do what. R8: a grant "covers that unit's subtree today and the past of all territory now in it;
+/// a grant on an abolished unit stays as read access to its past".
 struct Reach {
     let identity: Identity
     let map: PlaceMap
@@ -18,8 +18,8 @@ struct Reach {
         hasNation(verb) || identity.units(for: verb).contains { covers($0, unit, on: tree, of: date, verb) }
     }
 
-    /// What lies in communes over time, a team or a hamlet: where it is today decides. Who may read where it was on a date
-    /// may read what it was then.
+    /// What lies in communes over time, a team or a hamlet: where it is today decides. Who may read where it was on a
+    /// date may read what it was then.
     func allows(_ verb: ActivityVerb, along path: PlacePath, on date: LocalDate) -> Bool {
         if hasNation(verb) { return true }
         guard let now = path.unit(on: today) else { return false }
@@ -34,8 +34,8 @@ struct Reach {
             || identity.units(for: verb).contains { granted in isUnder(granted, unit, on: today) }
     }
 
-    /// Whether what lies in a commune may have been seen by this caller, though it is out of reach now: the commune lies, in
-    /// part, under a unit of a grant, or did once.
+    /// Whether what lies in a commune may have been seen by this caller, though it is out of reach now: the commune
+    /// lies, in part, under a unit of a grant, or did once.
     func mayHaveSeen(_ commune: String) -> Bool {
         identity.units(for: .read).contains { granted in
             heirs(of: commune).contains { isUnder($0, granted, on: today) } || wasUnder(commune, granted)
@@ -50,8 +50,8 @@ struct Reach {
             return verb == .read && record.validity.contains(tree) && record.validity.contains(date)
                 && (map.tree[unit]?.validity.contains(tree) ?? false) && isUnder(unit, granted, on: tree)
         }
-        // A commune that has left the unit since is a reason to say no: the numbers of the rest would pass for those of the
-        // whole.
+        // A commune that has left the unit since is a reason to say no: the numbers of the rest would pass for those of
+        // the whole.
         return isInside(unit, granted)
             && (tree == today || communes(under: unit, on: tree).allSatisfy { isInside($0, granted) })
     }

@@ -53,7 +53,8 @@ extension Reporting {
         }
     }
 
-    /// The share of one counter in another at the end of each period in which it changed, and when it reached the threshold.
+    /// The share of one counter in another at the end of each period in which it changed, and when it reached the
+    /// threshold.
     func indicator(_ query: IndicatorQuery) async throws -> Cdt_Activity_V1_GetIndicatorResponse {
         try await database.readPooled { [maps] tx in
             try Reporting.opened(query.figures.period, in: tx)

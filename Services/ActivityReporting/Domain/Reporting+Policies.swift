@@ -120,8 +120,8 @@ extension Reporting {
         return .success(row.view)
     }
 
-    /// The newest period that new rules would govern in a unit though it is closed there: "closed periods keep their own
-    /// copy of the facts they used".
+    /// The newest period that new rules would govern in a unit though it is closed there: "closed periods keep their
+    /// own copy of the facts they used".
     private func closedPeriod(
         under rules: ReportingRules, _ validity: DateRange, _ unit: UnitRecord, on today: LocalDate,
         in tx: WriteTransaction

@@ -79,8 +79,8 @@ extension Reporting {
         return strangers.isEmpty ? nil : .notAMember(strangers, team: team, day)
     }
 
-    /// A page of the courses that are offered to somebody within a caller's reach, and where the next one begins; nil at the
-    /// end.
+    /// A page of the courses that are offered to somebody within a caller's reach, and where the next one begins; nil
+    /// at the end.
     ///
     /// - Parameter unit: offered there, by itself or from above; nil: anywhere.
     func courses(for identity: Identity, unit: String?, before: String?, limit: Int) async throws

@@ -66,8 +66,8 @@ struct ObligationKeeper {
         try period(calendar.period)?.isClosed(calendar, on: now.localDate) ?? false
     }
 
-    /// The period that runs for a team today: where its policy has another start day than the first it may be named by the
-    /// next month.
+    /// The period that runs for a team today: where its policy has another start day than the first it may be named by
+    /// the next month.
     mutating func currentPeriod(of team: TeamRow) throws -> Month {
         let (today, month) = (now.localDate, now.localDate.calendarMonth)
         for period in [month, month.next] {

@@ -13,8 +13,8 @@ struct Reconciler: Sendable {
     /// Teams in one transaction: some twenty milliseconds' work.
     var chunk = 250
 
-    /// Works until cancelled: what was left when the process ended, then at once when facts change, and every minute for the
-    /// clock.
+    /// Works until cancelled: what was left when the process ended, then at once when facts change, and every minute
+    /// for the clock.
     func run() async {
         // Listening before the first look: what is committed after it is an element here.
         var commits = database.commits(on: RegistryFeed.channel, every: .seconds(60)).makeAsyncIterator()

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Calls that bring one report each, gathered into writes: what arrives while others are on their way to the disk goes there
-/// together, and the sums that many of them change are written once.
+/// Calls that bring one report each, gathered into writes: what arrives while others are on their way to the disk goes
+/// there together, and the sums that many of them change are written once.
 final class SubmissionGatherer: Sendable {
     /// Reports in one write at most: some milliseconds, so that other writers wait little.
     private static let batchLimit = 64

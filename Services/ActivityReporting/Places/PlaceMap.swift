@@ -82,7 +82,8 @@ package final class PlaceMap: Sendable {
         return children
     }
 
-    /// Units of a level that lie under one, by code and name; remembered likewise, for a list of many pages asks for each.
+    /// Units of a level that lie under one, by code and name; remembered likewise, for a list of many pages asks for
+    /// each.
     package func units(of level: UnitLevel, below unit: String, on date: LocalDate) -> [UnitRecord] {
         let epoch = epoch(of: date)
         let key = Below(unit: unit, level: level)

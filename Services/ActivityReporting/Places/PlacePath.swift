@@ -2,9 +2,9 @@ import ServiceKit
 
 /// Where a team is over all time, in communes: the key by which figures are kept.
 ///
-/// "Facts belong to teams: a new unit's past is the sum over the teams placed in it." Teams that share a path are always
-/// in the same commune, so their figures may be kept as one sum, and the figures of any unit in the tree of any date are
-/// a sum over paths. There are little more paths than communes.
+/// "Facts belong to teams: a new unit's past is the sum over the teams placed in it." Teams that share a path are
+/// always in the same commune, so their figures may be kept as one sum, and the figures of any unit in the tree of any
+/// date are a sum over paths. There are little more paths than communes.
 package struct PlacePath: Sendable, Hashable {
     package struct Step: Sendable, Hashable {
         /// The commune.

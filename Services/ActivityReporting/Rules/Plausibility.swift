@@ -3,8 +3,8 @@ import ServiceKit
 import Shared
 import SwiftProtobuf
 
-/// What makes a report look odd: "copied narratives, implausible counts, stocks that fall: flagged with the reason, never
-/// dropped".
+/// What makes a report look odd: "copied narratives, implausible counts, stocks that fall: flagged with the reason,
+/// never dropped".
 package enum Plausibility {
     /// People whom one person can help on one day of going from door to door, and a whole team.
     private static let aDay = (member: Int64(100), team: Int64(500))

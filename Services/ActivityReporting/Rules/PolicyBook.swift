@@ -30,10 +30,10 @@ package struct PolicyBook: Sendable {
 
     /// The policy that governs a period of a team, nil for the default.
     ///
-    /// "The policy of the nearest ancestor that has one holds, whole"; "policy and level are those of the period's first
-    /// day". The first day depends on the policy's own start day, so each start day in use is tried: a policy qualifies
-    /// when it is in force on the first day its period would have, over the unit the team has on that day. The nearest
-    /// one wins; of one unit's policies, which both qualify only where the start day changes, the newer.
+    /// "The policy of the nearest ancestor that has one holds, whole"; "policy and level are those of the period's
+    /// first day". The first day depends on the policy's own start day, so each start day in use is tried: a policy
+    /// qualifies when it is in force on the first day its period would have, over the unit the team has on that day.
+    /// The nearest one wins; of one unit's policies, which both qualify only where the start day changes, the newer.
     ///
     /// - Parameter chain: the units above the team on a date, nearest first.
     package func governing(_ period: Month, chain: (LocalDate) -> [String]) -> DatedPolicy? {

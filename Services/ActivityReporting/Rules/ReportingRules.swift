@@ -63,8 +63,8 @@ package struct ReportingCalendar: Sendable, Hashable {
     package let graceUntil: LocalDate
     /// Days after the due day until the period is closed.
     package let closingDays: Int
-    /// What the days follow from, in one number, as stored: closing days (0 for the usual 30), period, start day, due day
-    /// and grace days.
+    /// What the days follow from, in one number, as stored: closing days (0 for the usual 30), period, start day, due
+    /// day and grace days.
     package let code: Int64
 
     package init(period: Month, rules: ReportingRules) {
@@ -100,8 +100,8 @@ package struct ReportingCalendar: Sendable, Hashable {
 
     package var days: DateRange { DateRange(from: firstDay, to: lastDay) }
 
-    /// "A period closes 30 days after its due day (configurable)"; one that was opened later, for back-data, as many days
-    /// after it was opened.
+    /// "A period closes 30 days after its due day (configurable)"; one that was opened later, for back-data, as many
+    /// days after it was opened.
     package func isClosed(on today: LocalDate, openedOn: LocalDate) -> Bool {
         today > max(dueOn, openedOn).adding(days: closingDays)
     }

@@ -12,7 +12,8 @@ package enum ObligationState: Int, Sendable, Hashable, CaseIterable {
 }
 
 extension ReportingCalendar {
-    /// The state of a report that has not come: "NOT_DUE until the period ends; DUE until due day + grace", then MISSING.
+    /// The state of a report that has not come: "NOT_DUE until the period ends; DUE until due day + grace", then
+    /// MISSING.
     package func awaiting(on today: LocalDate) -> ObligationState {
         if today <= lastDay { return .notDue }
         return today <= graceUntil ? .due : .missing
@@ -32,8 +33,8 @@ package struct Standing: Sendable, Hashable {
         self.waived = waived
     }
 
-    /// "First submission up to the due day + grace: ON_TIME up to the due day, LATE after it"; a MISSING one "becomes LATE
-    /// on arrival".
+    /// "First submission up to the due day + grace: ON_TIME up to the due day, LATE after it"; a MISSING one "becomes
+    /// LATE on arrival".
     package func timeliness(_ calendar: ReportingCalendar) -> ObligationState? {
         receivedOn.map { $0 <= calendar.dueOn ? .onTime : .late }
     }

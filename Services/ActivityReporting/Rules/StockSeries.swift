@@ -20,8 +20,9 @@ package struct StockValue: Sendable, Hashable {
 
 /// The stock of one team in one counter over time: "stocks are last-value".
 ///
-/// Each subject's last value stands until it tells of a newer one. Where a team has changed from reporting as a whole to
-/// reporting per member, or back, the subjects of the latest month that was reported count, so that nothing counts twice.
+/// Each subject's last value stands until it tells of a newer one. Where a team has changed from reporting as a whole
+/// to reporting per member, or back, the subjects of the latest month that was reported count, so that nothing counts
+/// twice.
 package struct StockSeries {
     /// The latest period told of, and whether the team as a whole told of it.
     private var latest: (source: Month, isTeam: Bool)?

@@ -71,12 +71,13 @@ extension ActivityReportingHandlers {
             })
     }
 
-    /// Tells a value that comes from figures, and each later one that differs, with the age of the Registry's facts in it.
+    /// Tells a value that comes from figures, and each later one that differs, with the age of the Registry's facts in
+    /// it.
     func watch<Value: Equatable>(
         reading read: () async throws -> Value, telling tell: (Value, Cdt_Common_V1_Freshness) async throws -> Void
     ) async throws {
-        // Listening before the first look: what is committed after it is an element here. The interval is for the clock,
-        // which turns what is due into what is missing.
+        // Listening before the first look: what is committed after it is an element here. The interval is for the
+        // clock, which turns what is due into what is missing.
         var commits = reporting.database.commits(on: FigureStore.channel, every: .seconds(30)).makeAsyncIterator()
         var last: Value?
         repeat {

@@ -3,8 +3,8 @@ import Storage
 
 /// Sums of what reports tell, per place and per bucket (see `PlaceCover`) and month.
 ///
-/// Like the figures they change in the transaction that changes the report, so they are exact at any moment. Of a stock the
-/// rows say by how much it rose or fell in each month; up to a month they add up to the stock.
+/// Like the figures they change in the transaction that changes the report, so they are exact at any moment. Of a stock
+/// the rows say by how much it rose or fell in each month; up to a month they add up to the stock.
 struct AchievementStore: Sendable {
     struct Changes {
         struct Key: Hashable {

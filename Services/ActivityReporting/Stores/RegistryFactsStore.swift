@@ -234,7 +234,8 @@ extension UnitRecord {
     }
 }
 
-/// A fact of the feed that cannot be read. It stops the feed rather than being read as "open": who owes a report hangs on it.
+/// A fact of the feed that cannot be read. It stops the feed rather than being read as "open": who owes a report hangs
+/// on it.
 package struct BrokenFact: Error, CustomStringConvertible {
     package let resource: String
     package let text: String

@@ -145,7 +145,8 @@ enum Schema {
                         PRIMARY KEY (period, scope, holder, level, calendar, slot)
                     ) WITHOUT ROWID;
                     """),
-            // The follower of the feed keeps what has been passed, for all topics alike. Units that were buried are gone.
+            // The follower of the feed keeps what has been passed, for all topics alike. Units that were buried are
+            // gone.
             Migration(
                 version: 2, name: "versions are the follower's",
                 sql: """
@@ -275,8 +276,8 @@ enum Schema {
                     CREATE INDEX reports_by_narrative ON reports (narrative, period, team, person)
                         WHERE narrative IS NOT NULL;
                     """),
-            // Of obligations with a report from before this is read from the report when they are derived again, which begins
-            // now. Organisations of members are known from their next fact on.
+            // Of obligations with a report from before this is read from the report when they are derived again, which
+            // begins now. Organisations of members are known from their next fact on.
             Migration(
                 version: 9, name: "groups of members, what obligations keep of their report, decisions on kept reports",
                 sql: """

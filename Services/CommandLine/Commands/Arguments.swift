@@ -42,7 +42,8 @@ struct MonthArgument: ExpressibleByArgument, CustomStringConvertible {
     var description: String { "\(month)" }
 }
 
-/// `2024-11-01`: a day of Asia/Ho_Chi_Minh, which is UTC+7 without daylight saving, as the moments between which it lies.
+/// `2024-11-01`: a day of Asia/Ho_Chi_Minh, which is UTC+7 without daylight saving, as the moments between which it
+/// lies.
 struct DayArgument: ExpressibleByArgument, Hashable {
     private static let day: TimeInterval = 86_400
     private let midnight: Date

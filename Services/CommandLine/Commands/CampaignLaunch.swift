@@ -20,8 +20,8 @@ func parameterArguments(_ pairs: [String]) throws -> [String: String] {
     }
 }
 
-/// Shows a campaign's plan, and unless that is all, launches it, waits until its messages are out, and tells what became of
-/// them.
+/// Shows a campaign's plan, and unless that is all, launches it, waits until its messages are out, and tells what
+/// became of them.
 func launch(
     _ campaign: Cdt_Notification_V1_Campaign, planOnly: Bool, waiting: Bool, _ suite: Connections, _ output: Output
 ) async throws {

@@ -2,8 +2,8 @@ import Crypto
 import Foundation
 import JWTKit
 
-/// Signs tokens with a key of one's own: for development, tests and small installations. Who has an identity provider uses
-/// that, and gives the services its JWKS.
+/// Signs tokens with a key of one's own: for development, tests and small installations. Who has an identity provider
+/// uses that, and gives the services its JWKS.
 package struct DevelopmentIssuer: Sendable {
     private let key: EdDSA.PrivateKey
 

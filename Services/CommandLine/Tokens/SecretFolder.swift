@@ -1,6 +1,7 @@
 import Foundation
 
-/// Writes secrets into folders that only their owner can read, and never over one that is there unless told to renew them.
+/// Writes secrets into folders that only their owner can read, and never over one that is there unless told to renew
+/// them.
 struct SecretFolder {
     let path: String
 
@@ -17,8 +18,8 @@ struct SecretFolder {
         var description: String { "\(path) cannot be used: \(cause)" }
     }
 
-    /// Writes all files, or none when one of them is there already; with `renew` those whose text is another, each in the
-    /// place of the old one at once. Returns the paths of those written.
+    /// Writes all files, or none when one of them is there already; with `renew` those whose text is another, each in
+    /// the place of the old one at once. Returns the paths of those written.
     func write(_ files: [(name: String, text: String)], renew: Bool = false) throws -> [String] {
         if !renew {
             for file in files where FileManager.default.fileExists(atPath: place(file.name)) {

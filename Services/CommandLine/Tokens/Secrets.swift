@@ -3,7 +3,8 @@ import Foundation
 
 /// What the services need to know each other and their callers by.
 struct Secrets {
-    /// A key would have to be made anew, and nobody would believe what the old one has signed, or find whom it has hashed.
+    /// A key would have to be made anew, and nobody would believe what the old one has signed, or find whom it has
+    /// hashed.
     struct KeyMissing: Error, CustomStringConvertible {
         let path: String
         let found: String

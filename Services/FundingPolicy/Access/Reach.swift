@@ -1,8 +1,8 @@
 import RPC
 import ServiceKit
 
-/// Where one caller may do what. R8: a grant "covers that unit's subtree today and the past of all territory now in it …;
-/// a grant on an abolished unit stays as read access to its past".
+/// Where one caller may do what. R8: a grant "covers that unit's subtree today and the past of all territory now in it
+/// …; a grant on an abolished unit stays as read access to its past".
 package struct Reach<Source: UnitSource> {
     let identity: Identity
     let source: Source
@@ -73,8 +73,8 @@ package struct Reach<Source: UnitSource> {
         return false
     }
 
-    /// The units that have the territory of one today: itself, or all that it became; where "no successor is guessed", the
-    /// parent it lay in.
+    /// The units that have the territory of one today: itself, or all that it became; where "no successor is guessed",
+    /// the parent it lay in.
     private func heirs(of unit: String) throws -> Set<String> {
         var (open, heirs, seen): ([String], Set<String>, Set<String>) = ([unit], [], [])
         while let id = open.popLast() {

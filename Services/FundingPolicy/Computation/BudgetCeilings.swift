@@ -3,11 +3,12 @@ import ServiceKit
 import Shared
 import Storage
 
-/// Cuts a run to the ceilings over all that a policy pays from its budget source: "a budget source's ceiling is per calendar
-/// year, and the last line that fits is paid in part".
+/// Cuts a run to the ceilings over all that a policy pays from its budget source: "a budget source's ceiling is per
+/// calendar year, and the last line that fits is paid in part".
 ///
 /// It needs all lines of the policy and year at once, so it comes after the teams. What is recorded comes first, in its
-/// order; then the run's new lines "by month, team id, person id, component". Only policies with such a ceiling are read.
+/// order; then the run's new lines "by month, team id, person id, component". Only policies with such a ceiling are
+/// read.
 struct BudgetCeilings {
     private struct Line {
         var position: RunStore.Position

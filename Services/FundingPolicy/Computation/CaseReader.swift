@@ -1,8 +1,8 @@
 import ServiceKit
 import Storage
 
-/// Reads teams with what each policy of a sweep says of them, within one transaction. What it learns of the tree of units
-/// stays with it, so that of many teams only their own places are read.
+/// Reads teams with what each policy of a sweep says of them, within one transaction. What it learns of the tree of
+/// units stays with it, so that of many teams only their own places are read.
 struct CaseReader {
     struct Found {
         var team: TeamCase
@@ -29,8 +29,8 @@ struct CaseReader {
     /// For who asks about many teams.
     mutating func prepareForMany() throws { try reader.prefetchCrowdedUnits() }
 
-    /// Teams in the order of their ids, which are ascending; without those that no policy concerns unless they are to be
-    /// kept and, `inScope`, those outside.
+    /// Teams in the order of their ids, which are ascending; without those that no policy concerns unless they are to
+    /// be kept and, `inScope`, those outside.
     mutating func load(_ ids: [String], inScope: Bool = false, keeping kept: Set<String> = []) throws -> [Found] {
         guard !ids.isEmpty else { return [] }
         let facts = try reader.teams(ids)

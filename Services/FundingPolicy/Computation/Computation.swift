@@ -5,8 +5,8 @@ extension Sweep {
     /// Computes a plan's teams, chunk after chunk, within one transaction.
     package struct Computation {
         private let plan: Plan
-        /// The lines are to be recorded: ceilings are used up as the books say, and what the books hold beyond the lines
-        /// comes as lines of 0.
+        /// The lines are to be recorded: ceilings are used up as the books say, and what the books hold beyond the
+        /// lines comes as lines of 0.
         private let isRecording: Bool
         /// Whose lines in the books are asked for; nil: all months', which have used up ceilings.
         private let recordedMonths: ClosedRange<Month>?

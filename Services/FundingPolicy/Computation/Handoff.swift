@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Hands values from a reader thread, which may wait, to an async consumer, at most a few at a time: the whole of a long
-/// read is never in memory, and it stays one consistent view of the database.
+/// Hands values from a reader thread, which may wait, to an async consumer, at most a few at a time: the whole of a
+/// long read is never in memory, and it stays one consistent view of the database.
 package final class Handoff<Element: Sendable>: Sendable {
     /// The consumer has given up.
     package struct Abandoned: Error {}

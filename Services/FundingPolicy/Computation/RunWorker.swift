@@ -13,8 +13,8 @@ package struct RunWorker: Sendable {
     package static let topic = "funding.facts"
     /// Lines removed in one transaction.
     private static let clearing = 2000
-    /// Lines, or teams, after which those computed are written: every commit writes pages of the indexes anew, and who else
-    /// writes must not wait for long.
+    /// Lines, or teams, after which those computed are written: every commit writes pages of the indexes anew, and who
+    /// else writes must not wait for long.
     private static let linesPerWrite = 4096
 
     let database: Database

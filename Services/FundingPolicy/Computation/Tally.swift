@@ -122,9 +122,10 @@ package struct PostingHash: Sendable {
     package func finalize() -> String { Hex.text(hash.finalize()) }
 }
 
-/// The hash of a run's inputs: "same inputs, same run". Over the rules' version, the scope, each policy version's content
-/// and, of every line, the days on which each condition held. Facts that lie outside the run's months do not count, nor does
-/// what the books hold: what was posted cuts what follows, so that a run that was posted would not find itself again.
+/// The hash of a run's inputs: "same inputs, same run". Over the rules' version, the scope, each policy version's
+/// content and, of every line, the days on which each condition held. Facts that lie outside the run's months do not
+/// count, nor does what the books hold: what was posted cuts what follows, so that a run that was posted would not find
+/// itself again.
 package struct SnapshotHash: Sendable {
     private var hash = SHA256()
 

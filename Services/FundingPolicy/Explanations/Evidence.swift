@@ -3,7 +3,8 @@ import ServiceKit
 import Shared
 import SwiftProtobuf
 
-/// The facts one line stands on, with all of their dates, as data: what an explanation is told from, now or years later.
+/// The facts one line stands on, with all of their dates, as data: what an explanation is told from, now or years
+/// later.
 package struct Evidence: Sendable, Hashable {
     package var facts: [Cdt_Funding_V1_FactUsed]
 

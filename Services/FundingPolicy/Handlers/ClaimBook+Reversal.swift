@@ -47,8 +47,8 @@ extension ClaimBook {
         }.get()
     }
 
-    /// What was owed goes back to what was set aside, and from there it is free again. The lines stay known with nothing
-    /// due: the room that they took under the ceilings is there for claims to come.
+    /// What was owed goes back to what was set aside, and from there it is free again. The lines stay known with
+    /// nothing due: the room that they took under the ceilings is there for claims to come.
     private static func contraEntries(_ claim: Claim, _ transaction: ReadTransaction) throws -> [LedgerEntry] {
         var freed: [Budget: Int64] = [:]
         var entries: [LedgerEntry] = []

@@ -29,8 +29,8 @@ package enum AccountKind: Int, Sendable, Hashable, CaseIterable, Comparable {
         }
     }
 
-    /// "No account overdraws unless it may." The treasury is where money comes from, so that it always stands below 0 by
-    /// what it has given. Corrections may take back more than is still owed: the payable then waits to be set off.
+    /// "No account overdraws unless it may." The treasury is where money comes from, so that it always stands below 0
+    /// by what it has given. Corrections may take back more than is still owed: the payable then waits to be set off.
     package var mayOverdrawFromTheStart: Bool { self == .treasury || self == .payable }
 
     /// Whether an operator may decide about it: of what is appropriated, by a decision of the budget's owner.

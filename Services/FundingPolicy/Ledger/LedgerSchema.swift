@@ -1,7 +1,7 @@
 import Storage
 
-/// The tables of the books. Journals, movements and entries are only ever added: the database itself refuses to change or
-/// to remove them, whoever asks.
+/// The tables of the books. Journals, movements and entries are only ever added: the database itself refuses to change
+/// or to remove them, whoever asks.
 enum LedgerSchema {
     private static let appendOnly = ["ledger_journals", "ledger_movements", "ledger_entries"]
 

@@ -11,10 +11,10 @@ package enum LedgerRefusal: Error, Sendable, Hashable {
 
 /// SQL of the books: adding to them.
 ///
-/// Journals are numbered without gaps in the order of their commits, since ceilings are used up "in the recorded order of
-/// posting or approval". That order is decided inside the transaction, so the hash chain is closed there as well: there
-/// is never a journal that is not sealed yet. Journals are few (one for thousands of lines of a run), and on PostgreSQL
-/// two that meet are serialised by the engine.
+/// Journals are numbered without gaps in the order of their commits, since ceilings are used up "in the recorded order
+/// of posting or approval". That order is decided inside the transaction, so the hash chain is closed there as well:
+/// there is never a journal that is not sealed yet. Journals are few (one for thousands of lines of a run), and on
+/// PostgreSQL two that meet are serialised by the engine.
 package enum LedgerStore {
     /// The end of the chain.
     package struct Head: Sendable, Hashable {
@@ -80,7 +80,8 @@ package enum LedgerStore {
         return .success(journal)
     }
 
-    /// Entries that follow each other between the same two accounts, none of them empty: a journal has thousands of them.
+    /// Entries that follow each other between the same two accounts, none of them empty: a journal has thousands of
+    /// them.
     private static func runs(_ entries: [LedgerEntry]) -> [ArraySlice<LedgerEntry>] {
         var runs: [ArraySlice<LedgerEntry>] = []
         var start = 0

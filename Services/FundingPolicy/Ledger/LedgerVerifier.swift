@@ -1,7 +1,8 @@
 import ServiceKit
 import Storage
 
-/// Follows the books from the first journal to the last, a few journals at a time: nothing that was followed can change.
+/// Follows the books from the first journal to the last, a few journals at a time: nothing that was followed can
+/// change.
 package struct LedgerVerifier: Sendable {
     /// Journals in one step.
     private static let step = 64

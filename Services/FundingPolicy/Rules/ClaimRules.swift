@@ -10,8 +10,8 @@ package struct ClaimRules: Sendable {
         /// Stays of the persons of the claim in this team.
         package var stays: [String: [DateRange]]
         package var recorded: RecordedLines
-        /// What all teams together are due by component and year, each as a line of January; only where a ceiling over the
-        /// budget asks for it.
+        /// What all teams together are due by component and year, each as a line of January; only where a ceiling over
+        /// the budget asks for it.
         package var budgetLines: [RecordedLine]
         /// Taken from the ceiling per person and day by earlier claims of the team.
         package var usedByDay: [WorkDay: Int64]

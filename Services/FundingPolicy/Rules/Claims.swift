@@ -46,7 +46,8 @@ package struct ExpenseDecision: Sendable, Hashable {
 /// Decides one team's expenses under one version of a policy, in the order of approval.
 ///
 /// "Caps belong to one team and the calendar year of the month or expense date … are used up in the recorded order of
-/// posting or approval. Claims are taken until 31/1 of the next year, then refused LATE_CLAIM; what is unused then lapses."
+/// posting or approval. Claims are taken until 31/1 of the next year, then refused LATE_CLAIM; what is unused then
+/// lapses."
 package struct ExpenseRules: Sendable {
     package let policy: Policy
     package let component: Component
@@ -140,9 +141,9 @@ package struct ExpenseRules: Sendable {
 
     // MARK: Worked days
 
-    /// "RATE_PER_MEMBER_DAY pays worked days on a confirmed day sheet, never calendar days; one per person and day", and
-    /// "a worked day is paid only if it is an active day of the member". Persons come in ascending order,
-    /// each with what is due for each month.
+    /// "RATE_PER_MEMBER_DAY pays worked days on a confirmed day sheet, never calendar days; one per person and day",
+    /// and "a worked day is paid only if it is an active day of the member". Persons come in ascending order, each with
+    /// what is due for each month.
     package mutating func decideDays(
         _ item: ExpenseItem, team: TeamFacts, coverage: Coverage, paid: Set<WorkDay>, isMember: (WorkDay) -> Bool
     ) throws(Money.Overflow) -> WorkedDaysDecision {

@@ -16,8 +16,8 @@ package struct EntitlementRules: Sendable {
 
     /// The lines booked to one team in the given months, by month, person, policy and component.
     ///
-    /// `persons` are those with a stay in the team, each with all of their stays; `teams` holds every team they stay in.
-    /// With `includingBookedElsewhere`, a person paid through another team appears with 0 and says which.
+    /// `persons` are those with a stay in the team, each with all of their stays; `teams` holds every team they stay
+    /// in. With `includingBookedElsewhere`, a person paid through another team appears with 0 and says which.
     package func lines(
         of team: TeamCase, persons: [PersonCase] = [], teams: [String: TeamCase] = [:], months: ClosedRange<Month>,
         includingClaims: Bool = false, includingBookedElsewhere: Bool = false
@@ -135,7 +135,8 @@ package struct EntitlementRules: Sendable {
             conditions.formUnion(own)
             union = union.union(days)
             contributions.append(TeamDays(team: id, days: days))
-            // Ascending ids, so that only more days replace the team found first. Without any active day, the longest stay.
+            // Ascending ids, so that only more days replace the team found first. Without any active day, the longest
+            // stay.
             if let current = best, (days.count, stay.count) <= (current.days.count, current.stay.count) { continue }
             best = (team, days, stay)
         }

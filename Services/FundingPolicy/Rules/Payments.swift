@@ -31,8 +31,8 @@ package enum PaymentState: Int, Sendable, Hashable, CaseIterable {
         package var to: AccountKind
     }
 
-    /// What the books do when a payment goes from this state to another; nil: it cannot. A payment is never posted without
-    /// having been reserved, and never both posted and voided.
+    /// What the books do when a payment goes from this state to another; nil: it cannot. A payment is never posted
+    /// without having been reserved, and never both posted and voided.
     package func moves(to next: PaymentState) -> [Move]? {
         let pay = Move(kind: .payment, from: .reserved, to: .paid)
         switch (self, next) {
@@ -63,8 +63,8 @@ package struct Payee: Sendable, Hashable, Comparable {
 
     package static func < (a: Payee, b: Payee) -> Bool { (a.team, a.person) < (b.team, b.person) }
 
-    /// The name of the payee's next payment from a budget: made again from the same books, it is the same, so that a bank
-    /// that has seen it knows it.
+    /// The name of the payee's next payment from a budget: made again from the same books, it is the same, so that a
+    /// bank that has seen it knows it.
     package func instruction(_ budget: Budget, earlier: Int) -> String {
         var hash = SHA256()
         for part in [

@@ -189,7 +189,8 @@ package struct Policy: Sendable, Hashable {
         self.reportCondition = reportCondition
     }
 
-    /// "The territory is the jurisdiction's on the date of the legal document; without one, on the first day of validity."
+    /// "The territory is the jurisdiction's on the date of the legal document; without one, on the first day of
+    /// validity."
     package var territoryDate: LocalDate? { document?.issuedOn ?? validity.from }
 
     package var monthlyComponents: [Component] { components.filter(\.kind.isMonthly) }

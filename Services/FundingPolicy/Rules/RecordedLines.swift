@@ -69,11 +69,11 @@ package struct RecordedLines: Sendable {
 extension EntitlementRules {
     /// The lines booked to one team as they are to be recorded now.
     ///
-    /// Ceilings "are used up in the recorded order of posting or approval; corrections replay that order and never reopen
-    /// a cut": what is recorded comes first, in its order, with today's amounts where these months are computed again;
-    /// then what is new, by month, person, policy and component. What is recorded and not decided again keeps its room
-    /// whatever its place: otherwise a line that was taken back and is due again would pass the ceiling with those that
-    /// have used its room meanwhile.
+    /// Ceilings "are used up in the recorded order of posting or approval; corrections replay that order and never
+    /// reopen a cut": what is recorded comes first, in its order, with today's amounts where these months are computed
+    /// again; then what is new, by month, person, policy and component. What is recorded and not decided again keeps
+    /// its room whatever its place: otherwise a line that was taken back and is due again would pass the ceiling with
+    /// those that have used its room meanwhile.
     ///
     /// - Parameter concerns: the months of each policy that are decided; lines of others stay as they are recorded.
     package func linesToRecord(

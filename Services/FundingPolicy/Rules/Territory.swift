@@ -40,10 +40,12 @@ package protocol UnitSource {
 /// Decides whether a place belongs to a territory as it was on a date: "Bình Dương's policy covers the territory that
 /// was Bình Dương, also after it became part of Hồ Chí Minh City".
 ///
-/// - A unit in force on the date belongs to it when the jurisdiction is the unit itself or stands above it on that date.
+/// - A unit in force on the date belongs to it when the jurisdiction is the unit itself or stands above it on that
+///   date.
 /// - A younger unit belongs to it when all of its predecessors do; without recorded predecessors (a new hamlet, say),
 ///   when its first parent does.
-/// - A unit that had ended before belongs to it when its default successor does; without one, when its last parent does.
+/// - A unit that had ended before belongs to it when its default successor does; without one, when its last parent
+///   does.
 ///
 /// Answers for communes and above are remembered: they are few, and thousands of teams ask about them.
 package struct TerritoryTracer {
@@ -103,9 +105,9 @@ package struct TerritoryTracer {
 
     /// The days on which a team's place lay in the territory.
     ///
-    /// A team keeps its last known place until the next one is recorded: where a unit ended and "no successor is guessed",
-    /// the ground the team works on has not moved. Where a unit is made of parts from inside and outside, the team's own
-    /// earlier place decides; without one, it is outside.
+    /// A team keeps its last known place until the next one is recorded: where a unit ended and "no successor is
+    /// guessed", the ground the team works on has not moved. Where a unit is made of parts from inside and outside, the
+    /// team's own earlier place decides; without one, it is outside.
     package mutating func days(of placements: [Placement], in source: some UnitSource) throws -> [DateRange] {
         // Nearly every team has one place.
         let ordered =

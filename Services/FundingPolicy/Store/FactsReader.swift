@@ -15,8 +15,8 @@ package struct FactsReader {
     package static let listSize = 128
     private static let places = Array(repeating: "?", count: listSize).joined(separator: ",")
 
-    /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once, and after it places for
-    /// the other values.
+    /// Calls `body` for each row that `sql` gives for any of the ids; `sql` holds `IN (@ids)` once, and after it places
+    /// for the other values.
     func forEach(_ sql: String, _ ids: [String], _ others: [SQLValue] = [], _ body: (Row) throws -> Void) throws {
         let statement = sql.replacing("@ids", with: FactsReader.places)
         for start in stride(from: 0, to: ids.count, by: FactsReader.listSize) {
@@ -35,8 +35,8 @@ package struct FactsReader {
         return try reader.teams([id]).first
     }
 
-    /// Teams in the order of their ids, which are ascending, with the names of their places. The units of these places stay
-    /// at hand until the next teams are read.
+    /// Teams in the order of their ids, which are ascending, with the names of their places. The units of these places
+    /// stay at hand until the next teams are read.
     package mutating func teams(_ ids: [String]) throws -> [TeamFacts] {
         var found: [TeamFacts] = []
         found.reserveCapacity(ids.count)

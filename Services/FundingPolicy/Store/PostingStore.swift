@@ -35,8 +35,8 @@ package struct BudgetChange: Sendable, Hashable {
 extension RunStore {
     // MARK: Same inputs
 
-    /// The newest run of the same scope and inputs whose lines would be posted as this one's; or which is posted already,
-    /// when nothing is left to post.
+    /// The newest run of the same scope and inputs whose lines would be posted as this one's; or which is posted
+    /// already, when nothing is left to post.
     package static func same(
         as run: Run, hash: String, postingHash: String, _ transaction: ReadTransaction
     ) throws -> Run? {

@@ -1,7 +1,8 @@
 import ServiceKit
 import Storage
 
-/// The service's own tables. Days are TEXT, `YYYY-MM-DD`; intervals are half-open: `from_day <= d < end_day`, NULL open.
+/// The service's own tables. Days are TEXT, `YYYY-MM-DD`; intervals are half-open: `from_day <= d < end_day`, NULL
+/// open.
 package enum FundingSchema {
     package static let migrations = MigrationSet(
         "funding",

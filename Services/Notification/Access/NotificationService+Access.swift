@@ -20,14 +20,14 @@ extension NotificationService {
         try admit(verb, at: unit, context)
     }
 
-    /// In the unit of what a request names, whatever unit it names beside it. Nil: that is not there, as whoever has the verb
-    /// anywhere may know.
+    /// In the unit of what a request names, whatever unit it names beside it. Nil: that is not there, as whoever has
+    /// the verb anywhere may know.
     func admit(_ verb: NotificationVerb, atUnitOfKept unit: String?, _ context: ServerContext) throws {
         if let unit { try admit(verb, at: unit, context) } else { try admitSomewhere(verb, context) }
     }
 
-    /// About a person: in a unit of one of their teams, or of which they are a focal point; of somebody who is in none that is
-    /// known here, in the nation. Anywhere when the name is none, which is then refused for what it is.
+    /// About a person: in a unit of one of their teams, or of which they are a focal point; of somebody who is in none
+    /// that is known here, in the nation. Anywhere when the name is none, which is then refused for what it is.
     func admit(_ verb: NotificationVerb, atPersonName name: String, _ context: ServerContext) throws {
         guard let person = Names.uuid(name, in: "people") else { return try admitSomewhere(verb, context) }
         let identity = try caller(context)
@@ -85,8 +85,8 @@ extension NotificationService {
         return granted.contains(nation)
     }
 
-    /// R8: a grant "covers that unit's subtree today and the past of all territory now in it …; a grant on an abolished unit
-    /// stays as read access to its past".
+    /// R8: a grant "covers that unit's subtree today and the past of all territory now in it …; a grant on an abolished
+    /// unit stays as read access to its past".
     private func reaches(
         _ granted: Set<String>, _ unit: String, _ verb: NotificationVerb, _ transaction: ReadTransaction
     ) throws -> Bool {

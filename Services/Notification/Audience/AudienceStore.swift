@@ -26,8 +26,8 @@ enum AudienceStore {
         try self.unit(unit, transaction).flatMap { LocalDate($0.endDay) }.flatMap { $0 <= date ? $0.previous : nil }
     }
 
-    /// The units that have the territory of one on a day: itself, or all that it became; where "no successor is guessed", the
-    /// parent it lay in. Empty for a unit that is not known.
+    /// The units that have the territory of one on a day: itself, or all that it became; where "no successor is
+    /// guessed", the parent it lay in. Empty for a unit that is not known.
     static func heirs(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> Set<String> {
         var (open, heirs, seen): ([String], Set<String>, Set<String>) = ([unit], [], [])
         while let id = open.popLast() {
@@ -52,7 +52,8 @@ enum AudienceStore {
         return heirs
     }
 
-    /// Where a unit lay last that lies nowhere on a day: a hamlet whose commune has ended, and which nobody has placed anew.
+    /// Where a unit lay last that lies nowhere on a day: a hamlet whose commune has ended, and which nobody has placed
+    /// anew.
     private static func lastParent(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws
         -> String?
     {
@@ -71,9 +72,10 @@ enum AudienceStore {
         try transaction.queryOne("SELECT id FROM known_unit WHERE level = 1 ORDER BY id LIMIT 1") { try $0.text(0) }
     }
 
-    /// The table `subtree` of a unit and those under it on a day, and what it binds. What had ended by then belongs where it
-    /// lay last, and to what it became: `heirs` the other way round. So teams of a unit that ended without a successor, which
-    /// stay with it until somebody places them, are told with those around them. A unit that has ended has what lay in it last.
+    /// The table `subtree` of a unit and those under it on a day, and what it binds. What had ended by then belongs
+    /// where it lay last, and to what it became: `heirs` the other way round. So teams of a unit that ended without a
+    /// successor, which stay with it until somebody places them, are told with those around them. A unit that has ended
+    /// has what lay in it last.
     static func subtree(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> (
         sql: String, bindings: [SQLValue]
     ) {
@@ -206,8 +208,8 @@ enum AudienceStore {
             ?? ""
     }
 
-    /// The unit a team sits in, and the units above it, nearest first. Above what has ended come those that its territory is
-    /// now in.
+    /// The unit a team sits in, and the units above it, nearest first. Above what has ended come those that its
+    /// territory is now in.
     static func placement(ofTeam team: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
         let day = SQLValue.text(date.description)
         let unit = try transaction.queryOne(

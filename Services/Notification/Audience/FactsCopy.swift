@@ -229,8 +229,9 @@ struct Hearing: Sendable {
     static let columns = "changed_at, recorded_at, traceparent"
     var values: [SQLValue] { [SQLValue(changedAt), SQLValue(recordedAt), .text(origin)] }
 
-    /// What takes the place of a row's columns. Nothing has changed where the row stood so before, and where the fact is no
-    /// newer than the newest one applied: a feed that is read anew from its beginning goes through what was told already.
+    /// What takes the place of a row's columns. Nothing has changed where the row stood so before, and where the fact
+    /// is no newer than the newest one applied: a feed that is read anew from its beginning goes through what was told
+    /// already.
     static func replacing(in table: String, unless isSame: String) -> String {
         """
         changed_at = CASE WHEN excluded.recorded_at <= \(table).recorded_at OR \(isSame)

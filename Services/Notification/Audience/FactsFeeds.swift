@@ -6,8 +6,8 @@ import Shared
 import Storage
 import SwiftProtobuf
 
-/// Follows the feeds that this service lives on: "each keeps what it needs through the other's change feed, answers from
-/// it, and says how old it is".
+/// Follows the feeds that this service lives on: "each keeps what it needs through the other's change feed, answers
+/// from it, and says how old it is".
 struct FactsFeeds: Sendable {
     private let facts: FeedConsumer
     private let contacts: FeedConsumer

@@ -32,10 +32,10 @@ struct KnownPayment: Sendable, Hashable {
     }
 }
 
-/// Rows of the copy of payments. They stay as long as the payment stands so, as those of obligations do, also when no rule can
-/// tell of it any more: by the row it is known that a payment was PAID before, so that neither a statement which confirms it
-/// months later nor a feed that is read anew makes it news; a message under way asks the row whether it still holds; and an
-/// audience may be of all payments that were ever made.
+/// Rows of the copy of payments. They stay as long as the payment stands so, as those of obligations do, also when no
+/// rule can tell of it any more: by the row it is known that a payment was PAID before, so that neither a statement
+/// which confirms it months later nor a feed that is read anew makes it news; a message under way asks the row whether
+/// it still holds; and an audience may be of all payments that were ever made.
 enum PaymentCopy {
     private static let facts = "id, team, person, amount, paid_year, policy_title, policy_title_vi, standing"
     private static let columns = "\(facts), changed_at"

@@ -17,8 +17,8 @@ enum RelayLevel: Int, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// Tells an audience level by level: "ministry → provincial focal points → team leaders → members, with acknowledgement per
-/// level".
+/// Tells an audience level by level: "ministry → provincial focal points → team leaders → members, with acknowledgement
+/// per level".
 struct Relay: Sendable, Hashable {
     /// From the top.
     var levels: [RelayLevel]
@@ -31,7 +31,8 @@ struct Relay: Sendable, Hashable {
         var people: [String]
     }
 
-    /// Who is told about a team at each level at which there is somebody. "Each person is told once, at their highest level."
+    /// Who is told about a team at each level at which there is somebody. "Each person is told once, at their highest
+    /// level."
     func steps(of team: KnownTeam, occupations: Set<Int>) -> [Step] {
         guard team.isActive else { return [] }
         var told: Set<String> = []

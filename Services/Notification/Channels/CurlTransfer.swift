@@ -46,8 +46,8 @@ final class CurlTransfer: @unchecked Sendable {
     /// The size of a POST whose body comes from the callback of `perform`.
     func setPostSize(_ bytes: Int) { cdt_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes)) }
 
-    /// Runs an HTTP POST. curl has a copy of the body, so that it can send it again over a new connection when a kept one
-    /// turns out to be dead.
+    /// Runs an HTTP POST. curl has a copy of the body, so that it can send it again over a new connection when a kept
+    /// one turns out to be dead.
     func post(_ body: [UInt8]) -> CurlResult {
         set(CURLOPT_POST, 1)
         cdt_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))

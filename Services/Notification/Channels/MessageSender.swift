@@ -101,7 +101,8 @@ extension MessageSender {
     var quota: DailyQuota? { nil }
     var quietHours: QuietHours? { nil }
     var attention: Channels.Off? { nil }
-    /// A mail's Message-ID stays the same, but no mail server promises to look at it; a CloudEvent's id is there for that.
+    /// A mail's Message-ID stays the same, but no mail server promises to look at it; a CloudEvent's id is there for
+    /// that.
     var recognisesRepeats: Bool { kind == .webhook }
     func cost(of message: RenderedMessage) -> Int64 { 0 }
     func ready() async -> SendOutcome? { nil }

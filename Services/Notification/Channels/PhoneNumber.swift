@@ -3,8 +3,8 @@ struct PhoneNumber: Sendable, Hashable {
     /// `0912345678`.
     let national: String
 
-    /// Reads the forms in which people write it: `0912 345 678`, `+84 912.345.678`, `84912345678`. Nil when it is no mobile
-    /// number of Vietnam: a short message to a landline is paid for and never arrives.
+    /// Reads the forms in which people write it: `0912 345 678`, `+84 912.345.678`, `84912345678`. Nil when it is no
+    /// mobile number of Vietnam: a short message to a landline is paid for and never arrives.
     init?(_ text: String) {
         var digits = ""
         for scalar in text.unicodeScalars {

@@ -1,7 +1,8 @@
 import ServiceKit
 
 /// The hours in which a channel is left alone, by the local clock: from one minute of the day up to another, over
-/// midnight where the second is the earlier one. A message is sent in the last minute before and in the first one after.
+/// midnight where the second is the earlier one. A message is sent in the last minute before and in the first one
+/// after.
 struct QuietHours: Sendable, Hashable {
     /// Minutes since local midnight, 0 … 1439.
     var from: Int

@@ -26,8 +26,8 @@ enum Acknowledgements {
         return .done
     }
 
-    /// Whether somebody who writes back acknowledges with it, in whatever case and with or without tone marks: "Dạ, em đã
-    /// nhận ạ" is a reply to be read, "Dạ đã nhận ạ" is none.
+    /// Whether somebody who writes back acknowledges with it, in whatever case and with or without tone marks: "Dạ, em
+    /// đã nhận ạ" is a reply to be read, "Dạ đã nhận ạ" is none.
     static func isAcknowledgement(_ text: String) -> Bool {
         var words = TextFolding.fold(text).split(separator: " ").map(String.init)
         if words.last == "a" { words.removeLast() }

@@ -44,9 +44,9 @@ struct Claims: Sendable {
     var isTraced = false
     var book: AddressBook { AddressBook(routes: channels.routes) }
 
-    /// Takes messages of a lane that are due. Whether each is still needed, and how its recipient is reached, is decided
-    /// here, in the same transaction: "a reminder is cancelled once the report is in". The try is recorded before it
-    /// begins, so that a killed process leaves a trace of it, and so is the use of the day's quota.
+    /// Takes messages of a lane that are due. Whether each is still needed, and how its recipient is reached, is
+    /// decided here, in the same transaction: "a reminder is cancelled once the report is in". The try is recorded
+    /// before it begins, so that a killed process leaves a trace of it, and so is the use of the day's quota.
     func take(campaign id: String, _ turn: Turn, _ transaction: WriteTransaction) throws -> Result {
         guard let campaign = try CampaignStore.get(id, transaction), campaign.state == .sending else { return Result() }
         let (lane, now) = (turn.lane, turn.now)

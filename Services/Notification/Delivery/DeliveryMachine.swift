@@ -45,8 +45,8 @@ struct DeliveryMachine: Sendable {
 
     /// The next state, or nil when the event does not apply to this one and changes nothing.
     ///
-    /// `recognised`: the receiving side knows a message it already has; `attempts` counts the tries begun, the one that ended
-    /// included; `firstAttemptAt` is when the first began.
+    /// `recognised`: the receiving side knows a message it already has; `attempts` counts the tries begun, the one that
+    /// ended included; `firstAttemptAt` is when the first began.
     func next(
         from state: DeliveryState, _ event: Event, recognised: Bool, attempts: Int, firstAttemptAt: Instant?,
         now: Instant, random: Double

@@ -2,8 +2,8 @@ import ServiceKit
 import Storage
 import Telemetry
 
-/// One try to send a message, as a span: linked to the call that launched its campaign, and to the changes it tells of. It
-/// names nobody, and no message by its id, which follows from the recipient.
+/// One try to send a message, as a span: linked to the call that launched its campaign, and to the changes it tells of.
+/// It names nobody, and no message by its id, which follows from the recipient.
 struct DeliverySpan: Sendable {
     private let tracer: Tracer
     private let claimed: ClaimedMessage

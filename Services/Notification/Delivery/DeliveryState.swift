@@ -81,7 +81,8 @@ struct SendOutcome: Sendable, Hashable {
     var concernsProvider = false
     /// The provider asked not to be called earlier.
     var retryAfter: Duration?
-    /// The provider takes nothing more until then: its quota is used up, or it is night. Says nothing about the message.
+    /// The provider takes nothing more until then: its quota is used up, or it is night. Says nothing about the
+    /// message.
     var heldUntil: Instant?
     /// The id that the provider gave the message; empty: none.
     var providerID = ""

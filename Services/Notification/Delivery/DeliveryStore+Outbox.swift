@@ -5,8 +5,8 @@ import Storage
 extension DeliveryStore {
     /// Messages of a channel at which somebody must look now, those that waited longest first.
     ///
-    /// On PostgreSQL they are locked, and those that another sender has locked are left to it: "dispatch uses FOR UPDATE
-    /// SKIP LOCKED". SQLite has one writer at a time.
+    /// On PostgreSQL they are locked, and those that another sender has locked are left to it: "dispatch uses FOR
+    /// UPDATE SKIP LOCKED". SQLite has one writer at a time.
     static func due(campaign: String, lane: Lane, now: Instant, limit: Int, _ transaction: WriteTransaction) throws
         -> [Delivery]
     {

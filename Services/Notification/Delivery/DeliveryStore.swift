@@ -10,8 +10,8 @@ enum DeliveryStore {
 
     // MARK: Writing down an audience
 
-    /// Writes a message down once, however often it is called. A recipient whom no channel reached so far, but whom this
-    /// entry reaches (another of their teams has an endpoint), becomes reachable.
+    /// Writes a message down once, however often it is called. A recipient whom no channel reached so far, but whom
+    /// this entry reaches (another of their teams has an endpoint), becomes reachable.
     static func insert(_ delivery: Delivery, about subjects: [DeliverySubject], _ transaction: WriteTransaction) throws
     {
         try transaction.execute(
@@ -38,8 +38,8 @@ enum DeliveryStore {
         }
     }
 
-    /// "Each person is told once, at their highest level", and as early as any of their teams has it. Nothing of a campaign
-    /// is sent before its whole audience is written down.
+    /// "Each person is told once, at their highest level", and as early as any of their teams has it. Nothing of a
+    /// campaign is sent before its whole audience is written down.
     static func raise(_ delivery: Delivery, _ transaction: WriteTransaction) throws {
         guard let level = delivery.relayLevel, let at = delivery.nextAt,
             var known = try get(campaign: delivery.campaign, id: delivery.id, transaction),

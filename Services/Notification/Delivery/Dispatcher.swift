@@ -58,8 +58,8 @@ final class Dispatcher: Sendable {
     private let wake: AsyncStream<Void>
     let waker: AsyncStream<Void>.Continuation
 
-    /// - Parameter hasFacts: Whether the feeds that a campaign's audience is made of have been read to their end once. Until
-    ///   then it would leave out whom they have not told of yet, and waits.
+    /// - Parameter hasFacts: Whether the feeds that a campaign's audience is made of have been read to their end once.
+    ///   Until then it would leave out whom they have not told of yet, and waits.
     init(
         database: Database, channels: Channels, clock: Clock, logger: Logger, options: Options = Options(),
         machine: DeliveryMachine = DeliveryMachine(), tracer: Tracer? = nil,

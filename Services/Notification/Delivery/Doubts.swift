@@ -1,8 +1,8 @@
 import ServiceKit
 import Storage
 
-/// Messages of which nobody knows whether they were taken: "AMBIGUOUS → query status, await the callback before any resend".
-/// A provider that can be asked is asked some times before a person has to decide.
+/// Messages of which nobody knows whether they were taken: "AMBIGUOUS → query status, await the callback before any
+/// resend". A provider that can be asked is asked some times before a person has to decide.
 extension Claims {
     /// After the end of the try; it may take the provider a while to know.
     private static let moments: [Int64] = [60, 600, 3_600]

@@ -1,9 +1,9 @@
 import ServiceKit
 import Storage
 
-/// What an acknowledgement in a relay lets go: in each team that the message is about, the next level below its recipient's
-/// at which somebody can be told. A province's focal point answers for thousands of teams: they are gone through some at a
-/// time, so that other writes are never held up, and a killed process goes on where it was.
+/// What an acknowledgement in a relay lets go: in each team that the message is about, the next level below its
+/// recipient's at which somebody can be told. A province's focal point answers for thousands of teams: they are gone
+/// through some at a time, so that other writes are never held up, and a killed process goes on where it was.
 enum Releases {
     /// Teams of one transaction; with some five members each.
     static let teamsPerStep = 100
@@ -51,8 +51,8 @@ enum Releases {
         try transaction.execute("DELETE FROM relay_release WHERE campaign = ?", [.text(campaign)])
     }
 
-    /// The last team gone through; nil: there are no more. The time that those below the next level wait begins with the
-    /// acknowledgement.
+    /// The last team gone through; nil: there are no more. The time that those below the next level wait begins with
+    /// the acknowledgement.
     private static func step(
         _ delivery: Delivery, of campaign: Campaign, _ relay: Relay, after team: String, _ transaction: WriteTransaction
     ) throws -> String? {

@@ -20,8 +20,8 @@ struct InboundEvent: Sendable, Hashable {
     var account: String
     var kind: Kind
 
-    /// Whether it says something of the message as it is now: that it did not arrive by one provider is no word about the
-    /// channel it is on since.
+    /// Whether it says something of the message as it is now: that it did not arrive by one provider is no word about
+    /// the channel it is on since.
     func concerns(_ delivery: Delivery) -> Bool {
         guard case .receipt(.failed, _, _) = kind else { return true }
         return delivery.channel?.provider == channel.provider
@@ -58,8 +58,9 @@ func equalInConstantTime(_ a: some Collection<UInt8>, _ b: some Collection<UInt8
 struct ZaloCallbacks: Sendable {
     let account: ZaloAccount
 
-    /// `X-ZEvent-Signature: mac=<hex>` is the SHA-256 of application id, raw body, timestamp and the account's secret. The
-    /// timestamp stands in the body, for some in a header; some sign with the account's id in place of the application's.
+    /// `X-ZEvent-Signature: mac=<hex>` is the SHA-256 of application id, raw body, timestamp and the account's secret.
+    /// The timestamp stands in the body, for some in a header; some sign with the account's id in place of the
+    /// application's.
     func isSigned(_ request: CallbackRequest, _ json: JSONValue) -> Bool {
         guard !account.oaSecret.isEmpty, let header = request.headers["x-zevent-signature"] else { return false }
         let mac = Array((header.hasPrefix("mac=") ? String(header.dropFirst(4)) : header).lowercased().utf8)

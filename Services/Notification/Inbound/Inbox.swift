@@ -68,7 +68,8 @@ enum InboundStore {
         return try Acknowledgements.record(delivery, of: campaign, now: now, transaction) == .done
     }
 
-    /// Who wrote, by the addresses that the Registry knows of people; nil when nobody is known, or when several have it.
+    /// Who wrote, by the addresses that the Registry knows of people; nil when nobody is known, or when several have
+    /// it.
     static func sender(_ user: String, _ channel: ChannelKind, _ transaction: ReadTransaction) throws -> String? {
         let column: String
         let address: String
@@ -105,7 +106,8 @@ enum InboundStore {
 }
 
 extension Claims {
-    /// Stores a provider's word about a message. That it did not arrive is a definite failure: the next channel is tried.
+    /// Stores a provider's word about a message. That it did not arrive is a definite failure: the next channel is
+    /// tried.
     func report(
         _ receipt: DeliveryMachine.Receipt, on delivery: Delivery, now: Instant, random: Double,
         _ transaction: WriteTransaction

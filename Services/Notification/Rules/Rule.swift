@@ -76,8 +76,8 @@ enum RuleClock {
     /// After a longer outage only so many days are made up for.
     static let mostDays = 7
 
-    /// Since when something counts as changed. What was recorded more than those days before it is heard, as when a feed is
-    /// read from its beginning, is no news.
+    /// Since when something counts as changed. What was recorded more than those days before it is heard, as when a
+    /// feed is read from its beginning, is no news.
     static func changedAt(recordedAt: Instant, heardAt: Instant) -> Instant {
         recordedAt < heardAt.adding(seconds: -Int64(mostDays) * 86_400) ? recordedAt : heardAt
     }

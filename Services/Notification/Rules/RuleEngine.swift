@@ -2,8 +2,9 @@ import Logging
 import ServiceKit
 import Storage
 
-/// Looks at the rules when their time comes, and writes down the campaigns that follow from them. A campaign's id follows
-/// from rule, period and day, and the look is noted in the same transaction: of several replicas one makes it, once.
+/// Looks at the rules when their time comes, and writes down the campaigns that follow from them. A campaign's id
+/// follows from rule, period and day, and the look is noted in the same transaction: of several replicas one makes it,
+/// once.
 final class RuleEngine: Sendable {
     /// The longest time between two looks.
     private static let longestWait: Duration = .seconds(300)

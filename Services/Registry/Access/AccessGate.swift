@@ -2,8 +2,8 @@ import ServiceKit
 import Shared
 import Storage
 
-/// Finds what a need is about, and asks the caller's reach. Only for callers whose grants are narrower than the nation: what
-/// does not exist is denied to them like what is not theirs.
+/// Finds what a need is about, and asks the caller's reach. Only for callers whose grants are narrower than the nation:
+/// what does not exist is denied to them like what is not theirs.
 struct AccessGate {
     let core: RegistryCore
     let reach: Reach
@@ -141,7 +141,8 @@ struct AccessGate {
         }
     }
 
-    /// A person is where they live and work, and where they are or were a member; one who was merged, where the other is.
+    /// A person is where they live and work, and where they are or were a member; one who was merged, where the other
+    /// is.
     func allows(_ verb: AccessVerb, person: Person, _ extent: AccessNeed.Extent, in tx: ReadTransaction) throws -> Bool
     {
         var teams: Set<UniqueID> = []

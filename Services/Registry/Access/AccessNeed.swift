@@ -2,8 +2,8 @@ import RPC
 import ServiceKit
 import Shared
 
-/// What a call needs: a verb, and on what. Dates are as the request has them: those that cannot be read are refused by the
-/// handler, to those who may ask at all.
+/// What a call needs: a verb, and on what. Dates are as the request has them: those that cannot be read are refused by
+/// the handler, to those who may ask at all.
 enum AccessNeed: Sendable {
     /// The verb anywhere: what is asked for is judged one by one.
     case somewhere(AccessVerb)
@@ -43,8 +43,8 @@ enum AccessNeed: Sendable {
         }
     }
 
-    /// Of a person who has lived, worked or been a member in several places: whether one of them is enough. It is for who
-    /// reads or corrects; it is not for what cannot be undone, or tells everything.
+    /// Of a person who has lived, worked or been a member in several places: whether one of them is enough. It is for
+    /// who reads or corrects; it is not for what cannot be undone, or tells everything.
     enum Extent: Sendable { case anyPlace, allPlaces }
 
     var verb: AccessVerb {

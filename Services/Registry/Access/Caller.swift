@@ -37,8 +37,8 @@ package struct Caller: Sendable {
 }
 
 extension RegistryCore {
-    /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for every
-    /// page of a list: a page token grants no rights.
+    /// Lets a call in, or throws PERMISSION_DENIED. Asked before a request is looked at any further (AIP-211), and for
+    /// every page of a list: a page token grants no rights.
     func admit(_ request: some GuardedRequest, _ context: ServerContext) throws -> Caller {
         try admit(request.needs, context)
     }

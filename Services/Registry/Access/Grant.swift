@@ -45,11 +45,11 @@ package struct Grant: Sendable, Hashable {
     package var allVerbs: Set<AccessVerb> { verbs.union(role?.verbs ?? []) }
 }
 
-/// R8 over values: "it covers that unit's subtree today and the past of all territory now in it; a grant on an abolished
-/// unit stays as read access to its past".
+/// R8 over values: "it covers that unit's subtree today and the past of all territory now in it; a grant on an
+/// abolished unit stays as read access to its past".
 package enum AccessRules {
-    /// Whether a grant allows something with a unit as of a date. What lies only partly inside is not inside: a grant never
-    /// reaches over its border.
+    /// Whether a grant allows something with a unit as of a date. What lies only partly inside is not inside: a grant
+    /// never reaches over its border.
     package static func allows(
         _ grant: Grant, _ verb: AccessVerb, on unit: UnitRank, date: LocalDate, today: LocalDate, units: UnitIndex
     ) -> Bool {
@@ -62,8 +62,8 @@ package enum AccessRules {
         }
     }
 
-    /// The same for everything that lay under a unit in the tree of a day, as it was on a date. A commune that has left the
-    /// unit since is a reason to say no: the numbers of the rest would pass for those of the whole.
+    /// The same for everything that lay under a unit in the tree of a day, as it was on a date. A commune that has left
+    /// the unit since is a reason to say no: the numbers of the rest would pass for those of the whole.
     package static func allows(
         _ grant: Grant, _ verb: AccessVerb, under unit: UnitRank, date: LocalDate, tree: LocalDate, today: LocalDate,
         units: UnitIndex

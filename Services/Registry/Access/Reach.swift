@@ -40,8 +40,8 @@ struct Reach: Sendable {
         }
     }
 
-    /// What lies in communes over time, a team or a hamlet: where it is now decides. Who may read where it was on the date
-    /// may read what it was then.
+    /// What lies in communes over time, a team or a hamlet: where it is now decides. Who may read where it was on the
+    /// date may read what it was then.
     func allows(_ verb: AccessVerb, at stays: [CommuneStay], date: LocalDate) -> Bool {
         guard let now = stays.deciding(on: today) else { return hasNation(verb) }
         if allows(verb, on: now.commune, date: date) { return true }

@@ -21,8 +21,8 @@ package enum AuditChain {
     /// The hash before the first entry.
     package static let origin = [UInt8](repeating: 0, count: 32)
 
-    /// The hash of the chain with an entry at a position: SHA-256 of the hash before, the position, and every field with
-    /// its length before it, so that no two entries read alike.
+    /// The hash of the chain with an entry at a position: SHA-256 of the hash before, the position, and every field
+    /// with its length before it, so that no two entries read alike.
     package static func hash(after previous: [UInt8], _ sequence: Int64, _ entry: AuditEntry) -> [UInt8] {
         var hash = SHA256()
         hash.update(data: previous)

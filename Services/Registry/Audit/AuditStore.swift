@@ -31,9 +31,9 @@ package enum AuditStore {
         } ?? Head()
     }
 
-    /// Seals entries in the order in which they were recorded, some at a time; how many. Two processes that seal at once
-    /// meet at the entries and at the head's row. Each entry is written by its id alone: told that it has no number yet,
-    /// PostgreSQL looked for it among all that have none.
+    /// Seals entries in the order in which they were recorded, some at a time; how many. Two processes that seal at
+    /// once meet at the entries and at the head's row. Each entry is written by its id alone: told that it has no
+    /// number yet, PostgreSQL looked for it among all that have none.
     package static func seal(limit: Int, in tx: WriteTransaction) throws -> Int {
         let entries = try tx.query(
             "SELECT \(columns) FROM audit WHERE sequence IS NULL ORDER BY recorded_at, id LIMIT ?", [SQLValue(limit)],

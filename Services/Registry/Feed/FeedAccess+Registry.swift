@@ -25,8 +25,8 @@ extension FeedAccess {
     }
 }
 
-/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone." Judged for each event by what holds when it is
-/// sent: a stream may outlast a grant, and a reorganisation.
+/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone." Judged for each event by what holds when it
+/// is sent: a stream may outlast a grant, and a reorganisation.
 private struct FactFilter: Sendable {
     let core: RegistryCore
     let caller: Caller
@@ -51,8 +51,8 @@ private struct FactFilter: Sendable {
         }
         let seen = visibility(of: event.aggregate, reach, places)
         guard event.isTombstone else { return seen }
-        // Gone for some: who sees it is told so by the fact that follows. A fact that is gone for all tells nothing but its
-        // name, and who had it must hear of it.
+        // Gone for some: who sees it is told so by the fact that follows. A fact that is gone for all tells nothing but
+        // its name, and who had it must hear of it.
         return seen == .full && exists(event.aggregate, places) ? .hidden : .tombstone
     }
 

@@ -51,7 +51,8 @@ enum FeedBorders {
 }
 
 extension UnitIndex {
-    /// Whether the records still say that who has a grant on a unit could see a unit: it lies there, in part, or did once.
+    /// Whether the records still say that who has a grant on a unit could see a unit: it lies there, in part, or did
+    /// once.
     func mayHaveBeenSeen(_ unit: UnitRank, by granted: UnitRank, today: LocalDate) -> Bool {
         AccessRules.heirs(of: unit, today: today, units: self).contains { isUnder($0, granted, on: today) }
             || wasUnder(unit, granted, upTo: today)

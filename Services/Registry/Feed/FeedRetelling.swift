@@ -3,10 +3,10 @@ import Storage
 import SwiftProtobuf
 import Synchronization
 
-/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone" — and what comes into it as a fact. The filter
-/// judges an event when it is sent; so whatever comes under other units without having changed itself is told once more.
-/// Done beside the reorganisation, in small transactions: a stopped process, or another replica, goes on where it was. Of
-/// several replicas one tells.
+/// "Feeds are filtered by grant; a unit leaving it is sent as a tombstone" — and what comes into it as a fact. The
+/// filter judges an event when it is sent; so whatever comes under other units without having changed itself is told
+/// once more. Done beside the reorganisation, in small transactions: a stopped process, or another replica, goes on
+/// where it was. Of several replicas one tells.
 final class FeedRetelling: Sendable {
     private struct Turn {
         var fence: Int64?
@@ -156,8 +156,8 @@ extension Recorder {
         return version
     }
 
-    /// A team's memberships are seen by those who see the team; and where it was put somewhere else than it had been said
-    /// before, nothing tells any more who saw it there. A place of a later day is told when that day comes.
+    /// A team's memberships are seen by those who see the team; and where it was put somewhere else than it had been
+    /// said before, nothing tells any more who saw it there. A place of a later day is told when that day comes.
     func noteMove(
         of team: UniqueID, from former: [CommuneStay], to stays: [CommuneStay], today: LocalDate,
         in tx: WriteTransaction

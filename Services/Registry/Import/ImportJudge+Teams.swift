@@ -138,7 +138,8 @@ extension ImportJudge {
         case several(Int)
     }
 
-    /// "Without \[an external id\], teams match by unit, level and decision." A decision is known by its number and date.
+    /// "Without \[an external id\], teams match by unit, level and decision." A decision is known by its number and
+    /// date.
     private func same(_ level: TeamLevel, on unit: UniqueID, _ decision: Document?, facts: some ImportFacts) throws
         -> Same
     {
@@ -149,8 +150,8 @@ extension ImportJudge {
         return found.count == 1 ? .one(first.team, first.mark) : .several(found.count)
     }
 
-    /// R1 on every unit of the team's way. What a reorganisation brings together is a flag of the teams from its day on, and
-    /// no fault of the row.
+    /// R1 on every unit of the team's way. What a reorganisation brings together is a flag of the teams from its day
+    /// on, and no fault of the row.
     private func clashes(of team: Team, facts: some ImportFacts) throws -> [Problem] {
         var problems: [Problem] = []
         for unit in Set(team.stretches.compactMap { $0.place?.unit }) {

@@ -22,8 +22,8 @@ package struct CapacityPolicy: Sendable, Hashable {
 
 /// R3 over values.
 package enum CapacityRules {
-    /// "The limit holds on every day of the interval joined." Between the days on which something begins or ends nothing
-    /// changes, so these are the days looked at.
+    /// "The limit holds on every day of the interval joined." Between the days on which something begins or ends
+    /// nothing changes, so these are the days looked at.
     ///
     /// - Parameters:
     ///   - policies: all policies for the team's level.

@@ -2,8 +2,8 @@ import Crypto
 import Foundation
 import ServiceKit
 
-/// "Citizen id (12 digits) never stored or returned in clear: a keyed hash for matching only." The key is the operator's,
-/// kept outside the database: whoever has only the database cannot try all numbers.
+/// "Citizen id (12 digits) never stored or returned in clear: a keyed hash for matching only." The key is the
+/// operator's, kept outside the database: whoever has only the database cannot try all numbers.
 package struct CitizenIDs: Sendable {
     private let key: SymmetricKey?
 

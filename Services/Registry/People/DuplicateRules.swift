@@ -12,8 +12,8 @@ package struct PersonLikeness: Sendable, Hashable {
     package var citizenHash: [UInt8]?
 }
 
-/// R10: "candidates by folded name + birth year + phone or citizen-id hash, scored. A name alone never identifies a person
-/// (the commonest occurs 362 times)." Over values alone.
+/// R10: "candidates by folded name + birth year + phone or citizen-id hash, scored. A name alone never identifies a
+/// person (the commonest occurs 362 times)." Over values alone.
 package enum DuplicateRules {
     package struct Likeness: Sendable, Hashable {
         /// 1 to 100.
@@ -48,7 +48,8 @@ package enum DuplicateRules {
 
 /// Merging two people, over values alone.
 package enum MergeRules {
-    /// R7 for one person: never twice in the same team at once. Two teams of a level at once is for a person to look at.
+    /// R7 for one person: never twice in the same team at once. Two teams of a level at once is for a person to look
+    /// at.
     package static func problems(merged: [MembershipRules.OfPerson], survivor: [MembershipRules.OfPerson]) -> [Problem]
     {
         var problems: [Problem] = []

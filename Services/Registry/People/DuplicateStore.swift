@@ -110,8 +110,8 @@ package enum DuplicateStore {
 
     // MARK: Looking for pairs
 
-    /// Pairs that share a folded name and a birth year, or a citizen-id hash, of which one was recorded or changed after a
-    /// moment. Calls `found` with both, the lower id first.
+    /// Pairs that share a folded name and a birth year, or a citizen-id hash, of which one was recorded or changed
+    /// after a moment. Calls `found` with both, the lower id first.
     package static func pairs(
         changedAfter moment: Instant, in tx: ReadTransaction, found: (PersonLikeness, PersonLikeness) throws -> Void
     ) throws {

@@ -60,7 +60,8 @@ package struct PersonFields {
         return nil
     }
 
-    /// As dialled within Viet Nam: ten digits, of landlines (`02…`) eleven. `+84` and blanks, dots and hyphens may be given.
+    /// As dialled within Viet Nam: ten digits, of landlines (`02…`) eleven. `+84` and blanks, dots and hyphens may be
+    /// given.
     package mutating func phone(_ text: String, _ field: String) -> String? {
         var digits = text.filter { !" .-()".contains($0) }
         if digits.hasPrefix("+84") {

@@ -3,8 +3,8 @@ import Shared
 import Storage
 import SwiftProtobuf
 
-/// "Retention after membership ends" (Law 91/2025/QH15): whoever has been in no team for as long as the operator says is
-/// erased like somebody who asked for it, and the audit says so.
+/// "Retention after membership ends" (Law 91/2025/QH15): whoever has been in no team for as long as the operator says
+/// is erased like somebody who asked for it, and the audit says so.
 package struct Retention: Sendable {
     let core: RegistryCore
     /// Days after the last day in a team; 0: people are kept.
@@ -50,7 +50,8 @@ package struct Retention: Sendable {
     }
 }
 
-/// Whose last day in a team is long past. A record that was merged goes with the one it leads to: its memberships are there.
+/// Whose last day in a team is long past. A record that was merged goes with the one it leads to: its memberships are
+/// there.
 enum RetentionStore {
     /// The record that a person's memberships are with: that at the end, where one was merged after another.
     private static let holder = """

@@ -86,8 +86,8 @@ package enum PlacementRules {
     /// The first stay that needs a person's word.
     package static func open(_ stays: [CommuneStay]) -> CommuneStay? { stays.first { $0.basis.needsPlacement } }
 
-    /// "A person may correct it, from the effective date on": the stays with `commune` from the first presumed day on, and
-    /// what becomes of that commune; or why not.
+    /// "A person may correct it, from the effective date on": the stays with `commune` from the first presumed day on,
+    /// and what becomes of that commune; or why not.
     package static func correcting(_ stays: [CommuneStay], to commune: UnitRank, units: UnitIndex)
         -> Result<(stays: [CommuneStay], from: LocalDate), Refusal>
     {

@@ -30,8 +30,8 @@ extension ReorganisationCalls {
             let revert = ReorganisationRevert(event: listed.event, change: change)
             var obstacles = ReorganisationRevert.Obstacles()
             obstacles.reorganisations.add(revert.laterUnits(data))
-            // Everything in the way is known before the first write; so everything is looked at twice, and no country is
-            // held in memory.
+            // Everything in the way is known before the first write; so everything is looked at twice, and no country
+            // is held in memory.
             let places = RevertedPlaces(revert: revert, units: before)
             try places.forEach(in: tx, progress: core.progress.reporting("checks before reverting", former.event.title))
             {

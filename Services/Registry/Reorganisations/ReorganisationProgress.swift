@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How far a reorganisation has come that is being applied or reverted: a country takes a while, and nothing of it is to
-/// be seen in the database before all of it is.
+/// How far a reorganisation has come that is being applied or reverted: a country takes a while, and nothing of it is
+/// to be seen in the database before all of it is.
 package final class ReorganisationProgress: Sendable {
     private struct State {
         var done = 0

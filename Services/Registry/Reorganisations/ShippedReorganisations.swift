@@ -1,7 +1,8 @@
 import ServiceKit
 
 /// The reorganisations that the shipped files tell of, read out of the units they led to: that of 1/7/2025 and the
-/// reclassifications of 2026. Days on which only some of what happened was published as successions (1/1/2025) are none.
+/// reclassifications of 2026. Days on which only some of what happened was published as successions (1/1/2025) are
+/// none.
 package enum ShippedReorganisations {
     package struct Shipped: Sendable {
         package var reorganisation: Reorganisation

@@ -131,8 +131,8 @@ extension UnitIndex {
         }
     }
 
-    /// A commune that ended without a recorded successor is told as the place: "its figures stay with the parent then in
-    /// force", which who counts finds by it.
+    /// A commune that ended without a recorded successor is told as the place: "its figures stay with the parent then
+    /// in force", which who counts finds by it.
     private func placements(of team: Team) -> [Cdt_Registry_V1_TeamPlacement] {
         TeamHistory.units(of: team.stretches) { units[$0].id }.map { unit, range in
             .with {

@@ -1,8 +1,8 @@
 import Storage
 
 extension RegistrySchema {
-    /// `feed_border`: under which units everything lay when the feed was last brought up to date. `feed_retelling`: what
-    /// has to be told again since, for others see it now; `kind` as in `Retelling.Kind`.
+    /// `feed_border`: under which units everything lay when the feed was last brought up to date. `feed_retelling`:
+    /// what has to be told again since, for others see it now; `kind` as in `Retelling.Kind`.
     static let feedBorders = Migration(
         version: 11, name: "who sees what in the feed",
         sql: """
@@ -27,8 +27,8 @@ extension RegistrySchema {
             ALTER TABLE membership ADD COLUMN retold BIGINT NOT NULL DEFAULT 0;
             """)
 
-    /// Where a team's commune ended without a recorded successor, the commune is told as its place; before it was told to
-    /// be nowhere. 3: a team and its memberships.
+    /// Where a team's commune ended without a recorded successor, the commune is told as its place; before it was told
+    /// to be nowhere. 3: a team and its memberships.
     static let endedPlaces = Migration(
         version: 14, name: "places of teams whose commune ended are told again",
         sql: """

@@ -10,7 +10,8 @@ package struct TeamQuery: Sendable {
     package var level: TeamLevel?
     package var statuses: Set<TeamStatus>
 
-    /// A team's stretch `t` of the tree's day and its stretch `s` of the day asked for; one and the same when the days are.
+    /// A team's stretch `t` of the tree's day and its stretch `s` of the day asked for; one and the same when the days
+    /// are.
     fileprivate var source: (sql: String, bindings: [SQLValue]) {
         var (condition, bindings) = RankFilter.condition("t.commune_rank", runs)
         condition += " AND t.valid_from <= ? AND t.valid_to > ?"

@@ -35,8 +35,8 @@ package enum TeamRules {
         return clashes
     }
 
-    /// Which statuses may follow which. "Re-establishing a dissolved team keeps its id", so DISSOLVED may become ACTIVE;
-    /// a team that became part of another does not come back.
+    /// Which statuses may follow which. "Re-establishing a dissolved team keeps its id", so DISSOLVED may become
+    /// ACTIVE; a team that became part of another does not come back.
     package static func mayBecome(_ next: TeamStatus, after status: TeamStatus) -> Bool {
         switch (status, next) {
         case (.merged, _): false
@@ -47,8 +47,8 @@ package enum TeamRules {
         }
     }
 
-    /// The places of a team that is put on `unit` from `first` on: what the unit was before, as far as it is certain, and
-    /// what becomes of it.
+    /// The places of a team that is put on `unit` from `first` on: what the unit was before, as far as it is certain,
+    /// and what becomes of it.
     package static func places(
         unit: UniqueID, level: TeamLevel, stays: [CommuneStay], from first: LocalDate, units: UnitIndex
     )

@@ -39,7 +39,8 @@ package struct TeamsSeen: Sendable {
             Self.bySource, [SQLValue(date), .text(source.system), .text(source.externalID)], from: database)
     }
 
-    /// Of most teams all is known by one statement. Where members are to be counted everything is read anew, in one view.
+    /// Of most teams all is known by one statement. Where members are to be counted everything is read anew, in one
+    /// view.
     private func message(
         _ query: String, _ values: [SQLValue], from database: Database
     ) throws -> Cdt_Registry_V1_Team? {

@@ -63,8 +63,8 @@ package enum HamletStore {
         try insertStays(of: hamlet, in: tx)
     }
 
-    /// Hamlets that lie in one of some communes after a day, with all their stays; with `ended` also those whose commune
-    /// is gone without a successor.
+    /// Hamlets that lie in one of some communes after a day, with all their stays; with `ended` also those whose
+    /// commune is gone without a successor.
     package static func hamlets(
         in communes: ArraySlice<UnitRank>, after day: LocalDate, ended: Bool = false, in tx: ReadTransaction
     ) throws -> [Hamlet] {

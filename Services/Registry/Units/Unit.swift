@@ -61,7 +61,8 @@ package struct UnitParent: Sendable, Hashable {
 package enum SuccessionRelation: String, Sendable, Hashable {
     case unchanged, renamed, merged, split, reclassified
     /// The code went on the next day; not a line of the published data. Until 30/6/2025 a code stayed with its unit
-    /// through changes of name, kind, district and territory; on 1/7/2025 codes were given anew, and all lines recorded.
+    /// through changes of name, kind, district and territory; on 1/7/2025 codes were given anew, and all lines
+    /// recorded.
     case continued
 
     /// The new unit is the old one under another name, kind or number.

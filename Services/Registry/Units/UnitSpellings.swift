@@ -67,7 +67,8 @@ struct UnitSpellings: Sendable {
         }
     }
 
-    /// How the text at `offset`, cut to the length of the query, compares with it. The closing zero is below any letter.
+    /// How the text at `offset`, cut to the length of the query, compares with it. The closing zero is below any
+    /// letter.
     private func compare(_ offset: Int, _ query: [UInt8]) -> Int {
         for (index, byte) in query.enumerated() {
             let other = text[offset + index]

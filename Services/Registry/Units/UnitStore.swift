@@ -1,8 +1,8 @@
 import ServiceKit
 import Storage
 
-/// Units with national codes in the database. They are written from the shipped files and by reorganisations, and read as
-/// a whole at the start and after these; the index answers from then on.
+/// Units with national codes in the database. They are written from the shipped files and by reorganisations, and read
+/// as a whole at the start and after these; the index answers from then on.
 package enum UnitStore {
     package static func isEmpty(in tx: ReadTransaction) throws -> Bool { try !tx.exists("SELECT 1 FROM unit LIMIT 1") }
 

@@ -8,11 +8,11 @@ package enum PlacementBasis: Int, Sendable, Hashable {
     case followed = 1
     /// The unit was divided, and this is the default successor: a person should confirm it (NEEDS_PLACEMENT).
     case presumed = 2
-    /// The commune ended, and no successor is recorded: "figures stay with the parent then in force", and a person should
-    /// say where it is now (NEEDS_PLACEMENT).
+    /// The commune ended, and no successor is recorded: "figures stay with the parent then in force", and a person
+    /// should say where it is now (NEEDS_PLACEMENT).
     case ended = 3
-    /// A person said which of the communes it is in that a divided or ended one became. A team of the place came with its
-    /// territory all the same: it clashes with none (R1).
+    /// A person said which of the communes it is in that a divided or ended one became. A team of the place came with
+    /// its territory all the same: it clashes with none (R1).
     case confirmed = 4
 
     package var needsPlacement: Bool { self == .presumed || self == .ended }
@@ -59,8 +59,8 @@ extension UnitIndex {
         return line.relation == .continued && units[line.source].bareName == units[line.target].bareName
     }
 
-    /// Ranks of the communes whose teams belong to a unit on a day, as few runs; nil: all communes. Besides the communes
-    /// in force under it these are the lost ones.
+    /// Ranks of the communes whose teams belong to a unit on a day, as few runs; nil: all communes. Besides the
+    /// communes in force under it these are the lost ones.
     package func communeRuns(under rank: UnitRank, on date: LocalDate) -> [ClosedRange<UnitRank>]? {
         if rank == Self.nation { return nil }
         let inForce =
@@ -101,8 +101,8 @@ extension UnitIndex {
         }
     }
 
-    /// The units whose rules hold on a day for what lies in a commune, the nearest first: the commune and its ancestors, or
-    /// of one that has ended without a successor those that have its figures.
+    /// The units whose rules hold on a day for what lies in a commune, the nearest first: the commune and its
+    /// ancestors, or of one that has ended without a successor those that have its figures.
     package func jurisdictions(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
         units[commune].validity.contains(date)
             ? [commune] + ancestors(of: commune, on: date) : heirs(of: commune, on: date)

@@ -2,8 +2,8 @@ import RPC
 import Shared
 import Telemetry
 
-/// The span of a batch of events that are applied, linked to the calls that caused them. It is no part of their traces: those
-/// were over before, and one batch has events of many.
+/// The span of a batch of events that are applied, linked to the calls that caused them. It is no part of their traces:
+/// those were over before, and one batch has events of many.
 struct BatchSpan: Sendable {
     private let tracer: Tracer
     private let context: TraceContext

@@ -20,7 +20,8 @@ package final class FeedConsumer: Sendable {
         package var silence: Duration = .seconds(30)
         /// How often `as_of` is stored while nothing else is.
         package var storeInterval: Duration = .seconds(10)
-        /// With several replicas on one PostgreSQL: one that has not said for so long that it follows is taken for dead.
+        /// With several replicas on one PostgreSQL: one that has not said for so long that it follows is taken for
+        /// dead.
         package var lease: Duration = .seconds(10)
 
         package init() {}
@@ -107,8 +108,8 @@ package final class FeedConsumer: Sendable {
     package var freshness: FeedFreshness { state.withLock { $0.freshness } }
     package var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// Follows until the task is cancelled, connecting again for ever. Of several replicas one does, and the others wait for
-    /// their turn. `tracer`: for a span of each batch that recorded calls have caused, with links to them.
+    /// Follows until the task is cancelled, connecting again for ever. Of several replicas one does, and the others
+    /// wait for their turn. `tracer`: for a span of each batch that recorded calls have caused, with links to them.
     package func run(tracer: Tracer? = nil) async {
         var failures = 0
         var fence: Int64?

@@ -12,8 +12,8 @@ package struct FeedFreshness: Sendable, Hashable {
     /// When the newest event applied was recorded, in microseconds since 1970.
     package var newestEvent: Int64?
 
-    /// What is known has no gaps: the topic has been read to its end at least once since it was last begun from the start.
-    /// Until then facts are missing, not only old.
+    /// What is known has no gaps: the topic has been read to its end at least once since it was last begun from the
+    /// start. Until then facts are missing, not only old.
     package var isComplete = false
 
     /// Seconds behind, for metrics; nil if it has never been caught up.

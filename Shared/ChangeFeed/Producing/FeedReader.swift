@@ -56,8 +56,8 @@ package struct FeedReader: Sendable {
         return topic
     }
 
-    /// The events after a cursor, at most so many and about so many bytes, but at least one if there is any. A cursor given
-    /// out in one scope has expired in another.
+    /// The events after a cursor, at most so many and about so many bytes, but at least one if there is any. A cursor
+    /// given out in one scope has expired in another.
     package func batch(topic name: String, after cursor: String, events limit: Int, bytes: Int, scope: UInt64 = 0)
         async throws -> FeedBatch
     {
@@ -106,8 +106,8 @@ package struct FeedReader: Sendable {
         return try tx.exists("SELECT 1 FROM feed_pending WHERE topic = ? LIMIT 1", [.integer(topic.id)])
     }
 
-    /// A cursor has expired when the topic's history was replaced (a restored backup, a new epoch), when it was given out
-    /// under other rights, or when tombstones after it are gone.
+    /// A cursor has expired when the topic's history was replaced (a restored backup, a new epoch), when it was given
+    /// out under other rights, or when tombstones after it are gone.
     private static func check(
         _ cursor: FeedCursor?, of topic: Outbox.Topic, _ scope: UInt64, in tx: ReadTransaction
     ) throws {

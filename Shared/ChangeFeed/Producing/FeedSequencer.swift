@@ -66,8 +66,8 @@ final class FeedSequencer: Sendable {
         }
     }
 
-    /// Numbers one batch; nil: another replica has taken over. The count may exceed the batch, when older versions of an
-    /// aggregate have arrived later.
+    /// Numbers one batch; nil: another replica has taken over. The count may exceed the batch, when older versions of
+    /// an aggregate have arrived later.
     func number(_ fence: Int64) async throws -> Int? {
         guard try database.read({ try Self.waits(in: $0) }) else { return try await isHeld(fence) ? 0 : nil }
         do {

@@ -77,9 +77,9 @@ extension Outbox {
 }
 
 extension Outbox {
-    /// Takes the payloads of aggregates' events, of each up to a version, out of the history, for the erasure of personal
-    /// data; what is left of them are tombstones. The tombstone that tells the readers is the caller's to append, in
-    /// the transaction that erases the data themselves. Returns the number of events changed.
+    /// Takes the payloads of aggregates' events, of each up to a version, out of the history, for the erasure of
+    /// personal data; what is left of them are tombstones. The tombstone that tells the readers is the caller's to
+    /// append, in the transaction that erases the data themselves. Returns the number of events changed.
     ///
     /// Reads the topic's history once for some hundred aggregates: erasures are rare, and an index over the aggregates
     /// would cost each event.

@@ -1,6 +1,7 @@
 /// How one call is to be made.
 public struct CallOptions: Sendable {
-    /// How long to wait for the whole call; nil: the client's default. The deadline of the call being handled counts too.
+    /// How long to wait for the whole call; nil: the client's default. The deadline of the call being handled counts
+    /// too.
     public var timeout: Duration?
     /// Metadata to send.
     public var metadata: Metadata

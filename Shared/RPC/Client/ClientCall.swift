@@ -3,8 +3,8 @@ import NIOCore
 
 /// One call on the client's side, over one attempt or several.
 ///
-/// Unchecked Sendable: the constants are immutable; all else is confined to the client's event loop, and every entry hops
-/// there.
+/// Unchecked Sendable: the constants are immutable; all else is confined to the client's event loop, and every entry
+/// hops there.
 final class ClientCall: StreamDelegate, @unchecked Sendable {
     private let client: RPCClient
     private let loop: any EventLoop

@@ -1,5 +1,5 @@
-/// What a caller holds of a streaming call. When nobody holds it any more, nobody will take the answer: the call ends, and
-/// gives back its stream and its share of the flow control window.
+/// What a caller holds of a streaming call. When nobody holds it any more, nobody will take the answer: the call ends,
+/// and gives back its stream and its share of the flow control window.
 final class CallHolder: Sendable {
     let call: ClientCall
 
@@ -78,7 +78,8 @@ public struct ClientStreamingCall<Request: Sendable, Response: Sendable>: Sendab
     public func cancel() { requests.holder.call.cancel() }
 }
 
-/// A call with streams both ways, independent of each other. Ends when nobody holds it, or one of its streams, any more.
+/// A call with streams both ways, independent of each other. Ends when nobody holds it, or one of its streams, any
+/// more.
 public struct BidirectionalCall<Request: Sendable, Response: Sendable>: Sendable {
     /// Sends the request's messages.
     public let requests: RequestWriter<Request>

@@ -8,12 +8,13 @@ public struct OutgoingCall: Sendable {
     public let started: ContinuousClock.Instant
     /// The span it is made in; nil: none.
     public let caller: TraceContext?
-    /// What it sends as `traceparent` and `tracestate`: its caller's span, unless an interceptor gives it one of its own.
+    /// What it sends as `traceparent` and `tracestate`: its caller's span, unless an interceptor gives it one of its
+    /// own.
     public var trace: TraceContext?
 }
 
-/// Around every call of a client. Calls are prepared in the order of the client's list and reported in the reverse order,
-/// so that the first interceptor sees what the caller sees.
+/// Around every call of a client. Calls are prepared in the order of the client's list and reported in the reverse
+/// order, so that the first interceptor sees what the caller sees.
 public protocol ClientInterceptor: Sendable {
     /// Before the call starts: may add metadata, set a timeout, or throw to refuse the call.
     func prepare(_ call: inout OutgoingCall) async throws

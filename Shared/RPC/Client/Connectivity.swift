@@ -1,7 +1,8 @@
 import HTTP2
 import NIOCore
 
-/// State of the connection to one address (gRPC `doc/connectivity-semantics-and-api.md`). A value; the client acts on it.
+/// State of the connection to one address (gRPC `doc/connectivity-semantics-and-api.md`). A value; the client acts on
+/// it.
 struct Connectivity: Sendable {
     /// Where the connection stands.
     enum State: Sendable, Hashable {

@@ -1,8 +1,8 @@
 import HTTP2
 import NIOCore
 
-/// Watches the health of the server at the other end of one connection (gRFC A17): `grpc.health.v1.Health/Watch`, whose two
-/// messages are small enough to be read and written by hand, so that this module needs no generated code.
+/// Watches the health of the server at the other end of one connection (gRFC A17): `grpc.health.v1.Health/Watch`, whose
+/// two messages are small enough to be read and written by hand, so that this module needs no generated code.
 ///
 /// Unchecked Sendable: the constants are immutable; all else is confined to the client's event loop.
 final class HealthWatch: StreamDelegate, @unchecked Sendable {

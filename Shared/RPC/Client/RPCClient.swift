@@ -3,10 +3,11 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Calls one service at one or several addresses: round-robin over those that answer, reconnecting with backoff, retrying
-/// what failed UNAVAILABLE.
+/// Calls one service at one or several addresses: round-robin over those that answer, reconnecting with backoff,
+/// retrying what failed UNAVAILABLE.
 ///
-/// Unchecked Sendable: the constants are immutable; `subchannels`, `waiting`, `turn` and `throttle` are confined to `loop`.
+/// Unchecked Sendable: the constants are immutable; `subchannels`, `waiting`, `turn` and `throttle` are confined to
+/// `loop`.
 public final class RPCClient: @unchecked Sendable {
     /// Where a server listens.
     public struct Target: Sendable, Hashable {
@@ -37,7 +38,8 @@ public final class RPCClient: @unchecked Sendable {
     public struct Options: Sendable {
         /// TLS; nil: plaintext.
         public var tls: TLS?
-        /// Deadline of calls that name none and whose reply is one message: a feed that is followed has no end; nil: none.
+        /// Deadline of calls that name none and whose reply is one message: a feed that is followed has no end; nil:
+        /// none.
         public var defaultTimeout: Duration?
         /// Metadata sent with every call, for example `authorization`.
         public var metadata: Metadata
@@ -47,8 +49,8 @@ public final class RPCClient: @unchecked Sendable {
         public var retryPolicy: RetryPolicy
         /// Waits between attempts to connect.
         public var connectBackoff: Backoff
-        /// The service whose health decides which addresses get calls, by its full name; empty: the server's as a whole. nil:
-        /// health is not asked for. Servers without `grpc.health.v1.Health` count as healthy (gRFC A17).
+        /// The service whose health decides which addresses get calls, by its full name; empty: the server's as a
+        /// whole. nil: health is not asked for. Servers without `grpc.health.v1.Health` count as healthy (gRFC A17).
         public var healthService: String?
         /// Bounds of the wire; `limits.keepalive` is how long a silent connection may stay unasked.
         public var limits: Limits

@@ -48,12 +48,12 @@ struct AttemptState: Sendable {
     private var failures = 0
     private var transparentRetries = 0
 
-    /// `policy` nil: what the server may have seen is never made again, because the caller does not want it or the request
-    /// cannot be sent twice.
+    /// `policy` nil: what the server may have seen is never made again, because the caller does not want it or the
+    /// request cannot be sent twice.
     init(policy: RetryPolicy?) { self.policy = policy }
 
-    /// An attempt failed before any response. `unprocessed`: the server never handled it. `resendable`: everything sent so
-    /// far can be sent again. `pushback`: milliseconds the server asked to wait; negative: not again.
+    /// An attempt failed before any response. `unprocessed`: the server never handled it. `resendable`: everything sent
+    /// so far can be sent again. `pushback`: milliseconds the server asked to wait; negative: not again.
     mutating func failed(
         code: StatusCode, unprocessed: Bool, resendable: Bool = true, pushback: Int?, throttle: RetryThrottle,
         random: Double = .random(in: -1...1)

@@ -9,8 +9,8 @@ struct CallScope: Sendable {
     @TaskLocal static var current: CallScope?
 }
 
-/// How long a call has waited for its service's database, for the log of slow calls. An object of its own: work that a handler
-/// leaves behind keeps its scope, and must not keep the call.
+/// How long a call has waited for its service's database, for the log of slow calls. An object of its own: work that a
+/// handler leaves behind keeps its scope, and must not keep the call.
 package final class CallWaits: Sendable {
     private let total = Atomic<Int64>(0)
 

@@ -15,8 +15,8 @@ public final class RPCServer: Sendable {
         public var tls: TLS?
         /// Every bound of the wire.
         public var limits: Limits
-        /// Whether calls continue their callers' traces, or begin one (W3C Trace Context, `traceparent` and `tracestate`), so
-        /// that outgoing calls, log lines and written events carry it on.
+        /// Whether calls continue their callers' traces, or begin one (W3C Trace Context, `traceparent` and
+        /// `tracestate`), so that outgoing calls, log lines and written events carry it on.
         public var isTracing: Bool
         /// Which of the traces that begin here are marked as recorded; only where `isTracing`.
         public var sampling: TraceSampling
@@ -77,8 +77,8 @@ public final class RPCServer: Sendable {
         }
     }
 
-    /// Reads the certificate, its key and the trusted authorities anew, for connections to come. Throws when they cannot be
-    /// used; then the ones before go on. Does nothing on a server without TLS, or before `start`.
+    /// Reads the certificate, its key and the trusted authorities anew, for connections to come. Throws when they
+    /// cannot be used; then the ones before go on. Does nothing on a server without TLS, or before `start`.
     public func reloadCertificates() throws { try tls.withLockedValue { $0 }?.reload() }
 
     /// Connections open now.

@@ -51,8 +51,8 @@ struct RequestFields {
         }
     }
 
-    /// Whether one of the names in a list, which commas and spaces separate, begins with `gzip`. Every call of gRPC's clients
-    /// has such a list: nothing is made of it.
+    /// Whether one of the names in a list, which commas and spaces separate, begins with `gzip`. Every call of gRPC's
+    /// clients has such a list: nothing is made of it.
     private static func namesGzip(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
         // What gRPC's own clients send is known by sight.
         if value.equals("identity, deflate, gzip") || value.equals("gzip") { return true }

@@ -1,6 +1,7 @@
 import HTTP2
 
-/// Finds a route by the bytes of its path: no `String` is made, and nothing beyond the paths that look alike is compared.
+/// Finds a route by the bytes of its path: no `String` is made, and nothing beyond the paths that look alike is
+/// compared.
 struct RouteTable: Sendable {
     /// Open addressing, at most half full.
     private let slots: [ServiceRouter.Route?]
@@ -27,7 +28,8 @@ struct RouteTable: Sendable {
         return nil
     }
 
-    /// Length and last eight bytes: what tells the methods of our services apart. Others meet in one slot and are compared.
+    /// Length and last eight bytes: what tells the methods of our services apart. Others meet in one slot and are
+    /// compared.
     private static func hash(_ path: UnsafeBufferPointer<UInt8>) -> Int {
         var hash = UInt64(path.count)
         for byte in path.suffix(8) { hash = hash << 8 ^ hash >> 56 ^ UInt64(byte) }

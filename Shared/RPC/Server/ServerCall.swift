@@ -18,8 +18,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// When its headers were read.
     let arrived: NIODeadline
     let deadline: Deadline?
-    /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead, and with
-    /// it what it waits for.
+    /// Outgoing calls never outlive a deadline that the client has named. Our own limit cancels the handler instead,
+    /// and with it what it waits for.
     private let isDeadlineOfClient: Bool
     private let tracing: TraceSampling?
     /// Set before the handler starts, and never again.
@@ -27,8 +27,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     /// As `trace`; nil where the handler runs outside of a scope.
     @exclusivity(unchecked) private(set) var waits: CallWaits?
     private let clientAcceptsGzip: Bool
-    // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value that
-    // calls nothing, on the one thread of the loop, so that no other can begin before it ends.
+    // Exclusive access to what every call touches is not checked at run time: each access is one operation of a value
+    // that calls nothing, on the one thread of the loop, so that no other can begin before it ends.
     @exclusivity(unchecked) private var state: ServerCallState
     @exclusivity(unchecked) private(set) var loopCounters = CallCounters()
     private var compresses = false
@@ -42,7 +42,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
     @exclusivity(unchecked) private var held = 0
     /// Whether the budget was told last that a message is incomplete.
     @exclusivity(unchecked) private var needsMore = false
-    // Taken out before they are resumed, so once. Not checked ones: those have no size that is known when we are compiled.
+    // Taken out before they are resumed, so once. Not checked ones: those have no size that is known when we are
+    // compiled.
     @exclusivity(unchecked) private var reader: UnsafeContinuation<[UInt8]?, any Error>?
     @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
     /// Why the call ended early; what waiting and later reads and writes throw.
@@ -158,8 +159,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
 
     private func start() {
         connection.handlerStarted()
-        // Runs as soon as everything that was read has been delivered, and resumes on this loop: no hop for a handler that
-        // does not wait.
+        // Runs as soon as everything that was read has been delivered, and resumes on this loop: no hop for a handler
+        // that does not wait.
         connection.executor.start(self)
     }
 
@@ -184,8 +185,8 @@ final class ServerCall: StreamDelegate, LoopWork, @unchecked Sendable {
         }
     }
 
-    /// On the task's preferred executor, which is the loop: `withValue` asks for that at each of its steps, and for a function
-    /// that is bound to nothing else the compiler leaves two of these five questions.
+    /// On the task's preferred executor, which is the loop: `withValue` asks for that at each of its steps, and for a
+    /// function that is bound to nothing else the compiler leaves two of these five questions.
     @concurrent
     private func handle(_ context: ServerContext, in scope: CallScope) async throws {
         try await CallScope.$current.withValue(scope) { try await handler(context) }

@@ -105,8 +105,9 @@ public struct CallCounters: Sendable, Hashable {
 
 /// A point in time after which nobody waits for the answer.
 public struct Deadline: Sendable, Hashable, Comparable {
-    /// On the clock of the event loops, whose timers keep deadlines. Not an instant of the standard library: those have no
-    /// size that is known when we are compiled, and every value that holds one would be handled through descriptions.
+    /// On the clock of the event loops, whose timers keep deadlines. Not an instant of the standard library: those have
+    /// no size that is known when we are compiled, and every value that holds one would be handled through
+    /// descriptions.
     private let time: NIODeadline
     /// What lies beyond what that clock can say, which is more than a century.
     private let beyond: Duration?

@@ -9,8 +9,8 @@ public protocol ServerInterceptor: Sendable {
 
 /// What an interceptor surrounds: the interceptors further in, and the handler.
 ///
-/// Composed once for a server. A value with one reference instead of a closure in a closure: at every return of an async
-/// function the runtime asks on which executor to go on, so that each function less on the way is felt.
+/// Composed once for a server. A value with one reference instead of a closure in a closure: at every return of an
+/// async function the runtime asks on which executor to go on, so that each function less on the way is felt.
 public struct NextHandler: Sendable {
     @usableFromInline let link: InterceptorLink?
 

@@ -43,8 +43,8 @@ public struct ServiceRouter: Sendable {
 
     /// Registers a unary method.
     ///
-    /// Inlinable, so that what runs for each call is compiled for its message types: handled through descriptions of them,
-    /// messages cost memory and copies at every step.
+    /// Inlinable, so that what runs for each call is compiled for its message types: handled through descriptions of
+    /// them, messages cost memory and copies at every step.
     @inlinable
     public mutating func unary<Request, Response>(
         _ method: MethodDescriptor,

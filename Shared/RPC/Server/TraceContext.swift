@@ -136,8 +136,8 @@ public struct TraceSampling: Sendable, Hashable {
     /// All.
     public static let always = TraceSampling(ratio: 1)
 
-    /// As other implementations of `TraceIdRatioBased` decide, by the second half of the id without its last bit, so that
-    /// several services that begin traces with the same ids would agree.
+    /// As other implementations of `TraceIdRatioBased` decide, by the second half of the id without its last bit, so
+    /// that several services that begin traces with the same ids would agree.
     func takes(_ low: UInt64) -> Bool { low >> 1 < threshold }
 }
 

@@ -37,8 +37,8 @@ struct MessageDeframer: Sendable {
     /// Forgets what is incomplete.
     mutating func reset() { self = MessageDeframer(limit: limit) }
 
-    /// Takes bytes in; appends complete messages to `frames`. Returns the bytes to credit at once: those of a message that
-    /// is still incomplete, which is bounded by the message limit and must be able to grow beyond the window.
+    /// Takes bytes in; appends complete messages to `frames`. Returns the bytes to credit at once: those of a message
+    /// that is still incomplete, which is bounded by the message limit and must be able to grow beyond the window.
     mutating func push(
         _ data: UnsafeBufferPointer<UInt8>, into frames: inout FrameQueue
     ) throws(Failure) -> Int {

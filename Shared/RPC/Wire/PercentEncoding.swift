@@ -1,4 +1,5 @@
-/// `grpc-message`: UTF-8, then every byte but %x20–%x24 and %x26–%x7E percent-encoded (PROTOCOL-HTTP2, "Status-Message").
+/// `grpc-message`: UTF-8, then every byte but %x20–%x24 and %x26–%x7E percent-encoded (PROTOCOL-HTTP2,
+/// "Status-Message").
 enum PercentEncoding {
     static func encode(_ text: String) -> [UInt8] {
         var result: [UInt8] = []

@@ -6,7 +6,8 @@ import Synchronization
 /// Keeps one caller from taking the service away from the others: so many calls at once and so many a second of each.
 ///
 /// A caller is the subject of its token, whatever the number of its tokens, connections and addresses; where nobody is
-/// authenticated it is the address. Buckets are kept of the callers of late: whoever is forgotten begins with a full one.
+/// authenticated it is the address. Buckets are kept of the callers of late: whoever is forgotten begins with a full
+/// one.
 package final class CallerRates: Sendable {
     private struct Buckets: Sendable {
         var calls: TokenBucket?

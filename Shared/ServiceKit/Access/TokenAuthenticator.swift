@@ -126,8 +126,8 @@ package final class TokenAuthenticator: Authenticator {
         guard let parts = try? DefaultJWTParser().parse(token, as: TokenClaims.self) else {
             throw TokenProblem.malformed
         }
-        // "alg" is looked at before anything else: `none`, HMAC with a public key and the like end here. An extension that
-        // must be understood is not understood.
+        // "alg" is looked at before anything else: `none`, HMAC with a public key and the like end here. An extension
+        // that must be understood is not understood.
         guard let algorithm = parts.header.alg, ["EdDSA", "ES256"].contains(algorithm),
             parts.header.fields["crit"] == nil
         else { throw TokenProblem.algorithm }

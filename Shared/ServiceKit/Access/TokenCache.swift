@@ -1,9 +1,10 @@
 /// Tokens that were verified: "so that the usual call verifies nothing". A value; the authenticator guards it.
 ///
-/// An entry is found by what stands at the end of its token, which is the end of a signature: nobody chooses that, and the
-/// standard library hashes it with a key of the process, so that nobody can make many entries meet. Then the whole token is
-/// compared, in a time that says nothing of where it differs. So the usual call costs no digest; the price is that the tokens
-/// in use lie in the memory of the process, where they come through with every call anyway (THREAT_MODEL.md).
+/// An entry is found by what stands at the end of its token, which is the end of a signature: nobody chooses that, and
+/// the standard library hashes it with a key of the process, so that nobody can make many entries meet. Then the whole
+/// token is compared, in a time that says nothing of where it differs. So the usual call costs no digest; the price is
+/// that the tokens in use lie in the memory of the process, where they come through with every call anyway
+/// (THREAT_MODEL.md).
 struct TokenCache {
     final class Entry: Sendable {
         let caller: Authentication

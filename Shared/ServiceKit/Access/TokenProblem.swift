@@ -1,7 +1,7 @@
 import RPC
 
-/// Why a token opens nothing. The raw value is ErrorInfo's reason. Neither the token nor any part of it is quoted: errors
-/// are logged and shown.
+/// Why a token opens nothing. The raw value is ErrorInfo's reason. Neither the token nor any part of it is quoted:
+/// errors are logged and shown.
 package enum TokenProblem: String, Error, Sendable, Hashable, CaseIterable {
     case missing = "TOKEN_MISSING"
     case malformed = "TOKEN_MALFORMED"

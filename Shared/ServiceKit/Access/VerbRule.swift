@@ -2,11 +2,11 @@ import RPC
 
 /// What a caller's grants must say before a handler looks at the call. Denied is the default.
 package enum CallGate: Sendable {
-    /// The call's verb, read or write, in the whole nation: for services that do not judge by unit. A narrower grant opens
-    /// nothing, rather than more than it says.
+    /// The call's verb, read or write, in the whole nation: for services that do not judge by unit. A narrower grant
+    /// opens nothing, rather than more than it says.
     case verbInNation
-    /// Any verb of the service, anywhere: for services whose handlers judge by unit. A stranger does not learn from them
-    /// what a request lacks, or what there is.
+    /// Any verb of the service, anywhere: for services whose handlers judge by unit. A stranger does not learn from
+    /// them what a request lacks, or what there is.
     case anyVerb
     /// Nothing: for a service that keeps grants itself, which the token need not name.
     case open

@@ -25,8 +25,8 @@ struct ServiceLimits: Sendable {
     }
 }
 
-/// How often one caller may call, over all its connections to this process. Off unless an operator says otherwise: only the
-/// operator knows how busy an honest caller is.
+/// How often one caller may call, over all its connections to this process. Off unless an operator says otherwise: only
+/// the operator knows how busy an honest caller is.
 package struct CallerLimits: Sendable {
     /// Every call but those of health and reflection; a stream is one call.
     package var calls: TokenBucket.Rate?

@@ -3,12 +3,13 @@ import NIOCore
 import RPC
 
 /// One JSON line per call, at its end. Only what operators need: no field of a request or reply, no subject of a token,
-/// no message of an error, so that no personal data get into logs. A slow call's line is a warning and says where the time went:
+/// no message of an error, so that no personal data get into logs. A slow call's line is a warning and says where the
+/// time went:
 ///
 /// - `arrival_ms`: from reading its headers to its beginning, for the rest of the request and the calls before it;
 /// - `access_ms`: of the duration, until the caller was known;
-/// - `storage_ms`: of the duration, waiting for writes and long reads, their queues included. Reads and writes beside each other
-///   count each.
+/// - `storage_ms`: of the duration, waiting for writes and long reads, their queues included. Reads and writes beside
+///   each other count each.
 struct CallLog: Sendable {
     let service: String
     let writer: LogWriter

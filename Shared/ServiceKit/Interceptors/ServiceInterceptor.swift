@@ -5,18 +5,18 @@ import Telemetry
 
 /// All that surrounds a handler of a service, and why in this order:
 ///
-/// 1. the log line, the metrics and the span see each call once, also those refused further in, with the code the caller
-///    sees;
+/// 1. the log line, the metrics and the span see each call once, also those refused further in, with the code the
+///    caller sees;
 /// 2. masking: outside all that may fail, so that nothing unmasked leaves;
 /// 3. the deadline: a call nobody waits for any more costs neither a signature check nor a query;
-/// 4. authentication, and what can be said of the caller's grants without the request (`CallGate`): next to the handler, so
-///    that nothing between them can act for nobody; and before any validation, as "authorise before validating" asks
-///    (AIP-211): the handler is the first to read the request;
+/// 4. authentication, and what can be said of the caller's grants without the request (`CallGate`): next to the
+///    handler, so that nothing between them can act for nobody; and before any validation, as "authorise before
+///    validating" asks (AIP-211): the handler is the first to read the request;
 /// 5. how often the caller may call, once it is known who it is;
 /// 6. the end of streams when the service stops or their token expires.
 ///
-/// One interceptor and not one for each: every asynchronous function on the way costs each call about as much as looking
-/// at its deadline, its caller and its metrics together.
+/// One interceptor and not one for each: every asynchronous function on the way costs each call about as much as
+/// looking at its deadline, its caller and its metrics together.
 package struct ServiceInterceptor: ServerInterceptor {
     private let methods: [ServedMethod]
     private let log: CallLog
@@ -104,8 +104,8 @@ package struct ServiceInterceptor: ServerInterceptor {
         }
     }
 
-    /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares the
-    /// work of a call that waited in a queue or on the wire until it was over.
+    /// Refuses calls nobody waits for any more. The transport enforces a deadline while the handler runs; this spares
+    /// the work of a call that waited in a queue or on the wire until it was over.
     private static func checkDeadline(_ context: ServerContext, now: NIODeadline) throws {
         guard let deadline = context.deadline, deadline.nanosecondsLeft(at: now) <= 0 else { return }
         throw ServiceError(
@@ -117,15 +117,16 @@ package struct ServiceInterceptor: ServerInterceptor {
 /// What is known of a method before any call of it.
 final class ServedMethod: Sendable {
     let descriptor: MethodDescriptor
-    /// Needs no caller: probes of load balancers and containers carry no credentials, and statuses name no data. Denied is
-    /// the default.
+    /// Needs no caller: probes of load balancers and containers carry no credentials, and statuses name no data. Denied
+    /// is the default.
     let isOpen: Bool
     /// Follows something rather than answering a question (`Watch…`, `Follow`, reflection). Health ends its watches by
     /// itself, after the news that it no longer serves.
     let isEndless: Bool
     /// Counts against what its caller may call. What asks how a service is and what it can do does not.
     let isLimited: Bool
-    /// May keep the service busy for as long as thousands of other calls: reads or writes a whole subtree, or all there is.
+    /// May keep the service busy for as long as thousands of other calls: reads or writes a whole subtree, or all there
+    /// is.
     let isHeavy: Bool
     let verb: VerbRule?
 

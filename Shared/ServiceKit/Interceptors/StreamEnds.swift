@@ -1,8 +1,8 @@
 import RPC
 
-/// Ends streams that would go on: those without an end when the service begins to stop, so that the drain waits for real
-/// work only, and all when the token of their caller expires. Callers get UNAVAILABLE or UNAUTHENTICATED and go on at
-/// another replica, or with another token, from where they were.
+/// Ends streams that would go on: those without an end when the service begins to stop, so that the drain waits for
+/// real work only, and all when the token of their caller expires. Callers get UNAVAILABLE or UNAUTHENTICATED and go on
+/// at another replica, or with another token, from where they were.
 struct StreamEnds: Sendable {
     let drain: DrainSignal
 

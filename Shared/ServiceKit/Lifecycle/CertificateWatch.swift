@@ -21,8 +21,8 @@ final class CertificateWatch: Sendable {
         for file in self.files { _ = file.hasChanged() }
     }
 
-    /// Reads what has changed. Certificate and key are two files: between the two replacements they do not fit, the ones
-    /// before go on, and the next look tries again.
+    /// Reads what has changed. Certificate and key are two files: between the two replacements they do not fit, the
+    /// ones before go on, and the next look tries again.
     func look() {
         let changed = files.filter { $0.hasChanged() }
         guard isBehind.withLock({ $0 }) || !changed.isEmpty else { return }

@@ -25,8 +25,8 @@ extension ServiceHost {
 
     /// What keeps the service at `--listen` from serving; nil: it serves.
     ///
-    /// With TLS the answer is that of `/readyz` on the admin port: a probe has neither the certificate's name nor, where
-    /// callers must show one, a certificate.
+    /// With TLS the answer is that of `/readyz` on the admin port: a probe has neither the certificate's name nor,
+    /// where callers must show one, a certificate.
     package static func problem(with definition: any ServiceDefinition.Type, settings: Settings) async -> String? {
         let options = CommonOptions(definition)
         do {

@@ -8,8 +8,8 @@ import Telemetry
 
 /// A service of this process between start and stop.
 ///
-/// Start: settings, database with migrations under a lock, domain and feeds, calls, then ready. Stop: NOT_SERVING, end of
-/// endless streams, drain, tasks, database, spans. (DESIGN D9 in code.)
+/// Start: settings, database with migrations under a lock, domain and feeds, calls, then ready. Stop: NOT_SERVING, end
+/// of endless streams, drain, tasks, database, spans. (DESIGN D9 in code.)
 package final class RunningService: Sendable {
     package let identity: ServiceIdentity
     /// Where calls are taken, with the port that was bound.
@@ -134,7 +134,8 @@ package final class RunningService: Sendable {
         await tasks.value
         await context.clients.close()
         await context.database.close()
-        // Last, so that they tell of the stop too; within the time the drain has left, and a moment where it has left none.
+        // Last, so that they tell of the stop too; within the time the drain has left, and a moment where it has left
+        // none.
         await context.tracer?.close(within: max(end - ContinuousClock.now, .seconds(1)))
         await admin.stop()
         log.flush()

@@ -2,8 +2,8 @@ import Foundation
 
 /// Memory that only the start of a program needs.
 enum StartMemory {
-    /// Gives back the pages of files, code most of all, and what has been freed. Most of those pages are not touched again;
-    /// one that is comes back from the system's cache of the file.
+    /// Gives back the pages of files, code most of all, and what has been freed. Most of those pages are not touched
+    /// again; one that is comes back from the system's cache of the file.
     static func release() {
         releaseFreed()
         for range in unchanged(in: mappings()) {
@@ -22,14 +22,15 @@ enum StartMemory {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// What was allocated for a moment, in between what stays. Only glibc has a call for that, which Swift does not import.
+    /// What was allocated for a moment, in between what stays. Only glibc has a call for that, which Swift does not
+    /// import.
     private static func releaseFreed() {
         guard let trim = dlsym(nil, "malloc_trim") else { return }
         _ = unsafeBitCast(trim, to: (@convention(c) (Int) -> Int32).self)(0)
     }
 
-    /// The addresses of what is a file's, cannot be written to and has no page of its own, as relocated data have, of lines
-    /// as in proc(5): "begin-end r-xp offset device inode path", and then "Anonymous: 0 kB" among others.
+    /// The addresses of what is a file's, cannot be written to and has no page of its own, as relocated data have, of
+    /// lines as in proc(5): "begin-end r-xp offset device inode path", and then "Anonymous: 0 kB" among others.
     static func unchanged(in smaps: String) -> [Range<UInt>] {
         var ranges: [Range<UInt>] = []
         var current: Range<UInt>?

@@ -2,7 +2,8 @@ import RPC
 import Storage
 import Telemetry
 
-/// Tells how long calls have waited for their service's database: the log of slow calls, and those traces that are recorded.
+/// Tells how long calls have waited for their service's database: the log of slow calls, and those traces that are
+/// recorded.
 struct StorageWaits: Sendable {
     private let tracer: Tracer?
     private let system: String

@@ -8,8 +8,8 @@ extension [UInt8]: ByteSink {
     mutating func append(_ bytes: UnsafeRawBufferPointer) { append(contentsOf: bytes) }
 }
 
-/// Bytes of a text while it is written. It grows as an array does, without the question before each byte whether somebody
-/// else holds it.
+/// Bytes of a text while it is written. It grows as an array does, without the question before each byte whether
+/// somebody else holds it.
 struct LineBuffer: ~Copyable, ByteSink {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int

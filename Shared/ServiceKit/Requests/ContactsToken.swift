@@ -2,8 +2,8 @@ import Crypto
 import Foundation
 import RPC
 
-/// What Notification shows to the Registry to read the topic of contact data: "contact data travel only on a separate feed
-/// topic that Notification may read". A secret both are given, as long as callers have no identities of their own.
+/// What Notification shows to the Registry to read the topic of contact data: "contact data travel only on a separate
+/// feed topic that Notification may read". A secret both are given, as long as callers have no identities of their own.
 package struct ContactsToken: Sendable {
     private let text: String
 

@@ -14,8 +14,8 @@ package protocol PagedRequest: Message {
 ///
 /// A token is the position after which the next page begins, encrypted and authenticated (ChaCha20-Poly1305) together
 /// with the method and the request without its paging fields. It tells nothing, cannot be made up, fits no other query,
-/// and grants no rights: every page is authorised anew. The key belongs to the database, so that tokens outlive restarts
-/// and mean nothing to another installation.
+/// and grants no rights: every page is authorised anew. The key belongs to the database, so that tokens outlive
+/// restarts and mean nothing to another installation.
 package struct PageTokens: Sendable {
     package static let migrations = MigrationSet(
         "page_tokens",
@@ -48,7 +48,8 @@ package struct PageTokens: Sendable {
         return PageTokens(key: SymmetricKey(data: secret ?? fresh))
     }
 
-    /// The page a request asks for. Size 0 means `size`, more than `maximum` is cut to it, below 0 is refused (AIP-158).
+    /// The page a request asks for. Size 0 means `size`, more than `maximum` is cut to it, below 0 is refused
+    /// (AIP-158).
     package func page(
         of request: some PagedRequest, _ method: MethodDescriptor, size: Int = 50, maximum: Int = 1000
     ) throws -> Page {

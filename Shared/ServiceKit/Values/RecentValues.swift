@@ -1,7 +1,7 @@
 /// What was used of late, a bounded number of it.
 ///
-/// Two generations bound it: when the young one is full it becomes the old one, whose values move back when they are used.
-/// What nobody uses is gone after two fillings, without a list in order of use.
+/// Two generations bound it: when the young one is full it becomes the old one, whose values move back when they are
+/// used. What nobody uses is gone after two fillings, without a list in order of use.
 struct RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let limit: Int
     private var young: [Key: Value] = [:]

@@ -49,8 +49,8 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
             """
         if role == .writer {
-            // Who hangs in the middle of a transaction must not hold its rows for ever. Sequential scans would make every
-            // concurrent write to a small table a conflict (documentation, "Serializable Isolation Level").
+            // Who hangs in the middle of a transaction must not hold its rows for ever. Sequential scans would make
+            // every concurrent write to a small table a conflict (documentation, "Serializable Isolation Level").
             script += """
                 SET lock_timeout = \(max(1, limits.busyTimeout.milliseconds));
                 SET idle_in_transaction_session_timeout = '60s'; SET enable_seqscan = off;

@@ -110,7 +110,8 @@ struct PostgresReport: Sendable {
         return violation
     }
 
-    /// The names in `Key (unit, level)=(…) already exists.`; the words depend on the server's language, the form does not.
+    /// The names in `Key (unit, level)=(…) already exists.`; the words depend on the server's language, the form does
+    /// not.
     private var keyColumns: [String] {
         guard let detail, let start = detail.firstIndex(of: "("), let end = detail.firstRange(of: ")=(") else {
             return []

@@ -1,9 +1,9 @@
 /// A statement of the common SQL subset as PostgreSQL reads it.
 ///
-/// What differs between the engines is bridged here and nowhere else: `?` becomes `$1`, `$2` … and `?1`, which may stand
-/// in several places, `$1`, numbered as SQLite numbers them; `BLOB` is `BYTEA`,
-/// `INTEGER` and `REAL` get the 64 bits they have in SQLite; columns of text compare and sort by their bytes, as
-/// SQLite's BINARY does, whatever the database's locale; `WITHOUT ROWID` is SQLite's own.
+/// What differs between the engines is bridged here and nowhere else: `?` becomes `$1`, `$2` … and `?1`, which may
+/// stand in several places, `$1`, numbered as SQLite numbers them; `BLOB` is `BYTEA`, `INTEGER` and `REAL` get the 64
+/// bits they have in SQLite; columns of text compare and sort by their bytes, as SQLite's BINARY does, whatever the
+/// database's locale; `WITHOUT ROWID` is SQLite's own.
 struct PostgresSQL: Sendable, Hashable {
     /// What stands before, between and after the placeholders.
     private var parts: [String]
@@ -62,7 +62,8 @@ struct PostgresSQL: Sendable, Hashable {
 
     var text: String { text(types: []) }
 
-    /// The text for values of these types. A value that is text compares by its bytes too, also where no column says so.
+    /// The text for values of these types. A value that is text compares by its bytes too, also where no column says
+    /// so.
     func text(types: [UInt32]) -> String {
         var text = parts[0]
         for (number, part) in zip(numbers, parts.dropFirst()) {

@@ -2,9 +2,11 @@ import CLibpq
 import Foundation
 
 extension DatabaseConfiguration {
-    /// A database on a PostgreSQL server; nil when libpq cannot take the URL apart, or would do so otherwise than was meant.
+    /// A database on a PostgreSQL server; nil when libpq cannot take the URL apart, or would do so otherwise than was
+    /// meant.
     ///
-    /// Asked before it connects, because its messages about such a URL repeat pieces of it, with the password among them.
+    /// Asked before it connects, because its messages about such a URL repeat pieces of it, with the password among
+    /// them.
     package static func postgres(url: String) -> DatabaseConfiguration? {
         guard url.hasPrefix("postgresql://") || url.hasPrefix("postgres://") else { return nil }
         var problem: UnsafeMutablePointer<CChar>?

@@ -1,5 +1,5 @@
-/// Rows that `executeLater` inserts into a table: many of them go to the server with one statement, which costs a part of
-/// what as many statements do.
+/// Rows that `executeLater` inserts into a table: many of them go to the server with one statement, which costs a part
+/// of what as many statements do.
 struct WaitingRows {
     let statement: PostgresStatement
     let table: String
@@ -13,8 +13,9 @@ struct WaitingRows {
 extension PostgresConnection {
     /// Keeps the row of a plain INSERT until many can be sent, and sends any other statement.
     ///
-    /// Who reads or changes a table finds its rows sent before. Rows of different tables may arrive in another order than
-    /// that in which they were written, so a row must not refer to one that the same transaction inserts later still.
+    /// Who reads or changes a table finds its rows sent before. Rows of different tables may arrive in another order
+    /// than that in which they were written, so a row must not refer to one that the same transaction inserts later
+    /// still.
     func enqueue(_ statement: PostgresStatement) throws {
         guard let table = statement.translation.insertedInto else {
             try sendRows(before: statement)

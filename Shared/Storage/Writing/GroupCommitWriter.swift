@@ -160,7 +160,8 @@ private struct WriterLoop {
         finish(done)
     }
 
-    /// Runs requests again in one transaction, each behind a savepoint. If the transaction itself fails, each runs alone.
+    /// Runs requests again in one transaction, each behind a savepoint. If the transaction itself fails, each runs
+    /// alone.
     private func rerun(_ requests: [WriteRequest]) {
         guard !requests.isEmpty else { return }
         guard requests.count > 1 else { return runAlone(requests[0]) }

@@ -3,8 +3,8 @@ import InteropService
 import RPC
 import SwiftProtobuf
 
-/// `/bench.Bench/Unary`: an async handler over bytes, which is what the RPC stack itself costs. The reply is the one that
-/// `UnaryCall` of `MessageService` gives to the benchmark's small request.
+/// `/bench.Bench/Unary`: an async handler over bytes, which is what the RPC stack itself costs. The reply is the one
+/// that `UnaryCall` of `MessageService` gives to the benchmark's small request.
 struct BareService: RegistrableService {
     private let reply: [UInt8]
 
@@ -20,8 +20,8 @@ struct BareService: RegistrableService {
     }
 }
 
-/// The measured methods of `grpc.testing.TestService`, registered as generated code does, with handlers as short as those
-/// of the other implementations.
+/// The measured methods of `grpc.testing.TestService`, registered as generated code does, with handlers as short as
+/// those of the other implementations.
 struct MessageService: RegistrableService {
     func register(in router: inout ServiceRouter) {
         router.unary(

@@ -196,7 +196,8 @@ import Testing
         #expect(PaymentBook.columns.joined(separator: ",") == lines[0])
     }
 
-    /// Random results, reopenings, corrections and batches: the books stay sound, and nobody is ever paid more than is due.
+    /// Random results, reopenings, corrections and batches: the books stay sound, and nobody is ever paid more than is
+    /// due.
     @Test(arguments: 0..<4)
     func paymentsNeverExceedWhatIsDue(seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(seed))

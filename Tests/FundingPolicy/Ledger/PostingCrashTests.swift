@@ -31,8 +31,8 @@ import Testing
             _ = try await service.runs.post(.with { $0.name = run.name }, caller: "poster", key: nil)
             return run.name
         }
-        // Killed after an ever longer time, so that on any machine it is killed while it starts, while it posts, and comes
-        // to its end at last.
+        // Killed after an ever longer time, so that on any machine it is killed while it starts, while it posts, and
+        // comes to its end at last.
         var pause = Duration.milliseconds(100)
         var steps: [Int64] = []
         for _ in 0..<12 {

@@ -88,8 +88,8 @@ import Testing
         #expect(try await service.balance(Fixture.binhDuong, 2024, .payable) == 3_600_000)
     }
 
-    /// "Bình Dương, a member retroactively removed for two months after the run: adjustment −120,000; original untouched;
-    /// trial balance 0."
+    /// "Bình Dương, a member retroactively removed for two months after the run: adjustment −120,000; original
+    /// untouched; trial balance 0."
     @Test func aMemberRemovedAfterwardsIsTakenBack() async throws {
         let service = try await fiveMembers()
         let first = try await service.posted(months("2024-01", "2024-12", unit: "units/bd"))
@@ -337,7 +337,8 @@ import Testing
         try await service.expectSoundBooks()
     }
 
-    /// "Delta + original = recomputation from scratch; caps never exceeded over any sequence of corrections and reruns."
+    /// "Delta + original = recomputation from scratch; caps never exceeded over any sequence of corrections and
+    /// reruns."
     @Test(arguments: 0..<4)
     func whateverIsCorrectedTheBooksHoldWhatIsDue(seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(100 + seed))

@@ -63,8 +63,9 @@ import Testing
         func run() throws -> Cdt_Funding_V1_Run { try service.runs.get(.with { $0.name = name }).run }
         func count(_ sql: String) throws -> Int { try service.database.read { try $0.count(sql) } }
 
-        // The seventh wait is the last one before the transaction that makes the run COMPUTED: two reads that find the run,
-        // its lines cleared, its plan, the read of the facts, and two writes of lines. Later there are lines to clear.
+        // The seventh wait is the last one before the transaction that makes the run COMPUTED: two reads that find the
+        // run, its lines cleared, its plan, the read of the facts, and two writes of lines. Later there are lines to
+        // clear.
         for waits in [7, 1, 2, 3, 4, 5, 6] {
             await fuse.cancel(after: waits) { await service.worker.computeAll() }
             #expect(try run().state == .running, "\(waits)")

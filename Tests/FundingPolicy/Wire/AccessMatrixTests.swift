@@ -67,8 +67,8 @@ import Testing
         }
     }
 
-    /// Two provinces with a run that is computed, a claim that waits and a batch that is reserved, each; in 2024, before
-    /// anything was merged.
+    /// Two provinces with a run that is computed, a claim that waits and a batch that is reserved, each; in 2024,
+    /// before anything was merged.
     private func withTwoProvinces(_ body: (GuardedFunding, Place, Place) async throws -> Void) async throws {
         let facts: [any Message] = [
             Fixture.team("a", in: "dn-old"), Fixture.team("b", in: "bd"), Fixture.member("p", of: "b"),

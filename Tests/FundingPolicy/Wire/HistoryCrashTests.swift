@@ -10,8 +10,8 @@ import TestSupport
 import Testing
 
 /// "Invariants are checked by property tests over random histories, with crashes": corrections, runs, claims and claims
-/// taken back, called over the wire, while the program is killed and started again. A call without an answer is repeated
-/// with the same request id.
+/// taken back, called over the wire, while the program is killed and started again. A call without an answer is
+/// repeated with the same request id.
 @Suite(.onBothEngines) struct HistoryCrashTests {
     /// The program, which somebody kills now and then.
     private final class Mortal: Sendable {

@@ -1,5 +1,5 @@
-/// An HTTP/2 frame as bytes, right or wrong (RFC 9113, section 4.1). Written and read by hand, so that no library of ours
-/// stands between a test and the wire.
+/// An HTTP/2 frame as bytes, right or wrong (RFC 9113, section 4.1). Written and read by hand, so that no library of
+/// ours stands between a test and the wire.
 struct Frame: Sendable, Hashable {
     enum Kind {
         static let data: UInt8 = 0

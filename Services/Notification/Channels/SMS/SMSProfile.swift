@@ -1,8 +1,8 @@
 import Foundation
 import ServiceKit
 
-/// How to talk to the HTTP gateway of a brandname provider: there is no national standard, so what differs between them is
-/// data. README.md ("SMS") describes the file.
+/// How to talk to the HTTP gateway of a brandname provider: there is no national standard, so what differs between them
+/// is data. README.md ("SMS") describes the file.
 struct SMSProfile: Sendable, Hashable, Codable {
     /// How a class of answers is treated.
     enum Meaning: String, Sendable, Hashable, Codable, CaseIterable {
@@ -26,8 +26,8 @@ struct SMSProfile: Sendable, Hashable, Codable {
     }
 
     struct Reply: Sendable, Hashable, Codable {
-        /// Where the result code stands in the JSON of an answer: `CodeResult`, `data.0.code`. Empty: the HTTP status alone
-        /// decides.
+        /// Where the result code stands in the JSON of an answer: `CodeResult`, `data.0.code`. Empty: the HTTP status
+        /// alone decides.
         var code = ""
         var messageID = ""
         var text = ""

@@ -153,8 +153,8 @@ struct SMSReply: Sendable, Hashable {
         return outcome
     }
 
-    /// Of an answer that the profile does not tell: what HTTP says for certain; all else is unknown. "Unknown code, HTTP
-    /// 5xx, non-JSON: AMBIGUOUS".
+    /// Of an answer that the profile does not tell: what HTTP says for certain; all else is unknown. "Unknown code,
+    /// HTTP 5xx, non-JSON: AMBIGUOUS".
     private func meaningOfStatus(_ code: String?) -> SMSProfile.Meaning {
         guard code == nil else { return .ambiguous }
         switch answer.code {

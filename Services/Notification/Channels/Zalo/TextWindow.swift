@@ -1,8 +1,8 @@
 import ServiceKit
 import Storage
 
-/// When people wrote to which account of Zalo, by what its callbacks told: it "takes texts within seven days after that". A
-/// plan counts on nobody else; sending asks Zalo itself, which knows of more than messages.
+/// When people wrote to which account of Zalo, by what its callbacks told: it "takes texts within seven days after
+/// that". A plan counts on nobody else; sending asks Zalo itself, which knows of more than messages.
 enum TextWindow {
     static let seconds: Int64 = 7 * 86_400
 

@@ -1,8 +1,8 @@
 import Foundation
 import ServiceKit
 
-/// The operator's list of Official Accounts: JSON, `{"accounts": [ … ]}`. Secrets stand in files that it names, from its own
-/// folder. README.md ("Zalo") describes it.
+/// The operator's list of Official Accounts: JSON, `{"accounts": [ … ]}`. Secrets stand in files that it names, from
+/// its own folder. README.md ("Zalo") describes it.
 struct ZaloAccountsFile: Decodable {
     struct Entry: Decodable {
         var name: String?

@@ -1,7 +1,7 @@
 import Foundation
 
-/// What Zalo's error codes mean, from `Data/zalo-errors.json`: dictionaries that circulate contradict each other, so the
-/// list is data that can be corrected, taken from Zalo's own tables.
+/// What Zalo's error codes mean, from `Data/zalo-errors.json`: dictionaries that circulate contradict each other, so
+/// the list is data that can be corrected, taken from Zalo's own tables.
 struct ZaloErrors: Sendable, Hashable, Decodable {
     enum Meaning: String, Sendable, Hashable, CaseIterable {
         /// The access token is not taken any more; the message was not looked at.

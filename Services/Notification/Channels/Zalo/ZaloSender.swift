@@ -1,8 +1,8 @@
 import CCurl
 import ServiceKit
 
-/// One way of an Official Account to send: a template by phone number or user id, a text, a group's text. All ways of an
-/// account share its tokens.
+/// One way of an Official Account to send: a template by phone number or user id, a text, a group's text. All ways of
+/// an account share its tokens.
 struct ZaloSender: MessageSender {
     let kind: ChannelKind
     let tokens: ZaloTokens

@@ -8,8 +8,8 @@ import Synchronization
 
 /// The access token of an Official Account, for all of its ways to send.
 ///
-/// A refresh token works once and gives the next one: whoever loses it needs a person to consent anew. So every new pair is
-/// in the database before it is used, and of all senders on one database one refreshes while the others wait
+/// A refresh token works once and gives the next one: whoever loses it needs a person to consent anew. So every new
+/// pair is in the database before it is used, and of all senders on one database one refreshes while the others wait
 /// ("single-flight"): the row of the account carries a lease and a version.
 final class ZaloTokens: Sendable {
     /// What is known of the account's tokens.
@@ -133,8 +133,8 @@ final class ZaloTokens: Sendable {
         SendOutcome(kind: .transient, failure: .configuration, detail: detail, concernsProvider: true)
     }
 
-    /// Looks at the row once, and refreshes if that is due and nobody else does. A failure is an outcome only when there
-    /// is no token to go on with.
+    /// Looks at the row once, and refreshes if that is due and nobody else does. A failure is an outcome only when
+    /// there is no token to go on with.
     private func look() async throws -> SendOutcome? {
         let (store, now) = (store, clock.now)
         if let unsaved = state.withLock({ $0.unsaved }) { try await save(unsaved) }

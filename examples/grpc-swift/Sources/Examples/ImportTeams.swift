@@ -38,8 +38,8 @@ struct ImportTeams: AsyncParsableCommand {
             $0.header.codeDate = codeDate
             $0.header.batch = (try? String(contentsOfFile: batchFile, encoding: .utf8)) ?? ""
         }
-        // Rows are sent beside the verdicts, because the server may not read on before these are taken; but not before it
-        // has said which rows it has.
+        // Rows are sent beside the verdicts, because the server may not read on before these are taken; but not before
+        // it has said which rows it has.
         let (starts, start) = AsyncStream.makeStream(of: Int.self)
         return try await service.importRows { requests in
             try await requests.write(header)

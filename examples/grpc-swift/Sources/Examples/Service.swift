@@ -46,8 +46,8 @@ extension Services {
 }
 
 extension ServiceConfig {
-    /// What grpc-swift does by itself for the calls that end: their deadline, and again after UNAVAILABLE, with the same
-    /// request and so the same operation ids. Streams that go on have neither.
+    /// What grpc-swift does by itself for the calls that end: their deadline, and again after UNAVAILABLE, with the
+    /// same request and so the same operation ids. Streams that go on have neither.
     fileprivate static var ofServices: Self {
         let methods = [
             Cdt_Registry_V1_RegistryService.Method.ResolveUnitCode.descriptor,
@@ -83,10 +83,11 @@ private struct BearerToken: ClientInterceptor {
     }
 }
 
-/// Calls until there is an answer, or no hope. Only for what may happen twice: reading, and writing under an operation id.
+/// Calls until there is an answer, or no hope. Only for what may happen twice: reading, and writing under an operation
+/// id.
 ///
-/// grpc-swift's own retries do not read RetryInfo, do not reach a server to which there is no connection, and should not
-/// come quickly after codes that say the service is busy.
+/// grpc-swift's own retries do not read RetryInfo, do not reach a server to which there is no connection, and should
+/// not come quickly after codes that say the service is busy.
 func untilAnswered<Answer>(attempts: Int = 8, _ call: () async throws -> Answer) async throws -> Answer {
     var attempt = 1
     while true {

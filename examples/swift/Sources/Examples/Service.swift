@@ -33,7 +33,8 @@ extension Services {
     }
 }
 
-/// Calls until there is an answer, or no hope. Only for what may happen twice: reading, and writing under an operation id.
+/// Calls until there is an answer, or no hope. Only for what may happen twice: reading, and writing under an operation
+/// id.
 func untilAnswered<Answer>(attempts: Int = 8, _ call: () async throws -> Answer) async throws -> Answer {
     var attempt = 1
     while true {

@@ -3,8 +3,8 @@ import SwiftProtobuf
 
 /// A SQLite file with the teams as they are now, every change once, and how far the feed has been followed.
 ///
-/// What a response says and its cursor are stored in one transaction. So killed at any moment and started again, it misses
-/// nothing and does nothing twice. What you do with a change belongs into the same transaction.
+/// What a response says and its cursor are stored in one transaction. So killed at any moment and started again, it
+/// misses nothing and does nothing twice. What you do with a change belongs into the same transaction.
 actor FollowedTeams {
     static let topic = "registry.facts"
 

@@ -1,8 +1,8 @@
 import Shared
 import SwiftProtobuf
 
-/// The rows of both files, numbered through, teams first. The same files give the same numbers, so that an import can go
-/// on.
+/// The rows of both files, numbered through, teams first. The same files give the same numbers, so that an import can
+/// go on.
 struct ImportContent {
     private(set) var rows: [Cdt_Registry_V1_ImportRow] = []
     private var places: [String] = []

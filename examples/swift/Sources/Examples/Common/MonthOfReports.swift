@@ -5,8 +5,8 @@ import SwiftProtobuf
 
 /// A month of reports out of a CSV file that has one row for each member, and what has come of them.
 ///
-/// The obligations say who owes a report: a member, or a team as a whole, whose members' rows are then added. Each is sent
-/// under an operation id made from its obligation. So run again, also after it was killed, it does nothing twice.
+/// The obligations say who owes a report: a member, or a team as a whole, whose members' rows are then added. Each is
+/// sent under an operation id made from its obligation. So run again, also after it was killed, it does nothing twice.
 struct MonthOfReports {
     let month: String
     /// A code means something only together with a date.
