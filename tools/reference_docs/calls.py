@@ -721,6 +721,7 @@ def funding(r, k):
     again = r.call(f"{c}/SubmitClaim", {"claim": claim}, keep=False).get("claim", {})
     r.call(f"{c}/ApproveClaim", {"name": again.get("name"), "etag": again.get("etag")}, refused=True)
     r.call(f"{c}/ApproveClaim", {"name": again.get("name"), "etag": again.get("etag")}, by="nguoi-duyet")
+    r.call(f"{c}/ReverseClaim", {"name": again.get("name"), "note": "Duyệt nhầm"}, by="nguoi-duyet")
     r.call(f"{c}/GetTeamCeilings", {"team": team, "policy": da_nang, "year": 2024})
     p = "PaymentService"
     first = r.call(
@@ -916,12 +917,38 @@ def notification(r, k):
     if group:
         r.call(f"{s}/UpdateGroup", {"group": {**group, "size": 125}})
         r.call(f"{s}/DeleteGroup", {"name": group["name"]})
+    record_articles(r, s, k)
     r.call(f"{s}/ListTickets", {})
     r.call(
         f"{s}/AnswerTicket",
         {"name": "tickets/0192d3a4-5b6c-7def-8123-456789abcdef", "answer": "Đã tiếp nhận"},
         refused=True,
     )
+
+
+def record_articles(r, s, k):
+    article = {
+        "kind": "ARTICLE_KIND_GUIDE",
+        "unit": k["province"],
+        "title": "Cài đặt ứng dụng định danh điện tử",
+        "text": "Ba bước: tải ứng dụng, quét thẻ căn cước, xác nhận tại công an xã.",
+        "url": "https://huong-dan.hatinh.example/vneid",
+        "subjects": ["vneid"],
+        "language": "LANGUAGE_VI",
+    }
+    made = r.call(f"{s}/CreateArticle", {"article": article}).get("article", {})
+    own = {"name": made.get("name"), "etag": made.get("etag")}
+    r.call(f"{s}/UpdateArticle", {"article": {**article, **own, "subjects": ["vneid", "dinh-danh"]}})
+    r.call(f"{s}/GetArticle", {"name": made.get("name")})
+    r.call(f"{s}/ListArticles", {"subject": "vneid"})
+    audience = {"unit": k["province"], "treeDate": "2024-10-31", "roles": ["MEMBER_ROLE_LEADER"]}
+    published = r.call(
+        f"{s}/PublishArticle",
+        {"name": made.get("name"), "audience": audience, "channels": ["CHANNEL_KIND_EMAIL"], "acknowledge": True},
+    ).get("campaign", {})
+    sent = r.call(f"{s}/ListDeliveries", {"parent": published.get("name"), "pageSize": 1}, keep=False)
+    for delivery in sent.get("deliveries", []):
+        r.call(f"{s}/AcknowledgeDelivery", {"name": delivery["name"]}, refused=True)
 
 
 def hide_secret(r, service):
