@@ -2,8 +2,8 @@ import Foundation
 
 /// Memory that only the start of a program needs.
 enum StartMemory {
-    /// Gives back the pages of files, code most of all, and what has been freed. Most of those pages are not touched
-    /// again; one that is comes back from the system's cache of the file.
+    /// Gives back the pages of code, and what has been freed. Most of those pages are not touched again; one that is comes
+    /// back from the system's cache of the file.
     static func release() {
         releaseFreed()
         for range in unchanged(in: mappings()) {
@@ -29,8 +29,8 @@ enum StartMemory {
         _ = unsafeBitCast(trim, to: (@convention(c) (Int) -> Int32).self)(0)
     }
 
-    /// The addresses of what is a file's, cannot be written to and has no page of its own, as relocated data have, of
-    /// lines as in proc(5): "begin-end r-xp offset device inode path", and then "Anonymous: 0 kB" among others.
+    /// The addresses of code of files that has no page of its own, as what was changed in memory has, of lines as in
+    /// proc(5): "begin-end r-xp offset device inode path", and then "Anonymous: 0 kB" among others.
     static func unchanged(in smaps: String) -> [Range<UInt>] {
         var ranges: [Range<UInt>] = []
         var current: Range<UInt>?
@@ -45,10 +45,11 @@ enum StartMemory {
         return ranges
     }
 
-    /// The addresses of a mapping, if it is of a file and for reading alone.
+    /// The addresses of a mapping, if it is code of a file. That stays where it is: a database may be mapped anew while
+    /// this is read, and at its address there would be something else, which must not be given back.
     private static func readable(_ line: Substring) -> Range<UInt>? {
         let words = line.split(separator: " ")
-        guard words.count >= 6, words[1].hasPrefix("r-"), words[5].hasPrefix("/") else { return nil }
+        guard words.count >= 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
         let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
         guard ends.count == 2, ends[0] < ends[1] else { return nil }
         return ends[0]..<ends[1]
