@@ -183,7 +183,7 @@ let package = Package(
 
             // Child processes, scratch folders, tokens, a collector of traces and a PostgreSQL server for tests.
             .target(
-                name: "TestSupport", dependencies: ["Storage", "Telemetry", "RPC", "CLibpq", crypto],
+                name: "TestSupport", dependencies: ["Storage", "Telemetry", "RPC", "CLibpq", protobuf, crypto],
                 path: "Tests/Support",
                 swiftSettings: strict),
             .executableTarget(

@@ -1,7 +1,7 @@
 import FundingPolicy
 import RPC
 import Shared
-import SwiftProtobuf
+import TestSupport
 
 /// Every call of the service with the right that it needs.
 extension FundingAccessMatrixTests {
@@ -17,43 +17,7 @@ extension FundingAccessMatrixTests {
         var account = ""
     }
 
-    struct Row: Sendable {
-        /// nation: nobody below it; anywhere: whoever has the verb for any unit.
-        enum Reach: Sendable { case home, nation, anywhere }
-        typealias Remote<Request, Response> = @Sendable (Request, CallOptions) async throws -> Response
-
-        let method: MethodDescriptor
-        let verb: FundingVerb
-        let reach: Reach
-        let call: @Sendable (GuardedFunding, Place, CallOptions) async throws -> Void
-
-        init(
-            _ method: MethodDescriptor, _ verb: FundingVerb, at reach: Reach = .home,
-            calling call: @escaping @Sendable (GuardedFunding, Place, CallOptions) async throws -> Void
-        ) {
-            (self.method, self.verb, self.reach, self.call) = (method, verb, reach, call)
-        }
-
-        init<Request: Message, Response>(
-            _ method: MethodDescriptor, _ verb: FundingVerb, at reach: Reach = .home,
-            _ remote: @escaping @Sendable (GuardedFunding) -> Remote<Request, Response>,
-            _ about: @escaping @Sendable (inout Request, Place) -> Void = { _, _ in }
-        ) {
-            self.init(method, verb, at: reach) { funding, place, options in
-                _ = try await remote(funding)(.with { about(&$0, place) }, options)
-            }
-        }
-
-        init<Request: Message, Response>(
-            _ method: MethodDescriptor, _ verb: FundingVerb, at reach: Reach = .home,
-            stream remote: @escaping @Sendable (GuardedFunding) -> Remote<Request, ServerStreamingCall<Response>>,
-            _ about: @escaping @Sendable (inout Request, Place) -> Void = { _, _ in }
-        ) {
-            self.init(method, verb, at: reach) { funding, place, options in
-                for try await _ in try await remote(funding)(.with { about(&$0, place) }, options).responses {}
-            }
-        }
-    }
+    typealias Row = AccessRow<GuardedFunding, Place, FundingVerb>
 
     private typealias Policies = Cdt_Funding_V1_FundingPolicyService.Method
     private typealias Ledger = Cdt_Funding_V1_LedgerService.Method

@@ -16,38 +16,23 @@ import Testing
         #expect(Self.rows.count == methods.count)
     }
 
-    /// Whether a call was let in, whatever became of it then; and the reason where it was not.
-    private func outcome(_ row: Row, _ funding: GuardedFunding, _ place: Place, _ options: CallOptions) async
-        -> (isLetIn: Bool, reason: String)
-    {
-        do {
-            try await row.call(funding, place, options)
-            return (true, "")
-        } catch let error as RPCError {
-            let refused = [.permissionDenied, .unauthenticated, .internal, .unknown].contains(error.code)
-            return (!refused, error.reason ?? "\(error)")
-        } catch {
-            return (false, "\(error)")
-        }
-    }
-
     @Test func eachCallNeedsItsVerbWhereItsSubjectIs() async throws {
         try await withTwoProvinces { funding, home, elsewhere in
             for row in Self.rows {
                 let name = row.method.method
-                let nobody = await outcome(row, funding, home, .init(timeout: .seconds(120)))
-                #expect(nobody.reason == "TOKEN_MISSING", "\(name): \(nobody)")
+                let nobody = await row.outcome(funding, home, .init(timeout: .seconds(120)))
+                #expect(nobody.error?.reason == "TOKEN_MISSING", "\(name): \(nobody)")
                 for verb in FundingVerb.allCases {
                     let province = try funding.as("somebody", [verb.name], at: home.unit)
-                    let own = await outcome(row, funding, home, province)
+                    let own = await row.outcome(funding, home, province)
                     let isEnough = verb == row.verb && row.reach != .nation
                     #expect(own.isLetIn == isEnough, "\(verb) for \(name): \(own)")
-                    if !isEnough { #expect(own.reason == "PERMISSION_DENIED", "\(verb) for \(name)") }
+                    if !isEnough { #expect(own.error?.reason == "PERMISSION_DENIED", "\(verb) for \(name)") }
                     if row.reach == .home {
-                        let other = await outcome(row, funding, elsewhere, province)
-                        #expect(!other.isLetIn && other.reason == "PERMISSION_DENIED", "\(verb), \(name): \(other)")
+                        let other = await row.outcome(funding, elsewhere, province)
+                        #expect(!other.isLetIn && other.error?.reason == "PERMISSION_DENIED", "\(verb), \(name): \(other)")
                     }
-                    let nation = await outcome(row, funding, elsewhere, try funding.as("somebody", [verb.name]))
+                    let nation = await row.outcome(funding, elsewhere, try funding.as("somebody", [verb.name]))
                     #expect(nation.isLetIn == (verb == row.verb), "\(verb) in the nation for \(name): \(nation)")
                 }
             }
