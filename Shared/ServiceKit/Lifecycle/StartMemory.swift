@@ -39,7 +39,7 @@ enum StartMemory {
                 if line.split(separator: " ").dropFirst().first == "0" { ranges.append(range) }
                 current = nil
             } else if line.utf8.first.map({ $0 < UInt8(ascii: "A") || $0 >= UInt8(ascii: "a") }) == true {
-                current = readable(line)
+                current = code(line)
             }
         }
         return ranges
@@ -47,7 +47,7 @@ enum StartMemory {
 
     /// The addresses of a mapping, if it is code of a file. That stays where it is: a database may be mapped anew while
     /// this is read, and at its address there would be something else, which must not be given back.
-    private static func readable(_ line: Substring) -> Range<UInt>? {
+    private static func code(_ line: Substring) -> Range<UInt>? {
         let words = line.split(separator: " ")
         guard words.count >= 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
         let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
