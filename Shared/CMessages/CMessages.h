@@ -11,6 +11,7 @@
 #include "cdt/activity/v1/policy.pb-c.h"
 #include "cdt/activity/v1/report.pb-c.h"
 #include "cdt/activity/v1/target_service.pb-c.h"
+#include "cdt/activity/v1/training_events.pb-c.h"
 #include "cdt/activity/v1/training_service.pb-c.h"
 #include "cdt/common/v1/common.pb-c.h"
 #include "cdt/feed/v1/feed.pb-c.h"

@@ -22,6 +22,7 @@ enum EncodedDescriptors {
         cdt_activity_v1_policy,
         cdt_activity_v1_report,
         cdt_activity_v1_target_service,
+        cdt_activity_v1_training_events,
         cdt_activity_v1_training_service,
         cdt_common_v1_common,
         cdt_feed_v1_feed,

@@ -128,6 +128,57 @@ public nonisolated enum Cdt_Activity_V1_SessionMode: SwiftProtobuf.Enum, Swift.C
 
 }
 
+/// Where a session stands.
+public nonisolated enum Cdt_Activity_V1_SessionState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given; in a filter: any.
+  case unspecified // = 0
+
+  /// Is to be held.
+  case planned // = 1
+
+  /// Was held.
+  case held // = 2
+
+  /// Will not be held.
+  case cancelled // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .planned
+    case 2: self = .held
+    case 3: self = .cancelled
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .planned: return 1
+    case .held: return 2
+    case .cancelled: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Activity_V1_SessionState] = [
+    .unspecified,
+    .planned,
+    .held,
+    .cancelled,
+  ]
+
+}
+
 /// A course.
 public nonisolated struct Cdt_Activity_V1_Course: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -177,42 +228,153 @@ public nonisolated struct Cdt_Activity_V1_Attendance: Sendable {
   public init() {}
 }
 
-/// A session of a course that was held.
-public nonisolated struct Cdt_Activity_V1_TrainingSession: Sendable {
+/// One person who is invited to a session.
+public nonisolated struct Cdt_Activity_V1_Invitee: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Team, `teams/{id}`.
+  public var team: String = String()
+
+  /// Person, `people/{id}`.
+  public var person: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Who is invited to a session: either the members of the teams in a unit, by level and role, or single persons. Members
+/// are those of the day on which they are told.
+public nonisolated struct Cdt_Activity_V1_SessionInvitation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Teams in this unit and under it, `units/{id}`; empty: in the session's unit, of the nation's all.
+  public var unit: String = String()
+
+  /// Levels of the teams; empty: both.
+  public var teamLevels: [Cdt_Common_V1_TeamLevel] = []
+
+  /// Roles of their members; empty: any.
+  public var roles: [Cdt_Registry_V1_MemberRole] = []
+
+  /// Only these, up to 1,000, each once; never together with `unit`, `team_levels` or `roles`.
+  public var invitees: [Cdt_Activity_V1_Invitee] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A session of a course that is to be held, was held or was cancelled.
+public nonisolated struct Cdt_Activity_V1_TrainingSession: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// `trainingSessions/{id}`. Set by the service.
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// `courses/{id}`.
-  public var course: String = String()
+  public var course: String {
+    get {_storage._course}
+    set {_uniqueStorage()._course = newValue}
+  }
 
-  /// Where it was held, `units/{id}`; empty: for the nation.
-  public var unit: String = String()
+  /// Where it is held, `units/{id}`; empty: for the nation.
+  public var unit: String {
+    get {_storage._unit}
+    set {_uniqueStorage()._unit = newValue}
+  }
 
   /// How.
-  public var mode: Cdt_Activity_V1_SessionMode = .unspecified
+  public var mode: Cdt_Activity_V1_SessionMode {
+    get {_storage._mode}
+    set {_uniqueStorage()._mode = newValue}
+  }
 
   /// The day; of a MOOC the last one.
-  public var heldOn: String = String()
+  public var heldOn: String {
+    get {_storage._heldOn}
+    set {_uniqueStorage()._heldOn = newValue}
+  }
 
-  /// Who taught; may be empty.
-  public var trainer: String = String()
+  /// Who teaches; may be empty.
+  public var trainer: String {
+    get {_storage._trainer}
+    set {_uniqueStorage()._trainer = newValue}
+  }
 
   /// Who attended, up to 1,000, each person once.
-  public var attendances: [Cdt_Activity_V1_Attendance] = []
+  public var attendances: [Cdt_Activity_V1_Attendance] {
+    get {_storage._attendances}
+    set {_uniqueStorage()._attendances = newValue}
+  }
 
   /// Number of those who attended. Set by the service.
-  public var attended: Int32 = 0
+  public var attended: Int32 {
+    get {_storage._attended}
+    set {_uniqueStorage()._attended = newValue}
+  }
 
   /// Number of those who completed it. Set by the service.
-  public var completed: Int32 = 0
+  public var completed: Int32 {
+    get {_storage._completed}
+    set {_uniqueStorage()._completed = newValue}
+  }
+
+  /// Where it stands. Set by the service.
+  public var state: Cdt_Activity_V1_SessionState {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
+
+  /// When it begins on the day, `HH:MM` local time; required of what is planned, unless it is a MOOC.
+  public var startsAt: String {
+    get {_storage._startsAt}
+    set {_uniqueStorage()._startsAt = newValue}
+  }
+
+  /// Where to come to: a house and address, or the link of an online session; up to 300 characters. Required of what is
+  /// planned.
+  public var place: String {
+    get {_storage._place}
+    set {_uniqueStorage()._place = newValue}
+  }
+
+  /// Who is invited; unset: nobody is told.
+  public var invitation: Cdt_Activity_V1_SessionInvitation {
+    get {_storage._invitation ?? Cdt_Activity_V1_SessionInvitation()}
+    set {_uniqueStorage()._invitation = newValue}
+  }
+  /// Returns true if `invitation` has been explicitly set.
+  public var hasInvitation: Bool {_storage._invitation != nil}
+  /// Clears the value of `invitation`. Subsequent reads from it will return its default value.
+  public mutating func clearInvitation() {_uniqueStorage()._invitation = nil}
+
+  /// Why it was cancelled; empty unless it was.
+  public var cancellationReason: String {
+    get {_storage._cancellationReason}
+    set {_uniqueStorage()._cancellationReason = newValue}
+  }
+
+  /// Version tag; send it back on a change to be refused (ABORTED) when somebody was faster.
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// What one member can do with one skill.
@@ -376,8 +538,34 @@ public nonisolated struct Cdt_Activity_V1_ListCoursesResponse: Sendable {
   public init() {}
 }
 
-/// Records a session.
-public nonisolated struct Cdt_Activity_V1_RecordSessionRequest: Sendable {
+/// Plans a session.
+public nonisolated struct Cdt_Activity_V1_PlanSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session, without attendances.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  /// Request id, a UUID; may be empty.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+}
+
+/// The session.
+public nonisolated struct Cdt_Activity_V1_PlanSessionResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -392,8 +580,177 @@ public nonisolated struct Cdt_Activity_V1_RecordSessionRequest: Sendable {
   /// Clears the value of `session`. Subsequent reads from it will return its default value.
   public mutating func clearSession() {self._session = nil}
 
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+}
+
+/// Changes a planned session.
+public nonisolated struct Cdt_Activity_V1_UpdateSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session, with `name`, the changed fields and, to be safe against others' changes, `etag`.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  /// Fields to change: `held_on`, `starts_at`, `place`, `mode`, `trainer`, `invitation`.
+  public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
+    get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
+    set {_updateMask = newValue}
+  }
+  /// Returns true if `updateMask` has been explicitly set.
+  public var hasUpdateMask: Bool {self._updateMask != nil}
+  /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateMask() {self._updateMask = nil}
+
   /// Request id, a UUID; may be empty.
   public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+  fileprivate var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
+}
+
+/// The session.
+public nonisolated struct Cdt_Activity_V1_UpdateSessionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+}
+
+/// Cancels a planned session.
+public nonisolated struct Cdt_Activity_V1_CancelSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `trainingSessions/{id}`.
+  public var name: String = String()
+
+  /// Why; who was invited reads it. Up to 500 characters.
+  public var reason: String = String()
+
+  /// Version tag of the session; empty: whatever it is.
+  public var etag: String = String()
+
+  /// Request id, a UUID; may be empty.
+  public var requestID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The session.
+public nonisolated struct Cdt_Activity_V1_CancelSessionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+}
+
+/// Asks for a session.
+public nonisolated struct Cdt_Activity_V1_GetSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `trainingSessions/{id}`.
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The session.
+public nonisolated struct Cdt_Activity_V1_GetSessionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// With the single attendances.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _session: Cdt_Activity_V1_TrainingSession? = nil
+}
+
+/// Records a session.
+public nonisolated struct Cdt_Activity_V1_RecordSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session. Of one that was planned, what is left empty here stays as it was planned.
+  public var session: Cdt_Activity_V1_TrainingSession {
+    get {_session ?? Cdt_Activity_V1_TrainingSession()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  public var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  public mutating func clearSession() {self._session = nil}
+
+  /// Request id, a UUID; may be empty.
+  public var requestID: String = String()
+
+  /// The planned session that this was, `trainingSessions/{id}`; empty: it was not planned.
+  public var plannedSession: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -442,6 +799,9 @@ public nonisolated struct Cdt_Activity_V1_ListSessionsRequest: Sendable {
 
   /// From the last response.
   public var pageToken: String = String()
+
+  /// Only those that stand so; UNSPECIFIED: all.
+  public var state: Cdt_Activity_V1_SessionState = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -563,6 +923,10 @@ nonisolated extension Cdt_Activity_V1_SessionMode: SwiftProtobuf._ProtoNameProvi
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SESSION_MODE_UNSPECIFIED\0\u{1}SESSION_MODE_IN_PERSON\0\u{1}SESSION_MODE_ONLINE\0\u{1}SESSION_MODE_MOOC\0")
 }
 
+nonisolated extension Cdt_Activity_V1_SessionState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SESSION_STATE_UNSPECIFIED\0\u{1}SESSION_STATE_PLANNED\0\u{1}SESSION_STATE_HELD\0\u{1}SESSION_STATE_CANCELLED\0")
+}
+
 nonisolated extension Cdt_Activity_V1_Course: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Course"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}unit\0\u{3}display_name\0\u{1}skills\0\u{1}platform\0\u{1}level\0")
@@ -658,9 +1022,9 @@ nonisolated extension Cdt_Activity_V1_Attendance: SwiftProtobuf.Message, SwiftPr
   }
 }
 
-nonisolated extension Cdt_Activity_V1_TrainingSession: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".TrainingSession"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}course\0\u{1}unit\0\u{1}mode\0\u{3}held_on\0\u{1}trainer\0\u{1}attendances\0\u{1}attended\0\u{1}completed\0")
+nonisolated extension Cdt_Activity_V1_Invitee: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Invitee"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}team\0\u{1}person\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -668,61 +1032,239 @@ nonisolated extension Cdt_Activity_V1_TrainingSession: SwiftProtobuf.Message, Sw
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.course) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.unit) }()
-      case 4: try { try decoder.decodeSingularEnumField(value: &self.mode) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.heldOn) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.trainer) }()
-      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.attendances) }()
-      case 8: try { try decoder.decodeSingularInt32Field(value: &self.attended) }()
-      case 9: try { try decoder.decodeSingularInt32Field(value: &self.completed) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.team) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.person) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    if !self.team.isEmpty {
+      try visitor.visitSingularStringField(value: self.team, fieldNumber: 1)
     }
-    if !self.course.isEmpty {
-      try visitor.visitSingularStringField(value: self.course, fieldNumber: 2)
+    if !self.person.isEmpty {
+      try visitor.visitSingularStringField(value: self.person, fieldNumber: 2)
     }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_Invitee, rhs: Cdt_Activity_V1_Invitee) -> Bool {
+    if lhs.team != rhs.team {return false}
+    if lhs.person != rhs.person {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_SessionInvitation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SessionInvitation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}invitees\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 2: try { try decoder.decodeRepeatedEnumField(value: &self.teamLevels) }()
+      case 3: try { try decoder.decodeRepeatedEnumField(value: &self.roles) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.invitees) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.unit.isEmpty {
-      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 3)
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 1)
     }
-    if self.mode != .unspecified {
-      try visitor.visitSingularEnumField(value: self.mode, fieldNumber: 4)
+    if !self.teamLevels.isEmpty {
+      try visitor.visitPackedEnumField(value: self.teamLevels, fieldNumber: 2)
     }
-    if !self.heldOn.isEmpty {
-      try visitor.visitSingularStringField(value: self.heldOn, fieldNumber: 5)
+    if !self.roles.isEmpty {
+      try visitor.visitPackedEnumField(value: self.roles, fieldNumber: 3)
     }
-    if !self.trainer.isEmpty {
-      try visitor.visitSingularStringField(value: self.trainer, fieldNumber: 6)
+    if !self.invitees.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.invitees, fieldNumber: 4)
     }
-    if !self.attendances.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.attendances, fieldNumber: 7)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_SessionInvitation, rhs: Cdt_Activity_V1_SessionInvitation) -> Bool {
+    if lhs.unit != rhs.unit {return false}
+    if lhs.teamLevels != rhs.teamLevels {return false}
+    if lhs.roles != rhs.roles {return false}
+    if lhs.invitees != rhs.invitees {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_TrainingSession: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TrainingSession"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}course\0\u{1}unit\0\u{1}mode\0\u{3}held_on\0\u{1}trainer\0\u{1}attendances\0\u{1}attended\0\u{1}completed\0\u{1}state\0\u{3}starts_at\0\u{1}place\0\u{1}invitation\0\u{3}cancellation_reason\0\u{1}etag\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _course: String = String()
+    var _unit: String = String()
+    var _mode: Cdt_Activity_V1_SessionMode = .unspecified
+    var _heldOn: String = String()
+    var _trainer: String = String()
+    var _attendances: [Cdt_Activity_V1_Attendance] = []
+    var _attended: Int32 = 0
+    var _completed: Int32 = 0
+    var _state: Cdt_Activity_V1_SessionState = .unspecified
+    var _startsAt: String = String()
+    var _place: String = String()
+    var _invitation: Cdt_Activity_V1_SessionInvitation? = nil
+    var _cancellationReason: String = String()
+    var _etag: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _course = source._course
+      _unit = source._unit
+      _mode = source._mode
+      _heldOn = source._heldOn
+      _trainer = source._trainer
+      _attendances = source._attendances
+      _attended = source._attended
+      _completed = source._completed
+      _state = source._state
+      _startsAt = source._startsAt
+      _place = source._place
+      _invitation = source._invitation
+      _cancellationReason = source._cancellationReason
+      _etag = source._etag
     }
-    if self.attended != 0 {
-      try visitor.visitSingularInt32Field(value: self.attended, fieldNumber: 8)
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
     }
-    if self.completed != 0 {
-      try visitor.visitSingularInt32Field(value: self.completed, fieldNumber: 9)
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._course) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._unit) }()
+        case 4: try { try decoder.decodeSingularEnumField(value: &_storage._mode) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._heldOn) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._trainer) }()
+        case 7: try { try decoder.decodeRepeatedMessageField(value: &_storage._attendances) }()
+        case 8: try { try decoder.decodeSingularInt32Field(value: &_storage._attended) }()
+        case 9: try { try decoder.decodeSingularInt32Field(value: &_storage._completed) }()
+        case 10: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._startsAt) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._place) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._invitation) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._cancellationReason) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._course.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._course, fieldNumber: 2)
+      }
+      if !_storage._unit.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._unit, fieldNumber: 3)
+      }
+      if _storage._mode != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._mode, fieldNumber: 4)
+      }
+      if !_storage._heldOn.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._heldOn, fieldNumber: 5)
+      }
+      if !_storage._trainer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._trainer, fieldNumber: 6)
+      }
+      if !_storage._attendances.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._attendances, fieldNumber: 7)
+      }
+      if _storage._attended != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._attended, fieldNumber: 8)
+      }
+      if _storage._completed != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._completed, fieldNumber: 9)
+      }
+      if _storage._state != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._state, fieldNumber: 10)
+      }
+      if !_storage._startsAt.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._startsAt, fieldNumber: 11)
+      }
+      if !_storage._place.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._place, fieldNumber: 12)
+      }
+      try { if let v = _storage._invitation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      if !_storage._cancellationReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._cancellationReason, fieldNumber: 14)
+      }
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 15)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Cdt_Activity_V1_TrainingSession, rhs: Cdt_Activity_V1_TrainingSession) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.course != rhs.course {return false}
-    if lhs.unit != rhs.unit {return false}
-    if lhs.mode != rhs.mode {return false}
-    if lhs.heldOn != rhs.heldOn {return false}
-    if lhs.trainer != rhs.trainer {return false}
-    if lhs.attendances != rhs.attendances {return false}
-    if lhs.attended != rhs.attended {return false}
-    if lhs.completed != rhs.completed {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._course != rhs_storage._course {return false}
+        if _storage._unit != rhs_storage._unit {return false}
+        if _storage._mode != rhs_storage._mode {return false}
+        if _storage._heldOn != rhs_storage._heldOn {return false}
+        if _storage._trainer != rhs_storage._trainer {return false}
+        if _storage._attendances != rhs_storage._attendances {return false}
+        if _storage._attended != rhs_storage._attended {return false}
+        if _storage._completed != rhs_storage._completed {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._startsAt != rhs_storage._startsAt {return false}
+        if _storage._place != rhs_storage._place {return false}
+        if _storage._invitation != rhs_storage._invitation {return false}
+        if _storage._cancellationReason != rhs_storage._cancellationReason {return false}
+        if _storage._etag != rhs_storage._etag {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1021,8 +1563,8 @@ nonisolated extension Cdt_Activity_V1_ListCoursesResponse: SwiftProtobuf.Message
   }
 }
 
-nonisolated extension Cdt_Activity_V1_RecordSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".RecordSessionRequest"
+nonisolated extension Cdt_Activity_V1_PlanSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PlanSessionRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{3}request_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -1052,9 +1594,308 @@ nonisolated extension Cdt_Activity_V1_RecordSessionRequest: SwiftProtobuf.Messag
     try unknownFields.traverse(visitor: &visitor)
   }
 
+  public static func ==(lhs: Cdt_Activity_V1_PlanSessionRequest, rhs: Cdt_Activity_V1_PlanSessionRequest) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_PlanSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PlanSessionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_PlanSessionResponse, rhs: Cdt_Activity_V1_PlanSessionResponse) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_UpdateSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateSessionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{3}update_mask\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._updateMask) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._updateMask {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_UpdateSessionRequest, rhs: Cdt_Activity_V1_UpdateSessionRequest) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs._updateMask != rhs._updateMask {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_UpdateSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateSessionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_UpdateSessionResponse, rhs: Cdt_Activity_V1_UpdateSessionResponse) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_CancelSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CancelSessionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}reason\0\u{1}etag\0\u{3}request_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_CancelSessionRequest, rhs: Cdt_Activity_V1_CancelSessionRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_CancelSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CancelSessionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_CancelSessionResponse, rhs: Cdt_Activity_V1_CancelSessionResponse) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetSessionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetSessionRequest, rhs: Cdt_Activity_V1_GetSessionRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_GetSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetSessionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Activity_V1_GetSessionResponse, rhs: Cdt_Activity_V1_GetSessionResponse) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cdt_Activity_V1_RecordSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RecordSessionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{3}request_id\0\u{3}planned_session\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.plannedSession) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 2)
+    }
+    if !self.plannedSession.isEmpty {
+      try visitor.visitSingularStringField(value: self.plannedSession, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
   public static func ==(lhs: Cdt_Activity_V1_RecordSessionRequest, rhs: Cdt_Activity_V1_RecordSessionRequest) -> Bool {
     if lhs._session != rhs._session {return false}
     if lhs.requestID != rhs.requestID {return false}
+    if lhs.plannedSession != rhs.plannedSession {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1096,7 +1937,7 @@ nonisolated extension Cdt_Activity_V1_RecordSessionResponse: SwiftProtobuf.Messa
 
 nonisolated extension Cdt_Activity_V1_ListSessionsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListSessionsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{1}course\0\u{3}page_size\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{1}course\0\u{3}page_size\0\u{3}page_token\0\u{1}state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1108,6 +1949,7 @@ nonisolated extension Cdt_Activity_V1_ListSessionsRequest: SwiftProtobuf.Message
       case 2: try { try decoder.decodeSingularStringField(value: &self.course) }()
       case 3: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       default: break
       }
     }
@@ -1126,6 +1968,9 @@ nonisolated extension Cdt_Activity_V1_ListSessionsRequest: SwiftProtobuf.Message
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 4)
     }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1134,6 +1979,7 @@ nonisolated extension Cdt_Activity_V1_ListSessionsRequest: SwiftProtobuf.Message
     if lhs.course != rhs.course {return false}
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

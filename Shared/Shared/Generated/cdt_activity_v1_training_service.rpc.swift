@@ -4,7 +4,7 @@
 import RPC
 import SwiftProtobuf
 
-/// Courses, their sessions with attendance, and what the members of a team can do and teach.
+/// Courses, their sessions with invitation and attendance, and what the members of a team can do and teach.
 ///
 /// Errors of every method: UNAUTHENTICATED, PERMISSION_DENIED, DEADLINE_EXCEEDED, UNAVAILABLE, and INVALID_ARGUMENT
 /// (with all violations). Writes with a `request_id` give the same answer to the same request for 24 hours.
@@ -16,7 +16,11 @@ public enum Cdt_Activity_V1_TrainingService {
     public static let methods: [MethodDescriptor] = [
         Method.createCourse,
         Method.listCourses,
+        Method.planSession,
+        Method.updateSession,
+        Method.cancelSession,
         Method.recordSession,
+        Method.getSession,
         Method.listSessions,
         Method.assessSkills,
         Method.getTeamSkills,
@@ -30,9 +34,21 @@ public enum Cdt_Activity_V1_TrainingService {
         /// `/cdt.activity.v1.TrainingService/ListCourses`.
         public static let listCourses = MethodDescriptor(
             service: "cdt.activity.v1.TrainingService", method: "ListCourses", kind: .unary)
+        /// `/cdt.activity.v1.TrainingService/PlanSession`.
+        public static let planSession = MethodDescriptor(
+            service: "cdt.activity.v1.TrainingService", method: "PlanSession", kind: .unary)
+        /// `/cdt.activity.v1.TrainingService/UpdateSession`.
+        public static let updateSession = MethodDescriptor(
+            service: "cdt.activity.v1.TrainingService", method: "UpdateSession", kind: .unary)
+        /// `/cdt.activity.v1.TrainingService/CancelSession`.
+        public static let cancelSession = MethodDescriptor(
+            service: "cdt.activity.v1.TrainingService", method: "CancelSession", kind: .unary)
         /// `/cdt.activity.v1.TrainingService/RecordSession`.
         public static let recordSession = MethodDescriptor(
             service: "cdt.activity.v1.TrainingService", method: "RecordSession", kind: .unary)
+        /// `/cdt.activity.v1.TrainingService/GetSession`.
+        public static let getSession = MethodDescriptor(
+            service: "cdt.activity.v1.TrainingService", method: "GetSession", kind: .unary)
         /// `/cdt.activity.v1.TrainingService/ListSessions`.
         public static let listSessions = MethodDescriptor(
             service: "cdt.activity.v1.TrainingService", method: "ListSessions", kind: .unary)
@@ -53,12 +69,30 @@ public enum Cdt_Activity_V1_TrainingService {
         /// of units that a grant covers or lies under.
         func listCourses(_ request: Cdt_Activity_V1_ListCoursesRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListCoursesResponse
 
-        /// Records a session that was held, with who attended. Errors: NOT_FOUND (COURSE_NOT_FOUND, UNIT_NOT_FOUND,
-        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
-        /// violations name the attendances whose person was not in the team on the day).
+        /// Plans a session of today or a later day, and says who is invited: Notification's rules tell them. Errors: NOT_FOUND
+        /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the
+        /// invited who are not in the team today).
+        func planSession(_ request: Cdt_Activity_V1_PlanSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_PlanSessionResponse
+
+        /// Changes a planned session. Who is invited is told again when day, time, place, mode or invitation changed. Errors:
+        /// those of PlanSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
+        /// cancelled), ABORTED (ETAG_MISMATCH).
+        func updateSession(_ request: Cdt_Activity_V1_UpdateSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_UpdateSessionResponse
+
+        /// Cancels a planned session: invitations under way are stopped, and who was invited is told. Errors: NOT_FOUND
+        /// (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED), ABORTED (ETAG_MISMATCH).
+        func cancelSession(_ request: Cdt_Activity_V1_CancelSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_CancelSessionResponse
+
+        /// Records a session that was held, with who attended, be it one that was planned or not. Errors: NOT_FOUND
+        /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND, SESSION_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
+        /// violations name the attendances whose person was not in the team on the day; SESSION_NOT_PLANNED: what was planned
+        /// is already held or cancelled).
         func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_RecordSessionResponse
 
-        /// Lists sessions, the last held first.
+        /// One session, with the single attendances. Errors: NOT_FOUND (SESSION_NOT_FOUND).
+        func getSession(_ request: Cdt_Activity_V1_GetSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_GetSessionResponse
+
+        /// Lists sessions, planned, held and cancelled ones, the last recorded first.
         func listSessions(_ request: Cdt_Activity_V1_ListSessionsRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ListSessionsResponse
 
         /// Records what members of a team can do, as assessed on a day; a newer assessment counts instead of an older one.
@@ -94,9 +128,39 @@ public enum Cdt_Activity_V1_TrainingService {
                 decode: { try Cdt_Activity_V1_ListCoursesResponse(serializedBytes: $0) })
         }
 
-        /// Records a session that was held, with who attended. Errors: NOT_FOUND (COURSE_NOT_FOUND, UNIT_NOT_FOUND,
-        /// TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
-        /// violations name the attendances whose person was not in the team on the day).
+        /// Plans a session of today or a later day, and says who is invited: Notification's rules tell them. Errors: NOT_FOUND
+        /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the
+        /// invited who are not in the team today).
+        public func planSession(_ request: Cdt_Activity_V1_PlanSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_PlanSessionResponse {
+            try await rpc.unary(
+                Method.planSession, request, options: options,
+                encode: { (message: Cdt_Activity_V1_PlanSessionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_PlanSessionResponse(serializedBytes: $0) })
+        }
+
+        /// Changes a planned session. Who is invited is told again when day, time, place, mode or invitation changed. Errors:
+        /// those of PlanSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
+        /// cancelled), ABORTED (ETAG_MISMATCH).
+        public func updateSession(_ request: Cdt_Activity_V1_UpdateSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_UpdateSessionResponse {
+            try await rpc.unary(
+                Method.updateSession, request, options: options,
+                encode: { (message: Cdt_Activity_V1_UpdateSessionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_UpdateSessionResponse(serializedBytes: $0) })
+        }
+
+        /// Cancels a planned session: invitations under way are stopped, and who was invited is told. Errors: NOT_FOUND
+        /// (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED), ABORTED (ETAG_MISMATCH).
+        public func cancelSession(_ request: Cdt_Activity_V1_CancelSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_CancelSessionResponse {
+            try await rpc.unary(
+                Method.cancelSession, request, options: options,
+                encode: { (message: Cdt_Activity_V1_CancelSessionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_CancelSessionResponse(serializedBytes: $0) })
+        }
+
+        /// Records a session that was held, with who attended, be it one that was planned or not. Errors: NOT_FOUND
+        /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND, SESSION_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the
+        /// violations name the attendances whose person was not in the team on the day; SESSION_NOT_PLANNED: what was planned
+        /// is already held or cancelled).
         public func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_RecordSessionResponse {
             try await rpc.unary(
                 Method.recordSession, request, options: options,
@@ -104,7 +168,15 @@ public enum Cdt_Activity_V1_TrainingService {
                 decode: { try Cdt_Activity_V1_RecordSessionResponse(serializedBytes: $0) })
         }
 
-        /// Lists sessions, the last held first.
+        /// One session, with the single attendances. Errors: NOT_FOUND (SESSION_NOT_FOUND).
+        public func getSession(_ request: Cdt_Activity_V1_GetSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_GetSessionResponse {
+            try await rpc.unary(
+                Method.getSession, request, options: options,
+                encode: { (message: Cdt_Activity_V1_GetSessionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_GetSessionResponse(serializedBytes: $0) })
+        }
+
+        /// Lists sessions, planned, held and cancelled ones, the last recorded first.
         public func listSessions(_ request: Cdt_Activity_V1_ListSessionsRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ListSessionsResponse {
             try await rpc.unary(
                 Method.listSessions, request, options: options,
@@ -145,10 +217,30 @@ extension Cdt_Activity_V1_TrainingService.ServiceProtocol {
             encode: { (message: Cdt_Activity_V1_ListCoursesResponse) in try message.serializedBytes() },
             handler: { try await self.listCourses($0, context: $1) })
         router.unary(
+            Cdt_Activity_V1_TrainingService.Method.planSession,
+            decode: { try Cdt_Activity_V1_PlanSessionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_PlanSessionResponse) in try message.serializedBytes() },
+            handler: { try await self.planSession($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_TrainingService.Method.updateSession,
+            decode: { try Cdt_Activity_V1_UpdateSessionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_UpdateSessionResponse) in try message.serializedBytes() },
+            handler: { try await self.updateSession($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_TrainingService.Method.cancelSession,
+            decode: { try Cdt_Activity_V1_CancelSessionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_CancelSessionResponse) in try message.serializedBytes() },
+            handler: { try await self.cancelSession($0, context: $1) })
+        router.unary(
             Cdt_Activity_V1_TrainingService.Method.recordSession,
             decode: { try Cdt_Activity_V1_RecordSessionRequest(serializedBytes: $0) },
             encode: { (message: Cdt_Activity_V1_RecordSessionResponse) in try message.serializedBytes() },
             handler: { try await self.recordSession($0, context: $1) })
+        router.unary(
+            Cdt_Activity_V1_TrainingService.Method.getSession,
+            decode: { try Cdt_Activity_V1_GetSessionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_GetSessionResponse) in try message.serializedBytes() },
+            handler: { try await self.getSession($0, context: $1) })
         router.unary(
             Cdt_Activity_V1_TrainingService.Method.listSessions,
             decode: { try Cdt_Activity_V1_ListSessionsRequest(serializedBytes: $0) },

@@ -470,6 +470,51 @@ public nonisolated enum Cdt_Notification_V1_RelayLevel: SwiftProtobuf.Enum, Swif
 
 }
 
+/// How a session of a course must stand.
+public nonisolated enum Cdt_Notification_V1_TrainingCondition: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not given: refused.
+  case unspecified // = 0
+
+  /// Is to be held, today or later.
+  case planned // = 1
+
+  /// Was cancelled before its day was over.
+  case cancelled // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .planned
+    case 2: self = .cancelled
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .planned: return 1
+    case .cancelled: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Cdt_Notification_V1_TrainingCondition] = [
+    .unspecified,
+    .planned,
+    .cancelled,
+  ]
+
+}
+
 /// State of a campaign.
 public nonisolated enum Cdt_Notification_V1_CampaignState: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -584,6 +629,12 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
 
   /// A payment came back since then.
   case paymentReturned // = 11
+
+  /// A session of a course was planned or moved since the rule was last looked at: those invited are told.
+  case trainingInvitation // = 12
+
+  /// A session was cancelled since then: those who were invited are told.
+  case trainingCancelled // = 13
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -604,6 +655,8 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     case 9: self = .paymentApproved
     case 10: self = .paymentPaid
     case 11: self = .paymentReturned
+    case 12: self = .trainingInvitation
+    case 13: self = .trainingCancelled
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -622,6 +675,8 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     case .paymentApproved: return 9
     case .paymentPaid: return 10
     case .paymentReturned: return 11
+    case .trainingInvitation: return 12
+    case .trainingCancelled: return 13
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -640,6 +695,8 @@ public nonisolated enum Cdt_Notification_V1_RuleKind: SwiftProtobuf.Enum, Swift.
     .paymentApproved,
     .paymentPaid,
     .paymentReturned,
+    .trainingInvitation,
+    .trainingCancelled,
   ]
 
 }
@@ -1229,7 +1286,9 @@ public nonisolated struct Cdt_Notification_V1_Channel: @unchecked Sendable {
 /// teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
 /// with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER;
 /// with a payment filter also `payment_count` INTEGER, `payment_amount` DONG (their sum), `policy_title` TEXT and
-/// `payment_year` TEXT (the year or years of what is paid).
+/// `payment_year` TEXT (the year or years of what is paid); with a training filter also `course_title` TEXT, `session_date`
+/// DATE, `session_when` TEXT (`08:00 ngày 15/12/2026`; of a MOOC `đến hết ngày 31/12/2026`), `session_where` TEXT,
+/// `session_trainer` TEXT (empty when nobody is named) and `cancellation_reason` TEXT.
 /// Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
 public nonisolated struct Cdt_Notification_V1_TemplateParameter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1649,6 +1708,47 @@ public nonisolated struct Cdt_Notification_V1_GroupFilter: Sendable {
   public init() {}
 }
 
+/// Chooses the recipients whom a session of a course invites.
+public nonisolated struct Cdt_Notification_V1_TrainingFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The session, `trainingSessions/{id}` of the Activity reporting. Required.
+  public var session: String = String()
+
+  /// The condition. It is checked once more for each message at the moment of sending: one that no longer holds
+  /// cancels the message.
+  public var condition: Cdt_Notification_V1_TrainingCondition = .unspecified
+
+  /// Only if it came to stand so, or was moved, at this moment or later, as far as is known here.
+  public var changedSince: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedSince ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedSince = newValue}
+  }
+  /// Returns true if `changedSince` has been explicitly set.
+  public var hasChangedSince: Bool {self._changedSince != nil}
+  /// Clears the value of `changedSince`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedSince() {self._changedSince = nil}
+
+  /// Only if it came to stand so, or was moved, before this moment.
+  public var changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_changedUntil ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_changedUntil = newValue}
+  }
+  /// Returns true if `changedUntil` has been explicitly set.
+  public var hasChangedUntil: Bool {self._changedUntil != nil}
+  /// Clears the value of `changedUntil`. Subsequent reads from it will return its default value.
+  public mutating func clearChangedUntil() {self._changedUntil = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _changedSince: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _changedUntil: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
 /// Who is told. Conditions of different fields must all hold; values within one field are alternatives; an empty
 /// field does not restrict. A person in several teams is told once.
 public nonisolated struct Cdt_Notification_V1_Audience: @unchecked Sendable {
@@ -1740,6 +1840,16 @@ public nonisolated struct Cdt_Notification_V1_Audience: @unchecked Sendable {
   public var hasPayment: Bool {_storage._payment != nil}
   /// Clears the value of `payment`. Subsequent reads from it will return its default value.
   public mutating func clearPayment() {_uniqueStorage()._payment = nil}
+
+  /// Those whom a session of a course invites, within the subtree; only `unit` and `tree_date` may be given beside it.
+  public var training: Cdt_Notification_V1_TrainingFilter {
+    get {_storage._training ?? Cdt_Notification_V1_TrainingFilter()}
+    set {_uniqueStorage()._training = newValue}
+  }
+  /// Returns true if `training` has been explicitly set.
+  public var hasTraining: Bool {_storage._training != nil}
+  /// Clears the value of `training`. Subsequent reads from it will return its default value.
+  public mutating func clearTraining() {_uniqueStorage()._training = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1895,9 +2005,9 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-/// Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
-/// concerns, or one for all payments, so that everybody gets one message about all of their teams. Where nothing concerns its
-/// unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
+/// Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period or
+/// session that it concerns, or one for all payments, so that everybody gets one message about all of their teams. Where
+/// nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
 /// are no longer needed when their turn comes cancel themselves.
 public nonisolated struct Cdt_Notification_V1_Rule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -2270,7 +2380,8 @@ public nonisolated struct Cdt_Notification_V1_ArticleReach: Sendable {
   public init() {}
 }
 
-/// What a message is about: one team, and the report it owes or the payment to it or its member.
+/// What a message is about: one team, and the report it owes, the payment to it or its member, or the session its member
+/// is invited to.
 public nonisolated struct Cdt_Notification_V1_DeliverySubject: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2287,6 +2398,9 @@ public nonisolated struct Cdt_Notification_V1_DeliverySubject: Sendable {
 
   /// `paymentInstructions/{id}`; empty without a payment filter.
   public var payment: String = String()
+
+  /// `trainingSessions/{id}`; empty without a training filter.
+  public var session: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2836,12 +2950,16 @@ nonisolated extension Cdt_Notification_V1_RelayLevel: SwiftProtobuf._ProtoNamePr
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RELAY_LEVEL_UNSPECIFIED\0\u{1}RELAY_LEVEL_PROVINCE_FOCAL_POINTS\0\u{1}RELAY_LEVEL_COMMUNE_FOCAL_POINTS\0\u{1}RELAY_LEVEL_LEADERS\0\u{1}RELAY_LEVEL_MEMBERS\0")
 }
 
+nonisolated extension Cdt_Notification_V1_TrainingCondition: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TRAINING_CONDITION_UNSPECIFIED\0\u{1}TRAINING_CONDITION_PLANNED\0\u{1}TRAINING_CONDITION_CANCELLED\0")
+}
+
 nonisolated extension Cdt_Notification_V1_CampaignState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAMPAIGN_STATE_UNSPECIFIED\0\u{1}CAMPAIGN_STATE_DRAFT\0\u{1}CAMPAIGN_STATE_SCHEDULED\0\u{1}CAMPAIGN_STATE_EXPANDING\0\u{1}CAMPAIGN_STATE_SENDING\0\u{1}CAMPAIGN_STATE_COMPLETED\0\u{1}CAMPAIGN_STATE_CANCELLED\0\u{1}CAMPAIGN_STATE_PAUSED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_RuleKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RULE_KIND_UNSPECIFIED\0\u{1}RULE_KIND_REPORT_DUE_SOON\0\u{1}RULE_KIND_REPORT_DUE_TODAY\0\u{1}RULE_KIND_REPORT_OVERDUE\0\u{1}RULE_KIND_REPORT_OVERDUE_COMMUNE\0\u{1}RULE_KIND_REPORT_OVERDUE_PROVINCE\0\u{1}RULE_KIND_REPORT_RETURNED\0\u{1}RULE_KIND_REPORT_APPROVED\0\u{1}RULE_KIND_TEAM_WITHOUT_LEADER\0\u{1}RULE_KIND_PAYMENT_APPROVED\0\u{1}RULE_KIND_PAYMENT_PAID\0\u{1}RULE_KIND_PAYMENT_RETURNED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RULE_KIND_UNSPECIFIED\0\u{1}RULE_KIND_REPORT_DUE_SOON\0\u{1}RULE_KIND_REPORT_DUE_TODAY\0\u{1}RULE_KIND_REPORT_OVERDUE\0\u{1}RULE_KIND_REPORT_OVERDUE_COMMUNE\0\u{1}RULE_KIND_REPORT_OVERDUE_PROVINCE\0\u{1}RULE_KIND_REPORT_RETURNED\0\u{1}RULE_KIND_REPORT_APPROVED\0\u{1}RULE_KIND_TEAM_WITHOUT_LEADER\0\u{1}RULE_KIND_PAYMENT_APPROVED\0\u{1}RULE_KIND_PAYMENT_PAID\0\u{1}RULE_KIND_PAYMENT_RETURNED\0\u{1}RULE_KIND_TRAINING_INVITATION\0\u{1}RULE_KIND_TRAINING_CANCELLED\0")
 }
 
 nonisolated extension Cdt_Notification_V1_TicketState: SwiftProtobuf._ProtoNameProviding {
@@ -3703,9 +3821,58 @@ nonisolated extension Cdt_Notification_V1_GroupFilter: SwiftProtobuf.Message, Sw
   }
 }
 
+nonisolated extension Cdt_Notification_V1_TrainingFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TrainingFilter"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{1}condition\0\u{3}changed_since\0\u{3}changed_until\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.session) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.condition) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._changedSince) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._changedUntil) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 1)
+    }
+    if self.condition != .unspecified {
+      try visitor.visitSingularEnumField(value: self.condition, fieldNumber: 2)
+    }
+    try { if let v = self._changedSince {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._changedUntil {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Cdt_Notification_V1_TrainingFilter, rhs: Cdt_Notification_V1_TrainingFilter) -> Bool {
+    if lhs.session != rhs.session {return false}
+    if lhs.condition != rhs.condition {return false}
+    if lhs._changedSince != rhs._changedSince {return false}
+    if lhs._changedUntil != rhs._changedUntil {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Audience"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0\u{1}relay\0\u{1}payment\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}unit\0\u{3}team_levels\0\u{1}roles\0\u{1}occupations\0\u{1}report\0\u{3}tree_date\0\u{1}recipients\0\u{3}without_leader\0\u{1}groups\0\u{1}relay\0\u{1}payment\0\u{1}training\0")
 
   fileprivate class _StorageClass {
     var _unit: String = String()
@@ -3719,6 +3886,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
     var _groups: Cdt_Notification_V1_GroupFilter? = nil
     var _relay: Cdt_Notification_V1_Relay? = nil
     var _payment: Cdt_Notification_V1_PaymentFilter? = nil
+    var _training: Cdt_Notification_V1_TrainingFilter? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3740,6 +3908,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
       _groups = source._groups
       _relay = source._relay
       _payment = source._payment
+      _training = source._training
     }
   }
 
@@ -3769,6 +3938,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._groups) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._relay) }()
         case 11: try { try decoder.decodeSingularMessageField(value: &_storage._payment) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._training) }()
         default: break
         }
       }
@@ -3814,6 +3984,9 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
       try { if let v = _storage._payment {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
       } }()
+      try { if let v = _storage._training {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3834,6 +4007,7 @@ nonisolated extension Cdt_Notification_V1_Audience: SwiftProtobuf.Message, Swift
         if _storage._groups != rhs_storage._groups {return false}
         if _storage._relay != rhs_storage._relay {return false}
         if _storage._payment != rhs_storage._payment {return false}
+        if _storage._training != rhs_storage._training {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -4614,7 +4788,7 @@ nonisolated extension Cdt_Notification_V1_ArticleReach: SwiftProtobuf.Message, S
 
 nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeliverySubject"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}team\0\u{3}team_display_name\0\u{1}obligation\0\u{1}payment\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}team\0\u{3}team_display_name\0\u{1}obligation\0\u{1}payment\0\u{1}session\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4626,6 +4800,7 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
       case 2: try { try decoder.decodeSingularStringField(value: &self.teamDisplayName) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.obligation) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.payment) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.session) }()
       default: break
       }
     }
@@ -4644,6 +4819,9 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
     if !self.payment.isEmpty {
       try visitor.visitSingularStringField(value: self.payment, fieldNumber: 4)
     }
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4652,6 +4830,7 @@ nonisolated extension Cdt_Notification_V1_DeliverySubject: SwiftProtobuf.Message
     if lhs.teamDisplayName != rhs.teamDisplayName {return false}
     if lhs.obligation != rhs.obligation {return false}
     if lhs.payment != rhs.payment {return false}
+    if lhs.session != rhs.session {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -97,6 +97,96 @@ void   cdt__activity__v1__attendance__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__attendance__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__activity__v1__invitee__init
+                     (Cdt__Activity__V1__Invitee         *message)
+{
+  static const Cdt__Activity__V1__Invitee init_value = CDT__ACTIVITY__V1__INVITEE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__invitee__get_packed_size
+                     (const Cdt__Activity__V1__Invitee *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__invitee__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__invitee__pack
+                     (const Cdt__Activity__V1__Invitee *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__invitee__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__invitee__pack_to_buffer
+                     (const Cdt__Activity__V1__Invitee *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__invitee__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__Invitee *
+       cdt__activity__v1__invitee__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__Invitee *)
+     protobuf_c_message_unpack (&cdt__activity__v1__invitee__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__invitee__free_unpacked
+                     (Cdt__Activity__V1__Invitee *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__invitee__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__session_invitation__init
+                     (Cdt__Activity__V1__SessionInvitation         *message)
+{
+  static const Cdt__Activity__V1__SessionInvitation init_value = CDT__ACTIVITY__V1__SESSION_INVITATION__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__session_invitation__get_packed_size
+                     (const Cdt__Activity__V1__SessionInvitation *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__session_invitation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__session_invitation__pack
+                     (const Cdt__Activity__V1__SessionInvitation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__session_invitation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__session_invitation__pack_to_buffer
+                     (const Cdt__Activity__V1__SessionInvitation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__session_invitation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__SessionInvitation *
+       cdt__activity__v1__session_invitation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__SessionInvitation *)
+     protobuf_c_message_unpack (&cdt__activity__v1__session_invitation__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__session_invitation__free_unpacked
+                     (Cdt__Activity__V1__SessionInvitation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__session_invitation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__activity__v1__training_session__init
                      (Cdt__Activity__V1__TrainingSession         *message)
 {
@@ -455,6 +545,366 @@ void   cdt__activity__v1__list_courses_response__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &cdt__activity__v1__list_courses_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__plan_session_request__init
+                     (Cdt__Activity__V1__PlanSessionRequest         *message)
+{
+  static const Cdt__Activity__V1__PlanSessionRequest init_value = CDT__ACTIVITY__V1__PLAN_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__plan_session_request__get_packed_size
+                     (const Cdt__Activity__V1__PlanSessionRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__plan_session_request__pack
+                     (const Cdt__Activity__V1__PlanSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__plan_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__PlanSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__PlanSessionRequest *
+       cdt__activity__v1__plan_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__PlanSessionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__plan_session_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__plan_session_request__free_unpacked
+                     (Cdt__Activity__V1__PlanSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__plan_session_response__init
+                     (Cdt__Activity__V1__PlanSessionResponse         *message)
+{
+  static const Cdt__Activity__V1__PlanSessionResponse init_value = CDT__ACTIVITY__V1__PLAN_SESSION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__plan_session_response__get_packed_size
+                     (const Cdt__Activity__V1__PlanSessionResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__plan_session_response__pack
+                     (const Cdt__Activity__V1__PlanSessionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__plan_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__PlanSessionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__PlanSessionResponse *
+       cdt__activity__v1__plan_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__PlanSessionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__plan_session_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__plan_session_response__free_unpacked
+                     (Cdt__Activity__V1__PlanSessionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__update_session_request__init
+                     (Cdt__Activity__V1__UpdateSessionRequest         *message)
+{
+  static const Cdt__Activity__V1__UpdateSessionRequest init_value = CDT__ACTIVITY__V1__UPDATE_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__update_session_request__get_packed_size
+                     (const Cdt__Activity__V1__UpdateSessionRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__update_session_request__pack
+                     (const Cdt__Activity__V1__UpdateSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__update_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__UpdateSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__UpdateSessionRequest *
+       cdt__activity__v1__update_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__UpdateSessionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__update_session_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__update_session_request__free_unpacked
+                     (Cdt__Activity__V1__UpdateSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__update_session_response__init
+                     (Cdt__Activity__V1__UpdateSessionResponse         *message)
+{
+  static const Cdt__Activity__V1__UpdateSessionResponse init_value = CDT__ACTIVITY__V1__UPDATE_SESSION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__update_session_response__get_packed_size
+                     (const Cdt__Activity__V1__UpdateSessionResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__update_session_response__pack
+                     (const Cdt__Activity__V1__UpdateSessionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__update_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__UpdateSessionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__UpdateSessionResponse *
+       cdt__activity__v1__update_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__UpdateSessionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__update_session_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__update_session_response__free_unpacked
+                     (Cdt__Activity__V1__UpdateSessionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__update_session_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__cancel_session_request__init
+                     (Cdt__Activity__V1__CancelSessionRequest         *message)
+{
+  static const Cdt__Activity__V1__CancelSessionRequest init_value = CDT__ACTIVITY__V1__CANCEL_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__cancel_session_request__get_packed_size
+                     (const Cdt__Activity__V1__CancelSessionRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__cancel_session_request__pack
+                     (const Cdt__Activity__V1__CancelSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__cancel_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__CancelSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__CancelSessionRequest *
+       cdt__activity__v1__cancel_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__CancelSessionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__cancel_session_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__cancel_session_request__free_unpacked
+                     (Cdt__Activity__V1__CancelSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__cancel_session_response__init
+                     (Cdt__Activity__V1__CancelSessionResponse         *message)
+{
+  static const Cdt__Activity__V1__CancelSessionResponse init_value = CDT__ACTIVITY__V1__CANCEL_SESSION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__cancel_session_response__get_packed_size
+                     (const Cdt__Activity__V1__CancelSessionResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__cancel_session_response__pack
+                     (const Cdt__Activity__V1__CancelSessionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__cancel_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__CancelSessionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__CancelSessionResponse *
+       cdt__activity__v1__cancel_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__CancelSessionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__cancel_session_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__cancel_session_response__free_unpacked
+                     (Cdt__Activity__V1__CancelSessionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__cancel_session_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_session_request__init
+                     (Cdt__Activity__V1__GetSessionRequest         *message)
+{
+  static const Cdt__Activity__V1__GetSessionRequest init_value = CDT__ACTIVITY__V1__GET_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_session_request__get_packed_size
+                     (const Cdt__Activity__V1__GetSessionRequest *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_session_request__pack
+                     (const Cdt__Activity__V1__GetSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetSessionRequest *
+       cdt__activity__v1__get_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetSessionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_session_request__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_session_request__free_unpacked
+                     (Cdt__Activity__V1__GetSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cdt__activity__v1__get_session_response__init
+                     (Cdt__Activity__V1__GetSessionResponse         *message)
+{
+  static const Cdt__Activity__V1__GetSessionResponse init_value = CDT__ACTIVITY__V1__GET_SESSION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cdt__activity__v1__get_session_response__get_packed_size
+                     (const Cdt__Activity__V1__GetSessionResponse *message)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__activity__v1__get_session_response__pack
+                     (const Cdt__Activity__V1__GetSessionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__activity__v1__get_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetSessionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Activity__V1__GetSessionResponse *
+       cdt__activity__v1__get_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Activity__V1__GetSessionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__get_session_response__descriptor,
+                                allocator, len, data);
+}
+void   cdt__activity__v1__get_session_response__free_unpacked
+                     (Cdt__Activity__V1__GetSessionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__activity__v1__get_session_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__activity__v1__record_session_request__init
@@ -984,7 +1434,135 @@ const ProtobufCMessageDescriptor cdt__activity__v1__attendance__descriptor =
   (ProtobufCMessageInit) cdt__activity__v1__attendance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__training_session__field_descriptors[9] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__invitee__field_descriptors[2] =
+{
+  {
+    "team",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Invitee, team),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "person",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__Invitee, person),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__invitee__field_indices_by_name[] = {
+  1,   /* field[1] = person */
+  0,   /* field[0] = team */
+};
+static const ProtobufCIntRange cdt__activity__v1__invitee__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__invitee__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.Invitee",
+  "Invitee",
+  "Cdt__Activity__V1__Invitee",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__Invitee),
+  2,
+  cdt__activity__v1__invitee__field_descriptors,
+  cdt__activity__v1__invitee__field_indices_by_name,
+  1,  cdt__activity__v1__invitee__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__invitee__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__session_invitation__field_descriptors[4] =
+{
+  {
+    "unit",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__SessionInvitation, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "team_levels",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Activity__V1__SessionInvitation, n_team_levels),
+    offsetof(Cdt__Activity__V1__SessionInvitation, team_levels),
+    &cdt__common__v1__team_level__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Cdt__Activity__V1__SessionInvitation, n_roles),
+    offsetof(Cdt__Activity__V1__SessionInvitation, roles),
+    &cdt__registry__v1__member_role__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "invitees",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cdt__Activity__V1__SessionInvitation, n_invitees),
+    offsetof(Cdt__Activity__V1__SessionInvitation, invitees),
+    &cdt__activity__v1__invitee__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__session_invitation__field_indices_by_name[] = {
+  3,   /* field[3] = invitees */
+  2,   /* field[2] = roles */
+  1,   /* field[1] = team_levels */
+  0,   /* field[0] = unit */
+};
+static const ProtobufCIntRange cdt__activity__v1__session_invitation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__session_invitation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.SessionInvitation",
+  "SessionInvitation",
+  "Cdt__Activity__V1__SessionInvitation",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__SessionInvitation),
+  4,
+  cdt__activity__v1__session_invitation__field_descriptors,
+  cdt__activity__v1__session_invitation__field_indices_by_name,
+  1,  cdt__activity__v1__session_invitation__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__session_invitation__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__training_session__field_descriptors[15] =
 {
   {
     "name",
@@ -1094,22 +1672,100 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__training_session__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, state),
+    &cdt__activity__v1__session_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "starts_at",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, starts_at),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, place),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "invitation",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, invitation),
+    &cdt__activity__v1__session_invitation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cancellation_reason",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, cancellation_reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__TrainingSession, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__training_session__field_indices_by_name[] = {
   6,   /* field[6] = attendances */
   7,   /* field[7] = attended */
+  13,   /* field[13] = cancellation_reason */
   8,   /* field[8] = completed */
   1,   /* field[1] = course */
+  14,   /* field[14] = etag */
   4,   /* field[4] = held_on */
+  12,   /* field[12] = invitation */
   3,   /* field[3] = mode */
   0,   /* field[0] = name */
+  11,   /* field[11] = place */
+  10,   /* field[10] = starts_at */
+  9,   /* field[9] = state */
   5,   /* field[5] = trainer */
   2,   /* field[2] = unit */
 };
 static const ProtobufCIntRange cdt__activity__v1__training_session__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__training_session__descriptor =
 {
@@ -1119,7 +1775,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__training_session__descriptor
   "Cdt__Activity__V1__TrainingSession",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__TrainingSession),
-  9,
+  15,
   cdt__activity__v1__training_session__field_descriptors,
   cdt__activity__v1__training_session__field_indices_by_name,
   1,  cdt__activity__v1__training_session__number_ranges,
@@ -1587,7 +2243,389 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_response__descr
   (ProtobufCMessageInit) cdt__activity__v1__list_courses_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__record_session_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_request__field_descriptors[2] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__PlanSessionRequest, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__PlanSessionRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__plan_session_request__field_indices_by_name[] = {
+  1,   /* field[1] = request_id */
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__activity__v1__plan_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.PlanSessionRequest",
+  "PlanSessionRequest",
+  "Cdt__Activity__V1__PlanSessionRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__PlanSessionRequest),
+  2,
+  cdt__activity__v1__plan_session_request__field_descriptors,
+  cdt__activity__v1__plan_session_request__field_indices_by_name,
+  1,  cdt__activity__v1__plan_session_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__plan_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_response__field_descriptors[1] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__PlanSessionResponse, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__plan_session_response__field_indices_by_name[] = {
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__activity__v1__plan_session_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.PlanSessionResponse",
+  "PlanSessionResponse",
+  "Cdt__Activity__V1__PlanSessionResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__PlanSessionResponse),
+  1,
+  cdt__activity__v1__plan_session_response__field_descriptors,
+  cdt__activity__v1__plan_session_response__field_indices_by_name,
+  1,  cdt__activity__v1__plan_session_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__plan_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__update_session_request__field_descriptors[3] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__UpdateSessionRequest, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "update_mask",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__UpdateSessionRequest, update_mask),
+    &google__protobuf__field_mask__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__UpdateSessionRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__update_session_request__field_indices_by_name[] = {
+  2,   /* field[2] = request_id */
+  0,   /* field[0] = session */
+  1,   /* field[1] = update_mask */
+};
+static const ProtobufCIntRange cdt__activity__v1__update_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__update_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.UpdateSessionRequest",
+  "UpdateSessionRequest",
+  "Cdt__Activity__V1__UpdateSessionRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__UpdateSessionRequest),
+  3,
+  cdt__activity__v1__update_session_request__field_descriptors,
+  cdt__activity__v1__update_session_request__field_indices_by_name,
+  1,  cdt__activity__v1__update_session_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__update_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__update_session_response__field_descriptors[1] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__UpdateSessionResponse, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__update_session_response__field_indices_by_name[] = {
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__activity__v1__update_session_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__update_session_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.UpdateSessionResponse",
+  "UpdateSessionResponse",
+  "Cdt__Activity__V1__UpdateSessionResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__UpdateSessionResponse),
+  1,
+  cdt__activity__v1__update_session_response__field_descriptors,
+  cdt__activity__v1__update_session_response__field_indices_by_name,
+  1,  cdt__activity__v1__update_session_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__update_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__cancel_session_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__CancelSessionRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__CancelSessionRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__CancelSessionRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__CancelSessionRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__cancel_session_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = name */
+  1,   /* field[1] = reason */
+  3,   /* field[3] = request_id */
+};
+static const ProtobufCIntRange cdt__activity__v1__cancel_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__cancel_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.CancelSessionRequest",
+  "CancelSessionRequest",
+  "Cdt__Activity__V1__CancelSessionRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__CancelSessionRequest),
+  4,
+  cdt__activity__v1__cancel_session_request__field_descriptors,
+  cdt__activity__v1__cancel_session_request__field_indices_by_name,
+  1,  cdt__activity__v1__cancel_session_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__cancel_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__cancel_session_response__field_descriptors[1] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__CancelSessionResponse, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__cancel_session_response__field_indices_by_name[] = {
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__activity__v1__cancel_session_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__cancel_session_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.CancelSessionResponse",
+  "CancelSessionResponse",
+  "Cdt__Activity__V1__CancelSessionResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__CancelSessionResponse),
+  1,
+  cdt__activity__v1__cancel_session_response__field_descriptors,
+  cdt__activity__v1__cancel_session_response__field_indices_by_name,
+  1,  cdt__activity__v1__cancel_session_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__cancel_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_session_request__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetSessionRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_session_request__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetSessionRequest",
+  "GetSessionRequest",
+  "Cdt__Activity__V1__GetSessionRequest",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetSessionRequest),
+  1,
+  cdt__activity__v1__get_session_request__field_descriptors,
+  cdt__activity__v1__get_session_request__field_indices_by_name,
+  1,  cdt__activity__v1__get_session_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__get_session_response__field_descriptors[1] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__GetSessionResponse, session),
+    &cdt__activity__v1__training_session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__activity__v1__get_session_response__field_indices_by_name[] = {
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__activity__v1__get_session_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cdt__activity__v1__get_session_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.GetSessionResponse",
+  "GetSessionResponse",
+  "Cdt__Activity__V1__GetSessionResponse",
+  "cdt.activity.v1",
+  sizeof(Cdt__Activity__V1__GetSessionResponse),
+  1,
+  cdt__activity__v1__get_session_response__field_descriptors,
+  cdt__activity__v1__get_session_response__field_indices_by_name,
+  1,  cdt__activity__v1__get_session_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__get_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__activity__v1__record_session_request__field_descriptors[3] =
 {
   {
     "session",
@@ -1613,15 +2651,28 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__record_session_request_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "planned_session",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__RecordSessionRequest, planned_session),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__record_session_request__field_indices_by_name[] = {
+  2,   /* field[2] = planned_session */
   1,   /* field[1] = request_id */
   0,   /* field[0] = session */
 };
 static const ProtobufCIntRange cdt__activity__v1__record_session_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__record_session_request__descriptor =
 {
@@ -1631,7 +2682,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__record_session_request__desc
   "Cdt__Activity__V1__RecordSessionRequest",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__RecordSessionRequest),
-  2,
+  3,
   cdt__activity__v1__record_session_request__field_descriptors,
   cdt__activity__v1__record_session_request__field_indices_by_name,
   1,  cdt__activity__v1__record_session_request__number_ranges,
@@ -1676,7 +2727,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__record_session_response__des
   (ProtobufCMessageInit) cdt__activity__v1__record_session_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__list_sessions_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__list_sessions_request__field_descriptors[5] =
 {
   {
     "unit",
@@ -1726,17 +2777,30 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__list_sessions_request__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Activity__V1__ListSessionsRequest, state),
+    &cdt__activity__v1__session_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__activity__v1__list_sessions_request__field_indices_by_name[] = {
   1,   /* field[1] = course */
   2,   /* field[2] = page_size */
   3,   /* field[3] = page_token */
+  4,   /* field[4] = state */
   0,   /* field[0] = unit */
 };
 static const ProtobufCIntRange cdt__activity__v1__list_sessions_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor cdt__activity__v1__list_sessions_request__descriptor =
 {
@@ -1746,7 +2810,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_sessions_request__descr
   "Cdt__Activity__V1__ListSessionsRequest",
   "cdt.activity.v1",
   sizeof(Cdt__Activity__V1__ListSessionsRequest),
-  4,
+  5,
   cdt__activity__v1__list_sessions_request__field_descriptors,
   cdt__activity__v1__list_sessions_request__field_indices_by_name,
   1,  cdt__activity__v1__list_sessions_request__number_ranges,
@@ -2113,22 +3177,62 @@ const ProtobufCEnumDescriptor cdt__activity__v1__session_mode__descriptor =
   cdt__activity__v1__session_mode__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cdt__activity__v1__training_service__method_descriptors[6] =
+static const ProtobufCEnumValue cdt__activity__v1__session_state__enum_values_by_number[4] =
+{
+  { "SESSION_STATE_UNSPECIFIED", "CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_UNSPECIFIED", 0 },
+  { "SESSION_STATE_PLANNED", "CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_PLANNED", 1 },
+  { "SESSION_STATE_HELD", "CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_HELD", 2 },
+  { "SESSION_STATE_CANCELLED", "CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_CANCELLED", 3 },
+};
+static const ProtobufCIntRange cdt__activity__v1__session_state__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex cdt__activity__v1__session_state__enum_values_by_name[4] =
+{
+  { "SESSION_STATE_CANCELLED", 3 },
+  { "SESSION_STATE_HELD", 2 },
+  { "SESSION_STATE_PLANNED", 1 },
+  { "SESSION_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__activity__v1__session_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.activity.v1.SessionState",
+  "SessionState",
+  "Cdt__Activity__V1__SessionState",
+  "cdt.activity.v1",
+  4,
+  cdt__activity__v1__session_state__enum_values_by_number,
+  4,
+  cdt__activity__v1__session_state__enum_values_by_name,
+  1,
+  cdt__activity__v1__session_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor cdt__activity__v1__training_service__method_descriptors[10] =
 {
   { "CreateCourse", &cdt__activity__v1__create_course_request__descriptor, &cdt__activity__v1__create_course_response__descriptor },
   { "ListCourses", &cdt__activity__v1__list_courses_request__descriptor, &cdt__activity__v1__list_courses_response__descriptor },
+  { "PlanSession", &cdt__activity__v1__plan_session_request__descriptor, &cdt__activity__v1__plan_session_response__descriptor },
+  { "UpdateSession", &cdt__activity__v1__update_session_request__descriptor, &cdt__activity__v1__update_session_response__descriptor },
+  { "CancelSession", &cdt__activity__v1__cancel_session_request__descriptor, &cdt__activity__v1__cancel_session_response__descriptor },
   { "RecordSession", &cdt__activity__v1__record_session_request__descriptor, &cdt__activity__v1__record_session_response__descriptor },
+  { "GetSession", &cdt__activity__v1__get_session_request__descriptor, &cdt__activity__v1__get_session_response__descriptor },
   { "ListSessions", &cdt__activity__v1__list_sessions_request__descriptor, &cdt__activity__v1__list_sessions_response__descriptor },
   { "AssessSkills", &cdt__activity__v1__assess_skills_request__descriptor, &cdt__activity__v1__assess_skills_response__descriptor },
   { "GetTeamSkills", &cdt__activity__v1__get_team_skills_request__descriptor, &cdt__activity__v1__get_team_skills_response__descriptor },
 };
 const unsigned cdt__activity__v1__training_service__method_indices_by_name[] = {
-  4,        /* AssessSkills */
+  8,        /* AssessSkills */
+  4,        /* CancelSession */
   0,        /* CreateCourse */
-  5,        /* GetTeamSkills */
+  6,        /* GetSession */
+  9,        /* GetTeamSkills */
   1,        /* ListCourses */
-  3,        /* ListSessions */
-  2         /* RecordSession */
+  7,        /* ListSessions */
+  2,        /* PlanSession */
+  5,        /* RecordSession */
+  3         /* UpdateSession */
 };
 const ProtobufCServiceDescriptor cdt__activity__v1__training_service__descriptor =
 {
@@ -2137,7 +3241,7 @@ const ProtobufCServiceDescriptor cdt__activity__v1__training_service__descriptor
   "TrainingService",
   "Cdt__Activity__V1__TrainingService",
   "cdt.activity.v1",
-  6,
+  10,
   cdt__activity__v1__training_service__method_descriptors,
   cdt__activity__v1__training_service__method_indices_by_name
 };
@@ -2157,13 +3261,45 @@ void cdt__activity__v1__training_service__list_courses(ProtobufCService *service
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cdt__activity__v1__training_service__plan_session(ProtobufCService *service,
+                                                       const Cdt__Activity__V1__PlanSessionRequest *input,
+                                                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
+                                                       void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__training_service__update_session(ProtobufCService *service,
+                                                         const Cdt__Activity__V1__UpdateSessionRequest *input,
+                                                         Cdt__Activity__V1__UpdateSessionResponse_Closure closure,
+                                                         void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__training_service__cancel_session(ProtobufCService *service,
+                                                         const Cdt__Activity__V1__CancelSessionRequest *input,
+                                                         Cdt__Activity__V1__CancelSessionResponse_Closure closure,
+                                                         void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cdt__activity__v1__training_service__record_session(ProtobufCService *service,
                                                          const Cdt__Activity__V1__RecordSessionRequest *input,
                                                          Cdt__Activity__V1__RecordSessionResponse_Closure closure,
                                                          void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void cdt__activity__v1__training_service__get_session(ProtobufCService *service,
+                                                      const Cdt__Activity__V1__GetSessionRequest *input,
+                                                      Cdt__Activity__V1__GetSessionResponse_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__training_service__list_sessions(ProtobufCService *service,
                                                         const Cdt__Activity__V1__ListSessionsRequest *input,
@@ -2171,7 +3307,7 @@ void cdt__activity__v1__training_service__list_sessions(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__training_service__assess_skills(ProtobufCService *service,
                                                         const Cdt__Activity__V1__AssessSkillsRequest *input,
@@ -2179,7 +3315,7 @@ void cdt__activity__v1__training_service__assess_skills(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__training_service__get_team_skills(ProtobufCService *service,
                                                           const Cdt__Activity__V1__GetTeamSkillsRequest *input,
@@ -2187,7 +3323,7 @@ void cdt__activity__v1__training_service__get_team_skills(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cdt__activity__v1__training_service__init (Cdt__Activity__V1__TrainingService_Service *service,
                                                 Cdt__Activity__V1__TrainingService_ServiceDestroy destroy)

@@ -16,9 +16,13 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "cdt/activity/v1/report.pb-c.h"
 #include "cdt/common/v1/common.pb-c.h"
+#include "cdt/registry/v1/resources.pb-c.h"
+#include "google/protobuf/field_mask.pb-c.h"
 
 typedef struct Cdt__Activity__V1__Course Cdt__Activity__V1__Course;
 typedef struct Cdt__Activity__V1__Attendance Cdt__Activity__V1__Attendance;
+typedef struct Cdt__Activity__V1__Invitee Cdt__Activity__V1__Invitee;
+typedef struct Cdt__Activity__V1__SessionInvitation Cdt__Activity__V1__SessionInvitation;
 typedef struct Cdt__Activity__V1__TrainingSession Cdt__Activity__V1__TrainingSession;
 typedef struct Cdt__Activity__V1__SkillAssessment Cdt__Activity__V1__SkillAssessment;
 typedef struct Cdt__Activity__V1__SkillEntry Cdt__Activity__V1__SkillEntry;
@@ -27,6 +31,14 @@ typedef struct Cdt__Activity__V1__CreateCourseRequest Cdt__Activity__V1__CreateC
 typedef struct Cdt__Activity__V1__CreateCourseResponse Cdt__Activity__V1__CreateCourseResponse;
 typedef struct Cdt__Activity__V1__ListCoursesRequest Cdt__Activity__V1__ListCoursesRequest;
 typedef struct Cdt__Activity__V1__ListCoursesResponse Cdt__Activity__V1__ListCoursesResponse;
+typedef struct Cdt__Activity__V1__PlanSessionRequest Cdt__Activity__V1__PlanSessionRequest;
+typedef struct Cdt__Activity__V1__PlanSessionResponse Cdt__Activity__V1__PlanSessionResponse;
+typedef struct Cdt__Activity__V1__UpdateSessionRequest Cdt__Activity__V1__UpdateSessionRequest;
+typedef struct Cdt__Activity__V1__UpdateSessionResponse Cdt__Activity__V1__UpdateSessionResponse;
+typedef struct Cdt__Activity__V1__CancelSessionRequest Cdt__Activity__V1__CancelSessionRequest;
+typedef struct Cdt__Activity__V1__CancelSessionResponse Cdt__Activity__V1__CancelSessionResponse;
+typedef struct Cdt__Activity__V1__GetSessionRequest Cdt__Activity__V1__GetSessionRequest;
+typedef struct Cdt__Activity__V1__GetSessionResponse Cdt__Activity__V1__GetSessionResponse;
 typedef struct Cdt__Activity__V1__RecordSessionRequest Cdt__Activity__V1__RecordSessionRequest;
 typedef struct Cdt__Activity__V1__RecordSessionResponse Cdt__Activity__V1__RecordSessionResponse;
 typedef struct Cdt__Activity__V1__ListSessionsRequest Cdt__Activity__V1__ListSessionsRequest;
@@ -87,6 +99,28 @@ typedef enum _Cdt__Activity__V1__SessionMode {
   CDT__ACTIVITY__V1__SESSION_MODE__SESSION_MODE_MOOC = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__SESSION_MODE)
 } Cdt__Activity__V1__SessionMode;
+/*
+ * Where a session stands.
+ */
+typedef enum _Cdt__Activity__V1__SessionState {
+  /*
+   * Not given; in a filter: any.
+   */
+  CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_UNSPECIFIED = 0,
+  /*
+   * Is to be held.
+   */
+  CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_PLANNED = 1,
+  /*
+   * Was held.
+   */
+  CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_HELD = 2,
+  /*
+   * Will not be held.
+   */
+  CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_CANCELLED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__ACTIVITY__V1__SESSION_STATE)
+} Cdt__Activity__V1__SessionState;
 
 /* --- messages --- */
 
@@ -152,7 +186,59 @@ struct  Cdt__Activity__V1__Attendance
 
 
 /*
- * A session of a course that was held.
+ * One person who is invited to a session.
+ */
+struct  Cdt__Activity__V1__Invitee
+{
+  ProtobufCMessage base;
+  /*
+   * Team, `teams/{id}`.
+   */
+  char *team;
+  /*
+   * Person, `people/{id}`.
+   */
+  char *person;
+};
+#define CDT__ACTIVITY__V1__INVITEE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__invitee__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Who is invited to a session: either the members of the teams in a unit, by level and role, or single persons. Members
+ * are those of the day on which they are told.
+ */
+struct  Cdt__Activity__V1__SessionInvitation
+{
+  ProtobufCMessage base;
+  /*
+   * Teams in this unit and under it, `units/{id}`; empty: in the session's unit, of the nation's all.
+   */
+  char *unit;
+  /*
+   * Levels of the teams; empty: both.
+   */
+  size_t n_team_levels;
+  Cdt__Common__V1__TeamLevel *team_levels;
+  /*
+   * Roles of their members; empty: any.
+   */
+  size_t n_roles;
+  Cdt__Registry__V1__MemberRole *roles;
+  /*
+   * Only these, up to 1,000, each once; never together with `unit`, `team_levels` or `roles`.
+   */
+  size_t n_invitees;
+  Cdt__Activity__V1__Invitee **invitees;
+};
+#define CDT__ACTIVITY__V1__SESSION_INVITATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__session_invitation__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * A session of a course that is to be held, was held or was cancelled.
  */
 struct  Cdt__Activity__V1__TrainingSession
 {
@@ -166,7 +252,7 @@ struct  Cdt__Activity__V1__TrainingSession
    */
   char *course;
   /*
-   * Where it was held, `units/{id}`; empty: for the nation.
+   * Where it is held, `units/{id}`; empty: for the nation.
    */
   char *unit;
   /*
@@ -178,7 +264,7 @@ struct  Cdt__Activity__V1__TrainingSession
    */
   char *held_on;
   /*
-   * Who taught; may be empty.
+   * Who teaches; may be empty.
    */
   char *trainer;
   /*
@@ -194,10 +280,35 @@ struct  Cdt__Activity__V1__TrainingSession
    * Number of those who completed it. Set by the service.
    */
   int32_t completed;
+  /*
+   * Where it stands. Set by the service.
+   */
+  Cdt__Activity__V1__SessionState state;
+  /*
+   * When it begins on the day, `HH:MM` local time; required of what is planned, unless it is a MOOC.
+   */
+  char *starts_at;
+  /*
+   * Where to come to: a house and address, or the link of an online session; up to 300 characters. Required of what is
+   * planned.
+   */
+  char *place;
+  /*
+   * Who is invited; unset: nobody is told.
+   */
+  Cdt__Activity__V1__SessionInvitation *invitation;
+  /*
+   * Why it was cancelled; empty unless it was.
+   */
+  char *cancellation_reason;
+  /*
+   * Version tag; send it back on a change to be refused (ABORTED) when somebody was faster.
+   */
+  char *etag;
 };
 #define CDT__ACTIVITY__V1__TRAINING_SESSION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__training_session__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__SESSION_MODE__SESSION_MODE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__SESSION_MODE__SESSION_MODE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -375,13 +486,13 @@ struct  Cdt__Activity__V1__ListCoursesResponse
 
 
 /*
- * Records a session.
+ * Plans a session.
  */
-struct  Cdt__Activity__V1__RecordSessionRequest
+struct  Cdt__Activity__V1__PlanSessionRequest
 {
   ProtobufCMessage base;
   /*
-   * The session.
+   * The session, without attendances.
    */
   Cdt__Activity__V1__TrainingSession *session;
   /*
@@ -389,9 +500,165 @@ struct  Cdt__Activity__V1__RecordSessionRequest
    */
   char *request_id;
 };
+#define CDT__ACTIVITY__V1__PLAN_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__plan_session_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The session.
+ */
+struct  Cdt__Activity__V1__PlanSessionResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The session.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+};
+#define CDT__ACTIVITY__V1__PLAN_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__plan_session_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Changes a planned session.
+ */
+struct  Cdt__Activity__V1__UpdateSessionRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The session, with `name`, the changed fields and, to be safe against others' changes, `etag`.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+  /*
+   * Fields to change: `held_on`, `starts_at`, `place`, `mode`, `trainer`, `invitation`.
+   */
+  Google__Protobuf__FieldMask *update_mask;
+  /*
+   * Request id, a UUID; may be empty.
+   */
+  char *request_id;
+};
+#define CDT__ACTIVITY__V1__UPDATE_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__update_session_request__descriptor) \
+    , NULL, NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The session.
+ */
+struct  Cdt__Activity__V1__UpdateSessionResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The session.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+};
+#define CDT__ACTIVITY__V1__UPDATE_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__update_session_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Cancels a planned session.
+ */
+struct  Cdt__Activity__V1__CancelSessionRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `trainingSessions/{id}`.
+   */
+  char *name;
+  /*
+   * Why; who was invited reads it. Up to 500 characters.
+   */
+  char *reason;
+  /*
+   * Version tag of the session; empty: whatever it is.
+   */
+  char *etag;
+  /*
+   * Request id, a UUID; may be empty.
+   */
+  char *request_id;
+};
+#define CDT__ACTIVITY__V1__CANCEL_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__cancel_session_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The session.
+ */
+struct  Cdt__Activity__V1__CancelSessionResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The session.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+};
+#define CDT__ACTIVITY__V1__CANCEL_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__cancel_session_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Asks for a session.
+ */
+struct  Cdt__Activity__V1__GetSessionRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `trainingSessions/{id}`.
+   */
+  char *name;
+};
+#define CDT__ACTIVITY__V1__GET_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_session_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * The session.
+ */
+struct  Cdt__Activity__V1__GetSessionResponse
+{
+  ProtobufCMessage base;
+  /*
+   * With the single attendances.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+};
+#define CDT__ACTIVITY__V1__GET_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__get_session_response__descriptor) \
+    , NULL }
+
+
+/*
+ * Records a session.
+ */
+struct  Cdt__Activity__V1__RecordSessionRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The session. Of one that was planned, what is left empty here stays as it was planned.
+   */
+  Cdt__Activity__V1__TrainingSession *session;
+  /*
+   * Request id, a UUID; may be empty.
+   */
+  char *request_id;
+  /*
+   * The planned session that this was, `trainingSessions/{id}`; empty: it was not planned.
+   */
+  char *planned_session;
+};
 #define CDT__ACTIVITY__V1__RECORD_SESSION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__record_session_request__descriptor) \
-    , NULL, (char *)protobuf_c_empty_string }
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -432,10 +699,14 @@ struct  Cdt__Activity__V1__ListSessionsRequest
    * From the last response.
    */
   char *page_token;
+  /*
+   * Only those that stand so; UNSPECIFIED: all.
+   */
+  Cdt__Activity__V1__SessionState state;
 };
 #define CDT__ACTIVITY__V1__LIST_SESSIONS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__list_sessions_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, CDT__ACTIVITY__V1__SESSION_STATE__SESSION_STATE_UNSPECIFIED }
 
 
 /*
@@ -592,6 +863,44 @@ Cdt__Activity__V1__Attendance *
 void   cdt__activity__v1__attendance__free_unpacked
                      (Cdt__Activity__V1__Attendance *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__Invitee methods */
+void   cdt__activity__v1__invitee__init
+                     (Cdt__Activity__V1__Invitee         *message);
+size_t cdt__activity__v1__invitee__get_packed_size
+                     (const Cdt__Activity__V1__Invitee   *message);
+size_t cdt__activity__v1__invitee__pack
+                     (const Cdt__Activity__V1__Invitee   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__invitee__pack_to_buffer
+                     (const Cdt__Activity__V1__Invitee   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__Invitee *
+       cdt__activity__v1__invitee__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__invitee__free_unpacked
+                     (Cdt__Activity__V1__Invitee *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__SessionInvitation methods */
+void   cdt__activity__v1__session_invitation__init
+                     (Cdt__Activity__V1__SessionInvitation         *message);
+size_t cdt__activity__v1__session_invitation__get_packed_size
+                     (const Cdt__Activity__V1__SessionInvitation   *message);
+size_t cdt__activity__v1__session_invitation__pack
+                     (const Cdt__Activity__V1__SessionInvitation   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__session_invitation__pack_to_buffer
+                     (const Cdt__Activity__V1__SessionInvitation   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__SessionInvitation *
+       cdt__activity__v1__session_invitation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__session_invitation__free_unpacked
+                     (Cdt__Activity__V1__SessionInvitation *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__TrainingSession methods */
 void   cdt__activity__v1__training_session__init
                      (Cdt__Activity__V1__TrainingSession         *message);
@@ -743,6 +1052,158 @@ Cdt__Activity__V1__ListCoursesResponse *
                       const uint8_t       *data);
 void   cdt__activity__v1__list_courses_response__free_unpacked
                      (Cdt__Activity__V1__ListCoursesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__PlanSessionRequest methods */
+void   cdt__activity__v1__plan_session_request__init
+                     (Cdt__Activity__V1__PlanSessionRequest         *message);
+size_t cdt__activity__v1__plan_session_request__get_packed_size
+                     (const Cdt__Activity__V1__PlanSessionRequest   *message);
+size_t cdt__activity__v1__plan_session_request__pack
+                     (const Cdt__Activity__V1__PlanSessionRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__plan_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__PlanSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__PlanSessionRequest *
+       cdt__activity__v1__plan_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__plan_session_request__free_unpacked
+                     (Cdt__Activity__V1__PlanSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__PlanSessionResponse methods */
+void   cdt__activity__v1__plan_session_response__init
+                     (Cdt__Activity__V1__PlanSessionResponse         *message);
+size_t cdt__activity__v1__plan_session_response__get_packed_size
+                     (const Cdt__Activity__V1__PlanSessionResponse   *message);
+size_t cdt__activity__v1__plan_session_response__pack
+                     (const Cdt__Activity__V1__PlanSessionResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__plan_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__PlanSessionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__PlanSessionResponse *
+       cdt__activity__v1__plan_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__plan_session_response__free_unpacked
+                     (Cdt__Activity__V1__PlanSessionResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__UpdateSessionRequest methods */
+void   cdt__activity__v1__update_session_request__init
+                     (Cdt__Activity__V1__UpdateSessionRequest         *message);
+size_t cdt__activity__v1__update_session_request__get_packed_size
+                     (const Cdt__Activity__V1__UpdateSessionRequest   *message);
+size_t cdt__activity__v1__update_session_request__pack
+                     (const Cdt__Activity__V1__UpdateSessionRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__update_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__UpdateSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__UpdateSessionRequest *
+       cdt__activity__v1__update_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__update_session_request__free_unpacked
+                     (Cdt__Activity__V1__UpdateSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__UpdateSessionResponse methods */
+void   cdt__activity__v1__update_session_response__init
+                     (Cdt__Activity__V1__UpdateSessionResponse         *message);
+size_t cdt__activity__v1__update_session_response__get_packed_size
+                     (const Cdt__Activity__V1__UpdateSessionResponse   *message);
+size_t cdt__activity__v1__update_session_response__pack
+                     (const Cdt__Activity__V1__UpdateSessionResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__update_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__UpdateSessionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__UpdateSessionResponse *
+       cdt__activity__v1__update_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__update_session_response__free_unpacked
+                     (Cdt__Activity__V1__UpdateSessionResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__CancelSessionRequest methods */
+void   cdt__activity__v1__cancel_session_request__init
+                     (Cdt__Activity__V1__CancelSessionRequest         *message);
+size_t cdt__activity__v1__cancel_session_request__get_packed_size
+                     (const Cdt__Activity__V1__CancelSessionRequest   *message);
+size_t cdt__activity__v1__cancel_session_request__pack
+                     (const Cdt__Activity__V1__CancelSessionRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__cancel_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__CancelSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__CancelSessionRequest *
+       cdt__activity__v1__cancel_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__cancel_session_request__free_unpacked
+                     (Cdt__Activity__V1__CancelSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__CancelSessionResponse methods */
+void   cdt__activity__v1__cancel_session_response__init
+                     (Cdt__Activity__V1__CancelSessionResponse         *message);
+size_t cdt__activity__v1__cancel_session_response__get_packed_size
+                     (const Cdt__Activity__V1__CancelSessionResponse   *message);
+size_t cdt__activity__v1__cancel_session_response__pack
+                     (const Cdt__Activity__V1__CancelSessionResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__cancel_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__CancelSessionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__CancelSessionResponse *
+       cdt__activity__v1__cancel_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__cancel_session_response__free_unpacked
+                     (Cdt__Activity__V1__CancelSessionResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetSessionRequest methods */
+void   cdt__activity__v1__get_session_request__init
+                     (Cdt__Activity__V1__GetSessionRequest         *message);
+size_t cdt__activity__v1__get_session_request__get_packed_size
+                     (const Cdt__Activity__V1__GetSessionRequest   *message);
+size_t cdt__activity__v1__get_session_request__pack
+                     (const Cdt__Activity__V1__GetSessionRequest   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__GetSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetSessionRequest *
+       cdt__activity__v1__get_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_session_request__free_unpacked
+                     (Cdt__Activity__V1__GetSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cdt__Activity__V1__GetSessionResponse methods */
+void   cdt__activity__v1__get_session_response__init
+                     (Cdt__Activity__V1__GetSessionResponse         *message);
+size_t cdt__activity__v1__get_session_response__get_packed_size
+                     (const Cdt__Activity__V1__GetSessionResponse   *message);
+size_t cdt__activity__v1__get_session_response__pack
+                     (const Cdt__Activity__V1__GetSessionResponse   *message,
+                      uint8_t             *out);
+size_t cdt__activity__v1__get_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__GetSessionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Activity__V1__GetSessionResponse *
+       cdt__activity__v1__get_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__activity__v1__get_session_response__free_unpacked
+                     (Cdt__Activity__V1__GetSessionResponse *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__RecordSessionRequest methods */
 void   cdt__activity__v1__record_session_request__init
@@ -904,6 +1365,12 @@ typedef void (*Cdt__Activity__V1__Course_Closure)
 typedef void (*Cdt__Activity__V1__Attendance_Closure)
                  (const Cdt__Activity__V1__Attendance *message,
                   void *closure_data);
+typedef void (*Cdt__Activity__V1__Invitee_Closure)
+                 (const Cdt__Activity__V1__Invitee *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__SessionInvitation_Closure)
+                 (const Cdt__Activity__V1__SessionInvitation *message,
+                  void *closure_data);
 typedef void (*Cdt__Activity__V1__TrainingSession_Closure)
                  (const Cdt__Activity__V1__TrainingSession *message,
                   void *closure_data);
@@ -927,6 +1394,30 @@ typedef void (*Cdt__Activity__V1__ListCoursesRequest_Closure)
                   void *closure_data);
 typedef void (*Cdt__Activity__V1__ListCoursesResponse_Closure)
                  (const Cdt__Activity__V1__ListCoursesResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__PlanSessionRequest_Closure)
+                 (const Cdt__Activity__V1__PlanSessionRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__PlanSessionResponse_Closure)
+                 (const Cdt__Activity__V1__PlanSessionResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__UpdateSessionRequest_Closure)
+                 (const Cdt__Activity__V1__UpdateSessionRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__UpdateSessionResponse_Closure)
+                 (const Cdt__Activity__V1__UpdateSessionResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__CancelSessionRequest_Closure)
+                 (const Cdt__Activity__V1__CancelSessionRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__CancelSessionResponse_Closure)
+                 (const Cdt__Activity__V1__CancelSessionResponse *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetSessionRequest_Closure)
+                 (const Cdt__Activity__V1__GetSessionRequest *message,
+                  void *closure_data);
+typedef void (*Cdt__Activity__V1__GetSessionResponse_Closure)
+                 (const Cdt__Activity__V1__GetSessionResponse *message,
                   void *closure_data);
 typedef void (*Cdt__Activity__V1__RecordSessionRequest_Closure)
                  (const Cdt__Activity__V1__RecordSessionRequest *message,
@@ -967,10 +1458,26 @@ struct Cdt__Activity__V1__TrainingService_Service
                        const Cdt__Activity__V1__ListCoursesRequest *input,
                        Cdt__Activity__V1__ListCoursesResponse_Closure closure,
                        void *closure_data);
+  void (*plan_session)(Cdt__Activity__V1__TrainingService_Service *service,
+                       const Cdt__Activity__V1__PlanSessionRequest *input,
+                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
+                       void *closure_data);
+  void (*update_session)(Cdt__Activity__V1__TrainingService_Service *service,
+                         const Cdt__Activity__V1__UpdateSessionRequest *input,
+                         Cdt__Activity__V1__UpdateSessionResponse_Closure closure,
+                         void *closure_data);
+  void (*cancel_session)(Cdt__Activity__V1__TrainingService_Service *service,
+                         const Cdt__Activity__V1__CancelSessionRequest *input,
+                         Cdt__Activity__V1__CancelSessionResponse_Closure closure,
+                         void *closure_data);
   void (*record_session)(Cdt__Activity__V1__TrainingService_Service *service,
                          const Cdt__Activity__V1__RecordSessionRequest *input,
                          Cdt__Activity__V1__RecordSessionResponse_Closure closure,
                          void *closure_data);
+  void (*get_session)(Cdt__Activity__V1__TrainingService_Service *service,
+                      const Cdt__Activity__V1__GetSessionRequest *input,
+                      Cdt__Activity__V1__GetSessionResponse_Closure closure,
+                      void *closure_data);
   void (*list_sessions)(Cdt__Activity__V1__TrainingService_Service *service,
                         const Cdt__Activity__V1__ListSessionsRequest *input,
                         Cdt__Activity__V1__ListSessionsResponse_Closure closure,
@@ -993,7 +1500,11 @@ void cdt__activity__v1__training_service__init (Cdt__Activity__V1__TrainingServi
     { CDT__ACTIVITY__V1__TRAINING_SERVICE__BASE_INIT,\
       function_prefix__ ## create_course,\
       function_prefix__ ## list_courses,\
+      function_prefix__ ## plan_session,\
+      function_prefix__ ## update_session,\
+      function_prefix__ ## cancel_session,\
       function_prefix__ ## record_session,\
+      function_prefix__ ## get_session,\
       function_prefix__ ## list_sessions,\
       function_prefix__ ## assess_skills,\
       function_prefix__ ## get_team_skills  }
@@ -1005,10 +1516,26 @@ void cdt__activity__v1__training_service__list_courses(ProtobufCService *service
                                                        const Cdt__Activity__V1__ListCoursesRequest *input,
                                                        Cdt__Activity__V1__ListCoursesResponse_Closure closure,
                                                        void *closure_data);
+void cdt__activity__v1__training_service__plan_session(ProtobufCService *service,
+                                                       const Cdt__Activity__V1__PlanSessionRequest *input,
+                                                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
+                                                       void *closure_data);
+void cdt__activity__v1__training_service__update_session(ProtobufCService *service,
+                                                         const Cdt__Activity__V1__UpdateSessionRequest *input,
+                                                         Cdt__Activity__V1__UpdateSessionResponse_Closure closure,
+                                                         void *closure_data);
+void cdt__activity__v1__training_service__cancel_session(ProtobufCService *service,
+                                                         const Cdt__Activity__V1__CancelSessionRequest *input,
+                                                         Cdt__Activity__V1__CancelSessionResponse_Closure closure,
+                                                         void *closure_data);
 void cdt__activity__v1__training_service__record_session(ProtobufCService *service,
                                                          const Cdt__Activity__V1__RecordSessionRequest *input,
                                                          Cdt__Activity__V1__RecordSessionResponse_Closure closure,
                                                          void *closure_data);
+void cdt__activity__v1__training_service__get_session(ProtobufCService *service,
+                                                      const Cdt__Activity__V1__GetSessionRequest *input,
+                                                      Cdt__Activity__V1__GetSessionResponse_Closure closure,
+                                                      void *closure_data);
 void cdt__activity__v1__training_service__list_sessions(ProtobufCService *service,
                                                         const Cdt__Activity__V1__ListSessionsRequest *input,
                                                         Cdt__Activity__V1__ListSessionsResponse_Closure closure,
@@ -1026,8 +1553,11 @@ void cdt__activity__v1__training_service__get_team_skills(ProtobufCService *serv
 
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__skill_level__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__activity__v1__session_mode__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__activity__v1__session_state__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__course__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__attendance__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__invitee__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__session_invitation__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__training_session__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__skill_assessment__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__skill_entry__descriptor;
@@ -1036,6 +1566,14 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__create_course_request
 extern const ProtobufCMessageDescriptor cdt__activity__v1__create_course_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__update_session_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__update_session_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__cancel_session_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__cancel_session_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_session_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__get_session_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__record_session_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__record_session_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_sessions_request__descriptor;

@@ -733,6 +733,51 @@ void   cdt__notification__v1__group_filter__free_unpacked
   assert(message->base.descriptor == &cdt__notification__v1__group_filter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cdt__notification__v1__training_filter__init
+                     (Cdt__Notification__V1__TrainingFilter         *message)
+{
+  static const Cdt__Notification__V1__TrainingFilter init_value = CDT__NOTIFICATION__V1__TRAINING_FILTER__INIT;
+  *message = init_value;
+}
+size_t cdt__notification__v1__training_filter__get_packed_size
+                     (const Cdt__Notification__V1__TrainingFilter *message)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__training_filter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cdt__notification__v1__training_filter__pack
+                     (const Cdt__Notification__V1__TrainingFilter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__training_filter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cdt__notification__v1__training_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__TrainingFilter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cdt__notification__v1__training_filter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cdt__Notification__V1__TrainingFilter *
+       cdt__notification__v1__training_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cdt__Notification__V1__TrainingFilter *)
+     protobuf_c_message_unpack (&cdt__notification__v1__training_filter__descriptor,
+                                allocator, len, data);
+}
+void   cdt__notification__v1__training_filter__free_unpacked
+                     (Cdt__Notification__V1__TrainingFilter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cdt__notification__v1__training_filter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cdt__notification__v1__audience__init
                      (Cdt__Notification__V1__Audience         *message)
 {
@@ -2993,7 +3038,84 @@ const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor
   (ProtobufCMessageInit) cdt__notification__v1__group_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[11] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__training_filter__field_descriptors[4] =
+{
+  {
+    "session",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TrainingFilter, session),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "condition",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TrainingFilter, condition),
+    &cdt__notification__v1__training_condition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TrainingFilter, changed_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_until",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__TrainingFilter, changed_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cdt__notification__v1__training_filter__field_indices_by_name[] = {
+  2,   /* field[2] = changed_since */
+  3,   /* field[3] = changed_until */
+  1,   /* field[1] = condition */
+  0,   /* field[0] = session */
+};
+static const ProtobufCIntRange cdt__notification__v1__training_filter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cdt__notification__v1__training_filter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.TrainingFilter",
+  "TrainingFilter",
+  "Cdt__Notification__V1__TrainingFilter",
+  "cdt.notification.v1",
+  sizeof(Cdt__Notification__V1__TrainingFilter),
+  4,
+  cdt__notification__v1__training_filter__field_descriptors,
+  cdt__notification__v1__training_filter__field_indices_by_name,
+  1,  cdt__notification__v1__training_filter__number_ranges,
+  (ProtobufCMessageInit) cdt__notification__v1__training_filter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_descriptors[12] =
 {
   {
     "unit",
@@ -3127,6 +3249,18 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__audience__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "training",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__Audience, training),
+    &cdt__notification__v1__training_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__audience__field_indices_by_name[] = {
   8,   /* field[8] = groups */
@@ -3137,6 +3271,7 @@ static const unsigned cdt__notification__v1__audience__field_indices_by_name[] =
   4,   /* field[4] = report */
   2,   /* field[2] = roles */
   1,   /* field[1] = team_levels */
+  11,   /* field[11] = training */
   5,   /* field[5] = tree_date */
   0,   /* field[0] = unit */
   7,   /* field[7] = without_leader */
@@ -3144,7 +3279,7 @@ static const unsigned cdt__notification__v1__audience__field_indices_by_name[] =
 static const ProtobufCIntRange cdt__notification__v1__audience__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
 {
@@ -3154,7 +3289,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor =
   "Cdt__Notification__V1__Audience",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__Audience),
-  11,
+  12,
   cdt__notification__v1__audience__field_descriptors,
   cdt__notification__v1__audience__field_indices_by_name,
   1,  cdt__notification__v1__audience__number_ranges,
@@ -4516,7 +4651,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__article_reach__descripto
   (ProtobufCMessageInit) cdt__notification__v1__article_reach__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[4] =
+static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__field_descriptors[5] =
 {
   {
     "team",
@@ -4566,17 +4701,30 @@ static const ProtobufCFieldDescriptor cdt__notification__v1__delivery_subject__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "session",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cdt__Notification__V1__DeliverySubject, session),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cdt__notification__v1__delivery_subject__field_indices_by_name[] = {
   2,   /* field[2] = obligation */
   3,   /* field[3] = payment */
+  4,   /* field[4] = session */
   0,   /* field[0] = team */
   1,   /* field[1] = team_display_name */
 };
 static const ProtobufCIntRange cdt__notification__v1__delivery_subject__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descriptor =
 {
@@ -4586,7 +4734,7 @@ const ProtobufCMessageDescriptor cdt__notification__v1__delivery_subject__descri
   "Cdt__Notification__V1__DeliverySubject",
   "cdt.notification.v1",
   sizeof(Cdt__Notification__V1__DeliverySubject),
-  4,
+  5,
   cdt__notification__v1__delivery_subject__field_descriptors,
   cdt__notification__v1__delivery_subject__field_indices_by_name,
   1,  cdt__notification__v1__delivery_subject__number_ranges,
@@ -6244,6 +6392,36 @@ const ProtobufCEnumDescriptor cdt__notification__v1__relay_level__descriptor =
   cdt__notification__v1__relay_level__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue cdt__notification__v1__training_condition__enum_values_by_number[3] =
+{
+  { "TRAINING_CONDITION_UNSPECIFIED", "CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_UNSPECIFIED", 0 },
+  { "TRAINING_CONDITION_PLANNED", "CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_PLANNED", 1 },
+  { "TRAINING_CONDITION_CANCELLED", "CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_CANCELLED", 2 },
+};
+static const ProtobufCIntRange cdt__notification__v1__training_condition__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex cdt__notification__v1__training_condition__enum_values_by_name[3] =
+{
+  { "TRAINING_CONDITION_CANCELLED", 2 },
+  { "TRAINING_CONDITION_PLANNED", 1 },
+  { "TRAINING_CONDITION_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor cdt__notification__v1__training_condition__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "cdt.notification.v1.TrainingCondition",
+  "TrainingCondition",
+  "Cdt__Notification__V1__TrainingCondition",
+  "cdt.notification.v1",
+  3,
+  cdt__notification__v1__training_condition__enum_values_by_number,
+  3,
+  cdt__notification__v1__training_condition__enum_values_by_name,
+  1,
+  cdt__notification__v1__training_condition__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue cdt__notification__v1__campaign_state__enum_values_by_number[8] =
 {
   { "CAMPAIGN_STATE_UNSPECIFIED", "CDT__NOTIFICATION__V1__CAMPAIGN_STATE__CAMPAIGN_STATE_UNSPECIFIED", 0 },
@@ -6284,7 +6462,7 @@ const ProtobufCEnumDescriptor cdt__notification__v1__campaign_state__descriptor 
   cdt__notification__v1__campaign_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by_number[12] =
+static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by_number[14] =
 {
   { "RULE_KIND_UNSPECIFIED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_UNSPECIFIED", 0 },
   { "RULE_KIND_REPORT_DUE_SOON", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_REPORT_DUE_SOON", 1 },
@@ -6298,11 +6476,13 @@ static const ProtobufCEnumValue cdt__notification__v1__rule_kind__enum_values_by
   { "RULE_KIND_PAYMENT_APPROVED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_APPROVED", 9 },
   { "RULE_KIND_PAYMENT_PAID", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_PAID", 10 },
   { "RULE_KIND_PAYMENT_RETURNED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_RETURNED", 11 },
+  { "RULE_KIND_TRAINING_INVITATION", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TRAINING_INVITATION", 12 },
+  { "RULE_KIND_TRAINING_CANCELLED", "CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TRAINING_CANCELLED", 13 },
 };
 static const ProtobufCIntRange cdt__notification__v1__rule_kind__value_ranges[] = {
-{0, 0},{0, 12}
+{0, 0},{0, 14}
 };
-static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_values_by_name[12] =
+static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_values_by_name[14] =
 {
   { "RULE_KIND_PAYMENT_APPROVED", 9 },
   { "RULE_KIND_PAYMENT_PAID", 10 },
@@ -6315,6 +6495,8 @@ static const ProtobufCEnumValueIndex cdt__notification__v1__rule_kind__enum_valu
   { "RULE_KIND_REPORT_OVERDUE_PROVINCE", 5 },
   { "RULE_KIND_REPORT_RETURNED", 6 },
   { "RULE_KIND_TEAM_WITHOUT_LEADER", 8 },
+  { "RULE_KIND_TRAINING_CANCELLED", 13 },
+  { "RULE_KIND_TRAINING_INVITATION", 12 },
   { "RULE_KIND_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor cdt__notification__v1__rule_kind__descriptor =
@@ -6324,9 +6506,9 @@ const ProtobufCEnumDescriptor cdt__notification__v1__rule_kind__descriptor =
   "RuleKind",
   "Cdt__Notification__V1__RuleKind",
   "cdt.notification.v1",
-  12,
+  14,
   cdt__notification__v1__rule_kind__enum_values_by_number,
-  12,
+  14,
   cdt__notification__v1__rule_kind__enum_values_by_name,
   1,
   cdt__notification__v1__rule_kind__value_ranges,

@@ -35,6 +35,7 @@ typedef struct Cdt__Notification__V1__ReportFilter Cdt__Notification__V1__Report
 typedef struct Cdt__Notification__V1__PaymentFilter Cdt__Notification__V1__PaymentFilter;
 typedef struct Cdt__Notification__V1__Relay Cdt__Notification__V1__Relay;
 typedef struct Cdt__Notification__V1__GroupFilter Cdt__Notification__V1__GroupFilter;
+typedef struct Cdt__Notification__V1__TrainingFilter Cdt__Notification__V1__TrainingFilter;
 typedef struct Cdt__Notification__V1__Audience Cdt__Notification__V1__Audience;
 typedef struct Cdt__Notification__V1__Campaign Cdt__Notification__V1__Campaign;
 typedef struct Cdt__Notification__V1__Campaign__ParametersEntry Cdt__Notification__V1__Campaign__ParametersEntry;
@@ -266,6 +267,24 @@ typedef enum _Cdt__Notification__V1__RelayLevel {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__RELAY_LEVEL)
 } Cdt__Notification__V1__RelayLevel;
 /*
+ * How a session of a course must stand.
+ */
+typedef enum _Cdt__Notification__V1__TrainingCondition {
+  /*
+   * Not given: refused.
+   */
+  CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_UNSPECIFIED = 0,
+  /*
+   * Is to be held, today or later.
+   */
+  CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_PLANNED = 1,
+  /*
+   * Was cancelled before its day was over.
+   */
+  CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_CANCELLED = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__TRAINING_CONDITION)
+} Cdt__Notification__V1__TrainingCondition;
+/*
  * State of a campaign.
  */
 typedef enum _Cdt__Notification__V1__CampaignState {
@@ -354,7 +373,15 @@ typedef enum _Cdt__Notification__V1__RuleKind {
   /*
    * A payment came back since then.
    */
-  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_RETURNED = 11
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_PAYMENT_RETURNED = 11,
+  /*
+   * A session of a course was planned or moved since the rule was last looked at: those invited are told.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TRAINING_INVITATION = 12,
+  /*
+   * A session was cancelled since then: those who were invited are told.
+   */
+  CDT__NOTIFICATION__V1__RULE_KIND__RULE_KIND_TRAINING_CANCELLED = 13
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CDT__NOTIFICATION__V1__RULE_KIND)
 } Cdt__Notification__V1__RuleKind;
 /*
@@ -678,7 +705,9 @@ struct  Cdt__Notification__V1__Channel
  * teams that the message is about, separated by `; `), `team_count` INTEGER, `unit_name` TEXT (units of those teams);
  * with a report filter also `period` MONTH, `due_on` DATE, `grace_until` DATE (the earliest ones), `report_count` INTEGER;
  * with a payment filter also `payment_count` INTEGER, `payment_amount` DONG (their sum), `policy_title` TEXT and
- * `payment_year` TEXT (the year or years of what is paid).
+ * `payment_year` TEXT (the year or years of what is paid); with a training filter also `course_title` TEXT, `session_date`
+ * DATE, `session_when` TEXT (`08:00 ngày 15/12/2026`; of a MOOC `đến hết ngày 31/12/2026`), `session_where` TEXT,
+ * `session_trainer` TEXT (empty when nobody is named) and `cancellation_reason` TEXT.
  * Of more than ten teams or units the first ten are named, and how many more there are. A campaign gives the others.
  */
 struct  Cdt__Notification__V1__TemplateParameter
@@ -1089,6 +1118,35 @@ struct  Cdt__Notification__V1__GroupFilter
 
 
 /*
+ * Chooses the recipients whom a session of a course invites.
+ */
+struct  Cdt__Notification__V1__TrainingFilter
+{
+  ProtobufCMessage base;
+  /*
+   * The session, `trainingSessions/{id}` of the Activity reporting. Required.
+   */
+  char *session;
+  /*
+   * The condition. It is checked once more for each message at the moment of sending: one that no longer holds
+   * cancels the message.
+   */
+  Cdt__Notification__V1__TrainingCondition condition;
+  /*
+   * Only if it came to stand so, or was moved, at this moment or later, as far as is known here.
+   */
+  Google__Protobuf__Timestamp *changed_since;
+  /*
+   * Only if it came to stand so, or was moved, before this moment.
+   */
+  Google__Protobuf__Timestamp *changed_until;
+};
+#define CDT__NOTIFICATION__V1__TRAINING_FILTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__training_filter__descriptor) \
+    , (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__TRAINING_CONDITION__TRAINING_CONDITION_UNSPECIFIED, NULL, NULL }
+
+
+/*
  * Who is told. Conditions of different fields must all hold; values within one field are alternatives; an empty
  * field does not restrict. A person in several teams is told once.
  */
@@ -1145,10 +1203,14 @@ struct  Cdt__Notification__V1__Audience
    * By payment; never together with `report` or `without_leader`.
    */
   Cdt__Notification__V1__PaymentFilter *payment;
+  /*
+   * Those whom a session of a course invites, within the subtree; only `unit` and `tree_date` may be given beside it.
+   */
+  Cdt__Notification__V1__TrainingFilter *training;
 };
 #define CDT__NOTIFICATION__V1__AUDIENCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__audience__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL, NULL, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, CDT__NOTIFICATION__V1__AUDIENCE_RECIPIENTS__AUDIENCE_RECIPIENTS_UNSPECIFIED, 0, NULL, NULL, NULL, NULL }
 
 
 struct  Cdt__Notification__V1__Campaign__ParametersEntry
@@ -1268,9 +1330,9 @@ struct  Cdt__Notification__V1__Rule__ParametersEntry
 
 
 /*
- * Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period that it
- * concerns, or one for all payments, so that everybody gets one message about all of their teams. Where nothing concerns its
- * unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
+ * Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period or
+ * session that it concerns, or one for all payments, so that everybody gets one message about all of their teams. Where
+ * nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
  * are no longer needed when their turn comes cancel themselves.
  */
 struct  Cdt__Notification__V1__Rule
@@ -1607,7 +1669,8 @@ struct  Cdt__Notification__V1__ArticleReach
 
 
 /*
- * What a message is about: one team, and the report it owes or the payment to it or its member.
+ * What a message is about: one team, and the report it owes, the payment to it or its member, or the session its member
+ * is invited to.
  */
 struct  Cdt__Notification__V1__DeliverySubject
 {
@@ -1628,10 +1691,14 @@ struct  Cdt__Notification__V1__DeliverySubject
    * `paymentInstructions/{id}`; empty without a payment filter.
    */
   char *payment;
+  /*
+   * `trainingSessions/{id}`; empty without a training filter.
+   */
+  char *session;
 };
 #define CDT__NOTIFICATION__V1__DELIVERY_SUBJECT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cdt__notification__v1__delivery_subject__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -2421,6 +2488,25 @@ Cdt__Notification__V1__GroupFilter *
 void   cdt__notification__v1__group_filter__free_unpacked
                      (Cdt__Notification__V1__GroupFilter *message,
                       ProtobufCAllocator *allocator);
+/* Cdt__Notification__V1__TrainingFilter methods */
+void   cdt__notification__v1__training_filter__init
+                     (Cdt__Notification__V1__TrainingFilter         *message);
+size_t cdt__notification__v1__training_filter__get_packed_size
+                     (const Cdt__Notification__V1__TrainingFilter   *message);
+size_t cdt__notification__v1__training_filter__pack
+                     (const Cdt__Notification__V1__TrainingFilter   *message,
+                      uint8_t             *out);
+size_t cdt__notification__v1__training_filter__pack_to_buffer
+                     (const Cdt__Notification__V1__TrainingFilter   *message,
+                      ProtobufCBuffer     *buffer);
+Cdt__Notification__V1__TrainingFilter *
+       cdt__notification__v1__training_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cdt__notification__v1__training_filter__free_unpacked
+                     (Cdt__Notification__V1__TrainingFilter *message,
+                      ProtobufCAllocator *allocator);
 /* Cdt__Notification__V1__Audience methods */
 void   cdt__notification__v1__audience__init
                      (Cdt__Notification__V1__Audience         *message);
@@ -2860,6 +2946,9 @@ typedef void (*Cdt__Notification__V1__Relay_Closure)
 typedef void (*Cdt__Notification__V1__GroupFilter_Closure)
                  (const Cdt__Notification__V1__GroupFilter *message,
                   void *closure_data);
+typedef void (*Cdt__Notification__V1__TrainingFilter_Closure)
+                 (const Cdt__Notification__V1__TrainingFilter *message,
+                  void *closure_data);
 typedef void (*Cdt__Notification__V1__Audience_Closure)
                  (const Cdt__Notification__V1__Audience *message,
                   void *closure_data);
@@ -2940,6 +3029,7 @@ extern const ProtobufCEnumDescriptor    cdt__notification__v1__report_condition_
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__payment_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__audience_recipients__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__relay_level__descriptor;
+extern const ProtobufCEnumDescriptor    cdt__notification__v1__training_condition__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__campaign_state__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__rule_kind__descriptor;
 extern const ProtobufCEnumDescriptor    cdt__notification__v1__ticket_state__descriptor;
@@ -2965,6 +3055,7 @@ extern const ProtobufCMessageDescriptor cdt__notification__v1__report_filter__de
 extern const ProtobufCMessageDescriptor cdt__notification__v1__payment_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__relay__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__group_filter__descriptor;
+extern const ProtobufCMessageDescriptor cdt__notification__v1__training_filter__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__audience__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__descriptor;
 extern const ProtobufCMessageDescriptor cdt__notification__v1__campaign__parameters_entry__descriptor;
