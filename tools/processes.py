@@ -1,4 +1,7 @@
-"""Programs that a benchmark starts on this machine, and what they spend. None outlives the benchmark."""
+"""Programs that a benchmark or a test starts on this machine: where they listen, and what they spend.
+
+None outlives the program that has started it.
+"""
 
 import atexit
 import os
@@ -19,7 +22,8 @@ class NotStarted(Exception):
 def free_port() -> int:
     """A port for a server that is told where to listen.
 
-    It lies below the range from which the kernel hands out ports, so that no other socket takes it in between.
+    It lies below the range from which the kernel hands out ports, so that no other socket takes it in between, or
+    while the server is restarted.
     """
     while True:
         with socket.socket() as listener:
