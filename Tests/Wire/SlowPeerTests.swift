@@ -148,6 +148,7 @@ import Testing
             #expect(!socket.isClosed)
             #expect(server.seen.now.running == 1)
             #expect(try await server.answersOthers())
+            withExtendedLifetime(socket) {}
         }
     }
 
