@@ -30,7 +30,8 @@ import Testing
                     if !isEnough { #expect(own.error?.reason == "PERMISSION_DENIED", "\(verb) for \(name)") }
                     if row.reach == .home {
                         let other = await row.outcome(funding, elsewhere, province)
-                        #expect(!other.isLetIn && other.error?.reason == "PERMISSION_DENIED", "\(verb), \(name): \(other)")
+                        #expect(
+                            !other.isLetIn && other.error?.reason == "PERMISSION_DENIED", "\(verb), \(name): \(other)")
                     }
                     let nation = await row.outcome(funding, elsewhere, try funding.as("somebody", [verb.name]))
                     #expect(nation.isLetIn == (verb == row.verb), "\(verb) in the nation for \(name): \(nation)")
