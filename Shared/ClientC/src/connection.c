@@ -29,8 +29,8 @@ void cdti_connection_close(cdti_connection *connection, const char *why)
     snprintf(
         text, sizeof text, "%s %s:%s: %s%s", opening ? "cannot connect to" : "lost the connection to", client->host,
         client->port, why ? why : connection->transport.error, opening ? "; is the service running there?" : "");
-    /* Nothing came from the server yet: whoever waits for this connection has failed with it, instead of trying the same
-     * again at once and for ever. */
+    /* Nothing came from the server yet: whoever waits for this connection has failed with it, instead of trying the
+     * same again at once and for ever. */
     bool in_vain = opening || !connection->heard;
     bool permanent = opening && connection->transport.permanent;
     connection->state = CDTI_CONNECTION_CLOSED;
@@ -155,7 +155,8 @@ static bool collect(cdti_connection *connection)
     return true;
 }
 
-/* Nothing more can be sent; what the server said before it closed (answers, or why: a GOAWAY, an alert of TLS) counts. */
+/* Nothing more can be sent; what the server said before it closed (answers, or why: a GOAWAY, an alert of TLS)
+ * counts. */
 static void hear_the_last(cdti_connection *connection)
 {
     uint8_t buffer[READ_SIZE];

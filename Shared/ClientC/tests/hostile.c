@@ -255,7 +255,8 @@ static void a_server_that_closes_at_once_is_not_tried_for_ever(void)
 /* Answered and closed by the server while the client was busy: what it sends then is in vain, the answer is heard. */
 static void what_was_said_before_closing_is_heard(void)
 {
-    /* SETTINGS; HEADERS with END_STREAM for stream 1: status 200, application/grpc, grpc-status 8, grpc-message full. */
+    /* SETTINGS; HEADERS with END_STREAM for stream 1: status 200, application/grpc, grpc-status 8, grpc-message
+     * full. */
     static const char answer[] =
         "\0\0\0\4\0\0\0\0\0"
         "\0\0\x36\1\5\0\0\0\1\x88\x0f\x10\x10"
