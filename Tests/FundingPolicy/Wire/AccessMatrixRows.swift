@@ -1,6 +1,7 @@
 import FundingPolicy
 import RPC
 import Shared
+import SwiftProtobuf
 import TestSupport
 
 /// Every call of the service with the right that it needs.
