@@ -15,14 +15,14 @@ static inline int cdt_sqlite3_db_config_flag(sqlite3 *db, int option, int on) {
     return sqlite3_db_config(db, option, on, (int *)0);
 }
 
-/// Binds a copy of the text. An empty text may come with a null pointer; SQLite alone would make that NULL.
+/// Binds a text, which must stay where it is until the statement is reset and its bindings are cleared.
 static inline int cdt_sqlite3_bind_text(sqlite3_stmt *statement, int index, const char *text, sqlite3_uint64 count) {
-    return sqlite3_bind_text64(statement, index, text ? text : "", count, SQLITE_TRANSIENT, SQLITE_UTF8);
+    return sqlite3_bind_text64(statement, index, text, count, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/// Binds a copy of the bytes. No bytes may come with a null pointer; SQLite alone would make that NULL.
+/// Binds bytes, which must stay where they are until the statement is reset and its bindings are cleared.
 static inline int cdt_sqlite3_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, sqlite3_uint64 count) {
-    return sqlite3_bind_blob64(statement, index, bytes ? bytes : "", count, SQLITE_TRANSIENT);
+    return sqlite3_bind_blob64(statement, index, bytes, count, SQLITE_STATIC);
 }
 
 #endif

@@ -16,6 +16,24 @@ import Testing
         }
     }
 
+    /// A kept statement has room of its own for what it is given, and uses it again.
+    @Test func oneStatementIsGivenValuesOfAnySize() async throws {
+        try await withDatabase { database in
+            try database.read { tx in
+                for size in [0, 3, 5_000, 1, 0, 100_000, 20] {
+                    let values: [SQLValue] = [
+                        .text(String(repeating: "ế", count: size)), .null, .blob(Array(repeating: 9, count: size)),
+                        .text(""), .integer(7), .blob([]), .text("đ"),
+                    ]
+                    let back = try tx.queryOne("SELECT ?, ?, ?, ?, ?, ?, ?", values) { row in
+                        try (0..<values.count).map { try row.value($0) }
+                    }
+                    #expect(back == values, "\(size)")
+                }
+            }
+        }
+    }
+
     @Test func aNumberedValueStandsInSeveralPlaces() async throws {
         try await withDatabase { database in
             let back = try database.read { tx in

@@ -12,6 +12,7 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
     private let handle: OpaquePointer
     private let database: OpaquePointer
     private let parameterCount: Int
+    private var bound = BoundBytes()
 
     init(sql: String, database: OpaquePointer) throws {
         self.sql = sql
@@ -46,13 +47,24 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
         parameterCount = Int(sqlite3_bind_parameter_count(handle))
     }
 
-    deinit { sqlite3_finalize(handle) }
+    deinit {
+        sqlite3_finalize(handle)
+        bound.deallocate()
+    }
 
     func bind(_ values: [SQLValue], rows demand: RowDemand) throws {
         guard values.count == parameterCount else {
             throw StorageError.misuse(
                 "the statement has \(parameterCount) placeholders and was given \(values.count) values: \(sql)")
         }
+        bound.makeRoom(
+            values.reduce(0) { sum, value in
+                switch value {
+                case .text(let text): sum + text.utf8.count
+                case .blob(let blob): sum + blob.count
+                case .null, .integer, .real: sum
+                }
+            })
         var index: Int32 = 0
         for value in values {
             index += 1
@@ -65,15 +77,12 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
                 guard !real.isNaN else { throw StorageError.misuse("placeholder \(index) is not a number: \(sql)") }
                 result = sqlite3_bind_double(handle, index, real)
             case .text(var text):
-                result = text.withUTF8 { bytes in
-                    bytes.withMemoryRebound(to: CChar.self) {
-                        cdt_sqlite3_bind_text(handle, index, $0.baseAddress, UInt64($0.count))
-                    }
-                }
+                let copy = text.withUTF8 { bound.copy(UnsafeRawBufferPointer($0)) }
+                result = cdt_sqlite3_bind_text(
+                    handle, index, copy.assumingMemoryBound(to: CChar.self), UInt64(text.utf8.count))
             case .blob(let blob):
-                result = blob.withUnsafeBytes {
-                    cdt_sqlite3_bind_blob(handle, index, $0.baseAddress, UInt64($0.count))
-                }
+                let copy = blob.withUnsafeBytes { bound.copy($0) }
+                result = cdt_sqlite3_bind_blob(handle, index, copy, UInt64(blob.count))
             }
             guard result == SQLITE_OK else {
                 throw SQLiteErrors.error(code: result, handle: database, context: "placeholder \(index) of \(sql)")
@@ -99,8 +108,10 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
     func finish() {
         generation &+= 1
         sqlite3_reset(handle)
-        // Values bound may be large, and they may be personal data: they do not stay.
-        if parameterCount > 0 { sqlite3_clear_bindings(handle) }
+        if parameterCount > 0 {
+            sqlite3_clear_bindings(handle)
+            bound.clear()
+        }
         isInUse = false
     }
 
@@ -138,4 +149,47 @@ final class SQLiteStatement: EngineStatement, KeptStatement {
 
     /// Asked for after the bytes: they may have been turned into others.
     private func length(_ index: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(index))) }
+}
+
+/// The texts and blobs that a statement is given, one after the other: SQLite would ask for memory for each of them, at
+/// each run.
+private struct BoundBytes {
+    /// More than so much is given back after a run.
+    private static let keptBytes = 4096
+
+    // Never without an address, not even for no bytes at all: SQLite would make that NULL.
+    private var memory = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+    private var capacity = 1
+    private var used = 0
+
+    /// Before the first copy of a run.
+    mutating func makeRoom(_ bytes: Int) {
+        guard bytes > capacity else { return }
+        memory.deallocate()
+        capacity = max(bytes, 128)
+        memory = .allocate(byteCount: capacity, alignment: 1)
+    }
+
+    /// Where the copy lies until `clear`.
+    mutating func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer {
+        precondition(used + bytes.count <= capacity, "room was made for all values")
+        let place = memory + used
+        if let source = bytes.baseAddress { place.copyMemory(from: source, byteCount: bytes.count) }
+        used += bytes.count
+        return place
+    }
+
+    /// Values may be large, and they may be personal data: they do not stay.
+    mutating func clear() {
+        if capacity > Self.keptBytes {
+            memory.deallocate()
+            memory = .allocate(byteCount: 1, alignment: 1)
+            capacity = 1
+        } else {
+            memory.initializeMemory(as: UInt8.self, repeating: 0, count: used)
+        }
+        used = 0
+    }
+
+    func deallocate() { memory.deallocate() }
 }
