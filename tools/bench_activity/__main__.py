@@ -43,6 +43,9 @@ class Submissions:
         say(f"submissions, {callers} callers")
         before = server.metric("storage_commits_total"), programs.cpu_seconds([server.process.pid])
         told = suite.told(["submit", server.address, names, "--from", self.used, "--callers", callers, "--seconds", seconds])
+        if not told["calls"]:
+            raise SystemExit(f"all {self.used:,} reports that are owed have been submitted: fewer --rounds or --seconds, or "
+                             "without --quick")
         told["commits"] = server.metric("storage_commits_total") - before[0]
         told["cpu"] = programs.cpu_seconds([server.process.pid]) - before[1]
         # Whoever asked for one more than there was time for has taken a name in vain.
