@@ -74,7 +74,7 @@ import Testing
         try await eventually("Notification hears of the payments") {
             let channels = try await suite.expectSuccess("notify", "channels", "-o", "json")
             let answer = try Cdt_Notification_V1_ListChannelsResponse(jsonString: channels.output)
-            return answer.freshness.allSatisfy { $0.hasAsOf && $0.asOf.date >= now }
+            return !answer.freshness.isEmpty && answer.freshness.allSatisfy { $0.hasAsOf && $0.asOf.date >= now }
         }
     }
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import processes
-from processes import cpu_seconds, free_port  # noqa: F401 (for those who measure with these programs)
+from processes import cpu_seconds, free_port, free_ports  # noqa: F401 (for those who measure with these programs)
 
 # `./dev` has built them; CDT_PROGRAMS names another folder.
 FOLDER = Path(os.environ.get("CDT_PROGRAMS", ".build/release")).absolute()
@@ -15,8 +15,8 @@ FOLDER = Path(os.environ.get("CDT_PROGRAMS", ".build/release")).absolute()
 class Program:
     """A server on a port of its own; on one core where one is given."""
 
-    def __init__(self, command, core: int | None = None, patience: float = 300):
-        self.port = free_port()
+    def __init__(self, command, core: int | None = None, patience: float = 300, port: int | None = None):
+        self.port = port or free_port()
         try:
             self.process = processes.listening(command(self.port), self.port, core, patience)
         except processes.NotStarted as failure:
@@ -39,10 +39,10 @@ class Program:
 
 
 def registry(store, core: int | None = None) -> Program:
-    admin = free_port()
+    port, admin = free_ports(2)
     return Program(
         lambda port: [FOLDER / "registry", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}",
-                      "--log-level", "error", *store.arguments()], core)
+                      "--log-level", "error", *store.arguments()], core, port=port)
 
 
 def memory(source: Program, date: str, core: int) -> Program:

@@ -258,7 +258,8 @@ class Access:
                         (
                             "on the unit of the campaign's audience"
                             if "audience" in call or ".content" in call
-                            else "on its unit"
+                            # Beside the unit that the request names: the one that what is there already has.
+                            else "on the unit that it is of now" if found else "on its unit"
                         ),
                     )
                 continue
