@@ -105,6 +105,17 @@ extension Refusal {
         .notFound(
             type: "cdt.activity.v1.Course", name: name, reason: "COURSE_NOT_FOUND", listedBy: "ListCourses")
     }
+    static func sessionNotFound(_ name: String) -> Refusal {
+        .notFound(
+            type: "cdt.activity.v1.TrainingSession", name: name, reason: "SESSION_NOT_FOUND", listedBy: "ListSessions")
+    }
+    static func sessionNotPlanned(_ row: SessionRow) -> Refusal {
+        let (word, vi) = row.session.state == .cancelled ? ("CANCELLED", "đã bị hủy") : ("HELD", "đã được tổ chức")
+        return .failedPrecondition(
+            reason: "SESSION_NOT_PLANNED", subject: row.name,
+            "\(row.name) is \(word); only a PLANNED one is changed, cancelled or recorded: plan or record another one",
+            vi: "buổi học này \(vi); hãy lập kế hoạch hoặc ghi nhận buổi khác", metadata: ["state": word])
+    }
     /// - Parameter strangers: with the field that names each.
     static func notAMember(_ strangers: [(field: String, person: String)], team: String, _ day: LocalDate) -> Refusal {
         let shown =

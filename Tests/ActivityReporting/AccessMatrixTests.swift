@@ -30,6 +30,7 @@ struct AccessMatrixTests {
         var kept = ""
         var difficulty = ""
         var target = ""
+        var session = ""
     }
 
     /// All methods of the service but health and reflection, as the contract lists them: a new one without a row fails.
@@ -42,6 +43,7 @@ struct AccessMatrixTests {
     /// Requests that name what they are about and lack the rest, so that who is let in changes nothing.
     static func rows(_ home: Home) -> [String: Row] {
         reports(home).merging(figures) { a, _ in a }.merging(work(home)) { a, _ in a }
+            .merging(training(home)) { a, _ in a }
     }
 
     static func reports(_ home: Home) -> [String: Row] {
@@ -113,19 +115,6 @@ struct AccessMatrixTests {
                 .approve, with: Cdt_Activity_V1_ResolveDifficultyRequest.with { $0.name = home.difficulty }),
             "ReopenDifficulty": Row(
                 .approve, with: Cdt_Activity_V1_ReopenDifficultyRequest.with { $0.name = home.difficulty }),
-            "CreateCourse": Row(
-                .administer, with: Cdt_Activity_V1_CreateCourseRequest.with { $0.course.unit = "units/u1" }),
-            "ListCourses": Row(.read, at: .somewhere, with: Cdt_Activity_V1_ListCoursesRequest()),
-            "RecordSession": Row(
-                .approve,
-                with: Cdt_Activity_V1_RecordSessionRequest.with {
-                    $0.session.unit = "units/u2"
-                    $0.session.attendances = [.with { $0.team = "teams/t" }]
-                }),
-            "ListSessions": Row(.read, with: Cdt_Activity_V1_ListSessionsRequest.with { $0.unit = "units/u1" }),
-            "AssessSkills": Row(
-                .endorse, .approve, with: Cdt_Activity_V1_AssessSkillsRequest.with { $0.team = "teams/t" }),
-            "GetTeamSkills": Row(.read, with: Cdt_Activity_V1_GetTeamSkillsRequest.with { $0.team = "teams/t" }),
             "SetPlatform": Row(
                 .administer, with: Cdt_Activity_V1_SetPlatformRequest.with { $0.platform.unit = "units/u1" }),
             "GetPlatform": Row(.read, at: .somewhere, with: Cdt_Activity_V1_GetPlatformRequest()),
@@ -144,6 +133,40 @@ struct AccessMatrixTests {
                 .read, with: Cdt_Activity_V1_GetTargetStandingRequest.with { $0.name = home.target }),
             "ListTargetStandings": Row(
                 .read, with: Cdt_Activity_V1_ListTargetStandingsRequest.with { $0.name = home.target }),
+        ]
+    }
+
+    static func training(_ home: Home) -> [String: Row] {
+        [
+            "CreateCourse": Row(
+                .administer, with: Cdt_Activity_V1_CreateCourseRequest.with { $0.course.unit = "units/u1" }),
+            "ListCourses": Row(.read, at: .somewhere, with: Cdt_Activity_V1_ListCoursesRequest()),
+            "RecordSession": Row(
+                .approve,
+                with: Cdt_Activity_V1_RecordSessionRequest.with {
+                    $0.session.unit = "units/u2"
+                    $0.session.attendances = [.with { $0.team = "teams/t" }]
+                }),
+            "PlanSession": Row(
+                .approve,
+                with: Cdt_Activity_V1_PlanSessionRequest.with {
+                    $0.session.unit = "units/u1"
+                    $0.session.invitation.unit = "units/u2"
+                    $0.session.invitation.invitees = [.with { $0.team = "teams/t" }]
+                }),
+            "UpdateSession": Row(
+                .approve,
+                with: Cdt_Activity_V1_UpdateSessionRequest.with {
+                    $0.session.name = home.session
+                    $0.session.invitation.unit = "units/u2"
+                    $0.session.invitation.invitees = [.with { $0.team = "teams/t" }]
+                }),
+            "CancelSession": Row(.approve, with: Cdt_Activity_V1_CancelSessionRequest.with { $0.name = home.session }),
+            "GetSession": Row(.read, with: Cdt_Activity_V1_GetSessionRequest.with { $0.name = home.session }),
+            "ListSessions": Row(.read, with: Cdt_Activity_V1_ListSessionsRequest.with { $0.unit = "units/u1" }),
+            "AssessSkills": Row(
+                .endorse, .approve, with: Cdt_Activity_V1_AssessSkillsRequest.with { $0.team = "teams/t" }),
+            "GetTeamSkills": Row(.read, with: Cdt_Activity_V1_GetTeamSkillsRequest.with { $0.team = "teams/t" }),
         ]
     }
 
@@ -198,6 +221,24 @@ struct AccessMatrixTests {
                     $0.target.validFrom = "2022-06-01"
                 }, options: all
             ).target.name
+            let course = try await guarded.training.createCourse(
+                .with {
+                    $0.course.unit = "units/u1"
+                    $0.course.displayName = "Thanh toán số"
+                    $0.course.skills = [.onlinePayment]
+                    $0.course.level = .uses
+                }, options: all
+            ).course.name
+            home.session = try await guarded.training.planSession(
+                .with {
+                    $0.session.course = course
+                    $0.session.unit = "units/u2"
+                    $0.session.mode = .inPerson
+                    $0.session.heldOn = "2024-11-20"
+                    $0.session.startsAt = "08:00"
+                    $0.session.place = "Nhà văn hóa"
+                }, options: all
+            ).session.name
             let rows = Self.rows(home)
             for method in Self.methods {
                 let row = try #require(rows[method.method], "\(method.path) has no row")

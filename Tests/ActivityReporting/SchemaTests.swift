@@ -1,6 +1,7 @@
 import ServiceKit
 import Shared
 import Storage
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
     private static let released: [Int: String] = [
         1: "1832c6c56c77085a", 2: "b50a5e5f408c7c3c", 3: "39b816d999a82c52", 4: "9ee045fd6d82a4b9",
         5: "e94bff0d130b0e9a", 6: "196351c1d59a7fca", 7: "5b85ec80ab692ab2", 8: "e015a91120275035",
-        9: "68281b78880c7ab1", 10: "737073e212e63a24", 11: "b84741f5775a79c8",
+        9: "68281b78880c7ab1", 10: "737073e212e63a24", 11: "b84741f5775a79c8", 12: "33b009fbf4f83a1e",
     ]
 
     @Test("Released migrations do not change")
@@ -54,6 +55,18 @@ import Testing
                     grace_days, minimum_days, document, created_at)
                 VALUES ('p', 'A', '2024-01-01', NULL, 1, 2, 1, 10, 0, 1, NULL, 1700000000000000)
                 """)
+            if version >= 7 {
+                let content = Cdt_Activity_V1_TrainingSession.with {
+                    $0.name = "trainingSessions/s"
+                    $0.course = "courses/c"
+                    $0.heldOn = "2024-10-12"
+                }
+                try tx.execute(
+                    """
+                    INSERT INTO training_sessions (id, course, unit, held_on, content, created_at, created_by)
+                    VALUES ('s', 'c', '', '2024-10-12', ?, 1730000000000000, 'sở')
+                    """, [.blob(try content.serializedBytes())])
+            }
         }
         await old.close()
         let database = try await Database.open(place, migrations: [Schema.migrations, Outbox.migrations])
@@ -64,6 +77,13 @@ import Testing
             #expect(period.derivedTo == (version < 9 ? "" : nil))
             let policy = try #require(try PolicyStore.get("p", in: tx))
             #expect(policy.policy.rules.dueDay == 10 && policy.policy.rules.closingDays == 30)
+            if version >= 7 {
+                let session = try #require(try SessionStore.get("s", in: tx))
+                #expect(session.version == 1 && session.session.state == .held)
+                let held = try SessionStore.list(
+                    unit: nil, course: nil, state: .held, before: nil, limit: 9, in: tx)
+                #expect(held == [session] && session.view.heldOn == "2024-10-12")
+            }
         }
         await database.close()
     }

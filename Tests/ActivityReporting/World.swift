@@ -29,6 +29,7 @@ final class World: Sendable {
             switch news {
             case .obligation(let row): tx.afterCommit { told.add(row.fact, row.version) }
             case .difficulty(let row): tx.afterCommit { told.add(row.fact) }
+            case .session(let row, let course): tx.afterCommit { told.add(row.fact(of: course), row.version) }
             }
         }
     }
@@ -59,6 +60,12 @@ final class World: Sendable {
         private let told = Mutex<[Cdt_Activity_V1_DifficultyFact]>([])
         func add(_ fact: Cdt_Activity_V1_DifficultyFact) { told.withLock { $0.append(fact) } }
         var difficulties: [Cdt_Activity_V1_DifficultyFact] { told.withLock { $0 } }
+
+        private let held = Mutex<[(version: Int64, fact: Cdt_Activity_V1_TrainingSessionFact)]>([])
+        func add(_ fact: Cdt_Activity_V1_TrainingSessionFact, _ version: Int64) {
+            held.withLock { $0.append((version, fact)) }
+        }
+        var sessions: [(version: Int64, fact: Cdt_Activity_V1_TrainingSessionFact)] { held.withLock { $0 } }
     }
     let facts: Told
     /// `traceparent` of the events that follow.

@@ -40,6 +40,7 @@ PLACES = {
     "reference": "where what the journals are about is",
     "difficulty": "where the difficulty's team is",
     "kept": "where the report's team is",
+    "session": "where the session is held",
 }
 FUNDING = {"batch": "where the batch's policy was enacted"}
 
@@ -269,7 +270,7 @@ class Access:
             needs = []
             for need in re.finditer(
                 r"\.(nation|somewhere|unit|team|policy|draft|run|claim|batch|account|reference"
-                r"|difficulty|kept)\(\s*(\[[^\]]*\]|\.\w+)",
+                r"|difficulty|kept|session)\(\s*(\[[^\]]*\]|\.\w+)",
                 call,
             ):
                 verbs, kind = re.findall(r"\.(\w+)", need.group(2)), need.group(1)

@@ -17,11 +17,13 @@ enum AccessNeed: Sendable {
     case difficulty(ActivityVerb, String)
     /// Of the team of a report that was kept for review.
     case kept(ActivityVerb, String)
+    /// In the unit of a session of a course.
+    case session(ActivityVerb, String)
 
     var verbs: [ActivityVerb] {
         switch self {
         case .nation(let verb), .somewhere(let verb), .unit(let verb, _, _, _), .difficulty(let verb, _),
-            .kept(let verb, _):
+            .kept(let verb, _), .session(let verb, _):
             [verb]
         case .team(let verbs, _, _): verbs
         }
@@ -37,6 +39,7 @@ enum AccessNeed: Sendable {
             case .team(_, let team, _): ("where teams/\(team) is", "tại nơi có teams/\(team)")
             case .difficulty(_, let id): ("where difficulties/\(id) is", "tại nơi có difficulties/\(id)")
             case .kept(_, let id): ("where rejectedReports/\(id) is", "tại nơi có rejectedReports/\(id)")
+            case .session(_, let id): ("where trainingSessions/\(id) is", "tại nơi có trainingSessions/\(id)")
             }
         return Refusal(
             .permissionDenied, reason: "PERMISSION_DENIED", "this needs a grant of \(names) \(place)",
@@ -126,7 +129,17 @@ extension Reach {
         case .kept(let verb, let id):
             guard let kept = try ReviewStore.get(id, in: tx) else { return hasNation(verb) }
             return try allows([verb], team: kept.key.team, on: today, in: tx)
+        case .session(let verb, let id):
+            guard let row = try SessionStore.get(id, in: tx) else { return hasNation(verb) }
+            return try allows(verb, row, in: tx)
         }
+    }
+
+    /// A verb with a session: where its unit is today decides. Who may read the unit of its day may read it too.
+    func allows(_ verb: ActivityVerb, _ row: SessionRow, in tx: ReadTransaction) throws -> Bool {
+        if try allows(.unit(verb, row.unit, today), in: tx) { return true }
+        guard verb == .read, let day = LocalDate(row.session.heldOn) else { return false }
+        return try allows(.unit(verb, row.unit, day), in: tx)
     }
 
     /// Any one of the verbs with a team, by the facts at hand: also before its obligations were derived from them.

@@ -37,12 +37,29 @@ private struct FactFilter: Sendable {
         -> FeedFilter.Visibility
     {
         if reach.hasNation(.read) { return .full }
+        if let id = ResourceName.id(aggregate, in: "trainingSessions") {
+            return try visibility(ofSession: id, reach, in: tx)
+        }
         guard let (team, date) = try subject(of: aggregate, reach.today, in: tx),
             let row = try RegistryFactsStore.team(team, in: tx)
         else { return .hidden }
         let path = try RegistryFactsStore.path(of: row, in: tx)
         if reach.allows(.read, along: path, on: date) { return .full }
         return path.steps.contains { reach.mayHaveSeen($0.unit) } ? .tombstone : .hidden
+    }
+
+    /// It may have been seen where it was planned, too. What is for the nation is for who may read everywhere.
+    private func visibility(ofSession id: String, _ reach: Reach, in tx: ReadTransaction) throws
+        -> FeedFilter.Visibility
+    {
+        guard let row = try SessionStore.get(id, in: tx) else { return .hidden }
+        if try reach.allows(.read, row, in: tx) { return .full }
+        let mayHaveSeen = try [row.unit ?? "", row.plannedUnit].contains { unit in
+            if reach.map.tree[unit] != nil { return reach.mayHaveSeen(unit) }
+            guard let hamlet = try RegistryFactsStore.unit(unit, in: tx) else { return false }
+            return PlacePath(hamlet.parents).steps.contains { reach.mayHaveSeen($0.unit) }
+        }
+        return mayHaveSeen ? .tombstone : .hidden
     }
 
     /// The team an aggregate is of, and the day of what is told.

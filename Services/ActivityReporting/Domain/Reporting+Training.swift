@@ -25,33 +25,6 @@ extension Reporting {
         return .success(stored)
     }
 
-    static func recordSession(
-        _ session: Cdt_Activity_V1_TrainingSession, on day: LocalDate, id: UniqueID, by caller: String,
-        _ keeper: ObligationKeeper
-    ) throws -> Result<Cdt_Activity_V1_TrainingSession, Refusal> {
-        let tx = keeper.tx
-        guard try TrainingStore.course(ResourceName.lastID(session.course), in: tx) != nil else {
-            return .failure(.courseNotFound(session.course))
-        }
-        if !session.unit.isEmpty, try RegistryFactsStore.unit(ResourceName.lastID(session.unit), in: tx) == nil {
-            return .failure(.unitNotFound(session.unit))
-        }
-        let people = session.attendances.enumerated().map { i, attendance in
-            (team: attendance.team, field: "session.attendances[\(i)].person", person: attendance.person)
-        }
-        for (team, group) in Dictionary(grouping: people, by: \.team).sorted(by: { $0.key < $1.key }) {
-            if let refusal = try strangers(group.map { ($0.field, $0.person) }, to: team, on: day, in: tx) {
-                return .failure(refusal)
-            }
-        }
-        var stored = session
-        stored.name = Names.name("trainingSessions", id.description)
-        stored.attended = Int32(session.attendances.count)
-        stored.completed = Int32(session.attendances.count { $0.completed })
-        try TrainingStore.insert(stored, id: id.description, by: caller, now: keeper.now, in: tx)
-        return .success(stored)
-    }
-
     static func assess(
         _ assessments: [Cdt_Activity_V1_SkillAssessment], of team: String, on day: LocalDate, by caller: String,
         _ keeper: ObligationKeeper
@@ -69,7 +42,7 @@ extension Reporting {
     /// What is wrong when some are not members of a team on a day; nil: all are.
     ///
     /// - Parameter people: with the field that names each.
-    private static func strangers(
+    static func strangers(
         _ people: [(field: String, person: String)], to team: String, on day: LocalDate, in tx: ReadTransaction
     ) throws -> Refusal? {
         let id = ResourceName.lastID(team)
@@ -95,14 +68,6 @@ extension Reporting {
                 return by.isEmpty || (chain?.contains(by) ?? true) && reach.isOffered(.read, by: by)
             }
             return (page, rows.count == limit ? rows.last.map { ResourceName.lastID($0.name) } : nil)
-        }
-    }
-
-    func sessions(unit: String?, course: String?, before: String?, limit: Int) async throws
-        -> [Cdt_Activity_V1_TrainingSession]
-    {
-        try await database.readPooled {
-            try TrainingStore.sessions(unit: unit, course: course, before: before, limit: limit, in: $0)
         }
     }
 

@@ -6,6 +6,7 @@ import Storage
 enum FeedNews: Sendable {
     case obligation(ObligationRow)
     case difficulty(DifficultyRow)
+    case session(SessionRow, of: Cdt_Activity_V1_Course)
 }
 
 /// Appends to the change feed, in the transaction that changes what it tells of.
@@ -84,6 +85,11 @@ struct ObligationKeeper {
 
     /// Tells the followers of a difficulty.
     func tell(_ row: DifficultyRow) throws { try feed(.difficulty(row), now, traceparent, tx) }
+
+    /// Tells the followers of a session.
+    func tell(_ row: SessionRow, of course: Cdt_Activity_V1_Course) throws {
+        try feed(.session(row, of: course), now, traceparent, tx)
+    }
 
     /// Stores a changed obligation with its event and its part in the figures.
     ///

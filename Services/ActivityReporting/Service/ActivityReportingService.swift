@@ -26,6 +26,10 @@ package enum ActivityReportingService: ServiceDefinition {
                 try outbox.append(
                     topic: topic, aggregate: Names.name("difficulties", row.id), version: row.version,
                     payload: row.fact, traceparent: traceparent, at: now.microseconds, in: tx)
+            case .session(let row, let course):
+                try outbox.append(
+                    topic: topic, aggregate: row.name, version: row.version, payload: row.fact(of: course),
+                    traceparent: traceparent, at: now.microseconds, in: tx)
             }
         }
         let registry = try FeedConsumer(

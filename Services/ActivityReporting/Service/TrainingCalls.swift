@@ -5,14 +5,13 @@ import Storage
 import SwiftProtobuf
 
 extension Cdt_Activity_V1_ListCoursesRequest: PagedRequest {}
-extension Cdt_Activity_V1_ListSessionsRequest: PagedRequest {}
 
-/// The calls of `cdt.activity.v1.TrainingService`.
+/// The calls of `cdt.activity.v1.TrainingService`; those about sessions are in `SessionCalls.swift`.
 struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
     typealias Method = Cdt_Activity_V1_TrainingService.Method
 
     let base: ActivityReportingHandlers
-    private var reporting: Reporting { base.reporting }
+    var reporting: Reporting { base.reporting }
 
     func createCourse(_ request: Cdt_Activity_V1_CreateCourseRequest, context: ServerContext) async throws
         -> Cdt_Activity_V1_CreateCourseResponse
@@ -52,64 +51,6 @@ struct TrainingHandlers: Cdt_Activity_V1_TrainingService.ServiceProtocol {
         return .with {
             $0.courses = found
             $0.nextPageToken = token ?? ""
-        }
-    }
-
-    func recordSession(_ request: Cdt_Activity_V1_RecordSessionRequest, context: ServerContext) async throws
-        -> Cdt_Activity_V1_RecordSessionResponse
-    {
-        var check = Violations()
-        let session = request.session
-        let unit = check.name(session.unit, of: "units", "session.unit", required: false)
-        _ = check.name(session.course, of: "courses", "session.course")
-        _ = check.text(session.trainer, "session.trainer", max: 200, required: false)
-        check.require(
-            Cdt_Activity_V1_SessionMode.allCases.contains(session.mode) && session.mode != .unspecified,
-            "session.mode", "must be IN_PERSON, ONLINE or MOOC", vi: "cần trực tiếp, trực tuyến hoặc MOOC")
-        let day = check.past(session.heldOn, "session.held_on", today: reporting.clock.today)
-        check.require(
-            session.attendances.count <= 1000, "session.attendances", "must be 1,000 at most", vi: "tối đa 1.000")
-        var people: Set<String> = []
-        for (i, attendance) in session.attendances.enumerated() {
-            let field = "session.attendances[\(i)]"
-            _ = check.name(attendance.team, of: "teams", "\(field).team")
-            _ = check.name(attendance.person, of: "people", "\(field).person")
-            check.require(
-                people.insert(attendance.person).inserted, "\(field).person", "must be named once only",
-                vi: "mỗi người chỉ ghi một lần")
-        }
-        let held = day ?? reporting.clock.today
-        // What is said of a team's members is said by who may say it there.
-        let teams = Set(session.attendances.map(\.team)).sorted()
-        try await base.admit(
-            [.unit(.approve, unit, held)] + teams.map { .team([.approve], ResourceName.lastID($0), held) },
-            context: context)
-        try check.refuse()
-        let id = UUIDv7.next(at: reporting.clock.now)
-        let caller = base.caller(context)
-        return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
-            try Reporting.recordSession(session, on: held, id: id, by: caller, keeper)
-                .map { session in .with { $0.session = session } }
-        }
-    }
-
-    func listSessions(_ request: Cdt_Activity_V1_ListSessionsRequest, context: ServerContext) async throws
-        -> Cdt_Activity_V1_ListSessionsResponse
-    {
-        var check = Violations()
-        let unit = check.name(request.unit, of: "units", "unit", required: false)
-        let course = check.name(request.course, of: "courses", "course", required: false)
-        try await base.admit(.unit(.read, unit, reporting.clock.today), context: context)
-        try check.refuse()
-        let page = try base.pageTokens.page(of: request, Method.listSessions, size: 100)
-        let found = try await reporting.sessions(
-            unit: unit, course: course, before: page.position?.first, limit: page.size + 1)
-        let (sessions, token) = try base.pageTokens.cut(found, to: page, of: request, Method.listSessions) {
-            [ResourceName.lastID($0.name)]
-        }
-        return .with {
-            $0.sessions = sessions
-            $0.nextPageToken = token
         }
     }
 

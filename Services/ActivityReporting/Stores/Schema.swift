@@ -313,5 +313,19 @@ enum Schema {
             Migration(
                 version: 11, name: "which call changed a team",
                 sql: "ALTER TABLE changed_teams ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''"),
+            // What was recorded before sessions were planned had been held.
+            Migration(
+                version: 12, name: "planned sessions",
+                sql: """
+                    -- 1: planned, 2: held, 3: cancelled.
+                    ALTER TABLE training_sessions ADD COLUMN state INTEGER NOT NULL DEFAULT 2;
+                    ALTER TABLE training_sessions ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+                    -- Where it was planned; empty: for the nation, or it was not.
+                    ALTER TABLE training_sessions ADD COLUMN planned_unit TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE training_sessions ADD COLUMN changed_at BIGINT NOT NULL DEFAULT 0;
+                    ALTER TABLE training_sessions ADD COLUMN changed_by TEXT NOT NULL DEFAULT '';
+                    UPDATE training_sessions SET changed_at = created_at, changed_by = created_by;
+                    CREATE INDEX training_sessions_by_state ON training_sessions (state, id);
+                    """),
         ])
 }

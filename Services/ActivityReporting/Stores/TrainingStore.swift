@@ -3,7 +3,7 @@ import Shared
 import Storage
 import SwiftProtobuf
 
-/// Courses, sessions with attendance, and assessments.
+/// Courses and assessments; sessions are in `SessionStore`.
 enum TrainingStore {
     // MARK: Courses
 
@@ -31,44 +31,6 @@ enum TrainingStore {
         try tx.query(
             "SELECT content FROM courses WHERE id < ? ORDER BY id DESC LIMIT ?", [.text(id ?? "~"), SQLValue(limit)]
         ) { try Cdt_Activity_V1_Course(serializedBytes: $0.blob(0)) }
-    }
-
-    // MARK: Sessions
-
-    static func insert(
-        _ session: Cdt_Activity_V1_TrainingSession, id: String, by caller: String, now: Instant, in tx: WriteTransaction
-    ) throws {
-        var content = session
-        content.attendances = []
-        try tx.execute(
-            """
-            INSERT INTO training_sessions (id, course, unit, held_on, content, created_at, created_by)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                .text(id), .text(ResourceName.lastID(session.course)), .text(ResourceName.lastID(session.unit)),
-                .text(session.heldOn), .blob(try content.serializedBytes()), SQLValue(now), .text(caller),
-            ])
-        for attendance in session.attendances {
-            try tx.execute(
-                "INSERT INTO attendances (session, person, team, completed) VALUES (?, ?, ?, ?)",
-                [
-                    .text(id), .text(ResourceName.lastID(attendance.person)),
-                    .text(ResourceName.lastID(attendance.team)), SQLValue(attendance.completed),
-                ])
-        }
-    }
-
-    /// The last recorded first, those before the given id.
-    static func sessions(unit: String?, course: String?, before id: String?, limit: Int, in tx: ReadTransaction) throws
-        -> [Cdt_Activity_V1_TrainingSession]
-    {
-        let filters = (unit == nil ? "" : "AND unit = ? ") + (course == nil ? "" : "AND course = ? ")
-        let bindings = [unit, course].compactMap { $0 }.map { SQLValue.text($0) }
-        return try tx.query(
-            "SELECT content FROM training_sessions WHERE id < ? \(filters) ORDER BY id DESC LIMIT ?",
-            [.text(id ?? "~")] + bindings + [SQLValue(limit)]
-        ) { try Cdt_Activity_V1_TrainingSession(serializedBytes: $0.blob(0)) }
     }
 
     // MARK: Skills
