@@ -195,6 +195,38 @@ import Testing
         let sessions: Cdt_Activity_V1_ListSessionsResponse = try await suite.ask(
             "training", "sessions", "--course", offered.course.name)
         #expect(sessions.sessions.map(\.name) == [held.session.name])
+        try await plan(offered.course.name, attendances: list, suite)
+    }
+
+    /// Two sessions are planned; one is moved and cancelled, the other one held earlier than planned.
+    private func plan(_ course: String, attendances: String, _ suite: RunningSuite) async throws {
+        func plan(_ more: String...) async throws -> Cdt_Activity_V1_TrainingSession {
+            let answer: Cdt_Activity_V1_PlanSessionResponse = try await suite.ask(
+                [
+                    "training", "plan", course, "--unit", "42", "--on", "2099-12-15", "--at", "08:00", "--mode",
+                    "in-person", "--place", "Nhà văn hóa",
+                ] + more)
+            return answer.session
+        }
+        let first = try await plan("--invite", "--invite-level", "hamlet", "--invite-role", "leader")
+        let second = try await plan()
+        let moved: Cdt_Activity_V1_UpdateSessionResponse = try await suite.ask(
+            "training", "update", first.name, "--on", "2099-12-16", "--etag", first.etag)
+        #expect(moved.session.heldOn == "2099-12-16" && moved.session.invitation.teamLevels == [.hamlet])
+        let stale = try await suite.cdt("training", "cancel", first.name, "bão số 3", "--etag", first.etag)
+        #expect(stale.status != 0 && stale.errors.contains("ETAG_MISMATCH"), "\(stale.errors)")
+        try await suite.expectSuccess("training", "cancel", first.name, "bão số 3")
+        let held: Cdt_Activity_V1_RecordSessionResponse = try await suite.ask(
+            "training", "record", "--planned", second.name, "--on", "2024-10-20", "--file", attendances)
+        #expect(held.session.name == second.name && held.session.place == "Nhà văn hóa")
+        #expect(held.session.state == .held && held.session.attended == 1)
+        let again = try await suite.cdt("training", "cancel", second.name, "bão số 3")
+        #expect(again.status != 0 && again.errors.contains("SESSION_NOT_PLANNED"), "\(again.errors)")
+        let cancelled: Cdt_Activity_V1_ListSessionsResponse = try await suite.ask(
+            "training", "sessions", "--state", "cancelled")
+        #expect(cancelled.sessions.map(\.name) == [first.name])
+        let shown = try await suite.cdt("training", "show", second.name)
+        #expect(shown.status == 0 && shown.output.contains("yes"), "\(shown.output)\(shown.errors)")
     }
 
     private func setPolicy(_ suite: RunningSuite) async throws {
@@ -217,7 +249,7 @@ import Testing
             (["report", "watch", "42", "--month", Self.month, "--times", "1"], "on time"),
             (["difficulties", "list"], "INFRASTRUCTURE"),
             (["difficulties", "trend", "42", "--from", Self.month, "--month", Self.month], "INFRASTRUCTURE"),
-            (["training", "courses"], "ONLINE_PAYMENT"), (["training", "sessions"], "IN_PERSON"),
+            (["training", "courses"], "ONLINE_PAYMENT"), (["training", "sessions"], "CANCELLED"),
             (["training", "skills", owed.team, "--date", "2024-10-31"], "CAN_TEACH"),
         ]
         for (question, shows) in questions {

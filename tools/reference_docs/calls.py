@@ -1,5 +1,7 @@
 """The calls that are recorded, in an order in which each finds what the ones before it have made."""
 
+import datetime
+
 DOCUMENT = {
     "number": "119/2023/NQ-HĐND",
     "title": "Nghị quyết quy định mức hỗ trợ",
@@ -553,6 +555,32 @@ def training(r, k):
         },
     ).get("course", {})
     r.call(f"{s}/ListCourses", {"unit": k["province"]})
+
+    def plan(days, **more):
+        planned = {
+            "course": course.get("name"),
+            "unit": k["province"],
+            "mode": "SESSION_MODE_IN_PERSON",
+            "heldOn": (datetime.date.today() + datetime.timedelta(days)).isoformat(),
+            "startsAt": "08:00",
+            "place": "Nhà văn hóa tỉnh, 1 Nguyễn Du, thành phố Hà Tĩnh",
+            **more,
+        }
+        return r.call(f"{s}/PlanSession", {"session": planned}).get("session", {})
+
+    first = plan(21, invitation={"roles": ["MEMBER_ROLE_LEADER"]}, trainer="Sở Khoa học và Công nghệ")
+    second = plan(2, invitation={"invitees": [{"team": team, "person": member["person"]}]})
+    r.call(
+        f"{s}/UpdateSession",
+        {
+            "session": {"name": first.get("name"), "startsAt": "14:00", "etag": first.get("etag")},
+            "updateMask": "startsAt",
+        },
+    )
+    cancelled = {"name": first.get("name"), "reason": "Bão số 3"}
+    r.call(f"{s}/CancelSession", dict(cancelled))
+    r.call(f"{s}/CancelSession", dict(cancelled), refused=True)
+    attendances = [{"team": team, "person": member["person"], "completed": True}]
     r.call(
         f"{s}/RecordSession",
         {
@@ -562,11 +590,20 @@ def training(r, k):
                 "mode": "SESSION_MODE_IN_PERSON",
                 "heldOn": "2024-10-12",
                 "trainer": "Sở Thông tin và Truyền thông",
-                "attendances": [{"team": team, "person": member["person"], "completed": True}],
+                "attendances": attendances,
             }
         },
     )
-    r.call(f"{s}/ListSessions", {"unit": k["province"]})
+    r.call(
+        f"{s}/RecordSession",
+        {
+            "plannedSession": second.get("name"),
+            "session": {"heldOn": "2024-10-19", "attendances": attendances},
+        },
+        note="Of a planned session what is not said is as it was planned.",
+    )
+    r.call(f"{s}/GetSession", {"name": second.get("name")})
+    r.call(f"{s}/ListSessions", {"unit": k["province"], "state": "SESSION_STATE_HELD"})
     r.call(
         f"{s}/AssessSkills",
         {

@@ -23,11 +23,13 @@ extension Cdt_Activity_V1_PlatformKind: WordArgument {}
 extension Cdt_Activity_V1_ReportingSubject: WordArgument {}
 extension Cdt_Activity_V1_ReviewState: WordArgument {}
 extension Cdt_Activity_V1_SessionMode: WordArgument {}
+extension Cdt_Activity_V1_SessionState: WordArgument {}
 extension Cdt_Activity_V1_Skill: WordArgument {}
 extension Cdt_Activity_V1_SkillLevel: WordArgument {}
 extension Cdt_Activity_V1_TargetMeasure: WordArgument {}
 extension Cdt_Common_V1_TeamLevel: WordArgument {}
 extension Cdt_Notification_V1_PaymentCondition: WordArgument {}
+extension Cdt_Registry_V1_MemberRole: WordArgument {}
 extension Cdt_Registry_V1_UnitLevel: WordArgument {}
 
 /// `--month`: a calendar month that is written right.

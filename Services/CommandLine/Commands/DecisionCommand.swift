@@ -11,6 +11,7 @@ protocol DecisionRequest: Message {
 }
 
 extension Cdt_Activity_V1_AdmitRejectedReportRequest: DecisionRequest {}
+extension Cdt_Activity_V1_CancelSessionRequest: DecisionRequest {}
 extension Cdt_Activity_V1_DismissRejectedReportRequest: DecisionRequest {}
 extension Cdt_Activity_V1_ExcuseObligationRequest: DecisionRequest {}
 extension Cdt_Activity_V1_ReopenDifficultyRequest: DecisionRequest {}

@@ -6,10 +6,11 @@ import SwiftProtobuf
 struct TrainingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "training",
-        abstract: "Courses, sessions with attendance, and what the members of a team can teach.",
+        abstract: "Courses, sessions with invitation and attendance, and what the members of a team can teach.",
         subcommands: [
-            Courses.self, Offer.self, Sessions.self, TrainingRecordCommand.self, TrainingAssessCommand.self,
-            TrainingSkillsCommand.self,
+            Courses.self, Offer.self, Sessions.self, TrainingPlanCommand.self, TrainingUpdateCommand.self,
+            TrainingCancelCommand.self, TrainingShowCommand.self, TrainingRecordCommand.self,
+            TrainingAssessCommand.self, TrainingSkillsCommand.self,
         ])
 
     struct Courses: ServiceCommand {
@@ -69,13 +70,15 @@ struct TrainingCommand: AsyncParsableCommand {
 
     struct Sessions: ServiceCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The sessions that were held, the last recorded first.",
-            discussion: "Example: cdt training sessions --course courses/0190…")
+            abstract: "The sessions that are planned, were held or were cancelled, the last recorded first.",
+            discussion: "Example: cdt training sessions --unit 20 --state planned")
 
         @Option(help: "Only those held in this unit: units/{id} or a national code of today.")
         var unit: String?
         @Option(help: "Only those of this course, courses/{id}.")
         var course = ""
+        @Option(help: "Only those that stand so: planned, held or cancelled.")
+        var state: Cdt_Activity_V1_SessionState?
         @Option(help: "At most so many; 0: all.")
         var limit = 50
         @OptionGroup var connection: ConnectionOptions
@@ -84,6 +87,7 @@ struct TrainingCommand: AsyncParsableCommand {
             var request = Cdt_Activity_V1_ListSessionsRequest()
             if let unit { request.unit = try await suite.unitOrNationName(unit, on: "") }
             request.course = course
+            request.state = state ?? .unspecified
             var answer = Cdt_Activity_V1_ListSessionsResponse()
             answer.sessions = try await allPages(limit: limit) { token, size in
                 request.pageToken = token
@@ -106,11 +110,12 @@ struct TrainingCommand: AsyncParsableCommand {
     }
 
     static func table(_ sessions: [Cdt_Activity_V1_TrainingSession]) -> Table {
-        var table = Table("HELD ON", "HOW", "TRAINER", ">ATTENDED", ">COMPLETED", "UNIT", "SESSION")
+        var table = Table("DAY", "AT", "STATE", "HOW", "TRAINER", ">ATTENDED", ">COMPLETED", "UNIT", "SESSION")
         for session in sessions {
             table.add(
-                session.heldOn, label(session.mode), session.trainer, grouped(session.attended),
-                grouped(session.completed), session.unit.isEmpty ? "vn" : session.unit, session.name)
+                session.heldOn, session.startsAt, label(session.state), label(session.mode), session.trainer,
+                grouped(session.attended), grouped(session.completed), session.unit.isEmpty ? "vn" : session.unit,
+                session.name)
         }
         return table
     }

@@ -37,6 +37,13 @@ extension Connections {
         return try await team(text, on: "").team.name
     }
 
+    /// The resource names of the teams that the rows of a file give, each asked for once.
+    func teamNames(_ given: some Sequence<String>) async throws -> [String: String] {
+        var names: [String: String] = [:]
+        for text in given where names[text] == nil { names[text] = try await teamName(text) }
+        return names
+    }
+
     func team(_ text: String, on date: String) async throws -> Cdt_Registry_V1_GetTeamResponse {
         var request = Cdt_Registry_V1_GetTeamRequest()
         if let key = sourceKey(text) { request.source = key } else { request.name = text }
