@@ -82,7 +82,8 @@ enum SessionStore {
         }
         filter("unit", unit.map { .text($0) })
         filter("course", course.map { .text($0) })
-        filter("state", state.map { SQLValue($0.rawValue) })
+        // Those of a unit or course are few: the index of states, which `+` keeps off, is for all others.
+        filter(unit == nil && course == nil ? "state" : "+state", state.map { SQLValue($0.rawValue) })
         return try tx.query(
             "SELECT \(columns) FROM training_sessions WHERE id < ? \(filters) ORDER BY id DESC LIMIT ?",
             [.text(id ?? "~")] + bindings + [SQLValue(limit)], SessionRow.init)
