@@ -147,9 +147,9 @@ struct AccessMatrixTests {
                     $0.session.unit = "units/u2"
                     $0.session.attendances = [.with { $0.team = "teams/t" }]
                 }),
-            "PlanSession": Row(
+            "ScheduleSession": Row(
                 .approve,
-                with: Cdt_Activity_V1_PlanSessionRequest.with {
+                with: Cdt_Activity_V1_ScheduleSessionRequest.with {
                     $0.session.unit = "units/u1"
                     $0.session.invitation.unit = "units/u2"
                     $0.session.invitation.invitees = [.with { $0.team = "teams/t" }]
@@ -229,7 +229,7 @@ struct AccessMatrixTests {
                     $0.course.level = .uses
                 }, options: all
             ).course.name
-            home.session = try await guarded.training.planSession(
+            home.session = try await guarded.training.scheduleSession(
                 .with {
                     $0.session.course = course
                     $0.session.unit = "units/u2"

@@ -24,7 +24,7 @@ struct SessionCallTests {
     }
 
     static func request(_ course: String, in unit: String, _ change: (inout Session) -> Void = { _ in })
-        -> Cdt_Activity_V1_PlanSessionRequest
+        -> Cdt_Activity_V1_ScheduleSessionRequest
     {
         .with {
             $0.session = SessionRuleTests.plan
@@ -62,7 +62,7 @@ struct SessionCallTests {
                 _ caller: CallOptions, _ unit: String, _ change: (inout Session) -> Void = { _ in }
             ) async -> Bool {
                 let request = Self.request(course, in: unit, change)
-                return await AccessTests.isDenied { _ = try await training.planSession(request, options: caller) }
+                return await AccessTests.isDenied { _ = try await training.scheduleSession(request, options: caller) }
             }
             #expect(await denied(reader, "u2"))
             #expect(await denied(commune, "u1"))
@@ -70,12 +70,12 @@ struct SessionCallTests {
             #expect(await denied(commune, "u2") { $0.invitation.unit = "units/u1" })
             #expect(
                 await denied(commune, "u2") { $0.invitation.invitees = [SessionRuleTests.invitee("elsewhere", "p0")] })
-            let own = try await training.planSession(
+            let own = try await training.scheduleSession(
                 Self.request(course, in: "u2") {
                     $0.invitation.invitees = [SessionRuleTests.invitee("t", "p0")]
                 }, options: commune
             ).session
-            let above = try await training.planSession(Self.request(course, in: "u1"), options: all).session
+            let above = try await training.scheduleSession(Self.request(course, in: "u1"), options: all).session
             #expect(
                 await AccessTests.isDenied {
                     _ = try await training.updateSession(
@@ -125,8 +125,8 @@ struct SessionCallTests {
             let course = try await Self.course(guarded, by: all)
             var request = Self.request(course, in: "u2")
             request.requestID = UUIDv7.next().description
-            let planned = try await training.planSession(request, options: all)
-            #expect(try await training.planSession(request, options: all) == planned)
+            let planned = try await training.scheduleSession(request, options: all)
+            #expect(try await training.scheduleSession(request, options: all) == planned)
             let update = Cdt_Activity_V1_UpdateSessionRequest.with {
                 $0.session.name = planned.session.name
                 $0.session.place = "UBND xã"
@@ -158,7 +158,7 @@ struct SessionCallTests {
             }
             #expect(again?.code == .failedPrecondition && again?.reason == "SESSION_NOT_PLANNED")
 
-            let today = try await training.planSession(
+            let today = try await training.scheduleSession(
                 Self.request(course, in: "u2") { $0.heldOn = "2024-11-04" }, options: all
             ).session
             let record = Cdt_Activity_V1_RecordSessionRequest.with {
@@ -181,7 +181,7 @@ struct SessionCallTests {
             #expect(listed.map(\.name) == [today.name] && listed.allSatisfy { $0.attendances.isEmpty })
 
             let wrong = await Self.refusal {
-                try await training.planSession(
+                try await training.scheduleSession(
                     .with { $0.session.invitation.roles = [.unspecified] }, options: all)
             }
             #expect(
@@ -219,7 +219,7 @@ struct SessionCallTests {
             let course = try await Self.course(guarded, by: all)
             var names: [String] = []
             for _ in 0..<3 {
-                let planned = try await guarded.training.planSession(Self.request(course, in: "u2"), options: all)
+                let planned = try await guarded.training.scheduleSession(Self.request(course, in: "u2"), options: all)
                 names.insert(planned.session.name, at: 0)
             }
             var request = Cdt_Activity_V1_ListSessionsRequest.with {
@@ -244,7 +244,7 @@ struct SessionCallTests {
             let all = try guarded.everything()
             let course = try await Self.course(guarded, by: all)
             func plan(_ unit: String) async throws -> Session {
-                try await training.planSession(
+                try await training.scheduleSession(
                     Self.request(course, in: unit) { $0.heldOn = "2024-11-04" }, options: all
                 ).session
             }

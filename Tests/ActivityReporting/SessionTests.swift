@@ -21,7 +21,7 @@ struct SessionTests {
         change(&plan)
         let id = UUIDv7.next(at: world.clock.now)
         return try await world.reporting.keep { [plan] in
-            try Reporting.planSession(plan, id: id, by: "sở", $0)
+            try Reporting.scheduleSession(plan, id: id, by: "sở", $0)
         }
     }
 

@@ -201,7 +201,7 @@ import Testing
     /// Two sessions are planned; one is moved and cancelled, the other one held earlier than planned.
     private func plan(_ course: String, attendances: String, _ suite: RunningSuite) async throws {
         func plan(_ more: String...) async throws -> Cdt_Activity_V1_TrainingSession {
-            let answer: Cdt_Activity_V1_PlanSessionResponse = try await suite.ask(
+            let answer: Cdt_Activity_V1_ScheduleSessionResponse = try await suite.ask(
                 [
                     "training", "plan", course, "--unit", "42", "--on", "2099-12-15", "--at", "08:00", "--mode",
                     "in-person", "--place", "Nhà văn hóa",

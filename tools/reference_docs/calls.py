@@ -566,7 +566,7 @@ def training(r, k):
             "place": "Nhà văn hóa tỉnh, 1 Nguyễn Du, thành phố Hà Tĩnh",
             **more,
         }
-        return r.call(f"{s}/PlanSession", {"session": planned}).get("session", {})
+        return r.call(f"{s}/ScheduleSession", {"session": planned}).get("session", {})
 
     first = plan(21, invitation={"roles": ["MEMBER_ROLE_LEADER"]}, trainer="Sở Khoa học và Công nghệ")
     second = plan(2, invitation={"invitees": [{"team": team, "person": member["person"]}]})

@@ -4,7 +4,7 @@ import Storage
 import SwiftProtobuf
 
 extension Reporting {
-    static func planSession(
+    static func scheduleSession(
         _ plan: Cdt_Activity_V1_TrainingSession, id: UniqueID, by caller: String, _ keeper: ObligationKeeper
     ) throws -> Result<Cdt_Activity_V1_TrainingSession, Refusal> {
         if let refusal = try refusal(ofPlan: plan, keeper) { return .failure(refusal) }

@@ -8,8 +8,8 @@ extension Cdt_Activity_V1_ListSessionsRequest: PagedRequest {}
 
 /// Sessions of courses: planned, held and cancelled.
 extension TrainingHandlers {
-    func planSession(_ request: Cdt_Activity_V1_PlanSessionRequest, context: ServerContext) async throws
-        -> Cdt_Activity_V1_PlanSessionResponse
+    func scheduleSession(_ request: Cdt_Activity_V1_ScheduleSessionRequest, context: ServerContext) async throws
+        -> Cdt_Activity_V1_ScheduleSessionResponse
     {
         var check = Violations()
         let today = reporting.clock.today
@@ -24,7 +24,7 @@ extension TrainingHandlers {
         let id = UUIDv7.next(at: reporting.clock.now)
         let caller = base.caller(context)
         return try await base.once(try RequestIDs.key(request.requestID, of: request, context)) { keeper in
-            try Reporting.planSession(plan, id: id, by: caller, keeper)
+            try Reporting.scheduleSession(plan, id: id, by: caller, keeper)
                 .map { session in .with { $0.session = session } }
         }
     }

@@ -35,7 +35,7 @@ struct TrainingPlanCommand: ServiceCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run(_ suite: Connections, _ output: Output) async throws {
-        var request = Cdt_Activity_V1_PlanSessionRequest()
+        var request = Cdt_Activity_V1_ScheduleSessionRequest()
         request.session.course = course
         request.session.unit = try await suite.unitName(unit, on: "")
         request.session.mode = mode
@@ -45,7 +45,7 @@ struct TrainingPlanCommand: ServiceCommand {
         request.session.trainer = trainer
         if let invitation = try await who.invitation(suite) { request.session.invitation = invitation }
         request.requestID = UUID().uuidString
-        let answer = try await suite.training.planSession(request, options: suite.call)
+        let answer = try await suite.training.scheduleSession(request, options: suite.call)
         try output.show(answer) { TrainingCommand.table([answer.session]) }
     }
 }

@@ -539,7 +539,7 @@ public nonisolated struct Cdt_Activity_V1_ListCoursesResponse: Sendable {
 }
 
 /// Plans a session.
-public nonisolated struct Cdt_Activity_V1_PlanSessionRequest: Sendable {
+public nonisolated struct Cdt_Activity_V1_ScheduleSessionRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -565,7 +565,7 @@ public nonisolated struct Cdt_Activity_V1_PlanSessionRequest: Sendable {
 }
 
 /// The session.
-public nonisolated struct Cdt_Activity_V1_PlanSessionResponse: Sendable {
+public nonisolated struct Cdt_Activity_V1_ScheduleSessionResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -1563,8 +1563,8 @@ nonisolated extension Cdt_Activity_V1_ListCoursesResponse: SwiftProtobuf.Message
   }
 }
 
-nonisolated extension Cdt_Activity_V1_PlanSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".PlanSessionRequest"
+nonisolated extension Cdt_Activity_V1_ScheduleSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ScheduleSessionRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{3}request_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -1594,7 +1594,7 @@ nonisolated extension Cdt_Activity_V1_PlanSessionRequest: SwiftProtobuf.Message,
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Cdt_Activity_V1_PlanSessionRequest, rhs: Cdt_Activity_V1_PlanSessionRequest) -> Bool {
+  public static func ==(lhs: Cdt_Activity_V1_ScheduleSessionRequest, rhs: Cdt_Activity_V1_ScheduleSessionRequest) -> Bool {
     if lhs._session != rhs._session {return false}
     if lhs.requestID != rhs.requestID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1602,8 +1602,8 @@ nonisolated extension Cdt_Activity_V1_PlanSessionRequest: SwiftProtobuf.Message,
   }
 }
 
-nonisolated extension Cdt_Activity_V1_PlanSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".PlanSessionResponse"
+nonisolated extension Cdt_Activity_V1_ScheduleSessionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ScheduleSessionResponse"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -1629,7 +1629,7 @@ nonisolated extension Cdt_Activity_V1_PlanSessionResponse: SwiftProtobuf.Message
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Cdt_Activity_V1_PlanSessionResponse, rhs: Cdt_Activity_V1_PlanSessionResponse) -> Bool {
+  public static func ==(lhs: Cdt_Activity_V1_ScheduleSessionResponse, rhs: Cdt_Activity_V1_ScheduleSessionResponse) -> Bool {
     if lhs._session != rhs._session {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -16,7 +16,7 @@ public enum Cdt_Activity_V1_TrainingService {
     public static let methods: [MethodDescriptor] = [
         Method.createCourse,
         Method.listCourses,
-        Method.planSession,
+        Method.scheduleSession,
         Method.updateSession,
         Method.cancelSession,
         Method.recordSession,
@@ -34,9 +34,9 @@ public enum Cdt_Activity_V1_TrainingService {
         /// `/cdt.activity.v1.TrainingService/ListCourses`.
         public static let listCourses = MethodDescriptor(
             service: "cdt.activity.v1.TrainingService", method: "ListCourses", kind: .unary)
-        /// `/cdt.activity.v1.TrainingService/PlanSession`.
-        public static let planSession = MethodDescriptor(
-            service: "cdt.activity.v1.TrainingService", method: "PlanSession", kind: .unary)
+        /// `/cdt.activity.v1.TrainingService/ScheduleSession`.
+        public static let scheduleSession = MethodDescriptor(
+            service: "cdt.activity.v1.TrainingService", method: "ScheduleSession", kind: .unary)
         /// `/cdt.activity.v1.TrainingService/UpdateSession`.
         public static let updateSession = MethodDescriptor(
             service: "cdt.activity.v1.TrainingService", method: "UpdateSession", kind: .unary)
@@ -72,10 +72,10 @@ public enum Cdt_Activity_V1_TrainingService {
         /// Plans a session of today or a later day, and says who is invited: Notification's rules tell them. Errors: NOT_FOUND
         /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the
         /// invited who are not in the team today).
-        func planSession(_ request: Cdt_Activity_V1_PlanSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_PlanSessionResponse
+        func scheduleSession(_ request: Cdt_Activity_V1_ScheduleSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_ScheduleSessionResponse
 
         /// Changes a planned session. Who is invited is told again when day, time, place, mode or invitation changed. Errors:
-        /// those of PlanSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
+        /// those of ScheduleSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
         /// cancelled), ABORTED (ETAG_MISMATCH).
         func updateSession(_ request: Cdt_Activity_V1_UpdateSessionRequest, context: ServerContext) async throws -> Cdt_Activity_V1_UpdateSessionResponse
 
@@ -131,15 +131,15 @@ public enum Cdt_Activity_V1_TrainingService {
         /// Plans a session of today or a later day, and says who is invited: Notification's rules tell them. Errors: NOT_FOUND
         /// (COURSE_NOT_FOUND, UNIT_NOT_FOUND, TEAM_NOT_FOUND), FAILED_PRECONDITION (NOT_A_MEMBER: the violations name the
         /// invited who are not in the team today).
-        public func planSession(_ request: Cdt_Activity_V1_PlanSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_PlanSessionResponse {
+        public func scheduleSession(_ request: Cdt_Activity_V1_ScheduleSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_ScheduleSessionResponse {
             try await rpc.unary(
-                Method.planSession, request, options: options,
-                encode: { (message: Cdt_Activity_V1_PlanSessionRequest) in try message.serializedBytes() },
-                decode: { try Cdt_Activity_V1_PlanSessionResponse(serializedBytes: $0) })
+                Method.scheduleSession, request, options: options,
+                encode: { (message: Cdt_Activity_V1_ScheduleSessionRequest) in try message.serializedBytes() },
+                decode: { try Cdt_Activity_V1_ScheduleSessionResponse(serializedBytes: $0) })
         }
 
         /// Changes a planned session. Who is invited is told again when day, time, place, mode or invitation changed. Errors:
-        /// those of PlanSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
+        /// those of ScheduleSession, NOT_FOUND (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_NOT_PLANNED: it was held or
         /// cancelled), ABORTED (ETAG_MISMATCH).
         public func updateSession(_ request: Cdt_Activity_V1_UpdateSessionRequest, options: CallOptions = .defaults) async throws -> Cdt_Activity_V1_UpdateSessionResponse {
             try await rpc.unary(
@@ -217,10 +217,10 @@ extension Cdt_Activity_V1_TrainingService.ServiceProtocol {
             encode: { (message: Cdt_Activity_V1_ListCoursesResponse) in try message.serializedBytes() },
             handler: { try await self.listCourses($0, context: $1) })
         router.unary(
-            Cdt_Activity_V1_TrainingService.Method.planSession,
-            decode: { try Cdt_Activity_V1_PlanSessionRequest(serializedBytes: $0) },
-            encode: { (message: Cdt_Activity_V1_PlanSessionResponse) in try message.serializedBytes() },
-            handler: { try await self.planSession($0, context: $1) })
+            Cdt_Activity_V1_TrainingService.Method.scheduleSession,
+            decode: { try Cdt_Activity_V1_ScheduleSessionRequest(serializedBytes: $0) },
+            encode: { (message: Cdt_Activity_V1_ScheduleSessionResponse) in try message.serializedBytes() },
+            handler: { try await self.scheduleSession($0, context: $1) })
         router.unary(
             Cdt_Activity_V1_TrainingService.Method.updateSession,
             decode: { try Cdt_Activity_V1_UpdateSessionRequest(serializedBytes: $0) },

@@ -2007,8 +2007,8 @@ public nonisolated struct Cdt_Notification_V1_Campaign: @unchecked Sendable {
 
 /// Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period or
 /// session that it concerns, or one for all payments, so that everybody gets one message about all of their teams. Where
-/// nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
-/// are no longer needed when their turn comes cancel themselves.
+/// nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not
+/// told any more. Messages that are no longer needed when their turn comes cancel themselves.
 public nonisolated struct Cdt_Notification_V1_Rule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

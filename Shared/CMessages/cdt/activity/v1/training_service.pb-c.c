@@ -547,94 +547,94 @@ void   cdt__activity__v1__list_courses_response__free_unpacked
   assert(message->base.descriptor == &cdt__activity__v1__list_courses_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   cdt__activity__v1__plan_session_request__init
-                     (Cdt__Activity__V1__PlanSessionRequest         *message)
+void   cdt__activity__v1__schedule_session_request__init
+                     (Cdt__Activity__V1__ScheduleSessionRequest         *message)
 {
-  static const Cdt__Activity__V1__PlanSessionRequest init_value = CDT__ACTIVITY__V1__PLAN_SESSION_REQUEST__INIT;
+  static const Cdt__Activity__V1__ScheduleSessionRequest init_value = CDT__ACTIVITY__V1__SCHEDULE_SESSION_REQUEST__INIT;
   *message = init_value;
 }
-size_t cdt__activity__v1__plan_session_request__get_packed_size
-                     (const Cdt__Activity__V1__PlanSessionRequest *message)
+size_t cdt__activity__v1__schedule_session_request__get_packed_size
+                     (const Cdt__Activity__V1__ScheduleSessionRequest *message)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_request__descriptor);
   return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
 }
-size_t cdt__activity__v1__plan_session_request__pack
-                     (const Cdt__Activity__V1__PlanSessionRequest *message,
+size_t cdt__activity__v1__schedule_session_request__pack
+                     (const Cdt__Activity__V1__ScheduleSessionRequest *message,
                       uint8_t       *out)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_request__descriptor);
   return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
 }
-size_t cdt__activity__v1__plan_session_request__pack_to_buffer
-                     (const Cdt__Activity__V1__PlanSessionRequest *message,
+size_t cdt__activity__v1__schedule_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ScheduleSessionRequest *message,
                       ProtobufCBuffer *buffer)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_request__descriptor);
   return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
 }
-Cdt__Activity__V1__PlanSessionRequest *
-       cdt__activity__v1__plan_session_request__unpack
+Cdt__Activity__V1__ScheduleSessionRequest *
+       cdt__activity__v1__schedule_session_request__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data)
 {
-  return (Cdt__Activity__V1__PlanSessionRequest *)
-     protobuf_c_message_unpack (&cdt__activity__v1__plan_session_request__descriptor,
+  return (Cdt__Activity__V1__ScheduleSessionRequest *)
+     protobuf_c_message_unpack (&cdt__activity__v1__schedule_session_request__descriptor,
                                 allocator, len, data);
 }
-void   cdt__activity__v1__plan_session_request__free_unpacked
-                     (Cdt__Activity__V1__PlanSessionRequest *message,
+void   cdt__activity__v1__schedule_session_request__free_unpacked
+                     (Cdt__Activity__V1__ScheduleSessionRequest *message,
                       ProtobufCAllocator *allocator)
 {
   if(!message)
     return;
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_request__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   cdt__activity__v1__plan_session_response__init
-                     (Cdt__Activity__V1__PlanSessionResponse         *message)
+void   cdt__activity__v1__schedule_session_response__init
+                     (Cdt__Activity__V1__ScheduleSessionResponse         *message)
 {
-  static const Cdt__Activity__V1__PlanSessionResponse init_value = CDT__ACTIVITY__V1__PLAN_SESSION_RESPONSE__INIT;
+  static const Cdt__Activity__V1__ScheduleSessionResponse init_value = CDT__ACTIVITY__V1__SCHEDULE_SESSION_RESPONSE__INIT;
   *message = init_value;
 }
-size_t cdt__activity__v1__plan_session_response__get_packed_size
-                     (const Cdt__Activity__V1__PlanSessionResponse *message)
+size_t cdt__activity__v1__schedule_session_response__get_packed_size
+                     (const Cdt__Activity__V1__ScheduleSessionResponse *message)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_response__descriptor);
   return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
 }
-size_t cdt__activity__v1__plan_session_response__pack
-                     (const Cdt__Activity__V1__PlanSessionResponse *message,
+size_t cdt__activity__v1__schedule_session_response__pack
+                     (const Cdt__Activity__V1__ScheduleSessionResponse *message,
                       uint8_t       *out)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_response__descriptor);
   return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
 }
-size_t cdt__activity__v1__plan_session_response__pack_to_buffer
-                     (const Cdt__Activity__V1__PlanSessionResponse *message,
+size_t cdt__activity__v1__schedule_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ScheduleSessionResponse *message,
                       ProtobufCBuffer *buffer)
 {
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_response__descriptor);
   return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
 }
-Cdt__Activity__V1__PlanSessionResponse *
-       cdt__activity__v1__plan_session_response__unpack
+Cdt__Activity__V1__ScheduleSessionResponse *
+       cdt__activity__v1__schedule_session_response__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data)
 {
-  return (Cdt__Activity__V1__PlanSessionResponse *)
-     protobuf_c_message_unpack (&cdt__activity__v1__plan_session_response__descriptor,
+  return (Cdt__Activity__V1__ScheduleSessionResponse *)
+     protobuf_c_message_unpack (&cdt__activity__v1__schedule_session_response__descriptor,
                                 allocator, len, data);
 }
-void   cdt__activity__v1__plan_session_response__free_unpacked
-                     (Cdt__Activity__V1__PlanSessionResponse *message,
+void   cdt__activity__v1__schedule_session_response__free_unpacked
+                     (Cdt__Activity__V1__ScheduleSessionResponse *message,
                       ProtobufCAllocator *allocator)
 {
   if(!message)
     return;
-  assert(message->base.descriptor == &cdt__activity__v1__plan_session_response__descriptor);
+  assert(message->base.descriptor == &cdt__activity__v1__schedule_session_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   cdt__activity__v1__update_session_request__init
@@ -2243,7 +2243,7 @@ const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_response__descr
   (ProtobufCMessageInit) cdt__activity__v1__list_courses_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__schedule_session_request__field_descriptors[2] =
 {
   {
     "session",
@@ -2251,7 +2251,7 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_request__f
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Cdt__Activity__V1__PlanSessionRequest, session),
+    offsetof(Cdt__Activity__V1__ScheduleSessionRequest, session),
     &cdt__activity__v1__training_session__descriptor,
     NULL,
     0,             /* flags */
@@ -2263,38 +2263,38 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_request__f
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
-    offsetof(Cdt__Activity__V1__PlanSessionRequest, request_id),
+    offsetof(Cdt__Activity__V1__ScheduleSessionRequest, request_id),
     NULL,
     &protobuf_c_empty_string,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
-static const unsigned cdt__activity__v1__plan_session_request__field_indices_by_name[] = {
+static const unsigned cdt__activity__v1__schedule_session_request__field_indices_by_name[] = {
   1,   /* field[1] = request_id */
   0,   /* field[0] = session */
 };
-static const ProtobufCIntRange cdt__activity__v1__plan_session_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange cdt__activity__v1__schedule_session_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
   { 0, 2 }
 };
-const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_request__descriptor =
+const ProtobufCMessageDescriptor cdt__activity__v1__schedule_session_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "cdt.activity.v1.PlanSessionRequest",
-  "PlanSessionRequest",
-  "Cdt__Activity__V1__PlanSessionRequest",
+  "cdt.activity.v1.ScheduleSessionRequest",
+  "ScheduleSessionRequest",
+  "Cdt__Activity__V1__ScheduleSessionRequest",
   "cdt.activity.v1",
-  sizeof(Cdt__Activity__V1__PlanSessionRequest),
+  sizeof(Cdt__Activity__V1__ScheduleSessionRequest),
   2,
-  cdt__activity__v1__plan_session_request__field_descriptors,
-  cdt__activity__v1__plan_session_request__field_indices_by_name,
-  1,  cdt__activity__v1__plan_session_request__number_ranges,
-  (ProtobufCMessageInit) cdt__activity__v1__plan_session_request__init,
+  cdt__activity__v1__schedule_session_request__field_descriptors,
+  cdt__activity__v1__schedule_session_request__field_indices_by_name,
+  1,  cdt__activity__v1__schedule_session_request__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__schedule_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor cdt__activity__v1__schedule_session_response__field_descriptors[1] =
 {
   {
     "session",
@@ -2302,34 +2302,34 @@ static const ProtobufCFieldDescriptor cdt__activity__v1__plan_session_response__
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Cdt__Activity__V1__PlanSessionResponse, session),
+    offsetof(Cdt__Activity__V1__ScheduleSessionResponse, session),
     &cdt__activity__v1__training_session__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
-static const unsigned cdt__activity__v1__plan_session_response__field_indices_by_name[] = {
+static const unsigned cdt__activity__v1__schedule_session_response__field_indices_by_name[] = {
   0,   /* field[0] = session */
 };
-static const ProtobufCIntRange cdt__activity__v1__plan_session_response__number_ranges[1 + 1] =
+static const ProtobufCIntRange cdt__activity__v1__schedule_session_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
   { 0, 1 }
 };
-const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_response__descriptor =
+const ProtobufCMessageDescriptor cdt__activity__v1__schedule_session_response__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "cdt.activity.v1.PlanSessionResponse",
-  "PlanSessionResponse",
-  "Cdt__Activity__V1__PlanSessionResponse",
+  "cdt.activity.v1.ScheduleSessionResponse",
+  "ScheduleSessionResponse",
+  "Cdt__Activity__V1__ScheduleSessionResponse",
   "cdt.activity.v1",
-  sizeof(Cdt__Activity__V1__PlanSessionResponse),
+  sizeof(Cdt__Activity__V1__ScheduleSessionResponse),
   1,
-  cdt__activity__v1__plan_session_response__field_descriptors,
-  cdt__activity__v1__plan_session_response__field_indices_by_name,
-  1,  cdt__activity__v1__plan_session_response__number_ranges,
-  (ProtobufCMessageInit) cdt__activity__v1__plan_session_response__init,
+  cdt__activity__v1__schedule_session_response__field_descriptors,
+  cdt__activity__v1__schedule_session_response__field_indices_by_name,
+  1,  cdt__activity__v1__schedule_session_response__number_ranges,
+  (ProtobufCMessageInit) cdt__activity__v1__schedule_session_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cdt__activity__v1__update_session_request__field_descriptors[3] =
@@ -3213,7 +3213,7 @@ static const ProtobufCMethodDescriptor cdt__activity__v1__training_service__meth
 {
   { "CreateCourse", &cdt__activity__v1__create_course_request__descriptor, &cdt__activity__v1__create_course_response__descriptor },
   { "ListCourses", &cdt__activity__v1__list_courses_request__descriptor, &cdt__activity__v1__list_courses_response__descriptor },
-  { "PlanSession", &cdt__activity__v1__plan_session_request__descriptor, &cdt__activity__v1__plan_session_response__descriptor },
+  { "ScheduleSession", &cdt__activity__v1__schedule_session_request__descriptor, &cdt__activity__v1__schedule_session_response__descriptor },
   { "UpdateSession", &cdt__activity__v1__update_session_request__descriptor, &cdt__activity__v1__update_session_response__descriptor },
   { "CancelSession", &cdt__activity__v1__cancel_session_request__descriptor, &cdt__activity__v1__cancel_session_response__descriptor },
   { "RecordSession", &cdt__activity__v1__record_session_request__descriptor, &cdt__activity__v1__record_session_response__descriptor },
@@ -3230,8 +3230,8 @@ const unsigned cdt__activity__v1__training_service__method_indices_by_name[] = {
   9,        /* GetTeamSkills */
   1,        /* ListCourses */
   7,        /* ListSessions */
-  2,        /* PlanSession */
   5,        /* RecordSession */
+  2,        /* ScheduleSession */
   3         /* UpdateSession */
 };
 const ProtobufCServiceDescriptor cdt__activity__v1__training_service__descriptor =
@@ -3261,10 +3261,10 @@ void cdt__activity__v1__training_service__list_courses(ProtobufCService *service
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
-void cdt__activity__v1__training_service__plan_session(ProtobufCService *service,
-                                                       const Cdt__Activity__V1__PlanSessionRequest *input,
-                                                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
-                                                       void *closure_data)
+void cdt__activity__v1__training_service__schedule_session(ProtobufCService *service,
+                                                           const Cdt__Activity__V1__ScheduleSessionRequest *input,
+                                                           Cdt__Activity__V1__ScheduleSessionResponse_Closure closure,
+                                                           void *closure_data)
 {
   assert(service->descriptor == &cdt__activity__v1__training_service__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);

@@ -31,8 +31,8 @@ typedef struct Cdt__Activity__V1__CreateCourseRequest Cdt__Activity__V1__CreateC
 typedef struct Cdt__Activity__V1__CreateCourseResponse Cdt__Activity__V1__CreateCourseResponse;
 typedef struct Cdt__Activity__V1__ListCoursesRequest Cdt__Activity__V1__ListCoursesRequest;
 typedef struct Cdt__Activity__V1__ListCoursesResponse Cdt__Activity__V1__ListCoursesResponse;
-typedef struct Cdt__Activity__V1__PlanSessionRequest Cdt__Activity__V1__PlanSessionRequest;
-typedef struct Cdt__Activity__V1__PlanSessionResponse Cdt__Activity__V1__PlanSessionResponse;
+typedef struct Cdt__Activity__V1__ScheduleSessionRequest Cdt__Activity__V1__ScheduleSessionRequest;
+typedef struct Cdt__Activity__V1__ScheduleSessionResponse Cdt__Activity__V1__ScheduleSessionResponse;
 typedef struct Cdt__Activity__V1__UpdateSessionRequest Cdt__Activity__V1__UpdateSessionRequest;
 typedef struct Cdt__Activity__V1__UpdateSessionResponse Cdt__Activity__V1__UpdateSessionResponse;
 typedef struct Cdt__Activity__V1__CancelSessionRequest Cdt__Activity__V1__CancelSessionRequest;
@@ -488,7 +488,7 @@ struct  Cdt__Activity__V1__ListCoursesResponse
 /*
  * Plans a session.
  */
-struct  Cdt__Activity__V1__PlanSessionRequest
+struct  Cdt__Activity__V1__ScheduleSessionRequest
 {
   ProtobufCMessage base;
   /*
@@ -500,15 +500,15 @@ struct  Cdt__Activity__V1__PlanSessionRequest
    */
   char *request_id;
 };
-#define CDT__ACTIVITY__V1__PLAN_SESSION_REQUEST__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__plan_session_request__descriptor) \
+#define CDT__ACTIVITY__V1__SCHEDULE_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__schedule_session_request__descriptor) \
     , NULL, (char *)protobuf_c_empty_string }
 
 
 /*
  * The session.
  */
-struct  Cdt__Activity__V1__PlanSessionResponse
+struct  Cdt__Activity__V1__ScheduleSessionResponse
 {
   ProtobufCMessage base;
   /*
@@ -516,8 +516,8 @@ struct  Cdt__Activity__V1__PlanSessionResponse
    */
   Cdt__Activity__V1__TrainingSession *session;
 };
-#define CDT__ACTIVITY__V1__PLAN_SESSION_RESPONSE__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__plan_session_response__descriptor) \
+#define CDT__ACTIVITY__V1__SCHEDULE_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cdt__activity__v1__schedule_session_response__descriptor) \
     , NULL }
 
 
@@ -1053,43 +1053,43 @@ Cdt__Activity__V1__ListCoursesResponse *
 void   cdt__activity__v1__list_courses_response__free_unpacked
                      (Cdt__Activity__V1__ListCoursesResponse *message,
                       ProtobufCAllocator *allocator);
-/* Cdt__Activity__V1__PlanSessionRequest methods */
-void   cdt__activity__v1__plan_session_request__init
-                     (Cdt__Activity__V1__PlanSessionRequest         *message);
-size_t cdt__activity__v1__plan_session_request__get_packed_size
-                     (const Cdt__Activity__V1__PlanSessionRequest   *message);
-size_t cdt__activity__v1__plan_session_request__pack
-                     (const Cdt__Activity__V1__PlanSessionRequest   *message,
+/* Cdt__Activity__V1__ScheduleSessionRequest methods */
+void   cdt__activity__v1__schedule_session_request__init
+                     (Cdt__Activity__V1__ScheduleSessionRequest         *message);
+size_t cdt__activity__v1__schedule_session_request__get_packed_size
+                     (const Cdt__Activity__V1__ScheduleSessionRequest   *message);
+size_t cdt__activity__v1__schedule_session_request__pack
+                     (const Cdt__Activity__V1__ScheduleSessionRequest   *message,
                       uint8_t             *out);
-size_t cdt__activity__v1__plan_session_request__pack_to_buffer
-                     (const Cdt__Activity__V1__PlanSessionRequest   *message,
+size_t cdt__activity__v1__schedule_session_request__pack_to_buffer
+                     (const Cdt__Activity__V1__ScheduleSessionRequest   *message,
                       ProtobufCBuffer     *buffer);
-Cdt__Activity__V1__PlanSessionRequest *
-       cdt__activity__v1__plan_session_request__unpack
+Cdt__Activity__V1__ScheduleSessionRequest *
+       cdt__activity__v1__schedule_session_request__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data);
-void   cdt__activity__v1__plan_session_request__free_unpacked
-                     (Cdt__Activity__V1__PlanSessionRequest *message,
+void   cdt__activity__v1__schedule_session_request__free_unpacked
+                     (Cdt__Activity__V1__ScheduleSessionRequest *message,
                       ProtobufCAllocator *allocator);
-/* Cdt__Activity__V1__PlanSessionResponse methods */
-void   cdt__activity__v1__plan_session_response__init
-                     (Cdt__Activity__V1__PlanSessionResponse         *message);
-size_t cdt__activity__v1__plan_session_response__get_packed_size
-                     (const Cdt__Activity__V1__PlanSessionResponse   *message);
-size_t cdt__activity__v1__plan_session_response__pack
-                     (const Cdt__Activity__V1__PlanSessionResponse   *message,
+/* Cdt__Activity__V1__ScheduleSessionResponse methods */
+void   cdt__activity__v1__schedule_session_response__init
+                     (Cdt__Activity__V1__ScheduleSessionResponse         *message);
+size_t cdt__activity__v1__schedule_session_response__get_packed_size
+                     (const Cdt__Activity__V1__ScheduleSessionResponse   *message);
+size_t cdt__activity__v1__schedule_session_response__pack
+                     (const Cdt__Activity__V1__ScheduleSessionResponse   *message,
                       uint8_t             *out);
-size_t cdt__activity__v1__plan_session_response__pack_to_buffer
-                     (const Cdt__Activity__V1__PlanSessionResponse   *message,
+size_t cdt__activity__v1__schedule_session_response__pack_to_buffer
+                     (const Cdt__Activity__V1__ScheduleSessionResponse   *message,
                       ProtobufCBuffer     *buffer);
-Cdt__Activity__V1__PlanSessionResponse *
-       cdt__activity__v1__plan_session_response__unpack
+Cdt__Activity__V1__ScheduleSessionResponse *
+       cdt__activity__v1__schedule_session_response__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data);
-void   cdt__activity__v1__plan_session_response__free_unpacked
-                     (Cdt__Activity__V1__PlanSessionResponse *message,
+void   cdt__activity__v1__schedule_session_response__free_unpacked
+                     (Cdt__Activity__V1__ScheduleSessionResponse *message,
                       ProtobufCAllocator *allocator);
 /* Cdt__Activity__V1__UpdateSessionRequest methods */
 void   cdt__activity__v1__update_session_request__init
@@ -1395,11 +1395,11 @@ typedef void (*Cdt__Activity__V1__ListCoursesRequest_Closure)
 typedef void (*Cdt__Activity__V1__ListCoursesResponse_Closure)
                  (const Cdt__Activity__V1__ListCoursesResponse *message,
                   void *closure_data);
-typedef void (*Cdt__Activity__V1__PlanSessionRequest_Closure)
-                 (const Cdt__Activity__V1__PlanSessionRequest *message,
+typedef void (*Cdt__Activity__V1__ScheduleSessionRequest_Closure)
+                 (const Cdt__Activity__V1__ScheduleSessionRequest *message,
                   void *closure_data);
-typedef void (*Cdt__Activity__V1__PlanSessionResponse_Closure)
-                 (const Cdt__Activity__V1__PlanSessionResponse *message,
+typedef void (*Cdt__Activity__V1__ScheduleSessionResponse_Closure)
+                 (const Cdt__Activity__V1__ScheduleSessionResponse *message,
                   void *closure_data);
 typedef void (*Cdt__Activity__V1__UpdateSessionRequest_Closure)
                  (const Cdt__Activity__V1__UpdateSessionRequest *message,
@@ -1458,10 +1458,10 @@ struct Cdt__Activity__V1__TrainingService_Service
                        const Cdt__Activity__V1__ListCoursesRequest *input,
                        Cdt__Activity__V1__ListCoursesResponse_Closure closure,
                        void *closure_data);
-  void (*plan_session)(Cdt__Activity__V1__TrainingService_Service *service,
-                       const Cdt__Activity__V1__PlanSessionRequest *input,
-                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
-                       void *closure_data);
+  void (*schedule_session)(Cdt__Activity__V1__TrainingService_Service *service,
+                           const Cdt__Activity__V1__ScheduleSessionRequest *input,
+                           Cdt__Activity__V1__ScheduleSessionResponse_Closure closure,
+                           void *closure_data);
   void (*update_session)(Cdt__Activity__V1__TrainingService_Service *service,
                          const Cdt__Activity__V1__UpdateSessionRequest *input,
                          Cdt__Activity__V1__UpdateSessionResponse_Closure closure,
@@ -1500,7 +1500,7 @@ void cdt__activity__v1__training_service__init (Cdt__Activity__V1__TrainingServi
     { CDT__ACTIVITY__V1__TRAINING_SERVICE__BASE_INIT,\
       function_prefix__ ## create_course,\
       function_prefix__ ## list_courses,\
-      function_prefix__ ## plan_session,\
+      function_prefix__ ## schedule_session,\
       function_prefix__ ## update_session,\
       function_prefix__ ## cancel_session,\
       function_prefix__ ## record_session,\
@@ -1516,10 +1516,10 @@ void cdt__activity__v1__training_service__list_courses(ProtobufCService *service
                                                        const Cdt__Activity__V1__ListCoursesRequest *input,
                                                        Cdt__Activity__V1__ListCoursesResponse_Closure closure,
                                                        void *closure_data);
-void cdt__activity__v1__training_service__plan_session(ProtobufCService *service,
-                                                       const Cdt__Activity__V1__PlanSessionRequest *input,
-                                                       Cdt__Activity__V1__PlanSessionResponse_Closure closure,
-                                                       void *closure_data);
+void cdt__activity__v1__training_service__schedule_session(ProtobufCService *service,
+                                                           const Cdt__Activity__V1__ScheduleSessionRequest *input,
+                                                           Cdt__Activity__V1__ScheduleSessionResponse_Closure closure,
+                                                           void *closure_data);
 void cdt__activity__v1__training_service__update_session(ProtobufCService *service,
                                                          const Cdt__Activity__V1__UpdateSessionRequest *input,
                                                          Cdt__Activity__V1__UpdateSessionResponse_Closure closure,
@@ -1566,8 +1566,8 @@ extern const ProtobufCMessageDescriptor cdt__activity__v1__create_course_request
 extern const ProtobufCMessageDescriptor cdt__activity__v1__create_course_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__list_courses_response__descriptor;
-extern const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_request__descriptor;
-extern const ProtobufCMessageDescriptor cdt__activity__v1__plan_session_response__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__schedule_session_request__descriptor;
+extern const ProtobufCMessageDescriptor cdt__activity__v1__schedule_session_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__update_session_request__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__update_session_response__descriptor;
 extern const ProtobufCMessageDescriptor cdt__activity__v1__cancel_session_request__descriptor;

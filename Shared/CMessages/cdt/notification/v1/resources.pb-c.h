@@ -1332,8 +1332,8 @@ struct  Cdt__Notification__V1__Rule__ParametersEntry
 /*
  * Turns what other services tell into messages, by itself: at a time of day it makes one campaign for each period or
  * session that it concerns, or one for all payments, so that everybody gets one message about all of their teams. Where
- * nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not told any more. Messages that
- * are no longer needed when their turn comes cancel themselves.
+ * nothing concerns its unit it makes none. What another service had recorded a week before it was heard here is not
+ * told any more. Messages that are no longer needed when their turn comes cancel themselves.
  */
 struct  Cdt__Notification__V1__Rule
 {
