@@ -141,6 +141,22 @@ extension RuleTests {
         await database.close()
     }
 
+    /// "Of changes the newest are left to the next look", which comes within the minute and makes a campaign of its own.
+    @Test func whatIsHeardInTheMinuteBeforeALookIsToldByTheNext() async throws {
+        let database = try await World.populated()
+        try await add("paid", .paymentPaid, to: database)
+        let post = post(database)
+        let morning = try at("2024-11-02")
+        try await tell([try World.payment(1, to: World.hamletTeam, .paid)], database, at: try at("2024-11-01", 20))
+        try await tell(
+            [try World.payment(2, to: World.communeTeam, person: 2, .paid)], database, at: morning.adding(seconds: -30))
+        #expect(try await run(post, at: morning, sentBefore: 0) == ["nguoi4@example.vn"])
+        #expect(try await run(post, at: morning.adding(seconds: 60), sentBefore: 1) == ["nguoi2@example.vn"])
+        #expect(try await run(post, at: morning.adding(seconds: 120), sentBefore: 2) == [])
+        #expect(try await run(post, at: try at("2024-11-03"), sentBefore: 2) == [])
+        await database.close()
+    }
+
     @Test func aRuleMakesNoCampaignWhereNothingConcernsItsUnit() async throws {
         let database = try await World.populated()
         for kind in [RuleKind.reportDueToday, .reportOverdue, .reportReturned, .paymentPaid, .teamWithoutLeader] {

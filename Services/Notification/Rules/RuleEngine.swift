@@ -3,8 +3,8 @@ import ServiceKit
 import Storage
 
 /// Looks at the rules when their time comes, and writes down the campaigns that follow from them. A campaign's id
-/// follows from rule, period and day, and the look is noted in the same transaction: of several replicas one makes it,
-/// once.
+/// follows from the rule, what it is about, and the day or, of changes, the moment since which they are told; and the
+/// look is noted in the same transaction: of several replicas one makes it, once.
 final class RuleEngine: Sendable {
     /// The longest time between two looks.
     private static let longestWait: Duration = .seconds(300)
@@ -101,10 +101,12 @@ final class RuleEngine: Sendable {
     private static func campaigns(
         of rule: Rule, _ template: Int, day: LocalDate, today: LocalDate, until: Instant, _ transaction: ReadTransaction
     ) throws -> [Found] {
+        // Changes may be looked at once more on a day: the newest were left to a look within the minute.
+        let look = rule.kind.isOfChanges ? "\(rule.lookedAt)" : "\(day)"
         func campaign(_ audience: Audience, _ about: String = "") -> Found {
             let name = "rules/\(rule.id) \(about) \(day)"
             return Found(
-                id: UUIDv8.named("\(about)/\(day)", in: "rules/\(rule.id)").description,
+                id: UUIDv8.named("\(about)/\(look)", in: "rules/\(rule.id)").description,
                 content: CampaignContent(
                     displayName: name.trimmed, audience: audience, template: rule.template, templateVersion: template,
                     parameters: rule.parameters, language: rule.language, channels: rule.channels, topic: rule.topic,
