@@ -77,6 +77,8 @@ import Testing
             case .paymentApproved: "payment-approved"
             case .paymentPaid: "payment-paid"
             case .paymentReturned: "payment-returned"
+            case .trainingInvitation: "training-invitation"
+            case .trainingCancelled: "training-cancelled"
             case .reportOverdueCommune, .reportOverdueProvince: "report-escalation"
             default: "report-reminder"
             }

@@ -15,7 +15,7 @@ import Testing
         #expect(
             checksums(FactsSchema.migrations) == [
                 "2f2ee68b05642599", "7d9c60da4b303235", "f3438f6ed76a1e59", "ba0fd95202e4b68a", "7a49beedb4390b89",
-                "95c83ff4164f2f97", "f4a273fa91e7913e", "5831fce96feaac81",
+                "95c83ff4164f2f97", "f4a273fa91e7913e", "5831fce96feaac81", "29345cd9ec030ae8",
             ])
         #expect(
             checksums(NotificationSchema.migrations) == [

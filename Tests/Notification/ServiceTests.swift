@@ -232,6 +232,7 @@ import Testing
                 "templates/payment-approved 1", "templates/payment-paid 1", "templates/payment-returned 1",
                 "templates/report-approved 1", "templates/report-escalation 1", "templates/report-reminder 1",
                 "templates/report-returned 1", "templates/team-without-leader 1", "templates/ticket-answer 1",
+                "templates/training-cancelled 1", "templates/training-invitation 1",
             ])
         let rendered = try await client.renderTemplate(
             .with {

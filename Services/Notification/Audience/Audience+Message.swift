@@ -25,6 +25,14 @@ extension Audience {
                     if let until = payment.changedUntil { $0.changedUntil = until.timestamp }
                 }
             }
+            if let training {
+                $0.training = .with {
+                    $0.session = "trainingSessions/\(training.session)"
+                    $0.condition = .init(rawValue: training.condition.rawValue) ?? .unspecified
+                    if let since = training.changedSince { $0.changedSince = since.timestamp }
+                    if let until = training.changedUntil { $0.changedUntil = until.timestamp }
+                }
+            }
             $0.recipients = .init(rawValue: told.rawValue) ?? .members
             $0.withoutLeader = isWithoutLeader
             if let groups { $0.groups = .with { $0.purposes = groups.sorted() } }
@@ -140,13 +148,50 @@ extension Audience {
                             "các cấp đã nêu người nhận: chỉ cho `unit`, `team_levels` và `occupations` bên cạnh"))
             }
         }
+        var training: TrainingFilter?
+        if message.hasTraining {
+            switch TrainingFilter.reading(message.training) {
+            case .success(let read): training = read
+            case .failure(let list): found += list.violations
+            }
+            if message.hasReport || message.hasPayment || told != .members || message.withoutLeader
+                || message.hasGroups || message.hasRelay || !message.teamLevels.isEmpty || !message.roles.isEmpty
+                || !message.occupations.isEmpty
+            {
+                found.append(
+                    Violation(
+                        field: "campaign.audience.training", reason: "CONFLICT",
+                        description:
+                            "the session's invitation says who is told: give `unit` and `tree_date` alone beside it",
+                        descriptionVi:
+                            "lời mời của buổi học đã nêu người nhận: chỉ cho `unit` và `tree_date` bên cạnh"))
+            }
+        }
         guard found.isEmpty, let unit, let told else { return .failure(ViolationList(violations: found)) }
         return .success(
             Audience(
                 unit: unit, levels: Set(message.teamLevels.map(\.rawValue)), roles: Set(message.roles.map(\.rawValue)),
                 occupations: Set(message.occupations.map(\.rawValue)), report: report, payment: payment,
-                treeDate: treeDate, told: told, isWithoutLeader: message.withoutLeader,
+                training: training, treeDate: treeDate, told: told, isWithoutLeader: message.withoutLeader,
                 groups: message.hasGroups ? Set(message.groups.purposes) : nil, relay: relay))
+    }
+}
+
+extension Audience.TrainingFilter {
+    fileprivate static func reading(_ message: Cdt_Notification_V1_TrainingFilter) -> Result<Self, ViolationList> {
+        let session = Names.uuid(message.session, in: "trainingSessions")
+        let condition = TrainingCondition(rawValue: message.condition.rawValue)
+        var found: [Violation] = []
+        if session == nil {
+            found.append(.invalidName("campaign.audience.training.session", form: "trainingSessions/{id}"))
+        }
+        if condition == nil { found.append(.unknownValue("campaign.audience.training.condition")) }
+        guard let session, let condition else { return .failure(ViolationList(violations: found)) }
+        return .success(
+            Self(
+                session: session, condition: condition,
+                changedSince: message.hasChangedSince ? Instant(message.changedSince) : nil,
+                changedUntil: message.hasChangedUntil ? Instant(message.changedUntil) : nil))
     }
 }
 

@@ -51,6 +51,15 @@ struct Audience: Sendable, Hashable {
         var changedUntil: Instant?
     }
 
+    struct TrainingFilter: Sendable, Hashable {
+        /// Id of the session.
+        var session: String
+        var condition: TrainingCondition
+        /// Only if it came to stand so, or was moved, in this time, the end excluded.
+        var changedSince: Instant?
+        var changedUntil: Instant?
+    }
+
     /// Id of the unit at the top.
     var unit: String
     /// Raw values of the contract's enums; empty: any.
@@ -59,6 +68,8 @@ struct Audience: Sendable, Hashable {
     var occupations: Set<Int> = []
     var report: ReportFilter?
     var payment: PaymentFilter?
+    /// Those whom a session invites, by its invitation alone.
+    var training: TrainingFilter?
     var treeDate: LocalDate?
     var told = AudienceRecipients.members
     var isWithoutLeader = false
@@ -125,6 +136,10 @@ struct KnownTeam: Sendable, Hashable {
     var obligations: [KnownObligation] = []
     /// Of the filter's condition; empty without a payment filter.
     var payments: [KnownPayment] = []
+    /// That of the filter; nil without a training filter, and when it is not known.
+    var training: KnownTraining?
+    /// Persons whom it invites by name as members of this team.
+    var invitees: Set<String> = []
     /// Persons whom its commune or province wants told, by the unit's level; only those that the audience asks for.
     var focalPoints: [Int: [String]] = [:]
 
@@ -166,6 +181,13 @@ extension Audience {
             for known in team.payments where known.fulfils(payment) {
                 result.entries += concerned(known.person, by: known.id)
             }
+            return result
+        }
+        if let training {
+            guard team.isActive, let known = team.training, known.fulfils(training, on: date),
+                let invitation = known.invitation
+            else { return result }
+            result.entries = distinct(team.members.filter { invitation.admits($0, of: team) }, matter: known.id)
             return result
         }
         guard let report else {

@@ -79,6 +79,14 @@ enum AudienceStore {
     static func subtree(of unit: String, on date: LocalDate, _ transaction: ReadTransaction) throws -> (
         sql: String, bindings: [SQLValue]
     ) {
+        let (table, bindings) = try tree(of: unit, named: "subtree", on: date, transaction)
+        return ("WITH RECURSIVE \(table)", bindings)
+    }
+
+    /// The same under another name, for a statement that has begun with `subtree`.
+    static func tree(of unit: String, named name: String, on date: LocalDate, _ transaction: ReadTransaction)
+        throws -> (sql: String, bindings: [SQLValue])
+    {
         let day = SQLValue(date)
         let isInForce = try self.unit(unit, transaction)?.isInForce(on: date) ?? true
         var roots = [unit]
@@ -96,35 +104,13 @@ enum AudienceStore {
         let isLast =
             "NOT EXISTS (SELECT 1 FROM known_unit_placement n WHERE n.unit = p.unit AND n.first_day > p.first_day)"
         let sql = """
-            WITH RECURSIVE subtree (id) AS (
+            \(name) (id) AS (
                 \(roots.map { _ in "SELECT CAST(? AS TEXT)" }.joined(separator: " UNION "))
                 UNION
-                SELECT p.unit FROM subtree s JOIN known_unit_placement p ON p.parent = s.id
+                SELECT p.unit FROM \(name) s JOIN known_unit_placement p ON p.parent = s.id
                 WHERE p.first_day <= ? AND (? < p.end_day OR \(isLast)))
             """
         return (sql, roots.map { .text($0) } + [day, day])
-    }
-
-    /// Ids of the teams placed in the audience's subtree on the tree date, ascending. 93,524 for the whole country.
-    static func teams(_ audience: Audience, treeDate: LocalDate, _ transaction: ReadTransaction) throws -> [String] {
-        if let purposes = audience.groups {
-            return try GroupStore.ids(under: audience.unit, on: treeDate, purposes: purposes, transaction)
-        }
-        let date = SQLValue(treeDate)
-        var (sql, bindings) = try subtree(of: audience.unit, on: treeDate, transaction)
-        sql += """
-
-            SELECT t.id FROM subtree s
-            JOIN known_team_placement p ON p.unit = s.id AND p.first_day <= ? AND ? < p.end_day
-            JOIN known_team t ON t.id = p.team
-            """
-        bindings += [date, date]
-        if !audience.levels.isEmpty {
-            sql += " WHERE t.level IN (\(audience.levels.map { _ in "?" }.joined(separator: ", ")))"
-            bindings += audience.levels.sorted().map { SQLValue($0) }
-        }
-        sql += " ORDER BY t.id"
-        return try transaction.query(sql, bindings) { try $0.text(0) }
     }
 
     /// What the rules of the audience need to know of one team on the day of sending.
@@ -160,6 +146,13 @@ enum AudienceStore {
         }
         if let payment = audience.payment {
             team.payments = try PaymentCopy.of(team: id, payment.condition, transaction)
+        }
+        if let training = audience.training {
+            team.training = try TrainingCopy.get(training.session, transaction)
+            if team.training?.invitation?.isOfPeople == true {
+                let invitees = try TrainingCopy.invitees(of: training.session, team: id, transaction)
+                team.invitees = Set(invitees.map(\.person))
+            }
         }
         return team
     }

@@ -31,6 +31,8 @@ enum FactsCopy {
             try apply(fact, from: origin, transaction)
         } else if let fact = try event.payload(as: Cdt_Activity_V1_ObligationFact.self) {
             try apply(fact, hearing, transaction)
+        } else if let fact = try event.payload(as: Cdt_Activity_V1_TrainingSessionFact.self) {
+            try TrainingCopy.apply(fact, hearing, transaction)
         } else if let fact = try event.payload(as: Cdt_Funding_V1_PaymentFact.self) {
             try apply(fact, hearing, transaction)
         }
@@ -200,12 +202,16 @@ enum FactsCopy {
             statements = [
                 "DELETE FROM known_contact WHERE person = ?", "DELETE FROM opt_out WHERE person = ?",
                 "DELETE FROM focal_point WHERE person = ?", "DELETE FROM known_payment WHERE person = ?",
-                "DELETE FROM zalo_writer WHERE person = ?",
+                "DELETE FROM zalo_writer WHERE person = ?", "DELETE FROM known_training_invitee WHERE person = ?",
             ]
         } else if aggregate.hasPrefix("obligations/") {
             statements = ["DELETE FROM known_obligation WHERE id = ?"]
         } else if aggregate.hasPrefix("paymentInstructions/") {
             statements = ["DELETE FROM known_payment WHERE id = ?"]
+        } else if aggregate.hasPrefix("trainingSessions/") {
+            statements = [
+                "DELETE FROM known_training_invitee WHERE training = ?", "DELETE FROM known_training WHERE id = ?",
+            ]
         } else {
             statements = []
         }

@@ -35,7 +35,7 @@ struct FactsFeeds: Sendable {
     func suffice(for campaign: CampaignContent) -> Bool {
         var needed = [facts]
         if campaign.channels.contains(where: { $0 != .webhook && $0 != .zaloGroup }) { needed.append(contacts) }
-        if campaign.audience.report != nil { needed.append(activity) }
+        if campaign.audience.report != nil || campaign.audience.training != nil { needed.append(activity) }
         if campaign.audience.payment != nil { needed.append(funding) }
         return needed.allSatisfy(\.freshness.isComplete)
     }
@@ -43,7 +43,7 @@ struct FactsFeeds: Sendable {
     /// Whether each feed that a rule looks at has: a service that is not there keeps no other rules from working.
     func suffice(for rule: Rule) -> Bool {
         var needed = [facts]
-        if rule.kind.condition != nil { needed.append(activity) }
+        if rule.kind.condition != nil || rule.kind.training != nil { needed.append(activity) }
         if rule.kind.payment != nil { needed.append(funding) }
         return needed.allSatisfy(\.freshness.isComplete)
     }

@@ -83,5 +83,21 @@ enum FactsSchema {
                     ALTER TABLE known_obligation ADD COLUMN recorded_at BIGINT NOT NULL DEFAULT 0;
                     ALTER TABLE known_payment ADD COLUMN recorded_at BIGINT NOT NULL DEFAULT 0;
                     """),
+            Migration(
+                version: 9, name: "sessions of courses, and whom they invite",
+                sql: """
+                    CREATE TABLE known_training (
+                        id TEXT PRIMARY KEY, unit TEXT NOT NULL, standing INTEGER NOT NULL, held_on TEXT NOT NULL,
+                        starts_at TEXT NOT NULL, place TEXT NOT NULL, mode INTEGER NOT NULL, trainer TEXT NOT NULL,
+                        course_title TEXT NOT NULL, cancellation_reason TEXT NOT NULL, invites INTEGER NOT NULL,
+                        invited_unit TEXT NOT NULL, invited_levels TEXT NOT NULL, invited_roles TEXT NOT NULL,
+                        told INTEGER NOT NULL DEFAULT 0, changed_at BIGINT NOT NULL, recorded_at BIGINT NOT NULL,
+                        traceparent TEXT NOT NULL);
+                    CREATE INDEX known_training_changed ON known_training (standing, changed_at);
+                    CREATE TABLE known_training_invitee (
+                        training TEXT NOT NULL, team TEXT NOT NULL, person TEXT NOT NULL,
+                        PRIMARY KEY (training, team, person)) WITHOUT ROWID;
+                    CREATE INDEX known_training_invitee_person ON known_training_invitee (person);
+                    """),
         ])
 }

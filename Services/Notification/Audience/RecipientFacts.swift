@@ -5,6 +5,7 @@ import Storage
 struct KnownMatters: Sendable, Hashable {
     var obligations: [String: KnownObligation] = [:]
     var payments: [String: KnownPayment] = [:]
+    var trainings: [String: KnownTraining] = [:]
 }
 
 /// What one message says about its recipient: the values that the audience fills in, and the subjects for machines.
@@ -34,7 +35,8 @@ struct RecipientFacts: Sendable, Hashable {
             told.append(
                 .init(
                     team: "teams/\(subject.team)", teamDisplayName: teamName,
-                    obligation: subject.obligation(in: audience), payment: subject.payment(in: audience)))
+                    obligation: subject.obligation(in: audience), payment: subject.payment(in: audience),
+                    session: subject.session(in: audience)))
             let teamPath = try AudienceStore.placement(ofTeam: subject.team, on: treeDate, transaction)
             if path.isEmpty { path = teamPath }
             let place = try AudienceStore.placeName(teamPath, transaction)
@@ -60,6 +62,9 @@ struct RecipientFacts: Sendable, Hashable {
             values["payment_amount"] = .dong(known.reduce(0) { $0 + $1.amount })
             values["policy_title"] = .text(listed(titles.sorted()))
             values["payment_year"] = .text(listed(Set(known.map(\.year)).sorted().map(String.init)))
+        }
+        if let training = subjects.lazy.compactMap({ matters.trainings[$0.matter] }).first {
+            values.merge(training.values(in: content.language)) { _, value in value }
         }
         return RecipientFacts(name: name, subjects: told, values: values, path: path)
     }

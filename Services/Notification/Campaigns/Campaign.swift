@@ -42,6 +42,7 @@ struct CampaignContent: Sendable, Hashable {
         var names = Set(Template.audienceParameters.keys)
         if audience.report == nil { names.subtract(Template.reportParameters) }
         if audience.payment == nil { names.subtract(Template.paymentParameters) }
+        if audience.training == nil { names.subtract(Template.trainingParameters) }
         return names
     }
 }

@@ -176,6 +176,7 @@ struct CampaignPlanner {
         var matters = KnownMatters()
         matters.obligations[entry.matter] = known.obligations.first { $0.id == entry.matter }
         matters.payments[entry.matter] = known.payments.first { $0.id == entry.matter }
+        matters.trainings[entry.matter] = known.training
         return try RecipientFacts.read(
             person: entry.person, subjects: [DeliverySubject(team: team, matter: entry.matter)], matters, content,
             treeDate: treeDate, transaction)

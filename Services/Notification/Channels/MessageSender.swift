@@ -19,9 +19,10 @@ struct OutgoingMessage: Sendable, Hashable {
         var teamDisplayName: String
         var obligation: String
         var payment = ""
+        var session = ""
 
         enum CodingKeys: String, CodingKey {
-            case team, obligation, payment
+            case team, obligation, payment, session
             case teamDisplayName = "team_display_name"
         }
     }

@@ -46,17 +46,22 @@ struct Delivery: Sendable, Hashable {
 /// What a message is about.
 struct DeliverySubject: Sendable, Hashable {
     var team: String
-    /// Id of the obligation or the payment that the audience was chosen by; empty without such a filter.
+    /// Id of the obligation, the payment or the session that the audience was chosen by; empty without such a filter.
     var matter: String
 
     /// `obligations/{id}`; empty without a report filter.
     func obligation(in audience: Audience) -> String {
-        matter.isEmpty || audience.payment != nil ? "" : "obligations/\(matter)"
+        matter.isEmpty || audience.report == nil ? "" : "obligations/\(matter)"
     }
 
     /// `paymentInstructions/{id}`; empty without a payment filter.
     func payment(in audience: Audience) -> String {
         matter.isEmpty || audience.payment == nil ? "" : "paymentInstructions/\(matter)"
+    }
+
+    /// `trainingSessions/{id}`; empty without a training filter.
+    func session(in audience: Audience) -> String {
+        matter.isEmpty || audience.training == nil ? "" : "trainingSessions/\(matter)"
     }
 }
 

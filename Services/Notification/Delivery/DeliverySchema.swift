@@ -4,8 +4,8 @@ import Storage
 enum NotificationSchema {
     /// `campaign.active` is 1 while the dispatcher has something to do for it. `delivery.next_at` is the moment at
     /// which somebody must look at a message again: a sender while it waits, whoever looks after leases while it is
-    /// CLAIMED; null for ever after. `delivery_subject.obligation` is the id of an obligation or of a payment. Moments
-    /// are microseconds since 1970.
+    /// CLAIMED; null for ever after. `delivery_subject.obligation` is the id of an obligation, of a payment or of a
+    /// session. Moments are microseconds since 1970.
     static let migrations = MigrationSet(
         "notification",
         [

@@ -51,6 +51,9 @@ extension Causes {
             if !subject.payment.isEmpty {
                 try add("known_payment", "id", ResourceName.lastID(subject.payment))
             }
+            if !subject.session.isEmpty {
+                try add("known_training", "id", ResourceName.lastID(subject.session))
+            }
             try add("known_team", "id", ResourceName.lastID(subject.team))
         }
         return causes

@@ -42,6 +42,11 @@ extension Rule {
                 }
             } else if let payment = kind.payment {
                 $0.audience.payment.condition = .init(rawValue: payment.rawValue) ?? .unspecified
+            } else if let training = kind.training {
+                $0.audience.training = .with {
+                    $0.session = "trainingSessions/00000000-0000-7000-8000-000000000000"
+                    $0.condition = .init(rawValue: training.rawValue) ?? .unspecified
+                }
             } else {
                 $0.audience.withoutLeader = true
             }

@@ -13,6 +13,8 @@ enum RuleKind: Int, Sendable, Hashable, CaseIterable {
     case paymentApproved = 9
     case paymentPaid = 10
     case paymentReturned = 11
+    case trainingInvitation = 12
+    case trainingCancelled = 13
 
     /// Who is told.
     var told: AudienceRecipients {
@@ -29,7 +31,9 @@ enum RuleKind: Int, Sendable, Hashable, CaseIterable {
         case .reportOverdue, .reportOverdueCommune, .reportOverdueProvince: .overdue
         case .reportReturned: .returned
         case .reportApproved: .approved
-        case .teamWithoutLeader, .paymentApproved, .paymentPaid, .paymentReturned: nil
+        case .teamWithoutLeader, .paymentApproved, .paymentPaid, .paymentReturned, .trainingInvitation,
+            .trainingCancelled:
+            nil
         }
     }
 
@@ -43,8 +47,19 @@ enum RuleKind: Int, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// How a session must have come to stand.
+    var training: TrainingCondition? {
+        switch self {
+        case .trainingInvitation: .planned
+        case .trainingCancelled: .cancelled
+        default: nil
+        }
+    }
+
     /// Tells of what has changed since it was looked at last, rather than of a day.
-    var isOfChanges: Bool { self == .reportReturned || self == .reportApproved || payment != nil }
+    var isOfChanges: Bool {
+        self == .reportReturned || self == .reportApproved || payment != nil || training != nil
+    }
 }
 
 /// Turns what other services tell into messages, by itself.

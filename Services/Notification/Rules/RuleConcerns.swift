@@ -44,6 +44,24 @@ enum RuleConcerns {
             """, [SQLValue(condition.rawValue), SQLValue(rule.lookedAt), SQLValue(until)], transaction)
     }
 
+    /// The sessions that have come to stand as the rule waits for, and the unit in which those invited are told: that
+    /// of the rule or, where it lies under it, that of the invitation.
+    static func trainings(
+        _ rule: Rule, _ condition: TrainingCondition, today: LocalDate, until: Instant, _ transaction: ReadTransaction
+    ) throws -> [(session: String, unit: String)] {
+        try TrainingCopy.changed(
+            to: condition, since: rule.lookedAt, until: until, heldFrom: today, transaction
+        ).compactMap { training in
+            // Nobody was invited to a session that was cancelled before its invitation went out.
+            guard condition == .planned || training.isTold else { return nil }
+            let isUnder = try AudienceStore.path(ofUnit: training.invitedUnit, on: today, transaction)
+                .contains(rule.unit)
+            let unit = isUnder ? training.invitedUnit : rule.unit
+            let audience = Audience(unit: unit, training: .init(session: training.id, condition: condition))
+            return try AudienceStore.hasTeams(audience, treeDate: today, transaction) ? (training.id, unit) : nil
+        }
+    }
+
     /// Whether a team is at work and has no leader.
     static func hasTeamWithoutLeader(_ rule: Rule, today: LocalDate, _ transaction: ReadTransaction) throws -> Bool {
         let day = SQLValue(today)

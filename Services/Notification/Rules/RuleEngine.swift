@@ -95,6 +95,7 @@ final class RuleEngine: Sendable {
         // Overdue and the like are judged by today, also when a day is made up for.
         campaign.sendingDay = now.localDate
         try CampaignStore.update(campaign, active: true, transaction)
+        try TrainingCopy.noteTold(campaign.content.audience, transaction)
     }
 
     /// The campaigns of a rule for one day.
@@ -119,6 +120,15 @@ final class RuleEngine: Sendable {
                 return []
             }
             return [campaign(Audience(unit: rule.unit, payment: filter, told: rule.kind.told))]
+        }
+        if let condition = rule.kind.training {
+            return try RuleConcerns.trainings(rule, condition, today: today, until: until, transaction).map {
+                session, unit in
+                let filter = Audience.TrainingFilter(
+                    session: session, condition: condition, changedSince: rule.lookedAt, changedUntil: until)
+                return campaign(
+                    Audience(unit: unit, training: filter, told: rule.kind.told), "trainingSessions/\(session)")
+            }
         }
         guard let condition = rule.kind.condition else {
             // Once a week: on Mondays.

@@ -154,6 +154,7 @@ extension NotificationService {
             case .success(let launched):
                 try CampaignStore.insert(draft, transaction)
                 try store(launched, transaction)
+                try TrainingCopy.noteTold(launched.content.audience, transaction)
                 return .success(.with { $0.campaign = launched.message })
             }
         }

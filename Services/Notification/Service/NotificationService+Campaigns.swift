@@ -37,6 +37,7 @@ extension NotificationService {
                 return .failure(refusal.error(name))
             case .success(let launched):
                 try store(launched, transaction)
+                try TrainingCopy.noteTold(launched.content.audience, transaction)
                 if let trace { try CampaignStore.launched(id, by: trace, transaction) }
                 return .success(.with { $0.campaign = launched.message })
             }

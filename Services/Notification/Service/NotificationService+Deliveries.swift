@@ -159,6 +159,7 @@ extension NotificationService {
                 $0.teamDisplayName = name
                 $0.obligation = subject.obligation(in: campaign.content.audience)
                 $0.payment = subject.payment(in: campaign.content.audience)
+                $0.session = subject.session(in: campaign.content.audience)
             }
         }
         guard let lane = delivery.lane else { return message }

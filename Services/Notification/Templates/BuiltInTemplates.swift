@@ -6,7 +6,7 @@ import Storage
 enum BuiltInTemplates {
     static let all = [
         reportReminder, reportReturned, reportApproved, reportEscalation, teamWithoutLeader, paymentApproved,
-        paymentPaid, paymentReturned, announcement, article, ticketAnswer,
+        paymentPaid, paymentReturned, trainingInvitation, trainingCancelled, announcement, article, ticketAnswer,
     ]
 
     /// "Reminders to those who owe a report".
@@ -177,6 +177,52 @@ extension BuiltInTemplates {
                 + "back. Please check your account details with the commune."
         ))
 
+    private static let course = Template.Parameter(name: "course_title", type: .text, description: "Khóa bồi dưỡng")
+    private static let sessionTime = Template.Parameter(
+        name: "session_when", type: .text, description: "Giờ và ngày, hoặc hạn học xong")
+    private static let sessionPlace = Template.Parameter(
+        name: "session_where", type: .text, description: "Địa điểm hoặc liên kết")
+
+    /// A short message speaks to nobody, to have room for course, time and place.
+    static let trainingInvitation = simple(
+        "training-invitation", "Mời dự lớp bồi dưỡng", [recipient, team, course, sessionTime, sessionPlace],
+        vi: (
+            "Mời dự lớp bồi dưỡng, {{session_when}}",
+            "Kính mời {{recipient_name}} ({{team_name}}) dự lớp bồi dưỡng: {{course_title}}. "
+                + "Thời gian: {{session_when}}. Địa điểm hoặc liên kết: {{session_where}}"
+        ),
+        en: (
+            "Invitation to a training session, {{session_when}}",
+            "{{recipient_name}} ({{team_name}}), you are invited to a training session: {{course_title}}. "
+                + "Time: {{session_when}}. Place or link: {{session_where}}"
+        ),
+        sms: (
+            "Mời dự lớp bồi dưỡng: {{course_title}}, {{session_when}}. Nơi học: {{session_where}}",
+            "You are invited to a training session: {{course_title}}, {{session_when}}. Place: {{session_where}}"
+        ))
+
+    /// Nor is there room for the reason.
+    static let trainingCancelled = simple(
+        "training-cancelled", "Hủy lớp bồi dưỡng",
+        [
+            recipient, team, course, sessionTime,
+            .init(name: "cancellation_reason", type: .text, description: "Lý do hủy"),
+        ],
+        vi: (
+            "Hủy lớp bồi dưỡng, {{session_when}}",
+            "{{recipient_name}} ({{team_name}}): lớp bồi dưỡng {{course_title}}, {{session_when}}, đã bị hủy. "
+                + "Lý do: {{cancellation_reason}}"
+        ),
+        en: (
+            "Training session cancelled, {{session_when}}",
+            "{{recipient_name}} ({{team_name}}): the training session {{course_title}}, {{session_when}}, has been "
+                + "cancelled. Reason: {{cancellation_reason}}"
+        ),
+        sms: (
+            "Lớp bồi dưỡng {{course_title}}, {{session_when}}, đã bị hủy.",
+            "The training session {{course_title}}, {{session_when}}, has been cancelled."
+        ))
+
     private static let title = Template.Parameter(name: "title", type: .text, description: "Tiêu đề")
     private static let text = Template.Parameter(name: "text", type: .text, description: "Nội dung")
 
@@ -187,18 +233,12 @@ extension BuiltInTemplates {
         en: ("{{title}}", "{{title}}. {{text}} Please reply OK when you have read this."))
 
     /// Short messages say where an article is, the others what it says.
-    static let article: Template = {
-        var template = simple(
-            "article", "Tài liệu, hướng dẫn, kinh nghiệm hay",
-            [title, text, .init(name: "url", type: .text, description: "Liên kết tới toàn văn")],
-            vi: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nXin trả lời OK khi đã đọc."),
-            en: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nPlease reply OK when you have read this."))
-        for (language, ending) in [(Language.vietnamese, "Trả lời OK khi đã đọc."), (.english, "Reply OK when read.")] {
-            template.bodies[.init(language: language, kind: .sms)] = TemplateBody(
-                subject: "", text: "{{title}} {{url}} \(ending)")
-        }
-        return template
-    }()
+    static let article = simple(
+        "article", "Tài liệu, hướng dẫn, kinh nghiệm hay",
+        [title, text, .init(name: "url", type: .text, description: "Liên kết tới toàn văn")],
+        vi: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nXin trả lời OK khi đã đọc."),
+        en: ("{{title}}", "{{title}}\n\n{{text}}\n{{url}}\nPlease reply OK when you have read this."),
+        sms: ("{{title}} {{url}} Trả lời OK khi đã đọc.", "{{title}} {{url}} Reply OK when read."))
 
     /// What somebody wrote back is answered.
     static let ticketAnswer = simple(
@@ -207,19 +247,18 @@ extension BuiltInTemplates {
         vi: ("Trả lời câu hỏi của ông/bà", "Kính gửi {{recipient_name}}: {{answer}}"),
         en: ("Answer to your question", "Dear {{recipient_name}}, {{answer}}"))
 
-    /// The same short text over every channel that carries free text.
+    /// The same short text over every channel that carries free text, unless a short message says it in its own way.
     private static func simple(
         _ id: String, _ name: String, _ parameters: [Template.Parameter], vi: (subject: String, text: String),
-        en: (subject: String, text: String)
+        en: (subject: String, text: String), sms: (vi: String, en: String)? = nil
     ) -> Template {
         var bodies: [Template.Key: TemplateBody] = [:]
-        for (language, words) in [(Language.vietnamese, vi), (.english, en)] {
+        for (language, words, short) in [(Language.vietnamese, vi, sms?.vi), (.english, en, sms?.en)] {
             for kind in [BodyKind.email, .webhook] {
                 bodies[.init(language: language, kind: kind)] = TemplateBody(subject: words.subject, text: words.text)
             }
-            for kind in [BodyKind.sms, .zaloText] {
-                bodies[.init(language: language, kind: kind)] = TemplateBody(subject: "", text: words.text)
-            }
+            bodies[.init(language: language, kind: .sms)] = TemplateBody(subject: "", text: short ?? words.text)
+            bodies[.init(language: language, kind: .zaloText)] = TemplateBody(subject: "", text: words.text)
         }
         return Template(id: id, displayName: name, parameters: parameters, bodies: bodies, isBuiltIn: true)
     }

@@ -30,9 +30,14 @@ struct Template: Sendable, Hashable {
         "recipient_name": .text, "team_name": .text, "team_count": .integer, "unit_name": .text,
         "period": .month, "due_on": .date, "grace_until": .date, "report_count": .integer,
         "payment_count": .integer, "payment_amount": .dong, "policy_title": .text, "payment_year": .text,
+        "course_title": .text, "session_date": .date, "session_when": .text, "session_where": .text,
+        "session_trainer": .text, "cancellation_reason": .text,
     ]
     static let reportParameters: Set<String> = ["period", "due_on", "grace_until", "report_count"]
     static let paymentParameters: Set<String> = ["payment_count", "payment_amount", "policy_title", "payment_year"]
+    static let trainingParameters: Set<String> = [
+        "course_title", "session_date", "session_when", "session_where", "session_trainer", "cancellation_reason",
+    ]
 }
 
 /// What a template says over one kind of channel.
