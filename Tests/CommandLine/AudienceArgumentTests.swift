@@ -48,6 +48,25 @@ import Testing
         #expect(throws: (any Error).self) { try Cdt.parseAsRoot(["notify", "send", "42"] + arguments) }
     }
 
+    @Test func aSessionChoosesThoseWhomItInvites() throws {
+        let planned = try audience("--session", "trainingSessions/s").training
+        #expect(planned == .with { ($0.session, $0.condition) = ("trainingSessions/s", .planned) })
+        let cancelled = try audience("--session", "trainingSessions/s", "--session-cancelled")
+        #expect(cancelled.training.condition == .cancelled)
+        #expect(!cancelled.hasPayment && !cancelled.hasReport && !cancelled.hasRelay)
+    }
+
+    @Test(
+        arguments: [
+            ["--session-cancelled"], ["--session", "trainingSessions/s", "--role", "leader"],
+            ["--session", "trainingSessions/s", "--level", "hamlet"],
+            ["--session", "trainingSessions/s", "--payment", "paid"],
+            ["--session", "trainingSessions/s", "--relay", "leaders", "--relay", "members"],
+        ])
+    func aSessionIsNotMixedWithOtherChoices(arguments: [String]) throws {
+        #expect(throws: (any Error).self) { try Cdt.parseAsRoot(["notify", "send", "42"] + arguments) }
+    }
+
     /// An article is published to an audience that is named in the same way.
     @Test func anArticleIsPublishedToTheSame() throws {
         let command = try Cdt.parseAsRoot(["notify", "publish", "articles/a", "42", "--payment", "returned"])

@@ -47,14 +47,15 @@ struct NotifyRuleAddCommand: ServiceCommand {
         discussion: """
             Example: cdt notify rule-add qua-han 42 --kind report-overdue --days 1 --at 08:00 --channel zalo-phone
             Templates that come with the service: report-reminder, report-returned, report-approved, report-escalation,
-            team-without-leader, payment-approved, payment-paid, payment-returned.
+            team-without-leader, payment-approved, payment-paid, payment-returned, training-invitation,
+            training-cancelled.
             """)
 
     @Argument(help: "Its id: lower-case letters, digits and hyphens.")
     var id: String
     @Argument(help: "units/{id}, vn, or a national code of today.")
     var unit: String
-    @Option(help: "For example report-due-soon, report-overdue-commune, team-without-leader, payment-paid.")
+    @Option(help: "For example report-due-soon, report-overdue-commune, payment-paid, training-invitation.")
     var kind: String
     @Option(help: "Days, for the kinds that count them.")
     var days: Int32 = 3

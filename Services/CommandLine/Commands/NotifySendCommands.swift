@@ -22,6 +22,10 @@ struct AudienceArguments: ParsableArguments {
     var paymentSince: DayArgument?
     @Option(help: "Only payments that came to stand so on this day or before, YYYY-MM-DD.")
     var paymentUntil: DayArgument?
+    @Option(help: "Those in the unit whom a session invites, trainingSessions/{id}, as long as it is to be held.")
+    var session: String?
+    @Flag(help: "Of --session: as long as it is cancelled.")
+    var sessionCancelled = false
     @Option(
         help: """
             A level of a relay, from the top: province-focal-points, commune-focal-points, leaders, members; at least two. The \
@@ -34,6 +38,10 @@ struct AudienceArguments: ParsableArguments {
     func validate() throws {
         guard payment != nil || (paymentSince == nil && paymentUntil == nil) else {
             throw ValidationError("--payment-since and --payment-until need --payment.")
+        }
+        guard session != nil || !sessionCancelled else { throw ValidationError("--session-cancelled needs --session.") }
+        guard session == nil || (payment == nil && level == nil && role.isEmpty && relay.isEmpty) else {
+            throw ValidationError("--session says who is told: leave --level, --role, --payment and --relay out.")
         }
     }
 
@@ -58,6 +66,10 @@ struct AudienceArguments: ParsableArguments {
         if let payment { audience.payment.condition = payment }
         if let paymentSince { audience.payment.changedSince = paymentSince.start }
         if let paymentUntil { audience.payment.changedUntil = paymentUntil.end }
+        if let session {
+            audience.training.session = session
+            audience.training.condition = sessionCancelled ? .cancelled : .planned
+        }
         return audience
     }
 }
@@ -70,6 +82,7 @@ struct NotifySendCommand: ServiceCommand {
             Example: cdt notify send 42 --title "Họp giao ban" --text "8 giờ thứ Hai." --relay province-focal-points \\
               --relay leaders --relay members --channel zalo-text --channel sms
             Example: cdt notify send 42 --payment returned --payment-since 2024-11-01 --template templates/payment-returned
+            Example: cdt notify send 42 --session trainingSessions/0190… --template templates/training-invitation
             """)
 
     @OptionGroup var who: AudienceArguments
