@@ -4,6 +4,7 @@ import RPC
 import ServiceKit
 import Shared
 import Storage
+import SwiftProtobuf
 import Telemetry
 import TestSupport
 import Testing
@@ -71,6 +72,27 @@ import Testing
                 displayName: "Đã chi trả",
                 audience: Audience(unit: World.province, payment: .init(condition: .paid)), template: "payment-paid",
                 templateVersion: 1, parameters: [:], language: .vietnamese, channels: [.email]), in: database)
+        let spans = try await spans(of: campaign, in: database, sampling: .never)
+        #expect(spans.map(\.links) == [[calls[1]]])
+        await database.close()
+    }
+
+    @Test func anInvitationIsLinkedToTheCallThatPlannedOrMovedTheSession() async throws {
+        let database = try await World.populated()
+        let calls = (0..<2).map { _ in TraceContext.beginning(sampling: .always) }
+        let leaders: Cdt_Activity_V1_SessionInvitation = .with { ($0.teamLevels, $0.roles) = ([.hamlet], [.leader]) }
+        var planned = try World.training(1, .planned, inviting: leaders)
+        planned.traceparent = calls[0].traceparent
+        var moved = try World.training(1, .planned, inviting: leaders) { $0.startsAt = "09:00" }
+        moved.traceparent = calls[1].traceparent
+        try await World.tell([planned, moved], database)
+        let campaign = try await World.launch(
+            CampaignContent(
+                displayName: "Mời",
+                audience: Audience(
+                    unit: World.province, training: .init(session: World.training(1), condition: .planned)),
+                template: "training-invitation", templateVersion: 1, parameters: [:], language: .vietnamese,
+                channels: [.email]), in: database)
         let spans = try await spans(of: campaign, in: database, sampling: .never)
         #expect(spans.map(\.links) == [[calls[1]]])
         await database.close()

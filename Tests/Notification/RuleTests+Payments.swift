@@ -10,11 +10,11 @@ import Testing
 
 /// "Rules turn events of the other services into messages: payment approved, paid, returned."
 extension RuleTests {
-    private func tell(_ events: [FeedEvent], _ database: Database, at moment: Instant) async throws {
+    func tell(_ events: [FeedEvent], _ database: Database, at moment: Instant) async throws {
         try await World.tell(events, database, at: moment)
     }
 
-    private func campaigns(_ database: Database) throws -> [Campaign] {
+    func campaigns(_ database: Database) throws -> [Campaign] {
         try database.read { try CampaignStore.page(before: nil, state: nil, limit: 20, $0) }
     }
 

@@ -12,13 +12,13 @@ import Testing
 
 /// The whole service over the wire, with a real mail server behind it.
 @Suite(.onBothEngines, .timeLimit(.minutes(10))) struct ServiceTests {
-    private typealias Client = ServedNotification.Client
+    typealias Client = ServedNotification.Client
 
     private let folder: ScratchFolder
 
     init() throws { folder = try ScratchFolder() }
 
-    private func start(_ arguments: [String] = []) async throws -> (RunningService, RPCClient, Client) {
+    func start(_ arguments: [String] = []) async throws -> (RunningService, RPCClient, Client) {
         try await ServedNotification.start(folder, arguments)
     }
 
@@ -34,8 +34,7 @@ import Testing
     }
 
     /// The reason and the Vietnamese text of a refusal.
-    private func refusal(_ body: () async throws -> Void) async throws -> (reason: String, vi: String, fields: [String])
-    {
+    func refusal(_ body: () async throws -> Void) async throws -> (reason: String, vi: String, fields: [String]) {
         do {
             try await body()
         } catch let error as RPCError {

@@ -32,6 +32,8 @@ enum World {
 
     static func payment(_ number: Int) -> String { numbered(900_000 + number) }
 
+    static func training(_ number: Int) -> String { numbered(800_000 + number) }
+
     /// What was recorded last; each fact after the one before, as a service records them.
     private static let lastRecorded = Atomic<Int64>(now.microseconds)
 
@@ -145,6 +147,29 @@ enum World {
                 $0.policyTitleVi = title
                 $0.year = 2024
             }, "paymentInstructions/\(World.payment(number))", recordedAt: recordedAt)
+    }
+
+    /// A session of a course of the province, on 20 November 2024 at 8:00; everybody there is invited unless said.
+    static func training(
+        _ number: Int, _ state: Cdt_Activity_V1_SessionState,
+        inviting invitation: Cdt_Activity_V1_SessionInvitation? = .init(),
+        recordedAt: Instant? = nil, _ change: (inout Cdt_Activity_V1_TrainingSession) -> Void = { _ in }
+    ) throws -> FeedEvent {
+        var fact = Cdt_Activity_V1_TrainingSessionFact()
+        fact.course.displayName = "Thanh toán số"
+        fact.session = .with {
+            $0.name = "trainingSessions/\(training(number))"
+            $0.unit = "units/\(province)"
+            $0.mode = .inPerson
+            $0.heldOn = "2024-11-20"
+            $0.startsAt = "08:00"
+            $0.place = "Nhà văn hóa xã Cẩm Duệ"
+            $0.state = state
+            if let invitation { $0.invitation = invitation }
+            if state == .cancelled { $0.cancellationReason = "Mưa bão" }
+        }
+        change(&fact.session)
+        return try event(fact, fact.session.name, recordedAt: recordedAt)
     }
 
     /// Commune team (persons 1 leader, 2, 3: each owes a report), hamlet team (4 leader, 5: the team owes one), second
