@@ -52,43 +52,19 @@ import Testing
             let paid = lines.dropFirst().map { line in "\(line.prefix { $0 != "," }),PAID\n" }.joined()
             try "instruction,state\n\(paid)".write(toFile: results, atomically: true, encoding: .utf8)
             try await suite.expectSuccess("fund", "payments", "results", batch.name, results, "--token-file", payer)
-            try await untilHeard(suite)
+            try await suite.untilHeard()
             #expect(try suite.mails().messages == 0, "the rule's time has not come")
 
             // On another day it has; on the next one there is nothing new to tell.
-            try await pass(to: 2, suite)
+            try await suite.pass(to: 2)
             let told = Mails(messages: data.teams, recipients: data.teams, repeated: 0)
             try await eventually("every team's leader is told") { try suite.mails().messages >= told.messages }
             #expect(try suite.mails() == told)
-            try await pass(to: 4, suite)
+            try await suite.pass(to: 4)
             let listed = try await suite.expectSuccess("notify", "status", "-o", "json")
             let campaigns = try Cdt_Notification_V1_ListCampaignsResponse(jsonString: listed.output).campaigns
             #expect(campaigns.map(\.rule) == ["rules/paid"])
             #expect(try suite.mails() == told)
         }
-    }
-
-    /// Waits until Notification knows what the others know now.
-    private func untilHeard(_ suite: RunningSuite) async throws {
-        let now = Date.now
-        try await eventually("Notification hears of the payments") {
-            let channels = try await suite.expectSuccess("notify", "channels", "-o", "json")
-            let answer = try Cdt_Notification_V1_ListChannelsResponse(jsonString: channels.output)
-            return !answer.freshness.isEmpty && answer.freshness.allSatisfy { $0.hasAsOf && $0.asOf.date >= now }
-        }
-    }
-
-    /// Lets Notification come back so many days later, and its rule look at what has happened.
-    private func pass(to days: Double, _ suite: RunningSuite) async throws {
-        func look() async throws -> Date {
-            let rules = try await suite.expectSuccess("notify", "rules", "-o", "json")
-            let answer = try Cdt_Notification_V1_ListRulesResponse(jsonString: rules.output)
-            return try #require(answer.rules.first).lastRunTime.date
-        }
-        let before = try await look()
-        #expect(await suite.process(.notification)?.terminate() == 0)
-        let day = Date.now.addingTimeInterval(days * 86_400).formatted(.iso8601.year().month().day())
-        try await suite.restart(.notification, "--today", day)
-        try await eventually("the rule looks") { try await look() > before }
     }
 }

@@ -1,0 +1,40 @@
+import Foundation
+import Shared
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// What Notification's rules make of what it hears, day by day.
+extension RunningSuite {
+    /// Waits until Notification knows what the others know now.
+    ///
+    /// - Parameter sources: As `Freshness` names them; by default all that it follows.
+    func untilHeard(
+        of sources: Set<String> = ["registry", "activity-reporting", "funding-policy"],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let now = Date.now
+        try await eventually("Notification hears of it", sourceLocation: sourceLocation) {
+            let channels = try await expectSuccess("notify", "channels", "-o", "json")
+            let answer = try Cdt_Notification_V1_ListChannelsResponse(jsonString: channels.output)
+            return answer.freshness.filter { sources.contains($0.source) }.allSatisfy {
+                $0.hasAsOf && $0.asOf.date >= now
+            }
+        }
+    }
+
+    /// Lets Notification come back so many days later, and its rules look at what has happened.
+    func pass(to days: Double, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        func looks() async throws -> [Date] {
+            let rules = try await expectSuccess("notify", "rules", "-o", "json")
+            return try Cdt_Notification_V1_ListRulesResponse(jsonString: rules.output).rules.map(\.lastRunTime.date)
+        }
+        let before = try #require(try await looks().max(), sourceLocation: sourceLocation)
+        #expect(await process(.notification)?.terminate() == 0, sourceLocation: sourceLocation)
+        let day = Date.now.addingTimeInterval(days * 86_400).formatted(.iso8601.year().month().day())
+        try await restart(.notification, "--today", day)
+        try await eventually("the rules look", sourceLocation: sourceLocation) {
+            try await looks().allSatisfy { $0 > before }
+        }
+    }
+}
