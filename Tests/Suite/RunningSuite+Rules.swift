@@ -17,9 +17,8 @@ extension RunningSuite {
         try await eventually("Notification hears of it", sourceLocation: sourceLocation) {
             let channels = try await expectSuccess("notify", "channels", "-o", "json")
             let answer = try Cdt_Notification_V1_ListChannelsResponse(jsonString: channels.output)
-            return answer.freshness.filter { sources.contains($0.source) }.allSatisfy {
-                $0.hasAsOf && $0.asOf.date >= now
-            }
+            let heard = answer.freshness.filter { $0.hasAsOf && $0.asOf.date >= now }
+            return sources.isSubset(of: heard.map(\.source))
         }
     }
 
