@@ -52,7 +52,8 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
     private var timer: Scheduled<Void>?
     private var timerDue = NIODeadline.distantFuture
     private var handshakeDue: NIODeadline?
-    private var ageDue: NIODeadline?
+    /// When it is drained for its age; nil: never, or it has begun.
+    package private(set) var ageDue: NIODeadline?
     private var drainDue: NIODeadline?
     private var roundTripDue: NIODeadline?
     /// When to look whether what we send is taken; set while anything may be waiting.
@@ -84,9 +85,9 @@ package final class HTTP2Connection: ChannelDuplexHandler, SessionOwner, @unchec
         keepaliveDue = now + limits.keepalive
         keepalive = Keepalive(interval: limits.keepalive, timeout: limits.keepaliveTimeout, now: now)
         strikes = PingStrikes(minimumInterval: limits.pingInterval, limit: limits.pingStrikes)
-        if role == .server, let age = limits.connectionAge {
-            // Jitter of 10 %, so that clients that connected together do not come back together (gRFC A9).
-            ageDue = now + .nanoseconds(Int64(Double(age.nanoseconds) * Double.random(in: 0.9...1.1)))
+        if role == .server {
+            var random = SystemRandomNumberGenerator()
+            ageDue = limits.ageOfOneConnection(using: &random).map { now + $0 }
         }
     }
 

@@ -91,3 +91,12 @@ public struct Limits: Sendable {
     /// The defaults.
     public init() {}
 }
+
+extension Limits {
+    /// How long one connection lasts until it is drained: `connectionAge`, longer or shorter by up to 10 %, so that
+    /// clients that connected together do not come back together (gRFC A9). nil: for ever.
+    package func ageOfOneConnection(using random: inout some RandomNumberGenerator) -> TimeAmount? {
+        guard let connectionAge else { return nil }
+        return .nanoseconds(Int64(Double(connectionAge.nanoseconds) * Double.random(in: 0.9...1.1, using: &random)))
+    }
+}

@@ -1,5 +1,6 @@
 import HTTP2
 import NIOCore
+import NIOPosix
 import RPC
 import TestSupport
 import Testing
@@ -166,6 +167,32 @@ extension WireRuleTests {
             #expect(try await peer.wait { $0.isClosed })
             #expect(try await server.seen.eventually { $0.running == 0 })
         }
+    }
+
+    @Test func `B.1 #19 the age of a connection lies within 10 % of the limit, and no two are alike`() throws {
+        var limits = Limits()
+        var random = SeededGenerator(seed: 19)
+        #expect(limits.ageOfOneConnection(using: &random) == nil)
+        limits.connectionAge = .seconds(1000)
+        let ages = (0..<10_000).compactMap { _ in limits.ageOfOneConnection(using: &random) }
+        #expect(ages.count == 10_000 && Set(ages).count > 9_990)
+        #expect(ages.allSatisfy { $0 >= .seconds(900) && $0 <= .seconds(1100) })
+        // Spread over the whole of it, so that clients that came together leave one by one.
+        for tenth in 0..<10 as Range<Int64> {
+            let part = TimeAmount.seconds(900 + 20 * tenth)..<TimeAmount.seconds(920 + 20 * tenth)
+            #expect((800...1200).contains(ages.count { part.contains($0) }), "\(part)")
+        }
+
+        // A connection draws its own.
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let before = NIODeadline.now()
+        let due = try (0..<100).compactMap { _ in
+            try HTTP2Connection(
+                role: .server, eventLoop: loop, executor: LoopExecutor(loop: loop), peer: "", limits: limits
+            ).ageDue
+        }
+        #expect(Set(due).count == 100)
+        #expect(due.allSatisfy { $0 >= before + .seconds(900) && $0 <= .now() + .seconds(1100) })
     }
 
     @Test func `B.1 #20 the end may be an empty DATA frame or stand on the HEADERS`() async throws {
