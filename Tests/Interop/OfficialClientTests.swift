@@ -88,16 +88,22 @@ import Testing
         "client_compressed_streaming",
     ])
     func `Ruby's client passes`(testCase: String) async throws {
-        try await TestServer.run { server in
+        let scratch = try ScratchFolder()
+        defer { scratch.remove() }
+        let log = scratch.path("server.log")
+        // The case of client.rb cancels before it connects: the script does it once more, for the server to see.
+        let program =
+            testCase == "cancel_after_begin" ? [Tools.script("cancel_after_begin.rb"), log] : ["client.rb"]
+        try await TestServer.run(log: log) { server in
             let client = try await ChildProcess.run(
-                [
-                    "ruby", "client.rb", "--server_host", "127.0.0.1", "--server_port", "\(server.port)",
-                    "--use_tls", "false", "--test_case", testCase,
+                ["ruby"] + program + [
+                    "--server_host", "127.0.0.1", "--server_port", "\(server.port)", "--use_tls", "false",
+                    "--test_case", testCase,
                 ], directory: "\(try await Tools.rubyGem())/src/ruby/pb/test")
             #expect(client.status == 0, "\(client.output)\(client.errors)")
             #expect(try await server.eventually { $0.running == 0 }, "a handler goes on after its call has ended")
-            // The other two that end early may do so before anything has left the client.
-            if testCase == "cancel_after_first_response" { #expect(server.observations.cancelled == 1) }
+            let endsEarly = ["cancel_after_begin", "cancel_after_first_response", "timeout_on_sleeping_server"]
+            if endsEarly.contains(testCase) { #expect(server.observations.cancelled == 1) }
         }
     }
 
