@@ -13,7 +13,7 @@ public struct Limits: Sendable {
     public var headerListBytes = 8 * 1024
     /// CONTINUATION frames after one HEADERS (CVE-2024-28182).
     public var continuations = 8
-    /// Entries in one SETTINGS frame.
+    /// Entries in one SETTINGS frame; one with more ends the connection.
     public var settingsEntries = 32
 
     // Messages

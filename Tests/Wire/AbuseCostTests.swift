@@ -170,6 +170,18 @@ import Testing
         }
     }
 
+    /// As many entries as a frame holds, and as many as are let through; each frame changes the windows of all streams.
+    @Test(arguments: [2_730, 32]) func `B.3 SETTINGS with many entries`(count: Int) async throws {
+        let frames = [UInt32(65_535), 70_000].flatMap { value in
+            Frame.settings((0..<count).map { $0.isMultiple(of: 2) ? (4, value) : (1, value) }).bytes()
+        }
+        try await expectBounded(megabytes: 40, seconds: 10) { peer in
+            for index in 0..<200 { try await peer.send(.headers(UInt32(1 + 2 * index), Self.streaming)) }
+            try await peer.flood(frames, times: 25_000)
+            #expect(try await peer.wait { $0.isSentAway })
+        }
+    }
+
     @Test func `B.3 decompression bombs queued for a handler`() async throws {
         // 4 MB each when decompressed, 4 KB on the wire: as many as the window takes.
         // StreamingInputCallRequest { payload { body } }

@@ -232,9 +232,13 @@ import Testing
         }
     }
 
-    @Test func `B.3 SETTINGS with many entries`() async throws {
+    /// One more than are allowed, and as many as a frame holds.
+    @Test(arguments: [33, 2_730]) func `B.3 SETTINGS with many entries`(count: Int) async throws {
         try await expectSentAway(Limits(), debug: nil) { peer, _ in
-            try await peer.send(.settings((0..<33).map { _ in (4, 65_535) }))
+            try await peer.send(.settings(Array(repeating: (4, 65_535), count: 32)))
+            #expect(try await peer.call("Echo", message("")).status == 0)
+            try await peer.send(.settings(Array(repeating: (4, 65_535), count: count)))
+            #expect(try await peer.wait { $0.goAways.first?.code == 11 })
         }
     }
 
