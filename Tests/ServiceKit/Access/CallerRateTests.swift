@@ -106,7 +106,7 @@ import Testing
                 "Change", "Check", "Close", "Correct", "Count", "Create", "Delete", "Dismiss", "End", "Endorse",
                 "Erase", "Excuse", "Follow", "Get", "Launch", "List", "Merge", "Open", "Pause", "Post", "Publish",
                 "Record", "Reject", "Render", "Reopen", "Resolve", "Resume", "Return", "Reverse", "Revoke",
-                "Search", "Set", "Submit", "Sync", "Unmerge", "Update", "Void", "Waive", "Watch",
+                "Schedule", "Search", "Set", "Submit", "Sync", "Unmerge", "Update", "Void", "Waive", "Watch",
             ])
     }
 
