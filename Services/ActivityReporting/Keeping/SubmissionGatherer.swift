@@ -5,13 +5,12 @@ import Synchronization
 final class SubmissionGatherer: Sendable {
     /// Reports in one write at most: some milliseconds, so that other writers wait little.
     private static let batchLimit = 64
-    /// Writes on their way at once: the second is prepared while the first is made durable.
-    private static let writers = 2
-
     private typealias Waiting = (submission: Submission, caller: CheckedContinuation<SubmissionResult, any Error>)
     private struct State {
         var waiting: [Waiting] = []
-        var writers = 0
+        /// One write is on its way at most: a second would take half of what the first leaves, and the sums that both
+        /// change would be written twice.
+        var isWriting = false
     }
 
     private let state = Mutex(State())
@@ -25,9 +24,8 @@ final class SubmissionGatherer: Sendable {
         try await withCheckedThrowingContinuation { caller in
             let isWriter = state.withLock { state in
                 state.waiting.append((submission, caller))
-                guard state.writers < Self.writers else { return false }
-                state.writers += 1
-                return true
+                defer { state.isWriting = true }
+                return !state.isWriting
             }
             if isWriter { Task { await self.drain() } }
         }
@@ -51,11 +49,11 @@ final class SubmissionGatherer: Sendable {
         }
     }
 
-    /// The next reports to write; nil when this writer is done.
+    /// The next reports to write; nil when none wait, and whoever comes next writes.
     private func next() -> [Waiting]? {
         state.withLock { state in
             guard !state.waiting.isEmpty else {
-                state.writers -= 1
+                state.isWriting = false
                 return nil
             }
             let batch = Array(state.waiting.prefix(Self.batchLimit))
