@@ -68,11 +68,11 @@ package struct RegistryCore: Sendable {
     }
 
     /// A write that stands on the units: run again with the new ones when a reorganisation came in between.
-    package func writeOnUnits<Value: Sendable>(_ body: @escaping @Sendable (WriteTransaction) throws -> Value)
-        async throws -> Value
-    {
+    package func writeOnUnits<Value: Sendable>(
+        isolation: WriteIsolation = .serializable, _ body: @escaping @Sendable (WriteTransaction) throws -> Value
+    ) async throws -> Value {
         while true {
-            let value = try await database.write { [catalogue] tx -> Value? in
+            let value = try await database.write(isolation: isolation) { [catalogue] tx -> Value? in
                 guard try UnitStore.edition(in: tx) == catalogue.current.edition else { return nil }
                 return try body(tx)
             }

@@ -42,6 +42,31 @@ import Testing
         await database.close()
     }
 
+    /// After an error the server skips the rest of a batch, and with it a ROLLBACK that was sent in the same one.
+    @Test func whatFailsBeforeARollbackDoesNotKeepTheSessionInTheFailedTransaction() async throws {
+        var limits = Self.patient
+        limits.writerThreads = 1
+        try await withDatabase(limits) { database in
+            // Not waited for: it fails when the closure has given up already.
+            await #expect(throws: Refused.self) {
+                try await database.write { tx in
+                    try tx.execute("INSERT INTO notes (id, body) VALUES (1, 'a')")
+                    try tx.executeLater("UPDATE notes SET size = -1 WHERE id = 1")
+                    throw Refused()
+                }
+            }
+            try await database.add(2, "b")
+            // Rows that fail after the first ones have come: the cursor is closed in a failed transaction.
+            await #expect(throws: StorageError.self) {
+                try await database.write { tx in
+                    try tx.forEach("SELECT 1 / (900 - i) FROM generate_series(1, 1000) AS i") { _ in }
+                }
+            }
+            try await database.add(3, "c")
+            #expect(try database.ids() == [2, 3])
+        }
+    }
+
     @Test func sessionsThatEndAtRandomLoseAndRepeatNothing() async throws {
         let place = try TestDatabase.fresh(limits: Self.patient)
         let database = try await Database.open(place, migrations: [notes])

@@ -93,7 +93,10 @@ final class FeedRetelling: Sendable {
 
     private func tellSome(_ fence: Int64) async throws {
         let author = Author(actor: "registry", action: "RetellFacts", now: core.clock.now)
-        try await core.writeOnUnits { [core, lease] tx in
+        // Whatever is told has its row changed, and what is to be told its row removed: whoever changes one of them at
+        // the same time, as a reorganisation does, is in the way of this or this of them. PostgreSQL need not remember
+        // what was read besides, for which it has room for some thousand places in all.
+        try await core.writeOnUnits(isolation: .snapshot) { [core, lease] tx in
             try lease?.keep(fence, in: tx)
             for retelling in try RetellingStore.take(Self.step, in: tx) {
                 try core.recorder.tellAgain(retelling, by: author, in: tx)

@@ -275,6 +275,9 @@ final class PostgresConnection: EngineConnection, @unchecked Sendable {
         defer { phase = .none }
         guard case .begun = phase, let link, !link.isBroken else { return }
         do {
+            // What was sent and not waited for may fail, and in one batch with it ROLLBACK would be skipped: the session
+            // would stay in the failed transaction.
+            try link.endBatch()
             try link.send(text: "ROLLBACK")
             try link.sync()
         } catch {

@@ -147,11 +147,14 @@ final class PostgresLink: @unchecked Sendable {
         queue.append(Expected(context: "", isSync: true))
     }
 
+    /// Ends the batch, if something has been sent since the last.
+    func endBatch() throws { if queue.last?.isSync == false { try sync() } }
+
     // MARK: Reading
 
     /// Reads the answers to everything that was sent; blocks. Throws the first error.
     func settle() throws {
-        if queue.last?.isSync == false { try sync() }
+        try endBatch()
         var failure: (any Error)?
         var index = 0
         while index < queue.count {
