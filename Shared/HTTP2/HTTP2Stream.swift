@@ -7,7 +7,7 @@ package enum StreamEnd: Sendable, Hashable {
     case finished
     /// RST_STREAM with a code, from either side.
     case reset(UInt32)
-    /// The server never handled it (GOAWAY with a lower id): it may be sent again elsewhere.
+    /// The server never handled it (GOAWAY with a lower id, or it was not sent yet): it may be sent again elsewhere.
     case unprocessed
     /// The connection is gone.
     case connectionLost
@@ -79,6 +79,8 @@ package final class HTTP2Stream: @unchecked Sendable {
     @exclusivity(unchecked) var queue = OutboundQueue()
     @exclusivity(unchecked) var finish = Finish.open
     var isDeferred = false
+    /// Its request has gone out (client).
+    var wasSent = false
     var isClosed = false {
         didSet { if isClosed { session = nil } }
     }

@@ -122,6 +122,7 @@ extension Session {
         switch nghttp2_frame_type(UInt32(frame.hd.type)) {
         case NGHTTP2_HEADERS:
             sentTraffic = true
+            if role == .client { withStream(frame.hd.stream_id) { $0.wasSent = true } }
             // "Early server closure": trailers before the client's END_STREAM are followed by RST_STREAM(NO_ERROR), so
             // that the stream is freed (PROTOCOL-HTTP2; rule 13 of the wire list).
             if role == .server, frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let raw,

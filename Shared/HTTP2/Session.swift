@@ -208,7 +208,9 @@ package final class Session: @unchecked Sendable {
         for stream in streams.sorted(by: { $0.id < $1.id }) {
             stream.isClosed = true
             stream.queue.removeAll()
-            stream.pendingClose = stream.pendingClose ?? .connectionLost
+            // What waited for its turn, with as many streams open as the server allows, nobody has seen.
+            let end: StreamEnd = role == .client && !stream.wasSent ? .unprocessed : .connectionLost
+            stream.pendingClose = stream.pendingClose ?? end
             touch(stream)
         }
         streams = StreamTable()

@@ -270,4 +270,22 @@ private func response() -> HeaderBlock {
         pair.server.deliver { _ in }
         #expect(atServer.end == .connectionLost)
     }
+
+    /// They may be sent again: the second waits, as the server allows one at once.
+    @Test func requestsThatDidNotGoOutAreUnprocessedWhenTheConnectionEnds() throws {
+        var limits = Limits()
+        limits.concurrentStreams = 1
+        let pair = try Pair(limits: limits)
+        try pair.exchange()
+        let calls = [Recorder(), Recorder(), Recorder()]
+        for call in calls.dropLast() {
+            _ = try pair.client.open(headers: request(), endStream: true, delegate: call)
+            try pair.exchange()
+        }
+        _ = try pair.client.open(headers: request(), endStream: true, delegate: calls[2])
+        pair.client.connectionClosed()
+        pair.client.deliver { _ in }
+        #expect(calls.map(\.end) == [.connectionLost, .unprocessed, .unprocessed])
+        #expect(pair.opened.count == 1)
+    }
 }

@@ -123,6 +123,10 @@ extension ServerCallState {
                 .seconds(1),
             ])
         #expect(backoff.wait(attempt: 1, random: 1) == .milliseconds(120))
+        #expect(backoff.wait(attempt: 1, random: -1) == .milliseconds(80))
+        let drawn = (0..<1000).map { _ in backoff.wait(attempt: 6) }
+        #expect(drawn.allSatisfy { $0 >= .milliseconds(800) && $0 <= .milliseconds(1200) })
+        #expect(Set(drawn).count > 900, "clients that lost their server together do not come back together")
     }
 
     @Test func connectivityGoesThroughItsStates() {

@@ -48,6 +48,28 @@ import Testing
         }
     }
 
+    /// Nor are those that the connection still kept back, with as many streams open as the server allows.
+    @Test func `Calls that wait for their turn move to the next connection when theirs dies`() async throws {
+        try await HostileServer.run { server in
+            let open = server.client.call([0], retries: false)
+            let first = try await server.accept(settings: [(3, 1)])
+            _ = try await first.nextRequest(after: 0)
+            let waiting = (1..<10).map { server.client.call([UInt8($0)], retries: false) }
+            #expect(try await first.answersPing())
+            first.socket.abort()
+            #expect(await open.outcome.error?.code == .unavailable)
+            let second = try await server.accept()
+            var last: UInt32 = 0
+            for _ in waiting {
+                last = try await second.nextRequest(after: last)
+                try await second.reply(last, second.streams[last]?.messages.first ?? [])
+            }
+            for (index, call) in waiting.enumerated() { #expect(await call.outcome.reply == [UInt8(index + 1)]) }
+            #expect(try await second.answersPing())
+            #expect(second.streams.count == waiting.count, "the call that was open is not made again")
+        }
+    }
+
     // MARK: Calls that a server may have seen
 
     @Test func `A call whose connection is lost fails, and is not made twice without retries`() async throws {

@@ -228,7 +228,7 @@ final class ClientCall: StreamDelegate, @unchecked Sendable {
                 ResponseState.status(ofReset: code), unprocessed: code == ErrorCode.refusedStream.rawValue)
         case .unprocessed:
             attemptFailed(
-                RPCError(code: .unavailable, message: "The server is leaving and did not take the call."),
+                RPCError(code: .unavailable, message: "The server did not take the call before it left."),
                 unprocessed: true)
         case .connectionLost:
             attemptFailed(RPCError(code: .unavailable, message: "The connection was lost."), unprocessed: false)
