@@ -5,10 +5,17 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
+/// What `./dev fuzz` sets: how long to go on, and where to begin.
+private enum DifferentialBudget {
+    /// nil: one round.
+    static let seconds = ProcessInfo.processInfo.environment["CDT_FUZZ_SECONDS"].flatMap { Int($0) }
+    static let seed = ProcessInfo.processInfo.environment["CDT_FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
+}
+
 /// Google's Python protobuf makes random messages of every type of the contract, valid and damaged: we accept what it
 /// accepts, refuse what it refuses, and what we write it reads as what it wrote. And Swift, C and Python write the same
 /// message as the same bytes.
-@Suite(.timeLimit(.minutes(10))) struct DifferentialTests {
+@Suite(.timeLimit(.minutes(10 + (DifferentialBudget.seconds ?? 0) / 10))) struct DifferentialTests {
     /// Byte strings, each with its length of 4 bytes before it.
     private static func parts(_ data: [UInt8]) -> [[UInt8]] {
         var parts: [[UInt8]] = []
@@ -43,20 +50,25 @@ import Testing
     }
 
     @Test func `Random messages through Python's protobuf and back`() async throws {
-        let scratch = try ScratchFolder()
-        defer { scratch.remove() }
         let made = try await ChildProcess.run(["tools/python-env"], limit: .seconds(300))
         try #require(made.status == 0, "\(made.errors)")
+        var seed = DifferentialBudget.seed
+        let end = DifferentialBudget.seconds.map { ContinuousClock.now + .seconds($0) }
+        repeat {
+            try await compare(seed: seed)
+            seed &+= 1
+        } while end.map { ContinuousClock.now < $0 } ?? false
+    }
+
+    private func compare(seed: UInt64) async throws {
+        let scratch = try ScratchFolder()
+        defer { scratch.remove() }
         let python = "\(PackageFolder.path)/.local/venv/bin/python"
         let script = "\(PackageFolder.path)/Tests/Shared/Clients/random_messages.py"
         let descriptors = scratch.path("descriptors")
         try Data(ContractDescriptors.serialized).write(to: URL(fileURLWithPath: descriptors))
-        // `./dev fuzz` goes further, from another seed.
-        let environment = ProcessInfo.processInfo.environment
-        let seed = environment["CDT_FUZZ_SEED"] ?? "1"
-        let count = environment["CDT_FUZZ_SECONDS"].flatMap { Int($0) }.map { 5 + $0 } ?? 5
         let make = try await ChildProcess.run(
-            [python, script, "make", descriptors, seed, "\(count)", scratch.path("made")], limit: .seconds(150))
+            [python, script, "make", descriptors, "\(seed)", "5", scratch.path("made")], limit: .seconds(150))
         try #require(make.status == 0, "\(make.errors)")
 
         let fields = Self.parts([UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("made")))))
@@ -76,7 +88,7 @@ import Testing
                 try expectSameBytes(bytes, type, try #require(CMessage.descriptor(name), "\(name)"))
             }
             let message = try? type.init(serializedBytes: bytes)
-            #expect((message != nil) == isValid, "\(name), Python says \(isValid): \(bytes.hex)")
+            #expect((message != nil) == isValid, "seed \(seed): \(name), Python says \(isValid): \(bytes.hex)")
             guard let message else {
                 refused += 1
                 continue
@@ -86,12 +98,14 @@ import Testing
                 answer += Self.part(fields[start]) + Self.part(bytes) + Self.part(try message.serializedBytes())
             }
         }
-        #expect(accepted > types.count && refused > 10)
+        #expect(accepted > types.count && refused > 10, "seed \(seed)")
         #expect(compared == Set(types.keys), "types of which no bytes were compared, or that are not of the contract")
         try Data(answer).write(to: URL(fileURLWithPath: scratch.path("answer")))
         let check = try await ChildProcess.run(
             [python, script, "check", descriptors, scratch.path("answer")], limit: .seconds(150))
-        #expect(check.output == "checked \(Self.parts(answer).count / 3)\n", "\(check.output)\(check.errors)")
+        #expect(
+            check.output == "checked \(Self.parts(answer).count / 3)\n",
+            "seed \(seed): \(check.output)\(check.errors)")
     }
 }
 

@@ -16,6 +16,7 @@ import sys
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 command, descriptors = sys.argv[1:3]
 pool = descriptor_pool.DescriptorPool()
@@ -153,7 +154,15 @@ def parts(data):
         offset += 4 + length
 
 
+# Stands in for messages without fields: of those Python takes a field of the number 0, which no other message may have.
+stand_in = descriptor_pb2.FileDescriptorProto(name="stand_in.proto", package="stand_in")
+stand_in.message_type.add(name="StandIn").field.add(name="last", number=2**29 - 1, type=8, label=1)
+pool.Add(stand_in)
+
+
 def accepts(kind, data):
+    if not kind.DESCRIPTOR.fields:
+        kind = message_class("stand_in.StandIn")
     try:
         kind.FromString(data)
         return True
@@ -181,6 +190,25 @@ def make(seed, count, out):
                     file.write(part(name.encode()) + part(b"1" if accepts(kind, data) else b"0") + part(data))
 
 
+def set_entries_aside(original, other):
+    """Does to another's message what Python does to its own: an entry of a map with a field in it that nobody knows is
+    itself kept as unknown. Swift takes the entry without that field, and both may."""
+    unknown = {field.field_number for field in UnknownFieldSet(original)}
+    for field in original.DESCRIPTOR.fields:
+        mine, others = getattr(original, field.name), getattr(other, field.name)
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            if field.number in unknown:
+                others.clear()
+                others.MergeFrom(mine)
+        elif field.is_repeated:
+            for pair in zip(mine, others):
+                set_entries_aside(*pair)
+        elif original.HasField(field.name) and other.HasField(field.name):
+            set_entries_aside(mine, others)
+
+
 def check(path):
     with open(path, "rb") as file:
         fields = list(parts(file.read()))
@@ -188,6 +216,7 @@ def check(path):
     for name, original, other in zip(fields[0::3], fields[1::3], fields[2::3]):
         kind = message_class(name.decode())
         a, b = kind.FromString(original), kind.FromString(other)
+        set_entries_aside(a, b)
         # Fields nobody knows are kept by both, in an order of their own.
         for message in (a, b):
             message.DiscardUnknownFields()
