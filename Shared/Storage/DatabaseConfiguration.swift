@@ -62,9 +62,9 @@ package struct DatabaseConfiguration: Sendable {
         /// Page cache of each reading connection, in KiB.
         package var readCacheKiB = 4_096
         /// How much of the file readers map into memory; it halves the cost of a point read. The pages are the system's
-        /// cache, not the process's own, and only those that are read. The whole country takes 1.2 GB; SQLite maps 2 GiB
-        /// at most. 0: none, where a broken disk should give an error rather than end the process.
-        package var mappedBytes = 2 << 30
+        /// cache, not the process's own, but they are counted as its memory, which is therefore bounded here and not by
+        /// the size of the file. 0: none, where a broken disk should give an error rather than end the process.
+        package var mappedBytes = 256 << 20
         /// Pages in the write-ahead log after which a commit moves them into the database (4 KiB each).
         package var checkpointPages = 4_000
         /// The write-ahead log is cut back to this size after a checkpoint, in bytes.
