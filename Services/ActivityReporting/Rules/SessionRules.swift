@@ -105,14 +105,9 @@ extension Violations {
             if required { missing(field) }
             return text
         }
-        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        let numbers = parts.compactMap { part -> Int? in
-            guard part.count == 2, part.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-            return part.reduce(0) { $0 * 10 + Int($1 - 0x30) }
-        }
         require(
-            parts.count == 2 && numbers.count == 2 && numbers[0] < 24 && numbers[1] < 60, field,
-            reason: "INVALID_TIME", "is not a time of day; write HH:MM, for example 08:00",
+            TimeOfDay.minutes(text) != nil, field, reason: "INVALID_TIME",
+            "is not a time of day; write HH:MM, for example 08:00",
             vi: "không phải là giờ trong ngày; hãy viết GG:PP, ví dụ 08:00")
         return text
     }

@@ -14,28 +14,12 @@ struct QuietHours: Sendable, Hashable {
     /// `22:00-06:05`; nil when it is none, or is no time at all.
     init?(_ text: String, spread: Int = 0) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let from = QuietHours.minute(parts[0]), let until = QuietHours.minute(parts[1]),
+        guard parts.count == 2, let from = TimeOfDay.minutes(parts[0]), let until = TimeOfDay.minutes(parts[1]),
             from != until
         else { return nil }
         self.from = from
         self.until = until
         self.spread = spread
-    }
-
-    /// Minutes since midnight of `HH:MM`; nil when it is none.
-    static func minute(_ text: Substring) -> Int? {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2,
-            parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } }),
-            let hour = Int(parts[0]), let minute = Int(parts[1]), hour < 24, minute < 60
-        else { return nil }
-        return hour * 60 + minute
-    }
-
-    /// `HH:MM`.
-    static func clock(_ minute: Int) -> String {
-        let two = { (number: Int) in number < 10 ? "0\(number)" : String(number) }
-        return "\(two(minute / 60)):\(two(minute % 60))"
     }
 
     func contains(_ instant: Instant) -> Bool {

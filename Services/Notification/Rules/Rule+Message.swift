@@ -11,7 +11,7 @@ extension Rule {
             $0.unit = "units/\(unit)"
             $0.enabled = isEnabled
             $0.days = Int32(days)
-            $0.sendAt = QuietHours.clock(sendAt)
+            $0.sendAt = TimeOfDay.text(sendAt)
             $0.template = "templates/\(template)"
             $0.parameters = parameters
             $0.language = .init(rawValue: language.rawValue) ?? .unspecified
@@ -78,7 +78,7 @@ extension Rule {
                     field: "rule.days", reason: "OUT_OF_RANGE", description: "give 0 to 60 days",
                     descriptionVi: "hãy cho 0 đến 60 ngày"))
         }
-        let sendAt = QuietHours.minute(message.sendAt[...])
+        let sendAt = TimeOfDay.minutes(message.sendAt)
         if sendAt == nil {
             found.append(
                 Violation(

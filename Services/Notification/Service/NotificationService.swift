@@ -68,8 +68,8 @@ struct NotificationService: Cdt_Notification_V1_NotificationService.ServiceProto
                 $0.usedToday = Int64(usage?.used ?? 0)
             }
             if let quiet = sender.quietHours {
-                $0.quietFrom = QuietHours.clock(quiet.from)
-                $0.quietUntil = QuietHours.clock(quiet.until)
+                $0.quietFrom = TimeOfDay.text(quiet.from)
+                $0.quietUntil = TimeOfDay.text(quiet.until)
             }
             if let hold {
                 $0.heldUntil = hold.until.timestamp
