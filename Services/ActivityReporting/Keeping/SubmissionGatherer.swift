@@ -5,6 +5,7 @@ import Synchronization
 final class SubmissionGatherer: Sendable {
     /// Reports in one write at most: some milliseconds, so that other writers wait little.
     private static let batchLimit = 64
+
     private typealias Waiting = (submission: Submission, caller: CheckedContinuation<SubmissionResult, any Error>)
     private struct State {
         var waiting: [Waiting] = []
