@@ -164,6 +164,53 @@ import Testing
         }
     }
 
+    @Test func `what is changed while it is told again is told as it was changed last`() async throws {
+        let registry = try await GuardedRegistry.start(on: TestDatabase.serviceArguments())
+        let all = try registry.everything()
+        var teams: [String] = []
+        for i in 1...12 {
+            let hamlet = try await registry.running.registry.createHamlet(
+                .with {
+                    $0.unit.displayName = "Thôn \(i)"
+                    $0.unit.parent = registry.commune
+                }, options: all
+            ).unit.name
+            teams.append(try await registry.team(on: hamlet, level: .hamlet))
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                _ = try await transfer(registry, registry.commune, to: registry.elsewhere, on: "2026-11-01")
+            }
+            for team in teams {
+                group.addTask {
+                    for turn in 1...5 {
+                        _ = try await registry.running.registry.updateTeam(
+                            .with {
+                                $0.team.name = team
+                                $0.team.displayName = "Tổ \(turn)"
+                                $0.updateMask.paths = ["display_name"]
+                            }, options: all)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let call = try await registry.running.feed.follow(.with { $0.topic = "registry.facts" }, options: all)
+        defer { call.cancel() }
+        var told: [String: (version: Int64, name: String)] = [:]
+        for try await response in call.responses {
+            for event in response.events where teams.contains(event.aggregate) {
+                #expect(event.version > told[event.aggregate]?.version ?? 0, "\(event.aggregate)")
+                let fact = try Cdt_Registry_V1_TeamFact(unpackingAny: event.payload)
+                told[event.aggregate] = (event.version, fact.displayName)
+            }
+            // Created, changed five times, and told again once at least.
+            if response.caughtUp, teams.allSatisfy({ told[$0]?.version ?? 0 >= 7 }) { break }
+        }
+        #expect(teams.map { told[$0]?.name } == teams.map { _ in "Tổ 5" })
+        await registry.running.stop()
+    }
+
     @Test func `what takes effect on a day to come changes the feeds on that day`() async throws {
         let place = try GuardedRegistry.Place(on: TestDatabase.serviceArguments())
         var registry = try await GuardedRegistry.start(at: place)

@@ -93,9 +93,10 @@ final class FeedRetelling: Sendable {
 
     private func tellSome(_ fence: Int64) async throws {
         let author = Author(actor: "registry", action: "RetellFacts", now: core.clock.now)
-        // Whatever is told has its row changed, and what is to be told its row removed: whoever changes one of them at
-        // the same time, as a reorganisation does, is in the way of this or this of them. PostgreSQL need not remember
-        // what was read besides, for which it has room for some thousand places in all.
+        // Everything told has its own row changed, and its entry in the list removed: a reorganisation or another write
+        // that touches the same thing at the same time conflicts with that, and one of the two runs again. So the view
+        // of a snapshot is enough, of which PostgreSQL need not remember what was read: it has room for some thousand
+        // pages in all, and would keep those of every step until the longest transaction ends.
         try await core.writeOnUnits(isolation: .snapshot) { [core, lease] tx in
             try lease?.keep(fence, in: tx)
             for retelling in try RetellingStore.take(Self.step, in: tx) {
