@@ -20,12 +20,13 @@ package final class Listener: Sendable {
     private let inboundTotal: InboundTotal
     private let state = NIOLockedValueBox(State())
 
-    package init(group: any EventLoopGroup, limits: Limits) {
+    /// - Parameter turns: Told of the stretches of work on each loop.
+    package init(group: any EventLoopGroup, limits: Limits, turns: (any LoopTurns)? = nil) {
         self.group = group
         self.limits = limits
         inboundTotal = InboundTotal(limit: limits.inboundServerBytes)
         executors = Dictionary(
-            uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor(loop: $0)) })
+            uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor(loop: $0, turns: turns)) })
     }
 
     /// Listens; returns the port. `prepare` gives every connection its delegate.

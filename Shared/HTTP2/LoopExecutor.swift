@@ -7,6 +7,14 @@ package protocol LoopWork: AnyObject, Sendable {
     nonisolated(nonsending) func run(in task: LoopTask) async
 }
 
+/// Told of stretches of work on a loop: of everything in one, all that it answers had arrived before it began.
+package protocol LoopTurns: Sendable {
+    /// One begins on this thread; no other is under way there.
+    func begin()
+    /// It ends. Work that waits goes on outside of any.
+    func end()
+}
+
 /// Runs tasks on an event loop, so that a handler starts where its request was read and resumes there.
 ///
 /// Making a task costs as much as the rest of a small call. So a task that has come to the end of its work takes the
@@ -25,8 +33,12 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var spare: [LoopTask] = []
     private var isWaking = false
     private var woken: UnownedJob?
+    private let turns: (any LoopTurns)?
 
-    package init(loop: any EventLoop) { self.loop = loop }
+    package init(loop: any EventLoop, turns: (any LoopTurns)? = nil) {
+        self.loop = loop
+        self.turns = turns
+    }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -43,6 +55,14 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
 
     /// Runs what has been started until it ends or waits. On the loop only, and not from such work.
     package func runStarted() {
+        // Of one alone nothing is shared.
+        guard let turns, started.count > 1 else { return runAll() }
+        turns.begin()
+        runAll()
+        turns.end()
+    }
+
+    private func runAll() {
         while let work = started.popFirst() {
             if let task = spare.popLast() {
                 wake(task, for: work)

@@ -93,6 +93,11 @@ package final class Database: Sendable {
         _ statements: StatementDemand, from pool: ConnectionPool, cancellation: CancellationFlag?,
         _ body: (ReadTransaction) throws -> T
     ) throws -> T {
+        if cancellation == nil, pool.sharesViews, let connection = try ReadTurn.connection(of: pool) {
+            let transaction = ReadTransaction(connection, of: statements)
+            defer { transaction.end() }
+            return try body(transaction)
+        }
         let connection = try pool.checkOut()
         defer { pool.checkIn(connection) }
         if let cancellation, !cancellation.started(on: connection) { throw CancellationError() }

@@ -22,6 +22,8 @@ public final class RPCServer: Sendable {
         public var sampling: TraceSampling
         /// Event loops; nil: one per core, shared by the process.
         public var eventLoops: (any EventLoopGroup)?
+        /// Told of stretches of work on the event loops: what handlers that run one after the other may share.
+        package var turns: (any LoopTurns)?
 
         /// Describes a server.
         public init(
@@ -59,7 +61,8 @@ public final class RPCServer: Sendable {
         // Composed once: a call walks closures that exist already.
         handler = NextHandler(interceptors)
         listener = Listener(
-            group: configuration.eventLoops ?? MultiThreadedEventLoopGroup.singleton, limits: configuration.limits)
+            group: configuration.eventLoops ?? MultiThreadedEventLoopGroup.singleton, limits: configuration.limits,
+            turns: configuration.turns)
     }
 
     /// Starts listening; returns the port.

@@ -70,11 +70,11 @@ package final class RunningService: Sendable {
                 rates: CallerRates(limits.callers, metrics: metrics), slowCall: try settings[options.slowCall],
                 drain: context.drain, tracer: context.tracer)
             let endpoint = try settings[options.listen]
-            let server = RPCServer(
-                configuration: .init(
-                    host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true,
-                    sampling: context.tracer?.sampling ?? .never),
-                services: services, interceptors: [interceptor])
+            var configuration = RPCServer.Configuration(
+                host: endpoint.host, port: endpoint.port, tls: tls, limits: limits.wire, isTracing: true,
+                sampling: context.tracer?.sampling ?? .never)
+            configuration.turns = ReadTurns()
+            let server = RPCServer(configuration: configuration, services: services, interceptors: [interceptor])
             let ownWatch = tls.map { tls in
                 CertificateWatch(tls.files, of: options.tlsCertificate.name, logger: logger) {
                     try server.reloadCertificates()
@@ -202,4 +202,10 @@ package final class RunningService: Sendable {
                 "--\(option) \(endpoint): cannot listen there (\(error)); is another process using the port?")
         }
     }
+}
+
+/// Calls that came together read in one view of the database: their requests had all arrived before it began.
+private struct ReadTurns: LoopTurns {
+    func begin() { ReadTurn.begin() }
+    func end() { ReadTurn.end() }
 }

@@ -16,11 +16,14 @@ final class ConnectionPool: Sendable {
 
     private let engine: any Engine
     private let kept: Int
+    /// Whether short reads of one `ReadTurn` share a view. With PostgreSQL that would cost round trips.
+    let sharesViews: Bool
     private let state = Mutex(State())
 
     init(engine: any Engine, kept: Int) {
         self.engine = engine
         self.kept = max(1, kept)
+        sharesViews = engine.dialect == .sqlite
     }
 
     func checkOut() throws -> any EngineConnection {
@@ -40,8 +43,10 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    func checkIn(_ connection: any EngineConnection) {
+    /// - Parameter reads: How many it has served beyond the first.
+    func checkIn(_ connection: any EngineConnection, reads: Int = 0) {
         let keep = state.withLock { state in
+            state.reads += reads
             guard !state.isClosed, state.idle.count < kept, connection.isUsable else {
                 state.open -= 1
                 state.past.add(connection.statistics)
