@@ -17,6 +17,7 @@ import Testing
         5: "2867854bad2e9982", 6: "c31a552ce76d493f", 7: "d42e6f6f062212d1", 8: "de2852dc2da14474",
         9: "a5a6dd0a468b7f69", 10: "27649a1d23de6294", 11: "935759d30704bf63", 12: "c8496be55d35ad06",
         13: "9c6737c15b162d16", 14: "624bdc93d1c49952", 15: "106164b208fc238e", 16: "26d03708377a5819",
+        17: "3cb5f084a3f1e800",
     ]
 
     static let versions = RegistrySchema.migrations.migrations.map(\.version)
@@ -41,6 +42,8 @@ import Testing
     private static let hamlet = id(6)
     private static let entry = id(7)
     private static let batch = id(8)
+    /// On the same commune as `team`.
+    private static let neighbour = id(9)
 
     /// What is put down with the version that made room for it, by the columns it had then.
     private static let rows: [Int: [(sql: String, bindings: [SQLValue])]] = [
@@ -74,6 +77,18 @@ import Testing
                 INSERT INTO team_stretch (team_id, level, status, unit_id, commune_rank, basis, valid_from, valid_to)
                 VALUES (?, 1, 2, ?, 2, 0, '2022-04-01', '9999-12-31')
                 """, [SQLValue(team), SQLValue(commune)]
+            ),
+            (
+                """
+                INSERT INTO team (id, level, name, name_variant, version, created_at, updated_at)
+                VALUES (?, 1, 'Tổ công nghệ số cộng đồng số 2', 1, 1, 1650000000000000, 1650000000000000)
+                """, [SQLValue(neighbour)]
+            ),
+            (
+                """
+                INSERT INTO team_stretch (team_id, level, status, unit_id, commune_rank, basis, valid_from, valid_to)
+                VALUES (?, 1, 2, ?, 2, 0, '2023-04-01', '9999-12-31')
+                """, [SQLValue(neighbour), SQLValue(commune)]
             ),
         ],
         3: [
@@ -158,6 +173,10 @@ import Testing
                 #expect(seen.team.decision?.number == "01/QĐ-UBND" && seen.team.version == 3)
                 #expect(seen.team.source == SourceKey(system: "old", externalID: "t1"))
                 #expect(seen.hasLeader == (version >= 3))
+                #expect(seen.hasOtherActive)
+                let former = try #require(
+                    try TeamsSeen(units: core.units, date: date("2023-01-01")).seen(Self.team, in: tx))
+                #expect(!former.hasOtherActive)
             }
             if version >= 3 {
                 let person = try #require(try PersonStore.person(Self.person, in: tx))

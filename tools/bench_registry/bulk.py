@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-TABLES = ["team", "team_stretch", "hamlet", "hamlet_stay", "person", "membership", "audit", "feed_events"]
+TABLES = ["team", "team_stretch", "shared_unit", "hamlet", "hamlet_stay", "person", "membership", "audit", "feed_events"]
 
 
 def field(value, number: int, unique: bool) -> bytes:
@@ -48,7 +48,9 @@ def load(source: Path, folder: Path) -> tuple[float, int]:
     target = folder / "bulk.db"
     target.unlink(missing_ok=True)
     with opened(source) as connection:
+        # What a trigger writes is loaded like the rest.
         schema = [row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL "
+                                                       "AND type <> 'trigger' "
                                                        f"AND tbl_name IN ({', '.join('?' * len(TABLES))})", TABLES)]
     with sqlite3.connect(target) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

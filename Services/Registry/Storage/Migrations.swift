@@ -7,7 +7,7 @@ package enum RegistrySchema {
         "registry",
         [
             units, teams, people, imports, reorganisations, auditChain, persons, access, importActors, auditIndex,
-            feedBorders, peopleIndexes, retold, endedPlaces, turns, coveringIndexes,
+            feedBorders, peopleIndexes, retold, endedPlaces, turns, coveringIndexes, teamsByKey,
         ])
 
     /// The six columns of a legal document, as `Document.columns` fills them. Never changed: migrations hold them.

@@ -92,7 +92,9 @@ package struct TeamsSeen: Sendable {
             CASE WHEN EXISTS (
                 SELECT 1 FROM membership m WHERE m.team_id = t.id AND m.role = \(MemberRole.leader.rawValue)
                     AND m.is_void = 0 AND m.valid_from <= ?1 AND m.valid_to > ?1) THEN 1 ELSE 0 END,
-            CASE WHEN s.valid_from <= ?1 AND s.valid_to > ?1 AND EXISTS (
+            CASE WHEN s.valid_from <= ?1 AND s.valid_to > ?1
+                AND EXISTS (SELECT 1 FROM shared_unit u WHERE u.unit_id = s.unit_id AND u.level = s.level)
+                AND EXISTS (
                 SELECT 1 FROM team_stretch o WHERE o.unit_id = s.unit_id AND o.level = s.level
                     AND o.status = \(TeamStatus.active.rawValue) AND o.valid_from <= ?1 AND o.valid_to > ?1
                     AND o.team_id <> t.id) THEN 1 ELSE 0 END,
