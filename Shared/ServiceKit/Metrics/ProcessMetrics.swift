@@ -9,6 +9,13 @@ enum ProcessMetrics {
         metrics.gauge("process_resident_memory_bytes", help: "Resident memory.") {
             fields(of: "/proc/self/statm").flatMap { $0.count > 1 ? Double($0[1]) : nil }.map { $0 * pageSize }
         }
+        metrics.gauge(
+            "process_anonymous_memory_bytes",
+            help: "Resident memory without what is mapped of files, which the system takes back at need."
+        ) {
+            let pages = fields(of: "/proc/self/statm")?.compactMap(Double.init)
+            return pages.flatMap { $0.count > 2 ? ($0[1] - $0[2]) * pageSize : nil }
+        }
         metrics.gauge("process_virtual_memory_bytes", help: "Virtual memory.") {
             fields(of: "/proc/self/statm").flatMap { $0.first.flatMap(Double.init) }.map { $0 * pageSize }
         }
