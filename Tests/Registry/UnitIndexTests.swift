@@ -42,6 +42,19 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         #expect(units[try unit(code, day)].name == name)
     }
 
+    @Test func `a unit that only newer rows know is in force on no day`() throws {
+        let (rank, today) = (units.units.count + 3, date("2026-11-21"))
+        #expect(units[rank].isVoid && units.rank(of: units[rank].id) == nil)
+        #expect(!units.isUnder(rank, UnitIndex.nation, on: today))
+        #expect(!units.isUnder(rank, rank, on: today))
+        #expect(units.parent(of: rank, on: today) == nil && units.parents(of: rank).isEmpty)
+        #expect(units.ancestors(of: rank, on: today).isEmpty)
+        #expect(units.ancestor(of: rank, at: .province, on: today) == nil)
+        #expect(units.ancestor(of: rank, at: .commune, on: today) == nil)
+        #expect(units.children(of: rank, on: today).isEmpty)
+        #expect(units.successors(of: rank).isEmpty && units.predecessors(of: rank).isEmpty)
+    }
+
     @Test func `a code that names nothing on the day says what it named last`() throws {
         guard case .notInForce(let last) = units.resolve(code: "10", on: date("2025-07-01")) else {
             Issue.record("10 should name nothing")

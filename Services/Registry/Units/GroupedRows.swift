@@ -17,5 +17,9 @@ struct GroupedRows<Row: Sendable>: Sendable {
         self.bounds = bounds
     }
 
-    subscript(group: Int) -> ArraySlice<Row> { rows[Int(bounds[group])..<Int(bounds[group + 1])] }
+    /// Those of a group; none of one that there is not.
+    subscript(group: Int) -> ArraySlice<Row> {
+        guard group >= 0, group + 1 < bounds.count else { return [] }
+        return rows[Int(bounds[group])..<Int(bounds[group + 1])]
+    }
 }

@@ -47,7 +47,12 @@ package final class UnitIndex: Sendable {
     package static let nation: UnitRank = 0
     private static let never = DateRange(from: .distantFuture, to: .distantPast)
 
-    package subscript(rank: UnitRank) -> Unit { units[rank] }
+    /// One that is not known here is in force on no day: rows that are read may be newer than the units, by a moment in
+    /// the process that has reorganised them, by a second in another replica.
+    package subscript(rank: UnitRank) -> Unit { units.indices.contains(rank) ? units[rank] : Self.unknown }
+
+    private static let unknown = Unit(
+        id: UniqueID(high: 0, low: 0), level: .commune, code: "", name: "", kind: "", validity: never, isVoid: true)
 
     package func rank(of id: UniqueID) -> UnitRank? { ranks[id] }
 
@@ -106,11 +111,11 @@ package final class UnitIndex: Sendable {
     /// The unit itself or its ancestor that is of the level.
     package func ancestor(of rank: UnitRank, at level: UnitLevel, on date: LocalDate) -> UnitRank? {
         var current = rank
-        while units[current].level > level {
+        while self[current].level > level {
             guard let parent = parent(of: current, on: date) else { return nil }
             current = parent
         }
-        return units[current].level == level && units[current].validity.contains(date) ? current : nil
+        return self[current].level == level && self[current].validity.contains(date) ? current : nil
     }
 
     /// Direct children by code.
@@ -136,7 +141,7 @@ package final class UnitIndex: Sendable {
     }
 
     package func isUnder(_ rank: UnitRank, _ ancestor: UnitRank, on date: LocalDate) -> Bool {
-        guard units[rank].validity.contains(date) else { return false }
+        guard self[rank].validity.contains(date) else { return false }
         var current = rank
         while current != ancestor {
             guard let parent = parent(of: current, on: date) else { return false }
