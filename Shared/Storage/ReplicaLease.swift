@@ -50,6 +50,17 @@ package struct ReplicaLease: Sendable {
         return isTaken == 1 ? found.fence + 1 : nil
     }
 
+    /// Takes the turn whoever has it; the fence. Who had it loses it with its next sign of life.
+    package func seize(in tx: WriteTransaction) throws -> Int64 {
+        let fence = try tx.queryOne(
+            """
+            UPDATE \(table) SET holder = ?, fence = fence + 1, beat = beat + 1 WHERE \(column) = ? RETURNING fence
+            """, [.text(replica), key]
+        ) { try $0.int64(0) }
+        guard let fence else { throw StorageError.misuse("there is no turn \(key) in \(table)") }
+        return fence
+    }
+
     /// Says that this one is alive, and throws when it is no longer its turn.
     package func keep(_ fence: Int64, in tx: WriteTransaction) throws {
         let isHeld = try tx.execute(

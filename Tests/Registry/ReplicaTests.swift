@@ -67,4 +67,72 @@ import Testing
         #expect(try isTold())
         await database.close()
     }
+
+    @Test func `while a reorganisation is at work no replica tells again, and afterwards one does`() async throws {
+        let database = try await Database.open(
+            TestDatabase.fresh(), migrations: [RegistrySchema.migrations, Outbox.migrations])
+        let core = try await RegistryCore.open(
+            database: database, tokens: PageTokens(key: SymmetricKey(size: .bits256)),
+            clock: .fixed(Instant(date("2026-11-21"))))
+        func note() async throws {
+            let unit = Retelling(subject: Unit.nationID, kind: .unit)
+            try await database.write { try RetellingStore.add(unit, in: $0) }
+        }
+        func isTold() throws -> Bool { try database.read { try RetellingStore.isEmpty(in: $0) } }
+        func beats() throws -> Int { try database.read { try $0.count("SELECT beat FROM replica_turn") } }
+        func becomesFree() async throws {
+            while try !database.read({ try $0.exists("SELECT 1 FROM replica_turn WHERE holder = ''") }) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+        let holder = FeedRetelling(core: core, patience: .seconds(3_600))
+        let waiting = FeedRetelling(core: core, patience: .seconds(3_600))
+        try await note()
+        try await holder.run()
+        #expect(try isTold())
+
+        try await core.whileNothingIsRetold(beat: .milliseconds(10)) {
+            try await note()
+            try await holder.run()
+            try await waiting.run()
+            #expect(try !isTold())
+            // It says that it is alive, for as long as it takes.
+            let before = try beats()
+            while try beats() < before + 3 { try await Task.sleep(for: .milliseconds(10)) }
+            try await holder.run()
+            try await waiting.run()
+            #expect(try !isTold())
+        }
+        try await becomesFree()
+        try await waiting.run()
+        #expect(try isTold())
+
+        struct Refused: Error {}
+        await #expect(throws: Refused.self) { try await core.whileNothingIsRetold { throw Refused() } }
+        try await becomesFree()
+        try await note()
+        try await holder.run()
+        #expect(try isTold())
+        await database.close()
+    }
+
+    @Test func `a replica that does not know a new unit yet tells of the teams that lie there`() async throws {
+        let database = try await Database.open(
+            TestDatabase.fresh(), migrations: [RegistrySchema.migrations, Outbox.migrations])
+        let core = try await RegistryCore.open(
+            database: database, tokens: PageTokens(key: SymmetricKey(size: .bits256)),
+            clock: .fixed(Instant(date("2026-11-21"))))
+        let unit = UUIDv7.next(at: core.clock.now)
+        let place = TeamStretch.Place(unit: unit, commune: core.units.units.count + 3, basis: .stated)
+        let team = Team(
+            id: UUIDv7.next(at: core.clock.now), level: .commune, name: "Tổ công nghệ số cộng đồng xã mới",
+            nameVariant: .digitalTechnology,
+            stretches: [
+                TeamStretch(status: .active, place: place, range: DateRange(from: date("2026-11-01"), to: nil))
+            ], createdAt: core.clock.now, updatedAt: core.clock.now)
+        try await database.write { try TeamStore.insert(team, mark: nil, in: $0) }
+        let found = try TeamCalls(core: core).get(.with { $0.name = team.id.teamName }).team
+        #expect(found.unit == unit.unitName && found.placements.map(\.unit) == [unit.unitName])
+        await database.close()
+    }
 }

@@ -22,12 +22,17 @@ final class FeedRetelling: Sendable {
     /// Things told in one transaction.
     private static let step = 100
 
-    init(core: RegistryCore, patience: Duration = .seconds(10)) {
+    init(core: RegistryCore, patience: Duration = FeedRetelling.patience) {
         self.core = core
         self.patience = patience
-        lease =
-            core.database.dialect == .postgres
-            ? ReplicaLease(table: "replica_turn", column: "task", key: .text("retelling")) : nil
+        lease = Self.lease(for: core.database)
+    }
+
+    static let patience = Duration.seconds(10)
+
+    static func lease(for database: Database) -> ReplicaLease? {
+        guard database.dialect == .postgres else { return nil }
+        return ReplicaLease(table: "replica_turn", column: "task", key: .text("retelling"))
     }
 
     /// Brings the feed up to the units and the day of now, unless another replica does.

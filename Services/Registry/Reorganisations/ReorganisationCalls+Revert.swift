@@ -6,6 +6,10 @@ import SwiftProtobuf
 extension ReorganisationCalls {
     func revert(_ request: Cdt_Registry_V1_RevertReorganisationRequest, by caller: Caller) async throws
         -> Cdt_Registry_V1_RevertReorganisationResponse
+    { try await core.whileNothingIsRetold { try await revertAlone(request, by: caller) } }
+
+    private func revertAlone(_ request: Cdt_Registry_V1_RevertReorganisationRequest, by caller: Caller) async throws
+        -> Cdt_Registry_V1_RevertReorganisationResponse
     {
         var reader = RequestReader(core)
         let id = reader.id(request.name, of: "reorganisations", "name")

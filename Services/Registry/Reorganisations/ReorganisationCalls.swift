@@ -147,6 +147,10 @@ struct ReorganisationCalls: Sendable {
 
     func apply(_ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller) async throws
         -> Cdt_Registry_V1_ApplyReorganisationResponse
+    { try await core.whileNothingIsRetold { try await applyAlone(request, by: caller) } }
+
+    private func applyAlone(_ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller) async throws
+        -> Cdt_Registry_V1_ApplyReorganisationResponse
     {
         let id = try id(request.name, "name")
         let today = core.clock.today
