@@ -9,7 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
-TABLES = ["team", "team_stretch", "shared_unit", "hamlet", "hamlet_stay", "person", "membership", "audit", "feed_events"]
+TABLES = ["team", "team_stretch", "hamlet", "hamlet_stay", "person", "membership", "audit", "feed_events"]
+# A view in PostgreSQL.
+TABLES_OF_SQLITE = [*TABLES, "shared_unit"]
 
 
 def field(value, number: int, unique: bool) -> bytes:
@@ -33,7 +35,7 @@ def write(source: Path, folder: Path) -> int:
     """Writes a file for each table; how many rows."""
     number = 0
     with opened(source) as connection:
-        for table in TABLES:
+        for table in TABLES_OF_SQLITE:
             unique = unique_columns(connection, table)
             with open(folder / f"{table}.csv", "wb") as file:
                 for row in connection.execute(f"SELECT * FROM {table}"):
@@ -51,18 +53,20 @@ def load(source: Path, folder: Path) -> tuple[float, int]:
         # What a trigger writes is loaded like the rest.
         schema = [row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL "
                                                        "AND type <> 'trigger' "
-                                                       f"AND tbl_name IN ({', '.join('?' * len(TABLES))})", TABLES)]
+                                                       f"AND tbl_name IN ({', '.join('?' * len(TABLES_OF_SQLITE))})",
+                                                       TABLES_OF_SQLITE)]
     with sqlite3.connect(target) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         # The topics are not loaded.
         for statement in schema:
             connection.execute(statement)
     script = ["PRAGMA synchronous = FULL;", "PRAGMA foreign_keys = OFF;", ".mode csv"]
-    script += [f".import {folder / table}.csv {table}" for table in TABLES]
+    script += [f".import {folder / table}.csv {table}" for table in TABLES_OF_SQLITE]
     begun = time.monotonic()
     done = subprocess.run(["sqlite3", target], input="\n".join(script), capture_output=True, text=True)
     seconds = time.monotonic() - begun
     if done.returncode or done.stderr.strip():
         raise SystemExit(f"sqlite3 .import: {done.stderr[:2000]}")
     with opened(target) as connection:
-        return seconds, sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES)
+        return seconds, sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                            for table in TABLES_OF_SQLITE)
