@@ -17,7 +17,7 @@ import Testing
         5: "2867854bad2e9982", 6: "c31a552ce76d493f", 7: "d42e6f6f062212d1", 8: "de2852dc2da14474",
         9: "a5a6dd0a468b7f69", 10: "27649a1d23de6294", 11: "935759d30704bf63", 12: "c8496be55d35ad06",
         13: "9c6737c15b162d16", 14: "624bdc93d1c49952", 15: "106164b208fc238e", 16: "26d03708377a5819",
-        17: "3cb5f084a3f1e800",
+        17: "8ed51f40ffb92059",
     ]
 
     static let versions = RegistrySchema.migrations.migrations.map(\.version)

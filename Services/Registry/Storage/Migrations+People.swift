@@ -71,7 +71,8 @@ extension RegistrySchema {
             """)
 
     /// A team and its stretches are looked up by their keys alone: on SQLite their rows lie in the tree of the key, where
-    /// one descent finds them instead of two. The index of leaders is a sixth of the one of all members.
+    /// one descent finds them instead of two. What lists and coverage ask of a commune's teams is in its index, for from
+    /// there to a row is a whole descent now. The index of leaders is a sixth of the one of all members.
     ///
     /// `shared_unit` holds at least the units on which more than one team of a level is or was once: few, so that with
     /// most teams nobody looks for another one. On PostgreSQL a look more costs nothing beside the way there, and a
@@ -125,7 +126,8 @@ extension RegistrySchema {
                 valid_to FROM team_stretch ORDER BY team_id, valid_from;
             DROP TABLE team_stretch;
             ALTER TABLE team_stretch_by_key RENAME TO team_stretch;
-            CREATE INDEX team_stretch_commune ON team_stretch (commune_rank, team_id);
+            CREATE INDEX team_stretch_commune ON team_stretch (
+                commune_rank, team_id, valid_from, valid_to, status, level, unit_id);
             CREATE INDEX team_stretch_unit ON team_stretch (unit_id, level, status, valid_from, valid_to, team_id);
             CREATE TABLE shared_unit (
                 unit_id BLOB NOT NULL,
