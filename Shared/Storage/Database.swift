@@ -116,6 +116,7 @@ package final class Database: Sendable {
             length: ReadLength = .long, _ body: @escaping @Sendable (ReadTransaction) throws -> T
         ) async throws -> T
     {
+        ReadTurn.renew()
         let begun = monotonicNanoseconds()
         defer { waited?(.read, Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()
@@ -145,6 +146,7 @@ package final class Database: Sendable {
             isolation: WriteIsolation = .serializable, _ body: @escaping @Sendable (WriteTransaction) throws -> T
         ) async throws -> T
     {
+        ReadTurn.renew()
         let begun = monotonicNanoseconds()
         defer { waited?(.write, Int64(monotonicNanoseconds() - begun)) }
         let flag = CancellationFlag()

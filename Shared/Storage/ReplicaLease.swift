@@ -5,7 +5,7 @@ import Foundation
 /// commits. Nobody's clock is compared with another's: who waits takes over when the row has not changed for a while,
 /// by its own clock.
 package struct ReplicaLease: Sendable {
-    /// Another replica has taken over.
+    /// Somebody else has taken over.
     package struct Lost: Error {
         package init() {}
     }

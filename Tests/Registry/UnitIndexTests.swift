@@ -1,4 +1,5 @@
 import ServiceKit
+import Shared
 import Testing
 
 @testable import Registry
@@ -52,6 +53,8 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         #expect(units.ancestor(of: rank, at: .province, on: today) == nil)
         #expect(units.ancestor(of: rank, at: .commune, on: today) == nil)
         #expect(units.children(of: rank, on: today).isEmpty)
+        #expect(units.jurisdictions(of: rank, on: today).isEmpty && units.heirs(of: rank, on: today).isEmpty)
+        #expect(units.name(of: rank).isEmpty && units.message(rank, on: today).parent.isEmpty)
         #expect(units.successors(of: rank).isEmpty && units.predecessors(of: rank).isEmpty)
     }
 

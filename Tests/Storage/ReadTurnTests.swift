@@ -61,6 +61,26 @@ import Testing
         }
     }
 
+    @Test func `who waits for a write sees it, also where it goes on in the same turn`() async throws {
+        try await withDatabase { database in
+            try await database.add(1, "a")
+            let seen = try await Self.onThread {
+                ReadTurn.begin()
+                defer { ReadTurn.end() }
+                let before = try database.ids()
+                let written = Gate()
+                // Begins on this thread, as a handler does.
+                Task.immediate {
+                    try await database.add(2, "b")
+                    written.open()
+                }
+                written.wait()
+                return [before, try database.ids()]
+            }
+            #expect(seen == [[1], [1, 2]])
+        }
+    }
+
     @Test func `each read of a turn is counted, and one of a second database stands alone`() async throws {
         try await withDatabase { one in
             try await withDatabase { other in
@@ -108,7 +128,9 @@ import Testing
         }
         await Task.detached { read.wait() }.value
         await database.close()
+        #expect(database.statistics.readConnections == (database.dialect == .sqlite ? 1 : 0))
         closed.open()
         #expect(try await refused)
+        #expect(database.statistics.readConnections == 0)
     }
 }

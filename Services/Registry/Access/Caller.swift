@@ -64,7 +64,9 @@ extension RegistryCore {
             return Reach(subject: "", grants: [], units: units, today: clock.today)
         }
         let stored = try grants.grants(of: identity.subject) { subject in
-            try database.read {
+            // They are remembered: a revocation since the turn began must be among them.
+            ReadTurn.renew()
+            return try database.read {
                 try GrantStore.list(subject: subject, unit: nil, revoked: false, after: nil, limit: .max, in: $0)
             }
         }

@@ -3,7 +3,7 @@ import Storage
 
 extension RegistryCore {
     /// Runs a write that changes what lies in many communes while no replica tells facts again, for that changes the
-    /// same rows: the write, which takes minutes, would begin anew with each of them. On SQLite one write waits for the
+    /// same rows: the write, which takes long, would begin anew with each of them. On SQLite one write waits for the
     /// other in any case.
     func whileNothingIsRetold<Value>(
         beat: Duration = FeedRetelling.patience / 4, _ write: () async throws -> Value

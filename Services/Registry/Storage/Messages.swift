@@ -29,7 +29,7 @@ extension UniqueID {
 extension UnitIndex {
     /// A unit as seen on a day.
     func message(_ rank: UnitRank, on date: LocalDate?) -> Cdt_Registry_V1_Unit {
-        let unit = units[rank]
+        let unit = self[rank]
         let parent = date.map { self.parent(of: rank, on: $0) } ?? parents(of: rank).last?.parent
         return .with {
             $0.name = unit.id.unitName
@@ -67,7 +67,7 @@ extension UnitIndex {
             $0.level = .hamlet
             $0.displayName = hamlet.name
             $0.kind = hamlet.kind
-            $0.parent = stay.map { units[$0.commune].id.unitName } ?? ""
+            $0.parent = stay.map { name(of: $0.commune) } ?? ""
             $0.validFrom = hamlet.validFrom.text
         }
     }
@@ -77,7 +77,7 @@ extension UnitIndex {
             $0.unit = message(hamlet, on: nil)
             $0.placements = hamlet.stays.filter { $0.basis != .ended }.map { stay in
                 .with {
-                    $0.parent = units[stay.commune].id.unitName
+                    $0.parent = name(of: stay.commune)
                     $0.from = stay.range.from.text
                     $0.to = stay.range.to.text
                 }
@@ -134,7 +134,7 @@ extension UnitIndex {
     /// A commune that ended without a recorded successor is told as the place: "its figures stay with the parent then
     /// in force", which who counts finds by it.
     private func placements(of team: Team) -> [Cdt_Registry_V1_TeamPlacement] {
-        TeamHistory.units(of: team.stretches) { units[$0].id }.map { unit, range in
+        TeamHistory.units(of: team.stretches) { self[$0].id }.map { unit, range in
             .with {
                 $0.unit = unit.unitName
                 $0.from = range.from.text

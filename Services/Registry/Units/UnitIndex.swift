@@ -54,6 +54,9 @@ package final class UnitIndex: Sendable {
     private static let unknown = Unit(
         id: UniqueID(high: 0, low: 0), level: .commune, code: "", name: "", kind: "", validity: never, isVoid: true)
 
+    /// Empty for one that is not known here.
+    func name(of rank: UnitRank) -> String { units.indices.contains(rank) ? units[rank].id.unitName : "" }
+
     package func rank(of id: UniqueID) -> UnitRank? { ranks[id] }
 
     // MARK: Codes

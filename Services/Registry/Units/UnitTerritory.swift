@@ -104,7 +104,7 @@ extension UnitIndex {
     /// The units whose rules hold on a day for what lies in a commune, the nearest first: the commune and its
     /// ancestors, or of one that has ended without a successor those that have its figures.
     package func jurisdictions(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
-        units[commune].validity.contains(date)
+        self[commune].validity.contains(date)
             ? [commune] + ancestors(of: commune, on: date) : heirs(of: commune, on: date)
     }
 
@@ -126,7 +126,7 @@ extension UnitIndex {
 
     /// The units of a day that have a lost commune's figures: what became of its ancestors, and their ancestors.
     package func heirs(of commune: UnitRank, on date: LocalDate) -> [UnitRank] {
-        guard let last = units[commune].validity.to else { return [] }
+        guard let last = self[commune].validity.to else { return [] }
         // The nearest ancestor of which something became: a district may have ended the same way.
         for ancestor in ancestors(of: commune, on: last) {
             var current = ancestor

@@ -16,6 +16,10 @@ package enum ReadTurn {
     /// Ends the one of this thread.
     package static func end() { current?.end() }
 
+    /// Gives up the view of the turn on this thread, if there is one: the next read takes a new one. For what must be as
+    /// new as can be, and for who waits: it may go on at once, still in the turn, and sees what it has waited for.
+    package static func renew() { current?.endView() }
+
     /// The connection that holds the view of the turn on this thread; nil outside of a turn, and for a second database.
     static func connection(of pool: ConnectionPool) throws -> (any EngineConnection)? {
         guard let turn = current, turn.isOpen else { return nil }
@@ -47,6 +51,10 @@ package enum ReadTurn {
 
         func end() {
             isOpen = false
+            endView()
+        }
+
+        func endView() {
             guard let (pool, connection) = view.take() else { return }
             connection.rollback()
             pool.checkIn(connection, reads: reads)
