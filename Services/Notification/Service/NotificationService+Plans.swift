@@ -84,9 +84,11 @@ extension NotificationService {
         guard let unit = try database.read({ try AudienceStore.unit(id, $0) }) else {
             var error = ServiceError.unheard(unit: "units/\(id)")
             let source = freshness().first { $0.source == "registry" }
-            error.metadata["registryAsOf"] =
-                source?.hasAsOf == true ? Instant(source?.asOf ?? .init()).description : "never"
-            error.message += "; known here is what the Registry had recorded by \(error.metadata["registryAsOf"] ?? "")"
+            let asOf = source.flatMap { $0.hasAsOf ? Instant($0.asOf).description : nil }
+            error.metadata["registryAsOf"] = asOf ?? "never"
+            error.message +=
+                asOf.map { "; known here is what the Registry had recorded by \($0)" }
+                ?? "; nothing has come from the Registry yet"
             throw error
         }
         return unit
