@@ -11,20 +11,34 @@ package final class GrantCatalogue: Sendable {
     private static let lifetime: Duration = .seconds(1)
     private static let limit = 4096
 
-    private let known = Mutex<[String: Known]>([:])
+    private struct Catalogue {
+        var known: [String: Known] = [:]
+        /// How many grants were given or revoked here.
+        var changes = 0
+    }
+
+    private let catalogue = Mutex(Catalogue())
 
     package init() {}
 
     func grants(of subject: String, load: (String) throws -> [Grant]) throws -> [Grant] {
         let now = ContinuousClock.now
-        if let found = known.withLock({ $0[subject] }), now < found.until { return found.grants }
+        let (found, changes) = catalogue.withLock { ($0.known[subject], $0.changes) }
+        if let found, now < found.until { return found.grants }
         let grants = try load(subject)
-        known.withLock { known in
-            if known.count >= Self.limit { known = [:] }
-            known[subject] = Known(grants: grants, until: now + Self.lifetime)
+        catalogue.withLock { catalogue in
+            // What was given or revoked while this was read may not be in it.
+            guard catalogue.changes == changes else { return }
+            if catalogue.known.count >= Self.limit { catalogue.known = [:] }
+            catalogue.known[subject] = Known(grants: grants, until: now + Self.lifetime)
         }
         return grants
     }
 
-    func forget(_ subject: String) { known.withLock { $0[subject] = nil } }
+    func forget(_ subject: String) {
+        catalogue.withLock {
+            $0.known[subject] = nil
+            $0.changes += 1
+        }
+    }
 }
