@@ -35,8 +35,12 @@ package enum ReadTurn {
         func connection(of pool: ConnectionPool) throws -> (any EngineConnection)? {
             if let view {
                 guard view.pool === pool else { return nil }
-                reads += 1
-                return view.connection
+                // Some errors end the transaction, and the view with it.
+                if view.connection.isInTransaction {
+                    reads += 1
+                    return view.connection
+                }
+                endView()
             }
             let connection = try pool.checkOut()
             do {
