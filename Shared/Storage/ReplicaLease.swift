@@ -69,6 +69,16 @@ package struct ReplicaLease: Sendable {
         guard isHeld == 1 else { throw Lost() }
     }
 
+    /// Says that this one is alive, and takes the turn back when somebody else has it; the fence.
+    package func keepOrSeize(_ fence: Int64, in tx: WriteTransaction) throws -> Int64 {
+        do {
+            try keep(fence, in: tx)
+            return fence
+        } catch is Lost {
+            return try seize(in: tx)
+        }
+    }
+
     /// Lets another replica go on at once.
     package func release(_ fence: Int64, in tx: WriteTransaction) throws {
         try tx.execute(

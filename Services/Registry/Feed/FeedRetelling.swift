@@ -22,13 +22,13 @@ final class FeedRetelling: Sendable {
     /// Things told in one transaction.
     private static let step = 100
 
-    init(core: RegistryCore, patience: Duration = FeedRetelling.patience) {
+    init(core: RegistryCore, patience: Duration = FeedRetelling.defaultPatience) {
         self.core = core
         self.patience = patience
         lease = Self.lease(for: core.database)
     }
 
-    static let patience = Duration.seconds(10)
+    static let defaultPatience = Duration.seconds(10)
 
     static func lease(for database: Database) -> ReplicaLease? {
         guard database.dialect == .postgres else { return nil }

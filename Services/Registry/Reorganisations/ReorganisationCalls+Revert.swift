@@ -6,28 +6,28 @@ import SwiftProtobuf
 extension ReorganisationCalls {
     func revert(_ request: Cdt_Registry_V1_RevertReorganisationRequest, by caller: Caller) async throws
         -> Cdt_Registry_V1_RevertReorganisationResponse
-    { try await core.whileNothingIsRetold { try await revertAlone(request, by: caller) } }
-
-    private func revertAlone(_ request: Cdt_Registry_V1_RevertReorganisationRequest, by caller: Caller) async throws
-        -> Cdt_Registry_V1_RevertReorganisationResponse
     {
         var reader = RequestReader(core)
         let id = reader.id(request.name, of: "reorganisations", "name")
         _ = reader.fields.line(request.reason, "reason", limit: 500, required: false)
         try reader.refuse()
         guard let id else { throw Refusal(.fieldMissing, "name").error }
+        return try await alone({ try Self.due(id, etag: request.etag, to: .reverted, in: $0) }) {
+            try await revertAlone(id, request, by: caller)
+        }
+    }
+
+    private func revertAlone(
+        _ id: UniqueID, _ request: Cdt_Registry_V1_RevertReorganisationRequest, by caller: Caller
+    ) async throws -> Cdt_Registry_V1_RevertReorganisationResponse {
         let today = core.clock.today
         return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
-            guard var listed = try ReorganisationStore.reorganisation(id, in: tx) else {
-                return .failure(Refusal(.reorganisationNotFound, "name", ["value": request.name]).error)
+            var listed: ReorganisationStore.Listed
+            switch try Self.due(id, etag: request.etag, to: .reverted, in: tx) {
+            case .success(let found): listed = found
+            case .failure(let error): return .failure(error)
             }
             let former = listed
-            if let stale = Etag.refusal(request.etag, version: listed.event.version, name: listed.event.name) {
-                return .failure(stale)
-            }
-            guard listed.event.state == .applied else {
-                return .failure(Refusal(.reorganisationNotApplied, "name").error)
-            }
             var data = try UnitStore.load(from: tx)
             let before = UnitIndex(data)
             let change = try ReorganisationStore.change(of: listed.event, units: before, in: tx)

@@ -145,26 +145,52 @@ struct ReorganisationCalls: Sendable {
 
     // MARK: Applying
 
-    func apply(_ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller) async throws
-        -> Cdt_Registry_V1_ApplyReorganisationResponse
-    { try await core.whileNothingIsRetold { try await applyAlone(request, by: caller) } }
+    /// Runs a write that takes long while nothing is told again. One that would be refused holds nobody up, nor does
+    /// one that has been answered before: either is found out by the write itself, which looks again in any case.
+    func alone<Value>(
+        _ due: (ReadTransaction) throws -> Result<ReorganisationStore.Listed, ServiceError>,
+        _ write: () async throws -> Value
+    ) async throws -> Value {
+        guard case .success = try core.database.read(due) else { return try await write() }
+        return try await core.whileNothingIsRetold { try await write() }
+    }
 
-    private func applyAlone(_ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller) async throws
+    /// The reorganisation, if it may come to be applied, or reverted, from where it is.
+    static func due(_ id: UniqueID, etag: String, to state: ReorganisationState, in tx: ReadTransaction) throws
+        -> Result<ReorganisationStore.Listed, ServiceError>
+    {
+        let found = try found(id, "name", in: tx)
+        guard case .success(let listed) = found else { return found }
+        if let stale = Etag.refusal(etag, version: listed.event.version, name: listed.event.name) {
+            return .failure(stale)
+        }
+        switch (listed.event.state == .applied, state == .applied) {
+        case (true, true): return .failure(Refusal(.reorganisationApplied, "name").error)
+        case (false, false): return .failure(Refusal(.reorganisationNotApplied, "name").error)
+        default: return found
+        }
+    }
+
+    func apply(_ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller) async throws
         -> Cdt_Registry_V1_ApplyReorganisationResponse
     {
         let id = try id(request.name, "name")
+        return try await alone({ try Self.due(id, etag: request.etag, to: .applied, in: $0) }) {
+            try await applyAlone(id, request, by: caller)
+        }
+    }
+
+    private func applyAlone(
+        _ id: UniqueID, _ request: Cdt_Registry_V1_ApplyReorganisationRequest, by caller: Caller
+    ) async throws -> Cdt_Registry_V1_ApplyReorganisationResponse {
         let today = core.clock.today
         return try await core.write(request.requestID, of: request, by: caller) { [core] tx, author in
             var listed: ReorganisationStore.Listed
-            switch try Self.found(id, "name", in: tx) {
+            switch try Self.due(id, etag: request.etag, to: .applied, in: tx) {
             case .success(let found): listed = found
             case .failure(let error): return .failure(error)
             }
             let former = listed
-            if let stale = Etag.refusal(request.etag, version: listed.event.version, name: listed.event.name) {
-                return .failure(stale)
-            }
-            guard listed.event.state != .applied else { return .failure(Refusal(.reorganisationApplied, "name").error) }
             var data = try UnitStore.load(from: tx)
             let before = UnitIndex(data)
             let script = try ReorganisationStore.script(of: listed.event, in: tx)
@@ -177,7 +203,7 @@ struct ReorganisationCalls: Sendable {
             data.edition += 1
             let after = UnitIndex(data)
             let recorder = Recorder(outbox: core.outbox, units: after)
-            try UnitStore.apply(change, known: before.units.count, in: tx)
+            try UnitStore.apply(change, known: before.all.count, in: tx)
             try ReorganisationStore.keep(change, of: id, in: tx)
             for rank in change.ended + change.created.map(\.rank) + change.moved.map(\.unit) {
                 try recorder.tell(rank, before: before, by: author, in: tx)
