@@ -290,8 +290,8 @@ import Testing
 
     @Test func `a grant reaches a unit exactly by the units of its cover`() throws {
         let units = try ShippedUnits.index()
-        let provinces = units.units.indices.filter { units[$0].level == .province }
-        let communes = units.units.indices.filter { units[$0].level == .commune }
+        let provinces = units.all.indices.filter { units[$0].level == .province }
+        let communes = units.all.indices.filter { units[$0].level == .commune }
         for unit in provinces + stride(from: 0, to: communes.count, by: 1_499).map({ communes[$0] }) {
             let cover = Set(FeedBorders.cover(of: unit, units, today: today))
             for granted in stride(from: 0, to: provinces.count, by: 5).map({ provinces[$0] }) {

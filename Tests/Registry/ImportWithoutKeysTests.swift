@@ -142,7 +142,7 @@ import Testing
         let day = date("2025-10-15")
         // A commune that two whole ones became.
         let merged = try #require(
-            units.units.indices.last {
+            units.all.indices.last {
                 units[$0].level == .commune && units[$0].validity.contains(day)
                     && units.predecessors(of: $0).count { !$0.isPart && units[$0.source].level == .commune } >= 2
             })

@@ -44,7 +44,7 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
     }
 
     @Test func `a unit that only newer rows know is in force on no day`() throws {
-        let (rank, today) = (units.units.count + 3, date("2026-11-21"))
+        let (rank, today) = (units.all.count + 3, date("2026-11-21"))
         #expect(units[rank].isVoid && units.rank(of: units[rank].id) == nil)
         #expect(!units.isUnder(rank, UnitIndex.nation, on: today))
         #expect(!units.isUnder(rank, rank, on: today))
@@ -99,7 +99,7 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
     }
 
     @Test func `every commune in force has its ancestors on every first and last day`() {
-        for (rank, unit) in units.units.enumerated() where unit.level == .commune {
+        for (rank, unit) in units.all.enumerated() where unit.level == .commune {
             for day in [unit.validity.from ?? date("2022-04-10"), unit.validity.to ?? date("2026-11-21")] {
                 let levels = units.ancestors(of: rank, on: day).map { units[$0].level }
                 #expect(
@@ -141,7 +141,7 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
     }
 
     @Test func `a divided commune is presumed at its default successor, a whole one followed`() throws {
-        for (rank, unit) in units.units.enumerated()
+        for (rank, unit) in units.all.enumerated()
         where unit.level == .commune && unit.validity.to == date("2025-06-30") {
             let lines = units.successors(of: rank)
             #expect(lines.filter(\.isDefault).count == 1, "\(unit.name)")
@@ -152,7 +152,7 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
     }
 
     @Test func `no successor is guessed from the code`() throws {
-        let ended = units.units.indices.filter { rank in
+        let ended = units.all.indices.filter { rank in
             guard let last = units[rank].validity.to, units[rank].level == .commune else { return false }
             return last < date("2025-06-30") && units.successors(of: rank).isEmpty
         }
@@ -189,6 +189,6 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         #expect(
             units[try unit("15", "2025-07-01")].id
                 == Unit.id(level: .province, code: "15", validFrom: date("2025-07-01")))
-        #expect(Set(units.units.map(\.id)).count == units.units.count)
+        #expect(Set(units.all.map(\.id)).count == units.all.count)
     }
 }

@@ -7,7 +7,7 @@ enum FeedBorders {
     typealias Covers = [[UnitRank]]
 
     static func covers(_ units: UnitIndex, today: LocalDate) -> Covers {
-        units.units.indices.map { cover(of: $0, units, today: today) }
+        units.all.indices.map { cover(of: $0, units, today: today) }
     }
 
     /// As `AccessRules` has it: everything of its territory has to lie under the unit of the grant.

@@ -229,7 +229,7 @@ extension ImportJudge {
 extension UnitIndex {
     /// R1's clash as a refusal, or as the flag that a reorganisation leaves.
     func problem(_ clash: TeamRules.Clash, field: String) -> Problem {
-        let unit = rank(of: clash.unit).map { units[$0].name } ?? clash.unit.unitName
+        let unit = rank(of: clash.unit).map { self[$0].name } ?? clash.unit.unitName
         if clash.isByReorganisation {
             return Problem(.needsConsolidation, field, ["unit": unit, "date": clash.range.firstDay.description])
         }

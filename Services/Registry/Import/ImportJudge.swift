@@ -108,10 +108,10 @@ extension UnitIndex {
     /// What to say of a code that names nothing on a day.
     func lastValidity(code: String, _ last: UnitRank, on date: LocalDate) -> [String: String?] {
         [
-            "value": code, "date": date.description, "lastName": units[last].name,
-            "lastUnit": units[last].id.unitName,
-            "lastValidFrom": units[last].validity.from?.description,
-            "lastValidTo": units[last].validity.to?.description,
+            "value": code, "date": date.description, "lastName": self[last].name,
+            "lastUnit": self[last].id.unitName,
+            "lastValidFrom": self[last].validity.from?.description,
+            "lastValidTo": self[last].validity.to?.description,
         ]
     }
 }

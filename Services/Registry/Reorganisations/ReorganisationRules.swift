@@ -36,7 +36,7 @@ package struct ReorganisationRules {
 
     private mutating func work() -> UnitChange {
         // A unit that a revert took back comes again at its rank; others follow the last one.
-        var next = units.units.count
+        var next = units.all.count
         for new in script.newUnits {
             if let known = units.rank(of: new.id) {
                 ranks.append(known)

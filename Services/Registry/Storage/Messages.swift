@@ -37,11 +37,11 @@ extension UnitIndex {
             $0.code = unit.code
             $0.displayName = unit.name
             $0.kind = unit.kind
-            $0.parent = parent.map { units[$0].id.unitName } ?? ""
+            $0.parent = parent.map { self[$0].id.unitName } ?? ""
             $0.validFrom = unit.validity.from.text
             $0.validTo = unit.validity.to.text
             $0.aliases = unit.aliases
-            $0.successors = successors(of: rank).map { units[$0.target].id.unitName }
+            $0.successors = successors(of: rank).map { self[$0.target].id.unitName }
         }
     }
 
@@ -51,7 +51,7 @@ extension UnitIndex {
             $0.unit = message(rank, on: nil)
             $0.placements = parents(of: rank).map { line in
                 .with {
-                    $0.parent = units[line.parent].id.unitName
+                    $0.parent = self[line.parent].id.unitName
                     $0.from = line.range.from.text
                     $0.to = line.range.to.text
                 }

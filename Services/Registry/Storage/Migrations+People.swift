@@ -70,9 +70,10 @@ extension RegistrySchema {
             CREATE INDEX team_stretch_unit ON team_stretch (unit_id, level, status, valid_from, valid_to, team_id);
             """)
 
-    /// A team and its stretches are looked up by their keys alone: on SQLite their rows lie in the tree of the key, where
-    /// one descent finds them instead of two. What lists and coverage ask of a commune's teams is in its index, for from
-    /// there to a row is a whole descent now. The index of leaders is a sixth of the one of all members.
+    /// A team and its stretches are looked up by their keys alone: on SQLite their rows lie in the tree of the key,
+    /// where one descent finds them instead of two. What lists and coverage ask of a commune's teams is in its index
+    /// (all but how they came to lie there, which only a list of one flag asks), for from there to a row is a whole
+    /// descent now. The index of leaders is a sixth of the one of all members.
     ///
     /// `shared_unit` holds at least the units on which more than one team of a level is or was once: few, so that with
     /// most teams nobody looks for another one. On PostgreSQL a look more costs nothing beside the way there, and a

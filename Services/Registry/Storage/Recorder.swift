@@ -118,7 +118,7 @@ package struct Recorder: Sendable {
 
     /// All units of the index: they are told once, when they are loaded.
     package func tellUnits(by author: Author, in tx: WriteTransaction) throws {
-        for rank in units.units.indices {
+        for rank in units.all.indices {
             try publish(Self.facts, units[rank].id.unitName, 1, units.fact(rank), by: author, in: tx)
         }
     }

@@ -143,8 +143,10 @@ struct UnitCalls: Sendable {
             guard let hamlet = try core.database.read({ try HamletStore.hamlet(id, in: $0) }) else {
                 throw Refusal(.unitNotFound, "name", ["value": request.name]).error
             }
+            // A commune that is not known here yet is left out.
             let commune = hamlet.stay(on: day.date)?.commune
-            ancestors = commune.map { [$0] + units.ancestors(of: $0, on: day.date) } ?? []
+            ancestors =
+                commune.map { units.all.indices.contains($0) ? [$0] + units.ancestors(of: $0, on: day.date) : [] } ?? []
         case nil: ancestors = []
         }
         return .with {
@@ -236,9 +238,9 @@ extension UnitIndex {
     /// What to say of a unit that is not in force.
     func validity(of rank: UnitRank, on date: LocalDate) -> [String: String?] {
         [
-            "unit": units[rank].name, "date": date.description,
-            "validFrom": units[rank].validity.from?.description,
-            "validTo": units[rank].validity.to?.description,
+            "unit": self[rank].name, "date": date.description,
+            "validFrom": self[rank].validity.from?.description,
+            "validTo": self[rank].validity.to?.description,
         ]
     }
 }

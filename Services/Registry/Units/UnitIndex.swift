@@ -3,7 +3,8 @@ import ServiceKit
 /// All units with national codes, in memory, for any date. Built from the database; it never changes. After a
 /// reorganisation there is another one (`UnitCatalogue`).
 package final class UnitIndex: Sendable {
-    package let units: [Unit]
+    /// By rank. For a rank that was read from the database take the subscript of the index, which knows of newer ones.
+    package let all: [Unit]
     /// Which edition of the units this is: every reorganisation applied or reverted gives the next one.
     package let edition: Int64
     private let ranks: [UniqueID: UnitRank]
@@ -21,7 +22,7 @@ package final class UnitIndex: Sendable {
         var units = data.units
         // A unit that was reverted lies on no day.
         for rank in units.indices where units[rank].isVoid { units[rank].validity = Self.never }
-        self.units = units
+        all = units
         edition = data.edition
         ranks = Dictionary(units.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         coded = units.indices.filter { !units[$0].code.isEmpty && !units[$0].isVoid }
@@ -49,13 +50,13 @@ package final class UnitIndex: Sendable {
 
     /// One that is not known here is in force on no day: rows that are read may be newer than the units, by a moment in
     /// the process that has reorganised them, by a second in another replica.
-    package subscript(rank: UnitRank) -> Unit { units.indices.contains(rank) ? units[rank] : Self.unknown }
+    package subscript(rank: UnitRank) -> Unit { all.indices.contains(rank) ? all[rank] : Self.unknown }
 
     private static let unknown = Unit(
         id: UniqueID(high: 0, low: 0), level: .commune, code: "", name: "", kind: "", validity: never, isVoid: true)
 
     /// Empty for one that is not known here.
-    func name(of rank: UnitRank) -> String { units.indices.contains(rank) ? units[rank].id.unitName : "" }
+    func name(of rank: UnitRank) -> String { all.indices.contains(rank) ? all[rank].id.unitName : "" }
 
     package func rank(of id: UniqueID) -> UnitRank? { ranks[id] }
 
@@ -73,22 +74,22 @@ package final class UnitIndex: Sendable {
     package func resolve(code: String, on date: LocalDate) -> CodeMeaning {
         let versions = versions(of: code)
         guard let first = versions.first else { return .unknown }
-        if let found = versions.first(where: { units[$0].validity.contains(date) }) { return .unit(found) }
-        return .notInForce(last: versions.last { units[$0].firstDay <= date } ?? first)
+        if let found = versions.first(where: { self[$0].validity.contains(date) }) { return .unit(found) }
+        return .notInForce(last: versions.last { self[$0].firstDay <= date } ?? first)
     }
 
     private func versions(of code: String) -> [UnitRank] {
         var (low, high) = (0, coded.count)
         while low < high {
             let middle = (low + high) / 2
-            if units[Int(coded[middle])].code < code { low = middle + 1 } else { high = middle }
+            if self[Int(coded[middle])].code < code { low = middle + 1 } else { high = middle }
         }
-        return coded[low...].prefix { units[Int($0)].code == code }.map(Int.init)
+        return coded[low...].prefix { self[Int($0)].code == code }.map(Int.init)
     }
 
     /// The commune that has a code on a day.
     package func commune(code: String, on date: LocalDate) -> UnitRank? {
-        guard case .unit(let rank) = resolve(code: code, on: date), units[rank].level == .commune else { return nil }
+        guard case .unit(let rank) = resolve(code: code, on: date), self[rank].level == .commune else { return nil }
         return rank
     }
 
@@ -129,18 +130,18 @@ package final class UnitIndex: Sendable {
     /// Units of a level anywhere under a unit, by code.
     package func descendants(of rank: UnitRank, at level: UnitLevel, on date: LocalDate) -> [UnitRank] {
         if rank == Self.nation {
-            return units.indices.filter { units[$0].level == level && units[$0].validity.contains(date) }
-                .sorted { units[$0].code < units[$1].code }
+            return all.indices.filter { self[$0].level == level && self[$0].validity.contains(date) }
+                .sorted { self[$0].code < self[$1].code }
         }
         var found: [UnitRank] = []
         var waiting = [rank]
         while let next = waiting.popLast() {
             for child in children(of: next, on: date) {
-                if units[child].level == level { found.append(child) }
-                if units[child].level < level { waiting.append(child) }
+                if self[child].level == level { found.append(child) }
+                if self[child].level < level { waiting.append(child) }
             }
         }
-        return found.sorted { units[$0].code < units[$1].code }
+        return found.sorted { self[$0].code < self[$1].code }
     }
 
     package func isUnder(_ rank: UnitRank, _ ancestor: UnitRank, on date: LocalDate) -> Bool {

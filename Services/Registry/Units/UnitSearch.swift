@@ -18,7 +18,7 @@ extension UnitIndex {
         let exactQuery = Self.exact(query)
         var hits: [UnitRank: UnitHit] = [:]
         spellings.match(Array(TextFolding.fold(query).utf8)) { rank, alias in
-            let unit = units[rank]
+            let unit = self[rank]
             guard levels.contains(unit.level), unit.validity.contains(date) else { return }
             let matched = alias.map { unit.aliases[$0] } ?? unit.name
             let isExact =
@@ -29,13 +29,13 @@ extension UnitIndex {
         return hits.values
             .filter { ancestor == Self.nation || $0.unit != ancestor && isUnder($0.unit, ancestor, on: date) }
             .sorted {
-                ($0.isExact ? 0 : 1, units[$0.unit].code, $0.unit) < ($1.isExact ? 0 : 1, units[$1.unit].code, $1.unit)
+                ($0.isExact ? 0 : 1, self[$0.unit].code, $0.unit) < ($1.isExact ? 0 : 1, self[$1.unit].code, $1.unit)
             }
     }
 
     /// The ancestors' names without the nation's, `Huyện Tuần Giáo, Tỉnh Điện Biên`.
     package func path(of rank: UnitRank, on date: LocalDate) -> String {
-        ancestors(of: rank, on: date).filter { $0 != Self.nation }.map { units[$0].name }.joined(separator: ", ")
+        ancestors(of: rank, on: date).filter { $0 != Self.nation }.map { self[$0].name }.joined(separator: ", ")
     }
 
     /// Without regard to case and composition, with regard to tone marks.

@@ -33,30 +33,30 @@ extension UnitIndex {
     /// where it was, as ended. Backward: only where a
     /// commune is one single former one under another name, for of several predecessors nobody can tell which it was.
     package func stays(of commune: UnitRank) -> [CommuneStay] {
-        var stays = [CommuneStay(commune: commune, range: units[commune].validity, basis: .stated)]
+        var stays = [CommuneStay(commune: commune, range: self[commune].validity, basis: .stated)]
         var current = commune
         while predecessors(of: current).count == 1, let line = predecessors(of: current).first, leadsBack(line) {
-            stays.insert(CommuneStay(commune: line.source, range: units[line.source].validity, basis: .followed), at: 0)
+            stays.insert(CommuneStay(commune: line.source, range: self[line.source].validity, basis: .followed), at: 0)
             current = line.source
         }
         current = commune
         var basis = PlacementBasis.followed
-        while let line = successors(of: current).first, line.isDefault, units[line.target].level == .commune {
+        while let line = successors(of: current).first, line.isDefault, self[line.target].level == .commune {
             if line.isPart { basis = .presumed }
-            stays.append(CommuneStay(commune: line.target, range: units[line.target].validity, basis: basis))
+            stays.append(CommuneStay(commune: line.target, range: self[line.target].validity, basis: basis))
             current = line.target
         }
-        if let next = units[current].validity.exclusiveEnd {
+        if let next = self[current].validity.exclusiveEnd {
             stays.append(CommuneStay(commune: current, range: DateRange(from: next, to: nil), basis: .ended))
         }
         return stays
     }
 
     private func leadsBack(_ line: UnitSuccession) -> Bool {
-        guard !line.isPart, units[line.source].level == .commune else { return false }
+        guard !line.isPart, self[line.source].level == .commune else { return false }
         if line.relation.isOneToOne { return true }
         // Under another name the unit may have taken in neighbours.
-        return line.relation == .continued && units[line.source].bareName == units[line.target].bareName
+        return line.relation == .continued && self[line.source].bareName == self[line.target].bareName
     }
 
     /// Ranks of the communes whose teams belong to a unit on a day, as few runs; nil: all communes. Besides the
@@ -64,8 +64,8 @@ extension UnitIndex {
     package func communeRuns(under rank: UnitRank, on date: LocalDate) -> [ClosedRange<UnitRank>]? {
         if rank == Self.nation { return nil }
         let inForce =
-            units[rank].level == .commune
-            ? (units[rank].validity.contains(date) ? [rank] : []) : descendants(of: rank, at: .commune, on: date)
+            self[rank].level == .commune
+            ? (self[rank].validity.contains(date) ? [rank] : []) : descendants(of: rank, at: .commune, on: date)
         return runs(of: inForce + lostCommunes(under: rank, on: date), on: date)
     }
 
@@ -84,18 +84,18 @@ extension UnitIndex {
 
     /// Whether something can lie in a commune on a day: it is in force, or it is lost.
     private func holds(_ commune: UnitRank, on date: LocalDate) -> Bool {
-        units[commune].validity.contains(date) || isLost(commune, on: date)
+        self[commune].validity.contains(date) || isLost(commune, on: date)
     }
 
     /// It ended before the day, and no successor is recorded.
     private func isLost(_ commune: UnitRank, on date: LocalDate) -> Bool {
-        units[commune].validity.lastDay < date && successors(of: commune).isEmpty
+        self[commune].validity.lastDay < date && successors(of: commune).isEmpty
     }
 
     /// Communes that ended before `date` without a recorded successor and whose figures "stay with the parent then in
     /// force": those under the unit, or under what became the unit.
     package func lostCommunes(under rank: UnitRank, on date: LocalDate) -> [UnitRank] {
-        if units[rank].level == .commune { return [] }
+        if self[rank].level == .commune { return [] }
         return endedCommunes.filter { commune in
             isLost(commune, on: date) && (rank == Self.nation || heirs(of: commune, on: date).contains(rank))
         }
@@ -115,7 +115,7 @@ extension UnitIndex {
         var waiting = [commune]
         while let next = waiting.popLast() {
             let ranges = parents(of: next).map { ($0.parent, $0.range) }
-            let heirs = successors(of: next).map { ($0.target, units[$0.target].validity) }
+            let heirs = successors(of: next).map { ($0.target, self[$0.target].validity) }
             for (unit, range) in ranges + heirs {
                 days.formUnion([range.from, range.exclusiveEnd].compactMap(\.self))
                 if seen.insert(unit).inserted { waiting.append(unit) }
@@ -130,10 +130,10 @@ extension UnitIndex {
         // The nearest ancestor of which something became: a district may have ended the same way.
         for ancestor in ancestors(of: commune, on: last) {
             var current = ancestor
-            while !units[current].validity.contains(date), let line = successors(of: current).first {
+            while !self[current].validity.contains(date), let line = successors(of: current).first {
                 current = line.target
             }
-            if units[current].validity.contains(date) { return [current] + ancestors(of: current, on: date) }
+            if self[current].validity.contains(date) { return [current] + ancestors(of: current, on: date) }
         }
         return []
     }
