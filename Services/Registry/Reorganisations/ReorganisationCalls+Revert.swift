@@ -12,9 +12,9 @@ extension ReorganisationCalls {
         _ = reader.fields.line(request.reason, "reason", limit: 500, required: false)
         try reader.refuse()
         guard let id else { throw Refusal(.fieldMissing, "name").error }
-        return try await alone({ try Self.due(id, etag: request.etag, to: .reverted, in: $0) }) {
-            try await revertAlone(id, request, by: caller)
-        }
+        return try await pausingRetelling(
+            ifDue: { try Self.due(id, etag: request.etag, to: .reverted, in: $0) },
+            for: { try await revertAlone(id, request, by: caller) })
     }
 
     private func revertAlone(

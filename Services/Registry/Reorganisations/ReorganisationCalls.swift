@@ -147,9 +147,9 @@ struct ReorganisationCalls: Sendable {
 
     /// Runs a write that takes long while nothing is told again. One that would be refused holds nobody up, nor does
     /// one that has been answered before: either is found out by the write itself, which looks again in any case.
-    func alone<Value>(
-        _ due: (ReadTransaction) throws -> Result<ReorganisationStore.Listed, ServiceError>,
-        _ write: () async throws -> Value
+    func pausingRetelling<Value>(
+        ifDue due: (ReadTransaction) throws -> Result<ReorganisationStore.Listed, ServiceError>,
+        for write: () async throws -> Value
     ) async throws -> Value {
         guard case .success = try core.database.read(due) else { return try await write() }
         return try await core.whileNothingIsRetold { try await write() }
@@ -175,9 +175,9 @@ struct ReorganisationCalls: Sendable {
         -> Cdt_Registry_V1_ApplyReorganisationResponse
     {
         let id = try id(request.name, "name")
-        return try await alone({ try Self.due(id, etag: request.etag, to: .applied, in: $0) }) {
-            try await applyAlone(id, request, by: caller)
-        }
+        return try await pausingRetelling(
+            ifDue: { try Self.due(id, etag: request.etag, to: .applied, in: $0) },
+            for: { try await applyAlone(id, request, by: caller) })
     }
 
     private func applyAlone(
