@@ -50,6 +50,9 @@ RUN apt-get -q update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 VOLUME /data
 ENV CDT_DATA=/data
+# glibc keeps 64 freed blocks of each size at hand for a thread instead of 7: the calls that one read of a socket brings
+# begin together and end together. 9 % of a small call's CPU.
+ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=64
 
 FROM service AS registry
 COPY --from=build /out/cdt_Registry.resources /usr/local/bin/cdt_Registry.resources

@@ -13,6 +13,8 @@ from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 RUNNING: set[subprocess.Popen] = set()
+# As our images and units start services; what they are compared with gets the same.
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=64", **os.environ}
 
 
 class NotStarted(Exception):
@@ -56,7 +58,7 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def spawn(command: list, **options) -> subprocess.Popen:
-    process = subprocess.Popen([str(part) for part in command], **options)
+    process = subprocess.Popen([str(part) for part in command], **{"env": ENVIRONMENT, **options})
     RUNNING.add(process)
     return process
 

@@ -46,8 +46,9 @@ start_service() { # start_service NAME FOLDER
         arguments+=(--peer "funding=127.0.0.1:${service_port[funding-policy]}" "${notification_options[@]}")
     fi
     mkdir -p "$data/$name"
-    # A session of its own: Ctrl-C in the terminal reaches ./dev alone, which then stops the services in order.
-    setsid "$bin/$name" "${arguments[@]}" </dev/null >>"$data/$name.log" 2>&1 &
+    # A session of its own: Ctrl-C in the terminal reaches ./dev alone, which then stops the services in order. The
+    # setting is that of the images and units.
+    GLIBC_TUNABLES=glibc.malloc.tcache_count=64 setsid "$bin/$name" "${arguments[@]}" </dev/null >>"$data/$name.log" 2>&1 &
     service_pid[$name]=$!
 }
 
