@@ -26,7 +26,9 @@ package final class Listener: Sendable {
         self.limits = limits
         inboundTotal = InboundTotal(limit: limits.inboundServerBytes)
         executors = Dictionary(
-            uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor(loop: $0, turns: turns)) })
+            uniqueKeysWithValues: group.makeIterator().map {
+                (ObjectIdentifier($0), LoopExecutor(loop: $0, turns: turns))
+            })
     }
 
     /// Listens; returns the port. `prepare` gives every connection its delegate.

@@ -86,7 +86,8 @@ import Testing
         ProcessMetrics.register(in: metrics)
         let text = metrics.exposition()
         for name in [
-            "process_resident_memory_bytes", "process_anonymous_memory_bytes", "process_cpu_seconds_total", "process_open_fds",
+            "process_resident_memory_bytes", "process_anonymous_memory_bytes", "process_cpu_seconds_total",
+            "process_open_fds",
             "process_max_fds", "process_start_time_seconds",
         ] {
             #expect(text.contains("\n\(name) "), "\(name)")
