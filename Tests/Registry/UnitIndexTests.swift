@@ -56,6 +56,11 @@ func date(_ text: String) -> LocalDate { LocalDate(text)! }
         #expect(units.jurisdictions(of: rank, on: today).isEmpty && units.heirs(of: rank, on: today).isEmpty)
         #expect(units.name(of: rank).isEmpty && units.message(rank, on: today).parent.isEmpty)
         #expect(units.successors(of: rank).isEmpty && units.predecessors(of: rank).isEmpty)
+        #expect(units.stays(of: rank).isEmpty && units.turns(of: rank).isEmpty)
+        #expect(units.communeRuns(under: rank, on: today) == [] && units.lostCommunes(under: rank, on: today).isEmpty)
+        #expect(units.path(of: rank, on: today).isEmpty && units.descendants(of: rank, at: .commune, on: today).isEmpty)
+        // What lies there falls into no run of others.
+        #expect(units.runs(of: [rank - 4, rank + 2], on: today).count == 2)
     }
 
     @Test func `a code that names nothing on the day says what it named last`() throws {
