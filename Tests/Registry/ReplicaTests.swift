@@ -171,26 +171,33 @@ import Testing
         try server.removeDatabase(name)
     }
 
-    @Test func `a replica that does not know a new unit yet tells of the teams that lie there`() async throws {
-        let core = try await openCore()
-        let unit = UUIDv7.next(at: core.clock.now)
-        let place = TeamStretch.Place(unit: unit, commune: core.units.all.count + 3, basis: .stated)
-        let team = Team(
-            id: UUIDv7.next(at: core.clock.now), level: .commune, name: "Tổ công nghệ số cộng đồng xã mới",
+    /// A commune team that lies in a commune with a rank.
+    private func team(in commune: UnitRank) -> Team {
+        let now = Instant(date("2026-11-21"))
+        let place = TeamStretch.Place(unit: UUIDv7.next(at: now), commune: commune, basis: .stated)
+        return Team(
+            id: UUIDv7.next(at: now), level: .commune, name: "Tổ công nghệ số cộng đồng xã mới",
             nameVariant: .digitalTechnology,
             stretches: [
                 TeamStretch(status: .active, place: place, range: DateRange(from: date("2026-11-01"), to: nil))
-            ], createdAt: core.clock.now, updatedAt: core.clock.now)
+            ], createdAt: now, updatedAt: now)
+    }
+
+    private func hamlet(in commune: UnitRank) -> Hamlet {
+        Hamlet(
+            id: UUIDv7.next(at: Instant(date("2026-11-21"))), name: "Thôn Mới",
+            stays: [CommuneStay(commune: commune, range: .always, basis: .stated)])
+    }
+
+    @Test func `a replica that does not know a new unit yet tells of the teams that lie there`() async throws {
+        let core = try await openCore()
+        let team = team(in: core.units.all.count + 3)
         try await core.database.write { try TeamStore.insert(team, mark: nil, in: $0) }
         let found = try TeamCalls(core: core).get(.with { $0.name = team.id.teamName }).team
+        let unit = try #require(team.stretches.first?.place?.unit)
         #expect(found.unit == unit.unitName && found.placements.map(\.unit) == [unit.unitName])
-        let coverage = try await TeamListCalls(core: core).coverage(
-            .with { ($0.unit, $0.level, $0.date) = (Unit.nationID.unitName, .commune, "2026-11-21") })
-        #expect(coverage.date == "2026-11-21")
 
-        let hamlet = Hamlet(
-            id: UUIDv7.next(at: core.clock.now), name: "Thôn Mới",
-            stays: [CommuneStay(commune: core.units.all.count + 3, range: .always, basis: .stated)])
+        let hamlet = hamlet(in: core.units.all.count + 3)
         try await core.database.write { try HamletStore.insert(hamlet, rowHash: nil, in: $0) }
         let calls = UnitCalls(core: core)
         let shown = try calls.get(.with { $0.name = hamlet.id.unitName }).unit
@@ -198,6 +205,52 @@ import Testing
         let above = try calls.ancestors(.with { $0.name = hamlet.id.unitName })
         #expect(above.ancestors.isEmpty)
         await core.database.close()
+    }
+
+    @Test func `lists have what lies in a unit that is not known yet; its minimum and its share come with the unit`()
+        async throws
+    {
+        let server = try PostgresServer.running()
+        let name = try server.makeDatabase()
+        let running = try await RunningRegistry.start(on: ["--database", server.address(name)])
+        let registry = running.registry
+        let commune = try ShippedUnits.index().all.count + 3
+        let (team, hamlet) = (team(in: commune), hamlet(in: commune))
+        try await running.service.context.database.write {
+            try TeamStore.insert(team, mark: nil, in: $0)
+            try HamletStore.insert(hamlet, rowHash: nil, in: $0)
+        }
+        let nation = Unit.nationID.unitName
+        let hamlets = try await registry.listUnits(.with { ($0.parent, $0.level) = (nation, .hamlet) })
+        #expect(hamlets.units.map(\.displayName) == ["Thôn Mới"] && hamlets.units.map(\.parent) == [""])
+        #expect(hamlets.totalSize == 1)
+        let hits = try await registry.searchUnits(
+            .with { ($0.parent, $0.query, $0.levels) = (nation, "thon moi", [.hamlet]) }
+        ).hits
+        #expect(hits.map(\.unit.name) == [hamlet.id.unitName])
+        #expect(try await registry.countTeams(.with { $0.unit = nation }).communeTeams == 1)
+
+        _ = try await registry.createCapacityPolicy(
+            .with {
+                $0.policy.unit = nation
+                $0.policy.level = .commune
+                $0.policy.limit = 10
+                $0.policy.minimum = 2
+                $0.policy.mode = .enforce
+                $0.policy.from = "2026-11-01"
+            })
+        let listed = try await registry.listTeams(.with { $0.unit = nation }).teams
+        #expect(listed.map(\.name) == [team.id.teamName] && listed.map(\.flags) == [["NEEDS_LEADER"]])
+        #expect(try await registry.getTeam(.with { $0.name = team.id.teamName }).team.flags == ["NEEDS_LEADER"])
+        let small = try await registry.listTeams(.with { ($0.unit, $0.flag) = (nation, "BELOW_MINIMUM") })
+        #expect(small.teams.isEmpty)
+
+        for level in [Cdt_Registry_V1_UnitLevel.province, .commune, .hamlet] {
+            let coverage = try await registry.getCoverage(.with { ($0.unit, $0.level) = (nation, level) }).coverage
+            #expect(coverage.numerator == 0 && (coverage.denominator > 0) == (level != .hamlet), "\(level)")
+        }
+        await running.stop()
+        try server.removeDatabase(name)
     }
 }
 
