@@ -61,10 +61,10 @@ package struct DatabaseConfiguration: Sendable {
         package var writeCacheKiB = 16_384
         /// Page cache of each reading connection, in KiB.
         package var readCacheKiB = 4_096
-        /// How much of the file readers map into memory, at most what SQLite maps (2 GiB less 64 KiB); it halves the cost
-        /// of a point read. The pages are the system's cache, not the process's own, which the system takes back at
-        /// need, but they are counted as its resident memory. 0: none, where a broken disk should give an error rather
-        /// than end the process.
+        /// How much of the file readers map into memory, at most what SQLite maps (2 GiB less 64 KiB); it halves the
+        /// cost of a point read. The pages are the system's cache, not the process's own, which the system takes back
+        /// at need, but they are counted as its resident memory. 0: none, where a broken disk should give an error
+        /// rather than end the process.
         package var mappedBytes = 0x7fff_0000
         /// Pages in the write-ahead log after which a commit moves them into the database (4 KiB each).
         package var checkpointPages = 4_000
