@@ -35,12 +35,11 @@ package enum ReadTurn {
         func connection(of pool: ConnectionPool) throws -> (any EngineConnection)? {
             if let view {
                 guard view.pool === pool else { return nil }
-                // Some errors end the transaction, and the view with it.
-                if view.connection.isInTransaction {
-                    reads += 1
-                    return view.connection
-                }
-                endView()
+                // Some errors end the transaction, and the view with it. The next one begins on the same connection, for a
+                // read around this one may be using it.
+                if !view.connection.isInTransaction { try view.connection.beginRead(of: .several) }
+                reads += 1
+                return view.connection
             }
             let connection = try pool.checkOut()
             do {
