@@ -15,8 +15,7 @@ extension RegistryCore {
         let first = try await database.write { try lease.seize(in: $0) }
         let beats = Task { [database] in
             var fence = first
-            while !Task.isCancelled {
-                guard (try? await Task.sleep(for: beat)) != nil else { break }
+            while (try? await Task.sleep(for: beat)) != nil {
                 let last = fence
                 // One that fails is made up for by the next.
                 fence = (try? await database.write { try lease.keepOrSeize(last, in: $0) }) ?? last

@@ -18,7 +18,7 @@ extension Recorder {
 
     /// A unit that a reorganisation began, ended or put under another parent.
     func tell(_ rank: UnitRank, before: UnitIndex, by author: Author, in tx: WriteTransaction) throws {
-        let known = rank < before.all.count && !before[rank].isVoid
+        let known = !before[rank].isVoid
         try told(
             units[rank].id.unitName, try UnitStore.nextVersion(of: rank, in: tx), units.fact(rank),
             before: known ? before.fact(rank) : nil, by: author, in: tx)

@@ -145,8 +145,7 @@ struct UnitCalls: Sendable {
             }
             // A commune that is not known here yet is left out.
             let commune = hamlet.stay(on: day.date)?.commune
-            ancestors =
-                commune.map { units.all.indices.contains($0) ? [$0] + units.ancestors(of: $0, on: day.date) : [] } ?? []
+            ancestors = commune.map { units.knows($0) ? [$0] + units.ancestors(of: $0, on: day.date) : [] } ?? []
         case nil: ancestors = []
         }
         return .with {

@@ -50,13 +50,15 @@ package final class UnitIndex: Sendable {
 
     /// One that is not known here is in force on no day: rows that are read may be newer than the units, by a moment in
     /// the process that has reorganised them, by a second in another replica.
-    package subscript(rank: UnitRank) -> Unit { all.indices.contains(rank) ? all[rank] : Self.unknown }
+    package subscript(rank: UnitRank) -> Unit { knows(rank) ? all[rank] : Self.unknown }
+
+    package func knows(_ rank: UnitRank) -> Bool { all.indices.contains(rank) }
 
     private static let unknown = Unit(
         id: UniqueID(high: 0, low: 0), level: .commune, code: "", name: "", kind: "", validity: never, isVoid: true)
 
     /// Empty for one that is not known here.
-    func name(of rank: UnitRank) -> String { all.indices.contains(rank) ? all[rank].id.unitName : "" }
+    func name(of rank: UnitRank) -> String { knows(rank) ? all[rank].id.unitName : "" }
 
     package func rank(of id: UniqueID) -> UnitRank? { ranks[id] }
 

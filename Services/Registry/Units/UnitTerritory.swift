@@ -34,7 +34,7 @@ extension UnitIndex {
     /// commune is one single former one under another name, for of several predecessors nobody can tell which it was.
     /// Of one that is not known here nothing can be told, nor that it has ended.
     package func stays(of commune: UnitRank) -> [CommuneStay] {
-        guard all.indices.contains(commune) else { return [] }
+        guard knows(commune) else { return [] }
         var stays = [CommuneStay(commune: commune, range: self[commune].validity, basis: .stated)]
         var current = commune
         while predecessors(of: current).count == 1, let line = predecessors(of: current).first, leadsBack(line) {
