@@ -30,11 +30,7 @@ import Testing
             // The first commune ended on 1/1/2025 without a successor on record, the second became another on 1/7/2025.
             let data = try SampleData(of: province, communes: 0..<2, named: "sample", in: suite.scratch)
             _ = try await suite.importFiles(data.folder)
-            // A rule names a unit, which Notification has from the Registry's feed.
-            try await suite.untilHeard(of: ["registry"])
-            try await suite.expectSuccess(
-                "notify", "rule-add", "paid", "42", "--kind", "payment-paid", "--at", "00:00", "--template",
-                "templates/payment-paid")
+            try await suite.addRule("paid", kind: "payment-paid")
 
             let run = try await suite.run("--token-file", maker).name
             try await suite.expectSuccess(

@@ -22,6 +22,15 @@ extension RunningSuite {
         }
     }
 
+    /// Adds a rule of a kind for the province, by the template of that name. It names a unit, which Notification has from
+    /// the Registry's feed.
+    func addRule(_ id: String, kind: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await untilHeard(of: ["registry"], sourceLocation: sourceLocation)
+        try await expectSuccess(
+            "notify", "rule-add", id, "42", "--kind", kind, "--at", "00:00", "--template", "templates/\(kind)",
+            sourceLocation: sourceLocation)
+    }
+
     /// Lets Notification come back so many days later, and its rules look at what has happened.
     func pass(to days: Double, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         func looks() async throws -> [Date] {

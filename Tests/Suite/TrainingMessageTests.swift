@@ -17,13 +17,7 @@ import Testing
             let province = try await SampleData.province(in: suite.scratch)
             let data = try SampleData(of: province, communes: 0..<2, named: "sample", in: suite.scratch)
             _ = try await suite.importFiles(data.folder)
-            // A rule names a unit, which Notification has from the Registry's feed.
-            try await suite.untilHeard(of: ["registry"])
-            for kind in ["training-invitation", "training-cancelled"] {
-                try await suite.expectSuccess(
-                    "notify", "rule-add", kind, "42", "--kind", kind, "--at", "00:00", "--template", "templates/\(kind)"
-                )
-            }
+            for kind in ["training-invitation", "training-cancelled"] { try await suite.addRule(kind, kind: kind) }
             let client = try RPCClient(targets: [#require(RPCClient.Target(suite.address(.activity)))])
             let training = Training(client)
             let session = try await plan(training, suite)
